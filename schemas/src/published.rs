@@ -1,0 +1,50 @@
+//! The schemas as files for other people's tools.
+
+use serde_json::Value;
+
+use crate::codec::schema_json;
+use crate::{
+    Alert, Batch, BudgetState, Charge, EventItem, Fact, LedgerEntry, PartialItem, ReferenceItem, Rejection, Skip,
+    Window,
+};
+
+/// File name and schema of every payload, in the order data flows.
+pub fn schemas() -> Vec<(&'static str, Value)> {
+    vec![
+        ("usage.events.avsc", schema_json::<Batch<EventItem>>()),
+        ("usage.facts.avsc", schema_json::<Batch<Fact>>()),
+        ("usage.rejected.avsc", schema_json::<Batch<Rejection>>()),
+        ("usage.charges.avsc", schema_json::<Batch<Charge>>()),
+        ("spend.partials.avsc", schema_json::<Batch<PartialItem>>()),
+        ("spend.windows.avsc", schema_json::<Window>()),
+        ("budget.state.avsc", schema_json::<BudgetState>()),
+        ("spend.alerts.avsc", schema_json::<Alert>()),
+        ("spend.ledger.avsc", schema_json::<LedgerEntry>()),
+        ("spend.skips.avsc", schema_json::<Skip>()),
+        ("ref.avsc", schema_json::<ReferenceItem>()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With `UPDATE_SCHEMAS=1` the files are written instead of compared.
+    #[test]
+    fn the_schema_files_are_the_schemas_of_the_types() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("avro");
+        for (name, schema) in schemas() {
+            apache_avro::Schema::parse(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let text = serde_json::to_string_pretty(&schema).expect("a JSON value can be written") + "\n";
+            let path = folder.join(name);
+            if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+                std::fs::write(&path, &text).expect("write schema file");
+            }
+            let file = std::fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(
+                file, text,
+                "{name} differs from its type; run the test with UPDATE_SCHEMAS=1 and read the diff"
+            );
+        }
+    }
+}

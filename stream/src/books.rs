@@ -1,0 +1,469 @@
+//! The books of one stage on one source partition: transaction number, positions, lineage in and out, counts.
+//!
+//! Kept by the runtime, written to the changelog and to `spend.ledger` in every transaction, undone with it. A stage
+//! only says what it counts; sequences, gaps and sums are looked after here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemas::codec::Format;
+use schemas::wire::{Wire, put_long};
+use schemas::{
+    Batch, BatchItem, Count, CurrencySum, LedgerEntry, Lineage, Money, Received, Sent, Skip, Text, Timestamp,
+};
+
+use crate::processor::{Halt, OutRecord, Output, Record, Source, Tick};
+
+/// Format of batches this release writes, and the newest it reads.
+pub const BATCH_FORMAT: i32 = 1;
+
+/// Largest batch: leaves room under Kafka's default limit of one megabyte a record.
+pub const BATCH_BYTES_MAX: usize = 512 * 1024;
+
+/// Key of the books in a changelog. No stage's own key begins with a zero byte.
+pub const BOOKS_KEY: &[u8] = b"\0books";
+
+#[derive(Debug, Clone, Default)]
+struct Pages {
+    transaction: i64,
+    next_offset: Option<i64>,
+    counts: BTreeMap<Text, (i64, Vec<CurrencySum>)>,
+    received: BTreeMap<(Text, i32), Received>,
+    sent: BTreeMap<(Text, i32), Sent>,
+    watermark: Option<Timestamp>,
+}
+
+/// The books of one stage on one source partition.
+#[derive(Debug)]
+pub struct Books {
+    stage: &'static str,
+    source: Source,
+    now: Pages,
+    committed: Pages,
+    /// First offset of the open transaction.
+    from: Option<i64>,
+}
+
+/// Adds an amount to a list of sums by currency.
+///
+/// # Errors
+/// When the sum leaves 38 digits.
+pub fn add_money(sums: &mut Vec<CurrencySum>, currency: &Text, amount: Money) -> Result<(), Halt> {
+    let overflow = |_| Halt::State(format!("a sum of {currency} needs more than 38 digits"));
+    match sums.iter_mut().find(|sum| sum.currency == *currency) {
+        Some(sum) => sum.amount.accrue(amount).map_err(overflow),
+        None => {
+            sums.push(CurrencySum { currency: currency.clone(), amount });
+            sums.sort_by(|a, b| a.currency.cmp(&b.currency));
+            Ok(())
+        }
+    }
+}
+
+impl Books {
+    /// Empty books.
+    pub fn new(stage: &'static str, source: Source) -> Self {
+        Books { stage, source, now: Pages::default(), committed: Pages::default(), from: None }
+    }
+
+    /// Books as an entry of the changelog left them.
+    pub fn restore(&mut self, entry: LedgerEntry) {
+        let pages = Pages {
+            transaction: entry.transaction,
+            next_offset: Some(entry.next_offset),
+            counts: entry.counts.into_iter().map(|count| (count.name, (count.count, count.money))).collect(),
+            sent: entry.sent.into_iter().map(|sent| ((sent.topic.clone(), sent.partition), sent)).collect(),
+            watermark: Some(entry.watermark),
+            received: entry
+                .received
+                .into_iter()
+                .map(|row| ((row.source_topic.clone(), row.source_partition), row))
+                .collect(),
+        };
+        self.committed = pages.clone();
+        self.now = pages;
+        self.from = None;
+    }
+
+    /// The source partition.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Number of the last transaction, committed or open.
+    pub fn transaction(&self) -> i64 {
+        self.now.transaction
+    }
+
+    /// Number of the last committed transaction.
+    pub fn committed_transaction(&self) -> i64 {
+        self.committed.transaction
+    }
+
+    /// Offset to read next; `None` before the first transaction.
+    pub fn next_offset(&self) -> Option<i64> {
+        self.now.next_offset
+    }
+
+    /// Notes that the records in `[from, to)` were taken. Called by the runtime.
+    pub fn advance(&mut self, from: i64, to: i64) {
+        self.from.get_or_insert(from);
+        self.now.next_offset = Some(to);
+    }
+
+    /// Adds to a named count.
+    pub fn count(&mut self, name: &str, by: i64) {
+        if by != 0 {
+            match self.now.counts.get_mut(name) {
+                Some((count, _)) => *count += by,
+                None => {
+                    self.now.counts.insert(name.into(), (by, Vec::new()));
+                }
+            }
+        }
+    }
+
+    /// Adds to a named count and to the money that goes with it.
+    ///
+    /// # Errors
+    /// When the sum leaves 38 digits.
+    pub fn count_money(&mut self, name: &str, by: i64, currency: &Text, amount: Money) -> Result<(), Halt> {
+        let (count, money) = self.now.counts.entry(name.into()).or_default();
+        *count += by;
+        add_money(money, currency, amount)
+    }
+
+    /// A named count so far.
+    pub fn counted(&self, name: &str) -> i64 {
+        self.now.counts.get(name).map_or(0, |(count, _)| *count)
+    }
+
+    /// Opens a batch of an internal topic: decodes it, checks its lineage and books its items.
+    ///
+    /// `None` means there is nothing to do: the batch was seen before, or an operator has it left out.
+    ///
+    /// # Errors
+    /// [`Halt::Undecodable`] and [`Halt::Gap`].
+    pub fn open<T: BatchItem>(
+        &mut self,
+        format: &Format<Batch<T>>,
+        record: &Record<'_>,
+        tick: &Tick,
+    ) -> Result<Option<Batch<T>>, Halt> {
+        let offset = record.offset;
+        let undecodable = |error: String| Halt::Undecodable { offset, error };
+        let decoded = match record.payload {
+            None => Err(undecodable("the record has no value".to_owned())),
+            Some(payload) => format.decode(payload).map_err(|error| undecodable(error.to_string())),
+        };
+        let decoded = decoded.and_then(|batch| match batch.lineage.format {
+            BATCH_FORMAT => Ok(batch),
+            other => Err(undecodable(format!("batch format {other} is newer than this release ({BATCH_FORMAT})"))),
+        });
+        let batch = match decoded {
+            Ok(batch) => batch,
+            Err(halt) if self.skipped_record(offset, &tick.skips) => {
+                tracing::warn!(%halt, "record skipped by order of an operator");
+                self.count("skipped_records", 1);
+                return Ok(None);
+            }
+            Err(halt) => return Err(halt),
+        };
+        if !self.accept(&batch, offset, &tick.skips)? {
+            self.count("repeated_batches", 1);
+            return Ok(None);
+        }
+        Ok(Some(batch))
+    }
+
+    fn skipped_record(&self, offset: i64, skips: &[Skip]) -> bool {
+        skips.iter().any(|skip| self.concerns(skip) && skip.offset == Some(offset))
+    }
+
+    fn concerns(&self, skip: &Skip) -> bool {
+        skip.stage == self.stage && skip.topic == *self.source.topic && skip.partition == self.source.partition as i32
+    }
+
+    /// Books a batch; false when it was seen before.
+    fn accept<T: BatchItem>(&mut self, batch: &Batch<T>, offset: i64, skips: &[Skip]) -> Result<bool, Halt> {
+        let lineage = &batch.lineage;
+        let key = (lineage.source_topic.clone(), lineage.source_partition);
+        let page = self.now.received.get(&key);
+        let same_generation = page.filter(|page| page.generation == lineage.generation);
+        if page.is_some_and(|page| page.generation > lineage.generation) {
+            return Ok(false);
+        }
+        let expected = same_generation.map_or(0, |page| page.sequence + 1);
+        if lineage.sequence < expected {
+            return Ok(false);
+        }
+        let mut skipped = same_generation.map_or(0, |page| page.skipped);
+        let gap = lineage.sequence > expected;
+        if gap {
+            let ordered = skips.iter().any(|skip| {
+                self.concerns(skip)
+                    && skip.source_topic.as_ref() == Some(&lineage.source_topic)
+                    && skip.source_partition == Some(lineage.source_partition)
+                    && skip.sequence == Some(lineage.sequence)
+            });
+            if !ordered {
+                return Err(Halt::Gap {
+                    source_topic: lineage.source_topic.to_string(),
+                    source_partition: lineage.source_partition,
+                    expected,
+                    found: lineage.sequence,
+                    offset,
+                });
+            }
+            skipped += lineage.sequence - expected;
+        }
+        let mut counted = same_generation.map_or(0, |page| page.items_counted);
+        let mut money = same_generation.map(|page| page.money_counted.clone()).unwrap_or_default();
+        counted += batch.items.len() as i64;
+        for (currency, amount) in batch.items.iter().filter_map(BatchItem::money) {
+            add_money(&mut money, currency, amount)?;
+        }
+        // What was before a skipped gap was never seen here: the header's word is taken for it, and the ledger shows it.
+        if gap {
+            let missing = lineage.items_total - counted;
+            self.count("skipped_items", missing);
+        }
+        let before = self.now.received.get(&key).map_or(Timestamp::MIN, |page| page.watermark);
+        let row = Received {
+            source_topic: lineage.source_topic.clone(),
+            source_partition: lineage.source_partition,
+            source_partitions: lineage.source_partitions,
+            generation: lineage.generation,
+            sequence: lineage.sequence,
+            items_claimed: lineage.items_total,
+            items_counted: counted,
+            money_claimed: lineage.money_total.clone(),
+            money_counted: money,
+            skipped,
+            watermark: before.max(lineage.watermark),
+            ended: lineage.ends_generation,
+        };
+        self.now.received.insert(key, row);
+        Ok(true)
+    }
+
+    /// The least watermark over every source partition; [`Timestamp::MIN`] until all of them were heard.
+    pub fn watermark(&self) -> Timestamp {
+        let mut least: Option<Timestamp> = None;
+        let mut heard: BTreeMap<&Text, (i32, i32)> = BTreeMap::new();
+        for ((topic, _), page) in &self.now.received {
+            let (count, partitions) = heard.entry(topic).or_default();
+            *count += 1;
+            *partitions = (*partitions).max(page.source_partitions);
+            if !page.ended {
+                least = Some(least.map_or(page.watermark, |least| least.min(page.watermark)));
+            }
+        }
+        if heard.values().any(|(count, partitions)| count < partitions) {
+            return self.now.watermark.unwrap_or(Timestamp::MIN);
+        }
+        // Never backwards, also when a source appears that is behind.
+        least.unwrap_or(Timestamp::MIN).max(self.now.watermark.unwrap_or(Timestamp::MIN))
+    }
+
+    /// Sets the watermark of a stage that reads raw records and so has no headers to take it from. Never backwards.
+    pub fn set_watermark(&mut self, watermark: Timestamp) {
+        self.now.watermark = Some(watermark.max(self.now.watermark.unwrap_or(Timestamp::MIN)));
+    }
+
+    /// The header of the next batch to a target, which is booked as sent.
+    fn header(&mut self, topic: &str, partition: u32, items: i64, money: &[CurrencySum]) -> Result<Lineage, Halt> {
+        let to = self.now.next_offset.unwrap_or(0);
+        let watermark = self.watermark();
+        let sent = self.now.sent.entry((topic.into(), partition as i32)).or_insert_with(|| Sent {
+            topic: topic.into(),
+            partition: partition as i32,
+            sequence: -1,
+            items: 0,
+            money: Vec::new(),
+        });
+        sent.sequence += 1;
+        sent.items += items;
+        for sum in money {
+            add_money(&mut sent.money, &sum.currency, sum.amount)?;
+        }
+        Ok(Lineage {
+            format: BATCH_FORMAT,
+            source_topic: Text::from(&*self.source.topic),
+            source_partition: self.source.partition as i32,
+            source_partitions: self.source.partitions as i32,
+            generation: self.source.generation,
+            sequence: sent.sequence,
+            source_from: self.from.unwrap_or(to),
+            source_to: to,
+            watermark,
+            items_total: sent.items,
+            money_total: sent.money.clone(),
+            ends_generation: false,
+        })
+    }
+
+    /// Opens the next transaction: numbers it and gives its entry. Called by the runtime after `finish`.
+    pub fn close(&mut self, now: Timestamp) -> LedgerEntry {
+        self.now.transaction += 1;
+        self.now.watermark = Some(self.watermark());
+        self.entry(now)
+    }
+
+    /// The books as an entry of the ledger.
+    pub fn entry(&self, now: Timestamp) -> LedgerEntry {
+        let pages = &self.now;
+        LedgerEntry {
+            stage: self.stage.into(),
+            topic: Text::from(&*self.source.topic),
+            partition: self.source.partition as i32,
+            transaction: pages.transaction,
+            next_offset: pages.next_offset.unwrap_or(0),
+            counts: pages
+                .counts
+                .iter()
+                .map(|(name, (count, money))| Count { name: name.clone(), count: *count, money: money.clone() })
+                .collect(),
+            received: pages.received.values().cloned().collect(),
+            sent: pages.sent.values().cloned().collect(),
+            watermark: pages.watermark.unwrap_or(Timestamp::MIN),
+            emitted_at: now,
+        }
+    }
+
+    /// The transaction is committed.
+    pub fn promote(&mut self) {
+        self.committed = self.now.clone();
+        self.from = None;
+    }
+
+    /// The transaction is aborted.
+    pub fn undo(&mut self) {
+        self.now = self.committed.clone();
+        self.from = None;
+    }
+}
+
+/// Packs items into batches, one buffer per target partition, encoded as they are pushed.
+#[derive(Debug)]
+pub struct BatchWriter<T: BatchItem> {
+    topic: Arc<str>,
+    format: Format<Batch<T>>,
+    open: Vec<Chunk>,
+    full: Vec<(u32, Chunk)>,
+    heartbeat_at: Timestamp,
+    watermarked: bool,
+}
+
+#[derive(Debug, Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    items: i64,
+    money: Vec<CurrencySum>,
+}
+
+/// Idle sources send header-only batches this often, so that watermarks and the ledger move on.
+const HEARTBEAT_SECONDS: i64 = 1;
+
+impl<T: BatchItem> BatchWriter<T> {
+    /// A writer for a topic with this many partitions.
+    pub fn new(topic: &str, partitions: u32) -> Self {
+        let open = (0..partitions).map(|_| Chunk::default()).collect();
+        BatchWriter {
+            topic: topic.into(),
+            format: Format::new(),
+            open,
+            full: Vec::new(),
+            heartbeat_at: Timestamp::MIN,
+            watermarked: true,
+        }
+    }
+
+    /// For side channels (enrich sending a copy on to another key): batches neither hold the watermark back nor beat.
+    pub fn without_watermark(mut self) -> Self {
+        self.watermarked = false;
+        self
+    }
+
+    /// Partitions of the target.
+    pub fn partitions(&self) -> u32 {
+        self.open.len() as u32
+    }
+
+    /// Adds an item for a partition.
+    ///
+    /// # Errors
+    /// When the money of one batch leaves 38 digits.
+    pub fn push(&mut self, partition: u32, item: &T) -> Result<(), Halt> {
+        let chunk = &mut self.open[partition as usize];
+        let before = chunk.bytes.len();
+        item.put(&mut chunk.bytes);
+        chunk.items += 1;
+        if let Some((currency, amount)) = item.money() {
+            add_money(&mut chunk.money, currency, amount)?;
+        }
+        if chunk.bytes.len() > BATCH_BYTES_MAX && before > 0 {
+            // The item that went over the bound stays: one item is bounded by ingest, far below the record limit.
+            self.full.push((partition, std::mem::take(chunk)));
+        }
+        Ok(())
+    }
+
+    /// Bytes waiting.
+    pub fn pending_bytes(&self) -> usize {
+        self.open.iter().chain(self.full.iter().map(|(_, chunk)| chunk)).map(|chunk| chunk.bytes.len()).sum()
+    }
+
+    /// Writes everything out, and a heartbeat to partitions that got nothing for a second.
+    ///
+    /// # Errors
+    /// When a cumulative sum leaves 38 digits.
+    pub fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
+        let beat = self.watermarked && tick.now.micros_since(self.heartbeat_at) >= HEARTBEAT_SECONDS * 1_000_000;
+        if beat {
+            self.heartbeat_at = tick.now;
+        }
+        for (partition, chunk) in std::mem::take(&mut self.full) {
+            self.write(partition, chunk, books, out)?;
+        }
+        for partition in 0..self.partitions() {
+            let chunk = std::mem::take(&mut self.open[partition as usize]);
+            if chunk.items > 0 || beat {
+                self.write(partition, chunk, books, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, partition: u32, chunk: Chunk, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
+        let mut lineage = books.header(&self.topic, partition, chunk.items, &chunk.money)?;
+        if !self.watermarked {
+            lineage.watermark = Timestamp::MAX;
+            lineage.source_partitions = 0;
+        }
+        let mut payload = Vec::with_capacity(chunk.bytes.len() + 256);
+        self.format.put_header(&mut payload);
+        lineage.put(&mut payload);
+        if chunk.items > 0 {
+            put_long(&mut payload, chunk.items);
+            payload.extend_from_slice(&chunk.bytes);
+        }
+        payload.push(0);
+        out.records.push(OutRecord {
+            topic: self.topic.clone(),
+            partition,
+            key: None,
+            payload: Some(Bytes::from(payload)),
+            headers: Vec::new(),
+            timestamp: None,
+        });
+        Ok(())
+    }
+
+    /// Forgets what was pushed since the last `finish`: the transaction was aborted.
+    pub fn undo(&mut self) {
+        self.open.iter_mut().for_each(|chunk| *chunk = Chunk::default());
+        self.full.clear();
+    }
+}

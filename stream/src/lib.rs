@@ -1,0 +1,18 @@
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+//! The loop every service runs: records in, outputs and state changes out, in one transaction with the offsets.
+//!
+//! A [`Stage`] makes a pure [`Processor`] for each source partition; a driver feeds it. The Kafka driver ([`kafka`]) is
+//! the authority; the local driver ([`local`]) gives the same guarantees on one SQLite file. [`Books`] keep lineage,
+//! sequences and counts, so that every stage's numbers can be added up at any moment. `DESIGN.md` states the protocol.
+
+extern crate spendstream_schemas as schemas;
+
+pub mod books;
+pub mod reference;
+
+mod processor;
+mod state;
+
+pub use books::{BATCH_BYTES_MAX, BatchWriter, Books};
+pub use processor::{Halt, OutRecord, Output, Processor, Record, Source, Stage, Table, Tick};
+pub use state::TxMap;

@@ -1,0 +1,201 @@
+//! What a service implements: a [`Processor`] per source partition, the same on Kafka and on one machine.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemas::{Skip, Timestamp};
+
+use crate::books::Books;
+use crate::reference::ReferenceSink;
+
+/// A record as it was read. Borrowed: it lives as long as the batch it came in.
+#[derive(Debug, Clone)]
+pub struct Record<'a> {
+    /// Offset within the partition. Offsets grow but are not contiguous: transaction markers take some.
+    pub offset: i64,
+    /// Kafka timestamp.
+    pub timestamp: Timestamp,
+    /// Key.
+    pub key: Option<&'a [u8]>,
+    /// Value; null is a tombstone.
+    pub payload: Option<&'a [u8]>,
+    /// Headers, in order.
+    pub headers: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Record<'a> {
+    /// The first header of this name, compared without case.
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    }
+}
+
+/// A record to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutRecord {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: u32,
+    /// Key.
+    pub key: Option<Bytes>,
+    /// Value; null is a tombstone.
+    pub payload: Option<Bytes>,
+    /// Headers.
+    pub headers: Vec<(String, Bytes)>,
+    /// Timestamp; `None` lets the log set it.
+    pub timestamp: Option<Timestamp>,
+}
+
+/// What one transaction of one source partition writes.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Records for other stages.
+    pub records: Vec<OutRecord>,
+    /// State changes for the changelog: key and value, null to delete. Written in this order.
+    pub changes: Vec<(Bytes, Option<Bytes>)>,
+}
+
+/// The moment a batch is processed. Decides when things are emitted, never what comes out.
+#[derive(Debug, Clone)]
+pub struct Tick {
+    /// Wall clock.
+    pub now: Timestamp,
+    /// True when nothing more was waiting in the source partition.
+    pub caught_up: bool,
+    /// Orders to go on past something.
+    pub skips: Arc<Vec<Skip>>,
+}
+
+/// A source partition and what surrounds it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Topic it belongs to.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: u32,
+    /// Partitions of the topic.
+    pub partitions: u32,
+    /// Topology generation: grows when the number of partitions changes.
+    pub generation: i32,
+    /// Partitions of each topic the stage writes to.
+    pub targets: Arc<std::collections::HashMap<String, u32>>,
+}
+
+impl Source {
+    /// Partitions of a topic the stage writes to.
+    ///
+    /// # Panics
+    /// When the stage did not list the topic in [`Stage::outputs`]: a mistake in the stage, not in its input.
+    pub fn target_partitions(&self, topic: &str) -> u32 {
+        *self.targets.get(topic).unwrap_or_else(|| panic!("stage does not list {topic} among its outputs"))
+    }
+}
+
+/// Why a partition cannot go on. It stops, says so, and waits for an operator; other partitions go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Halt {
+    /// An internal record cannot be decoded: our fault, or a newer writer's.
+    #[error(
+        "record at offset {offset} cannot be decoded: {error}. Upgrade this service, or skip the record with `spendstream skip --offset {offset}`"
+    )]
+    Undecodable {
+        /// Offset of the record.
+        offset: i64,
+        /// Why.
+        error: String,
+    },
+    /// Batches of a source are missing: they expired or were deleted while the stage was stopped.
+    #[error(
+        "batches {expected}..{found} of {source_topic}/{source_partition} are missing before offset {offset}. Restore them, or go on with `spendstream skip --source {source_topic}/{source_partition} --sequence {found}`"
+    )]
+    Gap {
+        /// Source of the batch.
+        source_topic: String,
+        /// Its partition.
+        source_partition: i32,
+        /// Sequence that should have come.
+        expected: i64,
+        /// Sequence that came.
+        found: i64,
+        /// Offset it came at.
+        offset: i64,
+    },
+    /// State or reference data cannot be used.
+    #[error("{0}")]
+    State(String),
+}
+
+/// The pure work of a stage on one source partition.
+///
+/// Within a transaction the runtime calls `process` any number of times, then `finish` once. Then either `promote`, when
+/// the transaction is committed, or `undo`, after which the same records come again. A transaction without records
+/// (a heartbeat) calls `finish` alone. Same input, same state, same reference data: same output, whatever the clock says.
+pub trait Processor: Send {
+    /// Takes back one entry of the changelog, in the order written.
+    fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Halt>;
+
+    /// Takes a run of records, in offset order.
+    fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt>;
+
+    /// Closes the transaction: writes out batches, upserts, heartbeats and state changes.
+    fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt>;
+
+    /// The transaction is committed: what it changed is now the state.
+    fn promote(&mut self);
+
+    /// The transaction is aborted: the state is what it was before it.
+    fn undo(&mut self);
+
+    /// Bytes of state held, estimated, for metrics.
+    fn state_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// A stage of the pipeline: what it reads and writes, and how it makes processors.
+pub trait Stage: Send + Sync {
+    /// Name: `ingest`, `enrich`, `combine`, `merge`. Part of group, changelog and transactional ids.
+    fn name(&self) -> &'static str;
+
+    /// The one topic it reads.
+    fn input(&self) -> &str;
+
+    /// Topics it writes to, the changelog and the ledger left out.
+    fn outputs(&self) -> Vec<String>;
+
+    /// Reference data it needs, read to the end before it starts and kept up to date.
+    fn references(&self) -> Vec<Arc<dyn ReferenceSink>> {
+        Vec::new()
+    }
+
+    /// A processor for one source partition, with empty state.
+    fn processor(&self, source: &Source) -> Box<dyn Processor>;
+}
+
+/// A table outside the log that owns its offsets: what [`crate::run_table`] drives.
+pub trait Table: Send {
+    /// Name: part of the group id.
+    fn name(&self) -> &str;
+
+    /// The one topic it reads.
+    fn input(&self) -> &str;
+
+    /// Takes partitions over: says from which offset to read each (`None`: from the beginning).
+    fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>>;
+
+    /// Gives partitions up; what is buffered for them is dropped, to be read again by whoever has them next.
+    fn revoke(&mut self, partitions: &[u32]);
+
+    /// Buffers records of one partition, in offset order. `position` is the offset after the last of them.
+    fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt>;
+
+    /// True when the buffer should be written now, by size or age.
+    fn due(&self, now: Timestamp) -> bool;
+
+    /// Bytes buffered: the driver stops reading above the bound it is given.
+    fn buffered_bytes(&self) -> usize;
+
+    /// Writes the buffer and commits it with its offsets. On an error nothing is known: the driver assigns again.
+    fn flush(&mut self, now: Timestamp) -> anyhow::Result<()>;
+}
