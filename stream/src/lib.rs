@@ -8,11 +8,17 @@
 extern crate spendstream_schemas as schemas;
 
 pub mod books;
+pub mod log;
 pub mod reference;
+pub mod settings;
 
 mod processor;
+mod shutdown;
 mod state;
 
 pub use books::{BATCH_BYTES_MAX, BatchWriter, Books};
+pub use log::{Log, StoredRecord};
 pub use processor::{Halt, OutRecord, Output, Processor, Record, Source, Stage, Table, Tick};
+pub use settings::Settings;
+pub use shutdown::Shutdown;
 pub use state::TxMap;
