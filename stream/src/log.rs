@@ -115,7 +115,8 @@ fn items<T: Wire>(log: &dyn Log, topic: &str, from: i64) -> anyhow::Result<(Vec<
     let format = Format::<T>::new();
     let mut items = Vec::new();
     let end = scan(log, topic, 0, from, |record| {
-        let payload = record.payload.as_deref().with_context(|| format!("{topic} offset {}: no value", record.offset))?;
+        let payload =
+            record.payload.as_deref().with_context(|| format!("{topic} offset {}: no value", record.offset))?;
         items.push(format.decode(payload).with_context(|| format!("{topic} offset {}", record.offset))?);
         Ok(())
     })?;

@@ -32,7 +32,8 @@ impl Shutdown {
     pub fn on_signals() -> anyhow::Result<Self> {
         let shutdown = Self::new();
         let flag = shutdown.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("start signal thread")?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().build().context("start signal thread")?;
         let (mut terminate, mut interrupt) = {
             use tokio::signal::unix::{SignalKind, signal};
             let _entered = runtime.enter();
