@@ -1,1 +1,16 @@
-//! stub
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+//! Makes a charge of every usage event.
+//!
+//! [`price`] says what an event cost at the rates that held when the call was made; [`owner`] says who pays for it.
+//! Both are lookups in a compiled version of reference data: no clock, no network, no provider known by name.
+
+extern crate spendstream_schemas as schemas;
+extern crate spendstream_stream as stream;
+
+pub mod finding;
+pub mod owner;
+pub mod price;
+
+pub use finding::{Finding, Severity};
+pub use owner::{Attribution, Directory, read_owners};
+pub use price::{PriceBook, Priced, read_prices};
