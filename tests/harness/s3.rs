@@ -67,9 +67,8 @@ impl S3 {
             .build()
             .expect("a runtime can be made");
         let faults = Arc::new(Faults::default());
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))
-            .expect("a loopback port is free");
+        let listener =
+            runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a loopback port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         runtime.spawn(serve(listener, service(folder.path()), faults.clone()));
         S3 { address, faults, _folder: folder, _runtime: runtime }
@@ -165,7 +164,6 @@ async fn answer(
         failed
     }))
 }
-
 
 #[cfg(test)]
 mod tests {
