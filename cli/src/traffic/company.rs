@@ -130,7 +130,10 @@ pub const APPLICATIONS: &[Application] = &[
                 tier: Some("flex"),
                 ..habit(Written::Responses, "openai", "gpt-5", (1_000, 30_000), (900, 14_000))
             },
-            Habit { reasoning: 50, ..habit(Written::Usage, "gcp.gemini", "gemini-2.5-pro", (800, 25_000), (300, 5_000)) },
+            Habit {
+                reasoning: 50,
+                ..habit(Written::Usage, "gcp.gemini", "gemini-2.5-pro", (800, 25_000), (300, 5_000))
+            },
         ],
     },
     Application {
