@@ -6,15 +6,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
 
+use crate::registry::Registry;
 use crate::wire::{Reader, Wire, WireError};
 
 /// Marker that opens a single-object payload.
 const MARKER: [u8; 2] = [0xc3, 0x01];
+
+/// Marker that opens a payload framed for a Confluent schema registry.
+const REGISTRY_MARKER: u8 = 0;
 
 /// Why a payload could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,9 +58,14 @@ pub enum CodecError {
 /// Encodes and decodes payloads of one type.
 #[derive(Debug)]
 pub struct Format<T> {
+    /// Single-object header of the current schema.
     header: [u8; 10],
     current: apache_avro::Schema,
+    /// The current schema as [`without_logical_types`], to resolve older payloads to.
+    plain: apache_avro::Schema,
     older: HashMap<[u8; 8], apache_avro::Schema>,
+    /// Registry and the id of the current schema in it, where payloads are framed that way.
+    registered: Option<(Arc<Registry>, u32)>,
     of: PhantomData<fn() -> T>,
 }
 
@@ -69,7 +79,29 @@ fn short_name<T>() -> &'static str {
     name.split('<').next_back().and_then(|part| part.rsplit("::").next()).unwrap_or(name).trim_end_matches('>')
 }
 
-fn fingerprint(schema: &apache_avro::Schema) -> [u8; 8] {
+/// A schema with every logical type reduced to the primitive beneath it; the bytes are the same.
+///
+/// Fingerprints are taken of this form because Avro's canonical form has no logical types, while `apache-avro` 0.22
+/// leaves them as `{"type":"bytes"}`. Resolution uses it because that crate refuses decimals shorter than their
+/// precision could need ("Precision 38 too small to hold decimal values with 5 bytes"), though Avro allows them.
+pub(crate) fn without_logical_types(mut json: serde_json::Value) -> Result<apache_avro::Schema, apache_avro::Error> {
+    fn strip(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Array(items) => items.iter_mut().for_each(strip),
+            serde_json::Value::Object(object) if object.contains_key("logicalType") => {
+                if let Some(primitive) = object.remove("type") {
+                    *value = primitive;
+                }
+            }
+            serde_json::Value::Object(object) => object.values_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    strip(&mut json);
+    apache_avro::Schema::parse(&json)
+}
+
+pub(crate) fn fingerprint(schema: &apache_avro::Schema) -> [u8; 8] {
     let digest = schema.fingerprint::<Rabin>().bytes;
     digest.try_into().expect("a Rabin fingerprint is eight bytes")
 }
@@ -88,15 +120,37 @@ impl<T: Wire> Format<T> {
 
     /// As [`Format::new`], reading payloads of these older schemas as well.
     pub fn reading(older: &[&str]) -> Self {
-        let current = apache_avro::Schema::parse(&schema_json::<T>()).expect("our own schemas are valid Avro");
+        let json = schema_json::<T>();
+        let current = apache_avro::Schema::parse(&json).expect("our own schemas are valid Avro");
+        let plain = without_logical_types(json).expect("our own schemas are valid Avro");
         let older = older.iter().map(|text| {
-            let schema = apache_avro::Schema::parse_str(text).expect("stored schemas are valid Avro");
+            let json = serde_json::from_str(text).expect("stored schemas are JSON");
+            let schema = without_logical_types(json).expect("stored schemas are valid Avro");
             (fingerprint(&schema), schema)
         });
         let mut header = [0; 10];
         header[..2].copy_from_slice(&MARKER);
-        header[2..].copy_from_slice(&fingerprint(&current));
-        Format { header, older: older.collect(), current, of: PhantomData }
+        header[2..].copy_from_slice(&fingerprint(&plain));
+        let mut format = Format { header, older: older.collect(), current, plain, registered: None, of: PhantomData };
+        format.registered = crate::registry::installed().and_then(|registry| format.known_to(registry));
+        format
+    }
+
+    /// Framed by registry id; `None` when the registry has no such schema.
+    pub fn registered(registry: &Arc<Registry>) -> Option<Self> {
+        let mut format = Self::new();
+        format.registered = Some(format.known_to(registry.clone())?);
+        Some(format)
+    }
+
+    /// The registry's id of the current schema, where payloads are framed that way.
+    pub fn registered_id(&self) -> Option<u32> {
+        self.registered.as_ref().map(|(_, id)| *id)
+    }
+
+    fn known_to(&self, registry: Arc<Registry>) -> Option<(Arc<Registry>, u32)> {
+        let id = registry.id_of(fingerprint(&self.plain))?;
+        Some((registry, id))
     }
 
     /// The current schema.
@@ -113,17 +167,29 @@ impl<T: Wire> Format<T> {
 
     /// Appends an encoded value, framing included.
     pub fn encode_into(&self, value: &T, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.header);
+        self.put_header(out);
         value.put(out);
     }
 
     /// Appends the framing alone, for writers that put the datum themselves.
     pub fn put_header(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.header);
+        match &self.registered {
+            None => out.extend_from_slice(&self.header),
+            Some((_, id)) => {
+                out.push(REGISTRY_MARKER);
+                out.extend_from_slice(&id.to_be_bytes());
+            }
+        }
     }
 
     /// Decodes a payload.
     pub fn decode(&self, payload: &[u8]) -> Result<T, CodecError> {
+        if let (Some((registry, ours)), Some((header, datum))) = (&self.registered, payload.split_first_chunk::<5>())
+            && header[0] == REGISTRY_MARKER
+        {
+            let id = u32::from_be_bytes([header[1], header[2], header[3], header[4]]);
+            return if id == *ours { Self::read(datum) } else { self.read_registered(registry, id, datum) };
+        }
         let Some((header, datum)) = payload.split_first_chunk::<10>() else {
             return Err(CodecError::NotAvro(payload.len()));
         };
@@ -142,6 +208,17 @@ impl<T: Wire> Format<T> {
         Self::read(&self.resolve(writer, datum)?)
     }
 
+    fn read_registered(&self, registry: &Registry, id: u32, datum: &[u8]) -> Result<T, CodecError> {
+        let writer = registry.schema(id).map_err(|error| CodecError::UnknownSchema {
+            name: short_name::<T>(),
+            fingerprint: format!("{id} of the registry ({error})"),
+        })?;
+        if fingerprint(&writer) == fingerprint(&self.plain) {
+            return Self::read(datum);
+        }
+        Self::read(&self.resolve(&writer, datum)?)
+    }
+
     fn read(datum: &[u8]) -> Result<T, CodecError> {
         let mut reader = Reader::new(datum);
         let value = T::get(&mut reader).and_then(|value| reader.finish().map(|()| value));
@@ -149,10 +226,107 @@ impl<T: Wire> Format<T> {
     }
 
     fn resolve(&self, writer: &apache_avro::Schema, mut datum: &[u8]) -> Result<Vec<u8>, CodecError> {
-        let resolved = GenericDatumReader::builder(writer).reader_schema(&self.current).build();
+        let resolved = GenericDatumReader::builder(writer).reader_schema(&self.plain).build();
         resolved
             .and_then(|reader| reader.read_value(&mut datum))
-            .and_then(|value| GenericDatumWriter::builder(&self.current).build()?.write_value_to_vec(value))
+            .and_then(|value| GenericDatumWriter::builder(&self.plain).build()?.write_value_to_vec(value))
             .map_err(|error| CodecError::Unresolvable { name: short_name::<T>(), error: error.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apache_avro::schema_compatibility::SchemaCompatibility;
+
+    use super::*;
+    use crate::{Batch, Charge, EventItem, fixture};
+
+    fn survives<T: Wire + PartialEq + std::fmt::Debug>(value: &T) -> Vec<u8> {
+        let format = Format::new();
+        let payload = format.encode(value);
+        assert_eq!(format.decode(&payload).as_ref(), Ok(value));
+        payload
+    }
+
+    #[test]
+    fn every_record_survives_its_own_codec() {
+        survives(&fixture::charge_batch());
+        survives(&fixture::event_batch());
+    }
+
+    #[test]
+    fn fingerprints_are_those_of_the_canonical_form() {
+        let schema = Format::<crate::Window>::new().plain;
+        let canonical = schema.canonical_form();
+        assert!(!canonical.contains("logicalType") && !canonical.contains(r#"{"type":"bytes"}"#), "{canonical}");
+        let long = without_logical_types(serde_json::json!({"type": "long", "logicalType": "timestamp-micros"}));
+        assert_eq!(long.expect("valid").canonical_form(), r#""long""#);
+    }
+
+    #[test]
+    fn apache_avro_reads_what_we_write_and_we_read_what_it_writes() {
+        let format = Format::<Batch<Charge>>::new();
+        let payload = format.encode(&fixture::charge_batch());
+        let again = format.resolve(&format.plain, &payload[10..]).expect("our bytes follow our schema");
+        assert_eq!(Format::<Batch<Charge>>::read(&again), Ok(fixture::charge_batch()));
+    }
+
+    #[test]
+    fn a_payload_cut_anywhere_is_an_error() {
+        let format = Format::<Batch<EventItem>>::new();
+        let payload = format.encode(&fixture::event_batch());
+        for length in 0..payload.len() {
+            assert!(format.decode(&payload[..length]).is_err(), "{length} of {} bytes were taken", payload.len());
+        }
+    }
+
+    #[test]
+    fn a_schema_from_the_future_is_refused_by_its_fingerprint() {
+        let mut payload = Format::new().encode(&fixture::charge_batch());
+        payload[2..10].copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        let error = Format::<Batch<Charge>>::new().decode(&payload).unwrap_err();
+        assert!(error.to_string().contains("0102030405060708"), "{error}");
+    }
+
+    /// A payload written without the last field of a batch's lineage, as an older release would have.
+    #[test]
+    fn a_field_that_was_appended_reads_as_its_default_from_older_payloads() {
+        let mut schema = schema_json::<Batch<Charge>>();
+        let fields = schema["fields"][0]["type"]["fields"].as_array_mut().expect("lineage has fields");
+        fields.pop();
+        let older = apache_avro::Schema::parse(&schema).expect("still valid Avro");
+        let mut header = MARKER.to_vec();
+        header.extend_from_slice(&fingerprint(&without_logical_types(schema.clone()).expect("still valid Avro")));
+        let mut lineage = Vec::new();
+        fixture::lineage().put(&mut lineage);
+        lineage.pop();
+        let payload = [header, lineage, vec![0]].concat();
+        let read = Format::<Batch<Charge>>::reading(&[&schema.to_string()]).decode(&payload);
+        assert_eq!(read, Ok(Batch { lineage: fixture::lineage(), items: Vec::new() }));
+        let current = Format::<Batch<Charge>>::new().current;
+        SchemaCompatibility::can_read(&older, &current).expect("new readers read old payloads");
+        SchemaCompatibility::can_read(&current, &older).expect("old readers read new payloads");
+    }
+
+    /// Payloads of every release, kept for ever. `UPDATE_FIXTURES=1` adds this release's.
+    #[test]
+    fn stored_payloads_of_every_release_still_decode() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+        let release = folder.join(concat!(env!("CARGO_PKG_VERSION")));
+        if std::env::var_os("UPDATE_FIXTURES").is_some() {
+            std::fs::create_dir_all(&release).unwrap();
+            std::fs::write(release.join("usage.charges.bin"), Format::new().encode(&fixture::charge_batch())).unwrap();
+            std::fs::write(release.join("usage.events.bin"), Format::new().encode(&fixture::event_batch())).unwrap();
+        }
+        let mut read = 0;
+        for release in std::fs::read_dir(&folder).unwrap() {
+            let folder = release.unwrap().path();
+            let charges = std::fs::read(folder.join("usage.charges.bin")).unwrap();
+            let events = std::fs::read(folder.join("usage.events.bin")).unwrap();
+            assert_eq!(Format::<Batch<Charge>>::new().decode(&charges), Ok(fixture::charge_batch()));
+            assert_eq!(Format::<Batch<EventItem>>::new().decode(&events), Ok(fixture::event_batch()));
+            read += 1;
+        }
+        assert!(read > 0, "no stored payloads");
     }
 }

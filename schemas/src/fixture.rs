@@ -1,0 +1,180 @@
+//! One example of every record, with every optional part filled: for tests and for `schemas/fixtures`.
+
+use crate::*;
+
+/// A call with everything stated.
+pub fn event() -> UsageEvent {
+    let text = |value: &str| Some(Text::from(value));
+    UsageEvent {
+        tenant: "acme".into(),
+        call_key: "openai/resp_1".into(),
+        identity: IdentityKind::ResponseId,
+        weaker_keys: vec!["span/0af7651916cd43dd8448eb211c80319c/b7ad6b7169203331".into()],
+        iteration: 0,
+        dedup_key: ids::dedup_key("acme", "openai/resp_1", 0, "gpt-4o-2024-08-06"),
+        content_hash: ids::hash_parts([b"content".as_slice()]),
+        precedence: 10,
+        amends: false,
+        event_id: text("evt-1"),
+        source: "gateway".into(),
+        position: Position { topic: topics::RAW.into(), partition: 3, offset: 41, item: 0 },
+        event_time: Timestamp::from_micros(1_795_345_200_000_000),
+        received_at: Timestamp::from_micros(1_795_345_201_500_000),
+        charge_period_start: Some(Timestamp::from_micros(1_795_345_200_000_000)),
+        charge_period_end: Some(Timestamp::from_micros(1_795_345_203_000_000)),
+        provider: "openai".into(),
+        publisher: text("openai"),
+        model: "gpt-4o-2024-08-06".into(),
+        requested_model: text("gpt-4o"),
+        operation: "chat".into(),
+        price_context: PriceContext {
+            service_tier: text("default"),
+            requested_tier: text("auto"),
+            batch: true,
+            speed: text("standard"),
+            region: text("eu-west-1"),
+            residency: text("eu"),
+            endpoint: text("regional"),
+            size: text("1024x1024"),
+            quality: text("high"),
+            resolution: text("1080p"),
+            search_context: text("low"),
+        },
+        usage: vec![Metered { meter: Meter::InputTextTokens, quantity: Quantity::from_units(1_000) }],
+        checked: "prompt = uncached + cached".into(),
+        raw_usage: r#"{"prompt_tokens":1000}"#.into(),
+        raw_usage_hash: ids::hash_parts([b"raw".as_slice()]),
+        extractor: "openai.chat_completion".into(),
+        extractor_version: 1,
+        flags: vec![Flag::ClockSkew],
+        key_id: text("key-platform"),
+        resource: text("deployment-1"),
+        tags: vec![Tag { key: "team".into(), value: "platform".into() }],
+        claimed: Dimensions { team: text("platform"), ..Dimensions::default() },
+        cost_basis: CostBasis::OnDemand,
+        charge_category: ChargeCategory::Usage,
+        reported_cost: Some(reported()),
+        stated_cost: Some(reported()),
+    }
+}
+
+fn reported() -> ReportedCost {
+    let amount = Money::from_picos(2_500_000_000).expect("in range");
+    ReportedCost { amount, currency: "USD".into(), basis: "estimate_at_list_price".into() }
+}
+
+fn costs() -> Costs {
+    let amount = Money::from_picos(2_500_000_000);
+    Costs { currency: "USD".into(), list: amount, contracted: amount, effective: amount, billed: amount }
+}
+
+/// A charge for [`event`] with everything stated.
+pub fn charge() -> Charge {
+    let event = event();
+    let price = Price("2.5".parse().expect("a decimal"));
+    let cost = Money::from_picos(2_500_000_000).expect("in range");
+    Charge {
+        charge_id: ids::charge_id(event.dedup_key, 1, ChargeClass::Replacement),
+        revision: 1,
+        class: ChargeClass::Replacement,
+        corrects: Some(ids::charge_id(event.dedup_key, 0, ChargeClass::Original)),
+        correction_reason: Some(CorrectionReason::Reprice),
+        correction_id: Some(ids::hash_parts([b"correction".as_slice()])),
+        booked_at: event.received_at,
+        requests: 1,
+        status: PricingStatus::Partial,
+        lines: vec![Line {
+            meter: Meter::InputTextTokens,
+            quantity: Quantity::from_units(1_000),
+            billed_quantity: Quantity::from_units(1_000),
+            list_unit_price: price,
+            contracted_unit_price: Some(price),
+            per: 1_000_000,
+            currency: "USD".into(),
+            rate_id: "openai/gpt-4o/input".into(),
+            contracted_rate_id: Some("contract-1".into()),
+            list_cost: cost,
+            contracted_cost: cost,
+        }],
+        unpriced: vec![UnpricedMeter {
+            meter: Meter::WebSearches,
+            quantity: Quantity::from_units(1),
+            reason: "unknown_meter".into(),
+        }],
+        costs: costs(),
+        reporting: Some(costs()),
+        fx_rate_id: Some("ecb/2026-11-20/usd-eur".into()),
+        counterfactuals: vec![Counterfactual {
+            kind: CounterfactualKind::Uncached,
+            cost,
+            currency: "USD".into(),
+            basis: "openai/gpt-4o/input".into(),
+        }],
+        sku: Some("openai/gpt-4o".into()),
+        model_class: Some("standard".into()),
+        book_version: "b00c".into(),
+        owner: Dimensions { team: Some("platform".into()), ..Dimensions::default() },
+        rule: Some("key-platform".into()),
+        confidence: Confidence::Exact,
+        directory_version: "d1".into(),
+        allocation: Some(Allocation {
+            shared_charge: event.dedup_key,
+            rule: "shared-1".into(),
+            method: "even".into(),
+            weight: Quantity::from_units(1),
+            weight_total: Quantity::from_units(4),
+        }),
+        flags: vec![Flag::PartiallyPriced],
+        event,
+    }
+}
+
+/// The header of the first batch of a source.
+pub fn lineage() -> Lineage {
+    Lineage {
+        format: 1,
+        source_topic: topics::EVENTS.into(),
+        source_partition: 2,
+        source_partitions: 4,
+        generation: 0,
+        sequence: 0,
+        source_from: 10,
+        source_to: 20,
+        watermark: Timestamp::from_micros(1_795_345_171_500_000),
+        items_total: 1,
+        money_total: vec![CurrencySum { currency: "USD".into(), amount: reported().amount }],
+        ends_generation: false,
+    }
+}
+
+/// A batch of one [`charge`].
+pub fn charge_batch() -> Batch<Charge> {
+    Batch { lineage: lineage(), items: vec![charge()] }
+}
+
+/// A batch of an event, a link and a correction.
+pub fn event_batch() -> Batch<EventItem> {
+    let event = event();
+    let link = Link {
+        tenant: event.tenant.clone(),
+        weaker: "event/gateway/evt-1".into(),
+        stronger: event.call_key.clone(),
+        received_at: event.received_at,
+        position: event.position.clone(),
+    };
+    let correction = Correction {
+        correction_id: ids::hash_parts([b"correction".as_slice()]),
+        tenant: event.tenant.clone(),
+        call_key: event.call_key.clone(),
+        dedup_key: event.dedup_key,
+        reason: CorrectionReason::Amend,
+        expected_content: Some(event.content_hash),
+        expected_revision: Some(0),
+        replacement: Some(Box::new(event.clone())),
+        reversed: Some(Box::new(charge())),
+        received_at: event.received_at,
+        book_version: Some("b00c".into()),
+    };
+    let items = vec![EventItem::Event(event), EventItem::Link(link), EventItem::Correction(correction)];
+    Batch { lineage: lineage(), items }
+}
