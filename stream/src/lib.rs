@@ -8,9 +8,11 @@
 extern crate spendstream_schemas as schemas;
 
 pub mod books;
+pub mod local;
 pub mod log;
 pub mod reference;
 pub mod settings;
+pub mod telemetry;
 
 mod processor;
 mod shutdown;
@@ -22,3 +24,4 @@ pub use processor::{Halt, OutRecord, Output, Processor, Record, Source, Stage, T
 pub use settings::Settings;
 pub use shutdown::Shutdown;
 pub use state::TxMap;
+pub use telemetry::Telemetry;

@@ -1,0 +1,209 @@
+//! What a service tells about itself: log, metrics, health.
+
+mod health;
+mod metrics;
+mod server;
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use schemas::LedgerEntry;
+use tracing_subscriber::EnvFilter;
+
+pub use health::{Health, PartitionHealth, Phase, STUCK_AFTER};
+pub use server::Server;
+
+use crate::processor::Halt;
+use crate::settings::LogFormat;
+use metrics::Metrics;
+
+/// Starts the log, on standard error. `RUST_LOG` chooses what is logged; without it, everything from `info` on.
+///
+/// # Errors
+/// When a log was started before, or `RUST_LOG` cannot be read.
+pub fn init(format: LogFormat) -> anyhow::Result<()> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).with_context(|| format!("read RUST_LOG={text}"))?,
+        // librdkafka repeats itself while a broker is away; the driver says it once.
+        _ => EnvFilter::new("info,rdkafka=error,librdkafka=error"),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("start the log: {error}"))
+}
+
+/// A stage or table and the partition it works on.
+type Key = (Arc<str>, Arc<str>, u32);
+
+/// Metrics and health of one process. Fed by the drivers, read over HTTP ([`Telemetry::serve`]).
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    metrics: Metrics,
+    partitions: Mutex<BTreeMap<Key, State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    since: Instant,
+    beat: Instant,
+}
+
+/// A committed transaction, for metrics.
+#[derive(Debug)]
+pub struct Commit<'a> {
+    /// The books as they were committed.
+    pub books: &'a LedgerEntry,
+    /// Records read in it.
+    pub records: usize,
+    /// Their bytes.
+    pub bytes: usize,
+    /// From the first record to the commit's answer.
+    pub took: Duration,
+    /// Offsets between the position and the end of the partition.
+    pub lag: i64,
+    /// Bytes of state the processor estimates.
+    pub state_bytes: usize,
+}
+
+impl Telemetry {
+    /// Telemetry of a process in which nothing runs yet.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Where a service registers metrics of its own. Labels must be bounded: never an event, a user or an error text.
+    pub fn registry(&self) -> &prometheus::Registry {
+        &self.metrics.registry
+    }
+
+    /// Says that a stage or table has taken a partition over and restores it. It is given up when the watch is dropped.
+    pub fn watch(self: &Arc<Self>, stage: &str, topic: &str, partition: u32) -> Watch {
+        let key: Key = (stage.into(), topic.into(), partition);
+        let now = Instant::now();
+        self.states().insert(key.clone(), State { phase: Phase::Restoring, since: now, beat: now });
+        self.metrics.halted(&key, false);
+        Watch { telemetry: self.clone(), key }
+    }
+
+    /// Health now.
+    pub fn health(&self) -> Health {
+        let now = Instant::now();
+        let describe = |((stage, topic, partition), state): (&Key, &State)| PartitionHealth {
+            stage: stage.to_string(),
+            topic: topic.to_string(),
+            partition: *partition,
+            phase: state.phase.clone(),
+            seconds: now.duration_since(state.since).as_secs(),
+            silent_seconds: now.duration_since(state.beat).as_secs(),
+        };
+        Health::of(self.states().iter().map(describe).collect())
+    }
+
+    /// Metrics now, in the Prometheus text format.
+    ///
+    /// # Errors
+    /// When a registered collector is broken.
+    pub fn render(&self) -> anyhow::Result<String> {
+        let families = self.metrics.registry.gather();
+        prometheus::TextEncoder::new().encode_to_string(&families).context("encode metrics")
+    }
+
+    fn states(&self) -> MutexGuard<'_, BTreeMap<Key, State>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One partition of a stage or table, as its lane sees it. Dropping it says that the partition was given up.
+#[derive(Debug)]
+pub struct Watch {
+    telemetry: Arc<Telemetry>,
+    key: Key,
+}
+
+impl Watch {
+    fn enter(&self, phase: Phase) {
+        let mut states = self.telemetry.states();
+        if let Some(state) = states.get_mut(&self.key) {
+            state.beat = Instant::now();
+            if state.phase != phase {
+                state.since = state.beat;
+                state.phase = phase;
+            }
+        }
+    }
+
+    /// The state is complete, records are processed.
+    pub fn running(&self) {
+        self.enter(Phase::Running);
+        self.telemetry.metrics.halted(&self.key, false);
+    }
+
+    /// The partition stopped and waits for an operator.
+    pub fn halted(&self, halt: &Halt) {
+        self.enter(Phase::Halted(halt.to_string()));
+        self.telemetry.metrics.halted(&self.key, true);
+    }
+
+    /// The lane came by: it is not stuck, whatever phase it is in. Call it at least every few seconds.
+    pub fn beat(&self) {
+        if let Some(state) = self.telemetry.states().get_mut(&self.key) {
+            state.beat = Instant::now();
+        }
+    }
+
+    /// A transaction was committed. Its counts are what the books say, so they go on after a restart.
+    pub fn committed(&self, commit: &Commit<'_>) {
+        self.beat();
+        self.telemetry.metrics.committed(&self.key, commit);
+    }
+
+    /// A table wrote what it had buffered.
+    pub fn flushed(&self, records: usize, took: Duration, lag: i64) {
+        self.beat();
+        self.telemetry.metrics.flushed(&self.key, records, took, lag);
+    }
+
+    /// A transaction was aborted, or its outcome was unknown at first.
+    pub fn aborted(&self, outcome: Outcome) {
+        self.beat();
+        self.telemetry.metrics.aborted(&self.key, outcome);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.telemetry.states().remove(&self.key);
+        self.telemetry.metrics.released(&self.key);
+    }
+}
+
+/// How a transaction that was not simply committed ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Aborted and undone; the records come again.
+    Aborted,
+    /// Nobody answered whether it was committed; found out afterwards.
+    Unknown,
+    /// Somebody else had taken over.
+    Fenced,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Aborted => "aborted",
+            Outcome::Unknown => "unknown",
+            Outcome::Fenced => "fenced",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
