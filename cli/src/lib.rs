@@ -6,5 +6,8 @@
 
 extern crate spendstream_schemas as schemas;
 
+pub mod amount;
 pub mod commands;
+pub mod ledger;
+pub mod table;
 pub mod traffic;
