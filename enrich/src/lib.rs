@@ -7,10 +7,20 @@
 extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
+pub mod charge;
 pub mod finding;
+pub mod ledger;
 pub mod owner;
 pub mod price;
 
+mod calls;
+mod config;
+mod desk;
+mod stage;
+
+pub use charge::{Cause, charge, reversal};
+pub use config::EnrichConfig;
 pub use finding::{Finding, Severity};
 pub use owner::{Attribution, Directory, read_owners};
 pub use price::{PriceBook, Priced, read_prices};
+pub use stage::EnrichStage;

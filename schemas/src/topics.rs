@@ -103,8 +103,9 @@ pub fn catalogue(raw: &[&str]) -> Vec<TopicSpec> {
         topic(REF_OWNERS, Partitions::One, Kept::Forever),
         topic(REF_BUDGETS, Partitions::One, Kept::Forever),
         topic(REF_ROUTES, Partitions::One, Kept::Forever),
-        // Deduplication state is kept by time, beyond the horizon: ids are unique, so compaction would keep them for ever.
-        topic(&changelog("enrich", EVENTS), Partitions::Internal, month),
+        // Deduplication state is kept by time, a week beyond the horizon: ids are unique, so compaction would keep them
+        // for ever.
+        topic(&changelog("enrich", EVENTS), Partitions::Internal, Kept::For(42 * DAY)),
         topic(&changelog("combine", CHARGES), Partitions::Internal, state),
         topic(&changelog("merge", PARTIALS), Partitions::Internal, state),
     ]);

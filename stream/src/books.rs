@@ -354,6 +354,8 @@ pub struct BatchWriter<T: BatchItem> {
     full: Vec<(u32, Chunk)>,
     heartbeat_at: Timestamp,
     watermarked: bool,
+    /// The one partition written to, where it is the source's own.
+    own: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -377,12 +379,20 @@ impl<T: BatchItem> BatchWriter<T> {
             full: Vec::new(),
             heartbeat_at: Timestamp::MIN,
             watermarked: true,
+            own: None,
         }
     }
 
     /// For side channels (enrich sending a copy on to another key): batches neither hold the watermark back nor beat.
     pub fn without_watermark(mut self) -> Self {
         self.watermarked = false;
+        self
+    }
+
+    /// For a topic partitioned as the source is, whose records stay in their partition: no other partition gets a
+    /// heartbeat, and a reader of this one waits for no other source.
+    pub fn within_partition(mut self, partition: u32) -> Self {
+        self.own = Some(partition);
         self
     }
 
@@ -429,7 +439,7 @@ impl<T: BatchItem> BatchWriter<T> {
         }
         for partition in 0..self.partitions() {
             let chunk = std::mem::take(&mut self.open[partition as usize]);
-            if chunk.items > 0 || beat {
+            if chunk.items > 0 || (beat && self.own.is_none_or(|own| own == partition)) {
                 self.write(partition, chunk, books, out)?;
             }
         }
@@ -438,6 +448,9 @@ impl<T: BatchItem> BatchWriter<T> {
 
     fn write(&self, partition: u32, chunk: Chunk, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
         let mut lineage = books.header(&self.topic, partition, chunk.items, &chunk.money)?;
+        if self.own.is_some() {
+            lineage.source_partitions = 1;
+        }
         if !self.watermarked {
             lineage.watermark = Timestamp::MAX;
             lineage.source_partitions = 0;

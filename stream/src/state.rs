@@ -57,6 +57,12 @@ impl<K: Hash + Eq + Clone, V: Clone> TxMap<K, V> {
         };
     }
 
+    /// Drops entries for good, without a way back: between transactions only, for state that has run out of its bounds.
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
+        debug_assert!(self.before.is_empty(), "a transaction is open");
+        self.map.retain(|key, value| keep(key, value));
+    }
+
     /// Keys changed in the open transaction, with their new values (`None`: removed). In no particular order.
     pub fn changed(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
         self.before.keys().map(|key| (key, self.map.get(key)))
@@ -80,6 +86,11 @@ impl<K: Hash + Eq + Clone, V: Clone> TxMap<K, V> {
     /// Every entry, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.map.iter()
+    }
+
+    /// Entries the map has room for before it grows: what its memory is reckoned by.
+    pub fn capacity(&self) -> usize {
+        self.map.capacity()
     }
 
     /// Number of keys.

@@ -1,0 +1,248 @@
+//! What enrich remembers of calls, so that each is charged once: all of it can be undone, written down and restored.
+
+mod changelog;
+mod names;
+mod recent;
+mod standing;
+
+use bytes::Bytes;
+use schemas::wire::{Reader, Wire};
+use schemas::{Correction, Id128, Text, Timestamp, UsageEvent};
+use smallvec::SmallVec;
+use stream::{Halt, TxMap};
+
+pub(crate) use names::Names;
+pub(crate) use recent::Recent;
+pub(crate) use standing::{Marks, Standing, call_id};
+
+use crate::config::Limits;
+
+/// A call key that turned out to be the weaker one of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Linked {
+    /// The stronger call key.
+    pub(crate) stronger: Text,
+    /// Arrival of the event that knew both.
+    pub(crate) received_at: Timestamp,
+}
+
+/// A call without a price, or with half of one, kept in full until a price book has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Open {
+    /// The event as it was charged, encoded.
+    pub(crate) event: Bytes,
+    /// When the newest price book it was tried with took effect.
+    pub(crate) tried: Timestamp,
+}
+
+/// State of one partition.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    /// Standing charges, by dedup key.
+    pub(crate) standing: TxMap<Id128, Standing>,
+    /// Dedup keys of the charges standing under a key that another may be stronger than, by [`call_id`].
+    pub(crate) weak: TxMap<Id128, SmallVec<[Id128; 1]>>,
+    /// Links, by [`call_id`] of the weaker key.
+    pub(crate) links: TxMap<Id128, Linked>,
+    /// Corrections that wait for their charge, by dedup key.
+    pub(crate) parked: TxMap<Id128, Vec<Correction>>,
+    /// Corrections done with, and when they arrived.
+    pub(crate) settled: TxMap<Id128, Timestamp>,
+    /// Calls without a price, by dedup key.
+    pub(crate) open: TxMap<Id128, Open>,
+    /// The newest events in full.
+    pub(crate) recent: Recent,
+    /// Topics and versions.
+    pub(crate) names: Names,
+    pub(crate) clock: Clock,
+    committed: Clock,
+    limits: Limits,
+}
+
+/// How far arrivals have come, and before which of them nothing is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// Latest arrival seen.
+    pub(crate) latest: Timestamp,
+    /// What arrived before this is forgotten; [`Timestamp::MIN`] while nothing is.
+    pub(crate) frontier: Timestamp,
+    /// Edge of the horizon when it was last looked at.
+    checked: Timestamp,
+}
+
+const CLOCK: Clock = Clock { latest: Timestamp::MIN, frontier: Timestamp::MIN, checked: Timestamp::MIN };
+
+/// Forgetting by age walks over every id, so it is done in steps.
+const HORIZON_STEP_SECONDS: i64 = 3_600;
+
+/// When memory is full, an eighth is made free at once: forgetting walks over every id.
+const FREED_SHARE: usize = 8;
+
+impl Calls {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Calls {
+            standing: TxMap::default(),
+            weak: TxMap::default(),
+            links: TxMap::default(),
+            parked: TxMap::default(),
+            settled: TxMap::default(),
+            open: TxMap::default(),
+            recent: Recent::new(limits.recent_bytes_max),
+            names: Names::default(),
+            clock: CLOCK,
+            committed: CLOCK,
+            limits,
+        }
+    }
+
+    /// The event a charge was made of, while it is remembered.
+    pub(crate) fn charged_event(&self, key: &Id128, standing: &Standing) -> Option<UsageEvent> {
+        let recent = self.recent.get(standing.address).filter(|event| event.dedup_key == *key);
+        recent.or_else(|| {
+            let open = self.open.get(key)?;
+            UsageEvent::get(&mut Reader::new(&open.event)).ok()
+        })
+    }
+
+    /// Remembers an unpriced call until a price is known. False when there are too many already.
+    pub(crate) fn keep_open(&mut self, event: &UsageEvent, tried: Timestamp) -> bool {
+        if self.open.len() >= self.limits.open_max && self.open.get(&event.dedup_key).is_none() {
+            return false;
+        }
+        let mut bytes = Vec::with_capacity(512);
+        event.put(&mut bytes);
+        self.open.insert(event.dedup_key, Open { event: bytes.into(), tried });
+        true
+    }
+
+    /// Parks a correction. False when there are too many already.
+    pub(crate) fn park(&mut self, correction: Correction) -> bool {
+        let key = correction.dedup_key;
+        let waiting = self.parked.get(&key).map_or(0, Vec::len);
+        if waiting >= self.limits.parked_per_call_max || (waiting == 0 && self.parked.len() >= self.limits.parked_max) {
+            return false;
+        }
+        let list = self.parked.entry(&key, Vec::new);
+        list.push(correction);
+        list.sort_by_key(|waiting| (waiting.received_at, waiting.correction_id));
+        true
+    }
+
+    /// Decides at the end of a transaction what is to be forgotten once it is committed; the corrections that expire.
+    ///
+    /// The clock has a part in it only so that a record stamped in the future cannot make us forget the present.
+    pub(crate) fn age(&mut self, now: Timestamp) -> usize {
+        let edge = self.clock.latest.min(now).plus_seconds(-self.limits.horizon_seconds);
+        let mut frontier = self.clock.frontier;
+        let step = HORIZON_STEP_SECONDS * 1_000_000;
+        if edge.micros_since(self.clock.checked) >= step {
+            self.clock.checked = edge;
+            let aged = self.arrivals().any(|received_at| received_at < edge);
+            let expired = self.parked.iter().flat_map(|(_, list)| list).any(|waiting| waiting.received_at < edge);
+            if aged || expired {
+                frontier = frontier.max(edge);
+            }
+        }
+        let remembered = self.standing.len() + self.links.len() + self.settled.len();
+        if remembered > self.limits.ids_max {
+            frontier =
+                frontier.max(self.arrival_at(remembered - self.limits.ids_max + self.limits.ids_max / FREED_SHARE));
+        }
+        if frontier == self.clock.frontier {
+            return 0;
+        }
+        self.clock.frontier = frontier;
+        let waiting = self.parked.iter().flat_map(|(_, list)| list);
+        waiting.filter(|waiting| waiting.received_at < frontier).count()
+    }
+
+    /// Arrivals of everything that takes an id's memory.
+    fn arrivals(&self) -> impl Iterator<Item = Timestamp> {
+        let standing = self.standing.iter().map(|(_, standing)| standing.received_at);
+        let links = self.links.iter().map(|(_, linked)| linked.received_at);
+        standing.chain(links).chain(self.settled.iter().map(|(_, received_at)| *received_at))
+    }
+
+    /// The arrival before which the `count` oldest came.
+    fn arrival_at(&self, count: usize) -> Timestamp {
+        let mut arrivals: Vec<Timestamp> = self.arrivals().collect();
+        let last = arrivals.len().saturating_sub(1);
+        let (_, edge, _) = arrivals.select_nth_unstable(count.min(last));
+        *edge
+    }
+
+    fn forget(&mut self) {
+        let frontier = self.clock.frontier;
+        let kept = |received_at: Timestamp| received_at >= frontier;
+        self.standing.retain(|_, standing| kept(standing.received_at));
+        self.links.retain(|_, linked| kept(linked.received_at));
+        self.settled.retain(|_, received_at| kept(*received_at));
+        let standing = &self.standing;
+        self.weak.retain(|_, keys| keys.iter().any(|key| standing.get(key).is_some()));
+        self.open.retain(|key, _| standing.get(key).is_some());
+        let mut parked: Vec<(Id128, Vec<Correction>)> = Vec::new();
+        for (key, list) in self.parked.iter() {
+            let rest: Vec<_> = list.iter().filter(|waiting| kept(waiting.received_at)).cloned().collect();
+            if rest.len() < list.len() {
+                parked.push((*key, rest));
+            }
+        }
+        for (key, rest) in parked {
+            self.parked.restore(key, (!rest.is_empty()).then_some(rest));
+        }
+    }
+
+    /// The transaction's changes as one entry of the changelog; `None` when there are none.
+    pub(crate) fn delta(&self) -> Option<Vec<u8>> {
+        changelog::delta(self)
+    }
+
+    /// Takes back one entry of the changelog.
+    pub(crate) fn restore(&mut self, value: &[u8]) -> Result<(), Halt> {
+        let before = self.clock.frontier;
+        changelog::restore(self, value)?;
+        if self.clock.frontier > before {
+            self.forget();
+        }
+        self.committed = self.clock;
+        Ok(())
+    }
+
+    pub(crate) fn promote(&mut self) {
+        self.standing.promote();
+        self.weak.promote();
+        self.links.promote();
+        self.parked.promote();
+        self.settled.promote();
+        self.open.promote();
+        self.recent.promote();
+        if self.clock.frontier > self.committed.frontier {
+            self.forget();
+        }
+        self.committed = self.clock;
+    }
+
+    pub(crate) fn undo(&mut self) {
+        self.standing.undo();
+        self.weak.undo();
+        self.links.undo();
+        self.parked.undo();
+        self.settled.undo();
+        self.open.undo();
+        self.recent.undo();
+        self.clock = self.committed;
+    }
+
+    /// Bytes held, estimated from the room the maps have taken.
+    pub(crate) fn bytes(&self) -> usize {
+        let slot = |entry: usize| entry + 1;
+        let open: usize = self.open.iter().map(|(_, open)| open.event.len()).sum();
+        self.standing.capacity() * slot(size_of::<(Id128, Standing)>())
+            + self.weak.capacity() * slot(size_of::<(Id128, SmallVec<[Id128; 1]>)>())
+            + self.links.capacity() * (slot(size_of::<(Id128, Linked)>()) + 48)
+            + self.settled.capacity() * slot(size_of::<(Id128, Timestamp)>())
+            + self.open.capacity() * slot(size_of::<(Id128, Open)>())
+            + open
+            + self.recent.bytes()
+    }
+}

@@ -1,0 +1,191 @@
+//! One transaction's changes as one packed record, and back.
+//!
+//! Ids are unique, so a record for each would be all overhead, and compaction would keep them for ever: there is one
+//! record a transaction, kept by time. It names every text it refers to by number, so it can be read without those
+//! before it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use schemas::wire::{Reader, Wire, WireError, put_bytes, put_long};
+use schemas::{Correction, Id128, Text, Timestamp};
+use smallvec::SmallVec;
+use stream::{Halt, TxMap};
+
+use super::{Calls, Linked, Marks, Open, Standing};
+
+/// Format this release writes, and the only one it reads.
+const FORMAT: u8 = 1;
+
+pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
+    let maps = [
+        calls.standing.changed().next().is_some(),
+        calls.links.changed().next().is_some(),
+        calls.weak.changed().next().is_some(),
+        calls.parked.changed().next().is_some(),
+        calls.settled.changed().next().is_some(),
+        calls.open.changed().next().is_some(),
+        calls.clock != calls.committed,
+    ];
+    if !maps.contains(&true) {
+        return None;
+    }
+    let standing = sorted(&calls.standing);
+    let mut names = BTreeMap::new();
+    for standing in standing.iter().filter_map(|(_, value)| *value) {
+        for id in [standing.topic, standing.book, standing.directory] {
+            names.insert(id, calls.names.text(id));
+        }
+    }
+    let mut out = vec![FORMAT];
+    for time in [calls.clock.latest, calls.clock.frontier, calls.clock.checked] {
+        time.put(&mut out);
+    }
+    put_long(&mut out, names.len() as i64);
+    for (id, text) in names {
+        put_long(&mut out, i64::from(id));
+        put_bytes(&mut out, text.as_bytes());
+    }
+    let (address, events) = calls.recent.added();
+    put_long(&mut out, address as i64);
+    put_bytes(&mut out, &events);
+    put_rows(&mut out, &standing, put_standing);
+    put_rows(&mut out, &sorted(&calls.weak), |keys, out| {
+        put_long(out, keys.len() as i64);
+        keys.iter().for_each(|key| key.put(out));
+    });
+    put_rows(&mut out, &sorted(&calls.links), |linked, out| {
+        linked.stronger.put(out);
+        linked.received_at.put(out);
+    });
+    put_rows(&mut out, &sorted(&calls.parked), |list, out| list.put(out));
+    put_rows(&mut out, &sorted(&calls.settled), |received_at, out| received_at.put(out));
+    put_rows(&mut out, &sorted(&calls.open), |open, out| {
+        put_bytes(out, &open.event);
+        open.tried.put(out);
+    });
+    Some(out)
+}
+
+pub(super) fn restore(calls: &mut Calls, value: &[u8]) -> Result<(), Halt> {
+    let corrupt = |what: String| Halt::State(format!("the changelog of enrich cannot be read: {what}"));
+    match value.first() {
+        Some(&FORMAT) => {}
+        Some(other) => {
+            return Err(corrupt(format!("format {other} is newer than this release ({FORMAT}); upgrade it")));
+        }
+        None => return Err(corrupt("an entry is empty".to_owned())),
+    }
+    let mut from = Reader::new(&value[1..]);
+    let read = read(calls, &mut from).and_then(|()| from.finish());
+    read.map_err(|error| corrupt(error.to_string()))
+}
+
+fn read(calls: &mut Calls, from: &mut Reader<'_>) -> Result<(), WireError> {
+    calls.clock.latest = Wire::get(from)?;
+    calls.clock.frontier = Wire::get(from)?;
+    calls.clock.checked = Wire::get(from)?;
+    for _ in 0..from.length()? {
+        let id = u16::try_from(from.long()?).map_err(|_| from.invalid("number of a text above 65535"))?;
+        calls.names.restore(id, Text::get(from)?);
+    }
+    let address = from.long()? as u64;
+    let length = from.length()?;
+    let events = from.take(length)?;
+    calls.recent.restore(address, events);
+    get_rows(from, &mut calls.standing, get_standing)?;
+    get_rows(from, &mut calls.weak, |from| {
+        let mut keys = SmallVec::new();
+        for _ in 0..from.length()? {
+            keys.push(Id128::get(from)?);
+        }
+        Ok(keys)
+    })?;
+    get_rows(from, &mut calls.links, |from| Ok(Linked { stronger: Wire::get(from)?, received_at: Wire::get(from)? }))?;
+    get_rows(from, &mut calls.parked, Vec::<Correction>::get)?;
+    get_rows(from, &mut calls.settled, Timestamp::get)?;
+    get_rows(from, &mut calls.open, |from| {
+        let length = from.length()?;
+        Ok(Open { event: Bytes::copy_from_slice(from.take(length)?), tried: Wire::get(from)? })
+    })
+}
+
+/// Changes by key, in an order that does not depend on the map.
+fn sorted<V: Clone>(map: &TxMap<Id128, V>) -> Vec<(Id128, Option<&V>)> {
+    let mut rows: Vec<_> = map.changed().map(|(key, value)| (*key, value)).collect();
+    rows.sort_unstable_by_key(|(key, _)| *key);
+    rows
+}
+
+fn put_rows<V>(out: &mut Vec<u8>, rows: &[(Id128, Option<&V>)], put: impl Fn(&V, &mut Vec<u8>)) {
+    put_long(out, rows.len() as i64);
+    for (key, value) in rows {
+        key.put(out);
+        out.push(u8::from(value.is_some()));
+        if let Some(value) = value {
+            put(value, out);
+        }
+    }
+}
+
+fn get_rows<V: Clone>(
+    from: &mut Reader<'_>,
+    map: &mut TxMap<Id128, V>,
+    get: impl Fn(&mut Reader<'_>) -> Result<V, WireError>,
+) -> Result<(), WireError> {
+    for _ in 0..from.length()? {
+        let key = Id128::get(from)?;
+        let value = if bool::get(from)? { Some(get(from)?) } else { None };
+        map.restore(key, value);
+    }
+    Ok(())
+}
+
+fn put_standing(standing: &Standing, out: &mut Vec<u8>) {
+    out.extend_from_slice(&standing.content.to_le_bytes());
+    out.extend_from_slice(&standing.fingerprint.to_le_bytes());
+    out.extend_from_slice(&standing.source.to_le_bytes());
+    out.push(standing.marks.0);
+    standing.received_at.put(out);
+    for number in [standing.offset, standing.events_offset, standing.address as i64] {
+        put_long(out, number);
+    }
+    for number in [standing.partition, standing.item, standing.precedence, standing.revision] {
+        put_long(out, i64::from(number));
+    }
+    put_long(out, i64::from(standing.size));
+    for id in [standing.topic, standing.book, standing.directory] {
+        put_long(out, i64::from(id));
+    }
+}
+
+fn get_standing(from: &mut Reader<'_>) -> Result<Standing, WireError> {
+    Ok(Standing {
+        content: u64::from_le_bytes(array(from)?),
+        fingerprint: u64::from_le_bytes(array(from)?),
+        source: u32::from_le_bytes(array(from)?),
+        marks: Marks(array::<1>(from)?[0]),
+        received_at: Wire::get(from)?,
+        offset: from.long()?,
+        events_offset: from.long()?,
+        address: from.long()? as u64,
+        partition: i32::get(from)?,
+        item: i32::get(from)?,
+        precedence: i32::get(from)?,
+        revision: i32::get(from)?,
+        size: u32::get(from)?,
+        topic: name(from)?,
+        book: name(from)?,
+        directory: name(from)?,
+    })
+}
+
+fn array<const N: usize>(from: &mut Reader<'_>) -> Result<[u8; N], WireError> {
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(from.take(N)?);
+    Ok(bytes)
+}
+
+fn name(from: &mut Reader<'_>) -> Result<u16, WireError> {
+    u16::try_from(from.long()?).map_err(|_| from.invalid("number of a text above 65535"))
+}

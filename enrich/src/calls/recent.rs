@@ -1,0 +1,88 @@
+//! The newest events in full, so that a charge can be rebuilt in order to be taken back.
+
+use std::collections::VecDeque;
+
+use schemas::UsageEvent;
+use schemas::wire::{Reader, Wire};
+
+/// A window over the log of charged events, in bytes. Addresses grow for ever; what falls out at the front is gone.
+#[derive(Debug)]
+pub(crate) struct Recent {
+    bytes: VecDeque<u8>,
+    /// Address of the first byte held.
+    base: u64,
+    /// Address after the last byte of the last committed transaction.
+    committed: u64,
+    bytes_max: usize,
+    scratch: Vec<u8>,
+}
+
+impl Recent {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Recent { bytes: VecDeque::new(), base: 0, committed: 0, bytes_max, scratch: Vec::new() }
+    }
+
+    fn end(&self) -> u64 {
+        self.base + self.bytes.len() as u64
+    }
+
+    /// Keeps an event; its address.
+    pub(crate) fn push(&mut self, event: &UsageEvent) -> u64 {
+        let address = self.end();
+        self.scratch.clear();
+        event.put(&mut self.scratch);
+        self.bytes.extend(&(self.scratch.len() as u32).to_le_bytes());
+        self.bytes.extend(&self.scratch);
+        address
+    }
+
+    /// The event at an address; `None` when it is gone.
+    pub(crate) fn get(&self, address: u64) -> Option<UsageEvent> {
+        let at = usize::try_from(address.checked_sub(self.base)?).ok()?;
+        let mut length = [0; 4];
+        for (index, byte) in length.iter_mut().enumerate() {
+            *byte = *self.bytes.get(at + index)?;
+        }
+        let length = u32::from_le_bytes(length) as usize;
+        if at + 4 + length > self.bytes.len() {
+            return None;
+        }
+        let bytes: Vec<u8> = self.bytes.range(at + 4..at + 4 + length).copied().collect();
+        UsageEvent::get(&mut Reader::new(&bytes)).ok()
+    }
+
+    /// What the open transaction added, with its address.
+    pub(crate) fn added(&self) -> (u64, Vec<u8>) {
+        let from = (self.committed - self.base) as usize;
+        (self.committed, self.bytes.range(from..).copied().collect())
+    }
+
+    /// Takes back what a transaction added.
+    pub(crate) fn restore(&mut self, address: u64, bytes: &[u8]) {
+        if address != self.end() {
+            // The changelog begins later than the partition did: its older records have expired.
+            self.bytes.clear();
+            self.base = address;
+        }
+        self.bytes.extend(bytes);
+        self.promote();
+    }
+
+    /// What was added stays, and what is beyond the bound goes.
+    pub(crate) fn promote(&mut self) {
+        self.committed = self.end();
+        let excess = self.bytes.len().saturating_sub(self.bytes_max);
+        self.bytes.drain(..excess);
+        self.base += excess as u64;
+    }
+
+    /// What was added goes.
+    pub(crate) fn undo(&mut self) {
+        self.bytes.truncate((self.committed - self.base) as usize);
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+}

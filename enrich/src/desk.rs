@@ -1,0 +1,306 @@
+//! The processor of one partition of `usage.events`: takes items in, and says for each what becomes of it.
+//!
+//! [`copies`] decides between copies of a call, [`corrections`] does what jobs ask for, [`links`] moves calls to a
+//! stronger key, [`healing`] prices what had no price. All of them end in one of two steps here: a charge is
+//! established, or it is taken back and another established in its place.
+
+mod copies;
+mod corrections;
+mod healing;
+mod links;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemas::codec::Format;
+use schemas::{
+    Batch, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp, UsageEvent,
+    topics,
+};
+use stream::reference::{Reference, Versions};
+use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Tick};
+
+use crate::calls::{Calls, Marks, Standing, call_id};
+use crate::charge::{Cause, charge, fingerprint, reversal, standing_class};
+use crate::config::Limits;
+use crate::owner::Directory;
+use crate::price::PriceBook;
+
+use healing::Healing;
+
+/// The processor of one partition.
+pub(crate) struct Desk {
+    partition: u32,
+    event_partitions: u32,
+    calls: Calls,
+    growing: Vec<Text>,
+    healing: Healing,
+    prices: Arc<Reference<PriceBook>>,
+    owners: Arc<Reference<Directory>>,
+    events: Format<Batch<EventItem>>,
+    charges: BatchWriter<Charge>,
+    resends: BatchWriter<EventItem>,
+}
+
+/// What surrounds the items of one call of the processor.
+struct Turn<'a> {
+    prices: Arc<Versions<PriceBook>>,
+    owners: Arc<Versions<Directory>>,
+    now: Timestamp,
+    books: &'a mut Books,
+}
+
+/// Reference data a row is made with.
+#[derive(Clone)]
+struct Rules {
+    book: Arc<PriceBook>,
+    directory: Arc<Directory>,
+}
+
+/// First byte of a changelog key; a transaction number follows.
+const DELTA_KEY: u8 = b't';
+
+impl Desk {
+    pub(crate) fn new(
+        source: &Source,
+        limits: Limits,
+        growing: Vec<Text>,
+        prices: Arc<Reference<PriceBook>>,
+        owners: Arc<Reference<Directory>>,
+    ) -> Self {
+        let event_partitions = source.target_partitions(topics::EVENTS);
+        let charge_partitions = source.target_partitions(topics::CHARGES);
+        Desk {
+            partition: source.partition,
+            event_partitions,
+            calls: Calls::new(limits),
+            growing,
+            healing: Healing::default(),
+            prices,
+            owners,
+            events: Format::new(),
+            charges: BatchWriter::new(topics::CHARGES, charge_partitions).within_partition(source.partition),
+            resends: BatchWriter::new(topics::EVENTS, event_partitions).without_watermark(),
+        }
+    }
+
+    fn turn<'a>(&self, tick: &Tick, books: &'a mut Books) -> Turn<'a> {
+        Turn { prices: self.prices.versions(), owners: self.owners.versions(), now: tick.now, books }
+    }
+
+    /// The reference data a copy is charged by: what held when it arrived, unless a correction has chosen otherwise.
+    fn rules(&self, turn: &Turn<'_>, received_at: Timestamp, standing: Option<&Standing>) -> Result<Rules, Halt> {
+        let chosen = |mark| standing.filter(|standing| standing.marks.has(mark));
+        let book = chosen(Marks::BOOK_CHOSEN).and_then(|standing| turn.book(self.calls.names.text(standing.book)));
+        let directory = chosen(Marks::DIRECTORY_CHOSEN)
+            .and_then(|standing| turn.directory(self.calls.names.text(standing.directory)));
+        Ok(Rules {
+            book: book.map_or_else(|| turn.book_at(received_at), Ok)?,
+            directory: directory.map_or_else(|| turn.directory_at(received_at), Ok)?,
+        })
+    }
+
+    /// Charges an event and remembers it. `standing.revision` says whether it is an original or a replacement.
+    fn establish(
+        &mut self,
+        turn: &mut Turn<'_>,
+        event: UsageEvent,
+        mut standing: Standing,
+        rules: &Rules,
+        cause: Cause,
+    ) -> Result<(), Halt> {
+        standing.book = self.calls.names.id(rules.book.version())?;
+        standing.directory = self.calls.names.id(rules.directory.version())?;
+        let flags = standing.marks.flags();
+        let row = charge(event, &rules.book, &rules.directory, standing.revision, cause, &flags);
+        standing.fingerprint = fingerprint(&row);
+        standing.address = self.calls.recent.push(&row.event);
+        self.emit(turn, &row)?;
+        let key = row.event.dedup_key;
+        if matches!(row.event.identity, IdentityKind::Span | IdentityKind::EventId) {
+            let call = call_id(&row.event.tenant, &row.event.call_key);
+            let known = self.calls.weak.get(&call).is_some_and(|keys| keys.contains(&key));
+            if !known {
+                self.calls.weak.entry(&call, Default::default).push(key);
+            }
+        }
+        self.calls.standing.insert(key, standing);
+        if lacks_a_price(row.status) {
+            let tried = turn.in_force_since(rules.book.version());
+            if self.calls.keep_open(&row.event, tried) {
+                self.healing.note(key);
+            } else {
+                turn.books.count("unpriced.forgotten", 1);
+            }
+        } else {
+            self.calls.open.remove(&key);
+        }
+        Ok(())
+    }
+
+    /// Takes `row`, the standing charge of the call, back and charges `event` in its place.
+    fn replace(
+        &mut self,
+        turn: &mut Turn<'_>,
+        row: Charge,
+        event: UsageEvent,
+        mut standing: Standing,
+        rules: &Rules,
+        cause: Cause,
+    ) -> Result<(), Halt> {
+        let next = row.revision.checked_add(1);
+        standing.revision =
+            next.ok_or_else(|| Halt::State(format!("charge {} has too many revisions", row.charge_id)))?;
+        self.emit(turn, &reversal(row, cause))?;
+        self.establish(turn, event, standing, rules, cause)
+    }
+
+    /// The row that stands for a call, rebuilt from its event, or as the correction carries it: only ever the row that
+    /// was written. `None` when neither is at hand.
+    fn standing_row(
+        &self,
+        turn: &Turn<'_>,
+        key: &Id128,
+        standing: &Standing,
+        carried: Option<&Charge>,
+    ) -> Option<Charge> {
+        let revision = standing.revision;
+        let class = standing_class(revision);
+        let it = |row: &Charge| fingerprint(row) == standing.fingerprint;
+        let rebuilt = |event: UsageEvent| {
+            let book = turn.book(self.calls.names.text(standing.book))?;
+            let directory = turn.directory(self.calls.names.text(standing.directory))?;
+            let cause = Cause::arrival(standing.received_at);
+            Some(charge(event, &book, &directory, revision, cause, &standing.marks.flags()))
+        };
+        let remembered = self.calls.charged_event(key, standing).and_then(rebuilt).filter(it);
+        remembered.or_else(|| {
+            let carried = carried?;
+            let charge_id = schemas::ids::charge_id(*key, revision, class);
+            let as_it_is = Charge { charge_id, revision, class, ..carried.clone() };
+            Some(as_it_is).filter(it).or_else(|| rebuilt(carried.event.clone()).filter(it))
+        })
+    }
+
+    /// Writes a row out and books it.
+    fn emit(&mut self, turn: &mut Turn<'_>, row: &Charge) -> Result<(), Halt> {
+        let (class, by) = match row.class {
+            ChargeClass::Reversal => ("reversals", -1),
+            ChargeClass::Replacement => ("replacements", 1),
+            ChargeClass::Original | ChargeClass::Allocation => ("originals", 1),
+        };
+        tally(turn.books, class, 1, &row.costs)?;
+        tally(turn.books, "charges", 1, &row.costs)?;
+        // These three say how things stand: a reversal takes away what its charge had added.
+        match row.status {
+            PricingStatus::Unpriced => turn.books.count("unpriced", by),
+            PricingStatus::Partial => tally(turn.books, "partial", by, &row.costs)?,
+            PricingStatus::Priced | PricingStatus::Free => {}
+        }
+        if row.owner.team.is_none() {
+            tally(turn.books, "unallocated", by, &row.costs)?;
+        }
+        self.charges.push(self.partition, row)
+    }
+}
+
+impl Processor for Desk {
+    fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Halt> {
+        match (key.first(), value) {
+            (Some(&DELTA_KEY), Some(value)) => self.calls.restore(value),
+            (Some(&DELTA_KEY), None) => Ok(()),
+            _ => Err(Halt::State("the changelog of enrich holds a key this release does not know; upgrade it".into())),
+        }
+    }
+
+    fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt> {
+        let mut turn = self.turn(tick, books);
+        for record in records {
+            let Some(batch) = turn.books.open(&self.events, record, tick)? else { continue };
+            for item in batch.items {
+                match item {
+                    EventItem::Event(event) => self.event(&mut turn, event, record.offset)?,
+                    EventItem::Correction(correction) => self.correction(&mut turn, correction)?,
+                    EventItem::Link(link) => self.link(&mut turn, link)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
+        let mut turn = self.turn(tick, books);
+        self.heal(&mut turn)?;
+        let expired = self.calls.age(tick.now) as i64;
+        books.count("corrections.expired", expired);
+        books.count("corrections.parked", -expired);
+        self.charges.finish(tick, books, out)?;
+        self.resends.finish(tick, books, out)?;
+        if let Some(delta) = self.calls.delta() {
+            let mut key = vec![DELTA_KEY];
+            key.extend_from_slice(&(books.transaction() + 1).to_be_bytes());
+            out.changes.push((Bytes::from(key), Some(Bytes::from(delta))));
+        }
+        Ok(())
+    }
+
+    fn promote(&mut self) {
+        self.calls.promote();
+    }
+
+    fn undo(&mut self) {
+        self.calls.undo();
+        self.healing = Healing::default();
+        self.charges.undo();
+        self.resends.undo();
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.calls.bytes()
+    }
+}
+
+impl Turn<'_> {
+    fn book_at(&self, received_at: Timestamp) -> Result<Arc<PriceBook>, Halt> {
+        self.prices.at(received_at).cloned().ok_or_else(|| none_published("price book"))
+    }
+
+    fn directory_at(&self, received_at: Timestamp) -> Result<Arc<Directory>, Halt> {
+        self.owners.at(received_at).cloned().ok_or_else(|| none_published("directory of owners"))
+    }
+
+    fn book(&self, version: &str) -> Option<Arc<PriceBook>> {
+        self.prices.iter().find(|(_, book)| book.version() == version).map(|(_, book)| book.clone())
+    }
+
+    fn directory(&self, version: &str) -> Option<Arc<Directory>> {
+        self.owners.iter().find(|(_, directory)| directory.version() == version).map(|(_, found)| found.clone())
+    }
+
+    /// When a price book first took effect.
+    fn in_force_since(&self, version: &str) -> Timestamp {
+        let found = self.prices.iter().find(|(_, book)| book.version() == version);
+        found.map_or(Timestamp::MIN, |(effective_at, _)| *effective_at)
+    }
+}
+
+fn none_published(what: &str) -> Halt {
+    Halt::State(format!("no {what} was ever published; publish one with `spendstream apply DIR` and restart"))
+}
+
+fn lacks_a_price(status: PricingStatus) -> bool {
+    matches!(status, PricingStatus::Unpriced | PricingStatus::Partial)
+}
+
+/// Adds to a count, with the money of these costs where there is any. Costs of a reversal are negative already.
+fn tally(books: &mut Books, name: &str, by: i64, costs: &Costs) -> Result<(), Halt> {
+    match costs.effective {
+        Some(amount) => books.count_money(name, by, &costs.currency, amount),
+        None => {
+            books.count(name, by);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What becomes of copies, corrections and links, told on one partition with the real batches, books and changelog.
+
+mod copies;
+mod harness;
+mod restore;

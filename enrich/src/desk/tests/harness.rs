@@ -1,0 +1,294 @@
+//! One partition of `usage.events` in memory: what ingest sends, what enrich makes of it, and what it would find again.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemas::codec::Format;
+use schemas::ids::{dedup_key, hash_parts};
+use schemas::{
+    Batch, Charge, ChargeCategory, ChargeClass, CostBasis, Dimensions, EventItem, Id128, IdentityKind, LedgerEntry,
+    Link, Meter, Metered, Money, Position, PriceContext, Quantity, Text, Timestamp, UsageEvent, topics,
+};
+use stream::reference::Reference;
+use stream::{BatchWriter, Books, Output, Processor, Record, Source, Stage, Tick};
+
+use crate::charge::{Cause, reversal};
+use crate::owner::Directory;
+use crate::price::PriceBook;
+use crate::{EnrichConfig, EnrichStage, ledger};
+
+/// Seconds after the start of every test.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_790_000_000_000).plus_seconds(seconds)
+}
+
+/// A call as one source reports it: `response` names the call, `source` the producer, `precedence` its rank.
+pub(crate) fn copy(response: &str, source: &str, precedence: i32, tokens: i64, arrival: i64) -> UsageEvent {
+    let call_key = Text::from(format!("openai/{response}"));
+    let model = Text::from("gpt-5.5");
+    let mut event = UsageEvent {
+        tenant: "acme".into(),
+        identity: IdentityKind::ResponseId,
+        weaker_keys: Vec::new(),
+        iteration: 0,
+        dedup_key: dedup_key("acme", &call_key, 0, &model),
+        call_key,
+        content_hash: Id128::default(),
+        precedence,
+        amends: false,
+        event_id: None,
+        source: source.into(),
+        position: Position { topic: "usage.raw".into(), partition: 0, offset: 1_000 + arrival, item: 0 },
+        event_time: at(0),
+        received_at: at(arrival),
+        charge_period_start: None,
+        charge_period_end: None,
+        provider: "openai".into(),
+        publisher: None,
+        model,
+        requested_model: None,
+        operation: "chat".into(),
+        price_context: PriceContext::default(),
+        usage: Vec::new(),
+        checked: "prompt = uncached + cached".into(),
+        raw_usage: "{}".into(),
+        raw_usage_hash: Id128::default(),
+        extractor: source.into(),
+        extractor_version: 1,
+        flags: Vec::new(),
+        key_id: Some("key-1".into()),
+        resource: None,
+        tags: Vec::new(),
+        claimed: Dimensions { team: Some("search".into()), ..Dimensions::default() },
+        cost_basis: CostBasis::OnDemand,
+        charge_category: ChargeCategory::Usage,
+        reported_cost: None,
+        stated_cost: None,
+    };
+    set_tokens(&mut event, tokens);
+    event
+}
+
+/// Gives an event other content.
+pub(crate) fn set_tokens(event: &mut UsageEvent, tokens: i64) {
+    event.usage = vec![Metered { meter: Meter::InputTextTokens, quantity: Quantity::from_units(tokens) }];
+    event.content_hash = hash_parts([b"content".as_slice(), &tokens.to_be_bytes(), event.model.as_bytes()]);
+}
+
+/// The same call known by its span alone.
+pub(crate) fn by_span(mut event: UsageEvent, span: &str) -> UsageEvent {
+    event.call_key = format!("span/{span}").into();
+    event.identity = IdentityKind::Span;
+    event.dedup_key = dedup_key(&event.tenant, &event.call_key, event.iteration, &event.model);
+    event
+}
+
+/// Says that a span and a response are one call.
+pub(crate) fn link(span: &str, response: &str, arrival: i64) -> EventItem {
+    EventItem::Link(Link {
+        tenant: "acme".into(),
+        weaker: format!("span/{span}").into(),
+        stronger: format!("openai/{response}").into(),
+        received_at: at(arrival),
+        position: Position { topic: "usage.raw".into(), partition: 0, offset: 2_000 + arrival, item: 1 },
+    })
+}
+
+/// What stands for one call in the end.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Final {
+    pub(crate) content: Id128,
+    pub(crate) effective: Option<Money>,
+    pub(crate) requests: i32,
+    pub(crate) owner: Dimensions,
+    pub(crate) book_version: Text,
+}
+
+/// A partition, its log, and everything committed so far.
+pub(crate) struct Partition {
+    stage: EnrichStage,
+    source: Source,
+    desk: Box<dyn Processor>,
+    books: Books,
+    ingest: Books,
+    writer: BatchWriter<EventItem>,
+    /// Records not yet read.
+    log: VecDeque<(i64, Bytes)>,
+    offset: i64,
+    pub(crate) now: Timestamp,
+    pub(crate) changelog: Vec<(Bytes, Option<Bytes>)>,
+    pub(crate) charges: Vec<Charge>,
+    pub(crate) resent: Vec<UsageEvent>,
+    pub(crate) entry: Option<LedgerEntry>,
+}
+
+impl Partition {
+    pub(crate) fn new(config: EnrichConfig) -> Self {
+        let book = <PriceBook as stream::reference::Compiled>::compile("b1", &[]).expect("no rows compile");
+        let directory = <Directory as stream::reference::Compiled>::compile("d1", &[]).expect("no rows compile");
+        Self::with(config, Arc::new(Reference::single(book)), Arc::new(Reference::single(directory)))
+    }
+
+    pub(crate) fn with(
+        config: EnrichConfig,
+        prices: Arc<Reference<PriceBook>>,
+        owners: Arc<Reference<Directory>>,
+    ) -> Self {
+        let targets =
+            |names: &[&str]| Arc::new(names.iter().map(|name| ((*name).to_owned(), 1)).collect::<HashMap<_, _>>());
+        let source =
+            |topic: &str, targets| Source { topic: topic.into(), partition: 0, partitions: 1, generation: 0, targets };
+        let stage = EnrichStage::new(config, prices, owners);
+        let own = source(topics::EVENTS, targets(&[topics::EVENTS, topics::CHARGES]));
+        Partition {
+            desk: stage.processor(&own),
+            stage,
+            books: Books::new("enrich", own.clone()),
+            source: own,
+            ingest: Books::new("ingest", source(topics::RAW, targets(&[topics::EVENTS]))),
+            writer: BatchWriter::new(topics::EVENTS, 1),
+            log: VecDeque::new(),
+            offset: 0,
+            now: at(1_000),
+            changelog: Vec::new(),
+            charges: Vec::new(),
+            resent: Vec::new(),
+            entry: None,
+        }
+    }
+
+    fn tick(&self) -> Tick {
+        Tick { now: self.now, caught_up: self.log.is_empty(), skips: Arc::default() }
+    }
+
+    /// What ingest sends in one batch.
+    pub(crate) fn send(&mut self, items: impl IntoIterator<Item = EventItem>) {
+        for item in items {
+            self.writer.push(0, &item).expect("events carry no money");
+        }
+        let mut out = Output::default();
+        let tick = self.tick();
+        self.writer.finish(&tick, &mut self.ingest, &mut out).expect("the header fits");
+        for record in out.records {
+            self.append(record.payload.expect("a batch has a value"));
+        }
+    }
+
+    pub(crate) fn send_events(&mut self, events: impl IntoIterator<Item = UsageEvent>) {
+        self.send(events.into_iter().map(EventItem::Event));
+    }
+
+    fn append(&mut self, payload: Bytes) {
+        // Transaction markers take offsets too.
+        self.offset += 2;
+        self.log.push_back((self.offset, payload));
+    }
+
+    /// Reads some records in one transaction and commits or aborts it.
+    pub(crate) fn transact(&mut self, records: usize, commit: bool) {
+        let tick = self.tick();
+        let taken: Vec<(i64, Bytes)> = self.log.iter().take(records).cloned().collect();
+        for (offset, payload) in &taken {
+            let record =
+                Record { offset: *offset, timestamp: tick.now, key: None, payload: Some(payload), headers: Vec::new() };
+            self.books.advance(*offset, offset + 1);
+            self.desk.process(&[record], &tick, &mut self.books).expect("well-formed batches");
+        }
+        let mut out = Output::default();
+        self.desk.finish(&tick, &mut self.books, &mut out).expect("sums are small");
+        let entry = self.books.close(tick.now);
+        if !commit {
+            self.desk.undo();
+            self.books.undo();
+            return;
+        }
+        self.desk.promote();
+        self.books.promote();
+        assert_eq!(ledger::check(&entry), Vec::<String>::new());
+        self.entry = Some(entry);
+        self.log.drain(..taken.len());
+        self.changelog.extend(out.changes);
+        for record in out.records {
+            let payload = record.payload.expect("a batch has a value");
+            if &*record.topic == topics::CHARGES {
+                let batch: Batch<Charge> = Format::new().decode(&payload).expect("our own batch");
+                self.charges.extend(batch.items);
+            } else {
+                let batch: Batch<EventItem> = Format::new().decode(&payload).expect("our own batch");
+                for item in batch.items {
+                    if let EventItem::Event(event) = item {
+                        self.resent.push(event);
+                    }
+                }
+                self.append(payload);
+            }
+        }
+    }
+
+    /// Reads everything, what it sends itself included, and lets healing come to its end.
+    pub(crate) fn drain(&mut self) {
+        while !self.log.is_empty() {
+            self.transact(1, true);
+        }
+        self.transact(0, true);
+    }
+
+    /// Loses the process and finds its state again.
+    pub(crate) fn restart(&mut self) {
+        let mut desk = self.stage.processor(&self.source);
+        for (key, value) in &self.changelog {
+            desk.restore(key, value.as_deref()).expect("our own changelog");
+        }
+        self.desk = desk;
+        let mut books = Books::new("enrich", self.source.clone());
+        if let Some(entry) = &self.entry {
+            books.restore(entry.clone());
+        }
+        self.books = books;
+    }
+
+    pub(crate) fn count(&self, name: &str) -> i64 {
+        let entry = self.entry.as_ref().expect("something was committed");
+        entry.counts.iter().find(|count| count.name == name).map_or(0, |count| count.count)
+    }
+
+    /// What stands for each call, by call key. Checks on the way that a reversal takes back exactly the row it names,
+    /// once, and that the rows that stand add up to all rows together.
+    pub(crate) fn finals(&self) -> BTreeMap<Text, Final> {
+        let mut standing: HashMap<Id128, &Charge> = HashMap::new();
+        let mut seen = HashSet::new();
+        let mut net: HashMap<Text, (i128, i32)> = HashMap::new();
+        for row in &self.charges {
+            assert!(seen.insert(row.charge_id), "charge id {} twice", row.charge_id);
+            let sums = net.entry(row.event.call_key.clone()).or_default();
+            sums.0 += row.costs.effective.unwrap_or_default().picos();
+            sums.1 += row.requests;
+            if row.class == ChargeClass::Reversal {
+                let taken = standing.remove(&row.corrects.expect("names its charge")).expect("the charge stands");
+                let cause =
+                    Cause { booked_at: row.booked_at, reason: row.correction_reason, correction_id: row.correction_id };
+                assert_eq!(*row, reversal(taken.clone(), cause));
+            } else {
+                standing.insert(row.charge_id, row);
+            }
+        }
+        let mut finals = BTreeMap::new();
+        for row in standing.values() {
+            let stands = Final {
+                content: row.event.content_hash,
+                effective: row.costs.effective,
+                requests: row.requests,
+                owner: row.owner.clone(),
+                book_version: row.book_version.clone(),
+            };
+            let sums = net.remove(&row.event.call_key).unwrap_or_default();
+            assert_eq!(sums, (row.costs.effective.unwrap_or_default().picos(), row.requests), "rows do not add up");
+            assert_eq!(finals.insert(row.event.call_key.clone(), stands), None, "a call is charged twice");
+        }
+        for (call, sums) in net {
+            assert_eq!(sums, (0, 0), "{call} was withdrawn but not entirely");
+        }
+        finals
+    }
+}
