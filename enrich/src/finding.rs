@@ -39,6 +39,12 @@ impl Finding {
         }
     }
 
+    /// Something that makes the data unusable, at a place written as `file: row`, as origins of rows are.
+    pub fn at(place: &str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        let (file, row) = place.split_once(": ").unwrap_or((place, ""));
+        Self::error(file, row, message, remedy)
+    }
+
     /// Something worth a look.
     pub fn warning(file: &str, row: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Finding { severity: Severity::Warning, ..Self::error(file, row, message, remedy) }

@@ -1,82 +1,65 @@
 //! What an event cost: a [`PriceBook`] compiled from dated rows, and the [`Priced`] it makes of a usage event.
+//!
+//! People write YAML files; reading them makes rows in which every default and fallback is explicit; the rows are
+//! published, and compiled by every service into the same book. Pricing an event is then a look-up and a sum of
+//! products: the model's SKU, the SKU's conditions that the call meets, per meter the first rate that holds.
+
+mod amount;
+mod book;
+mod condition;
+mod evaluate;
+mod file;
+mod hours;
+mod row;
+mod when;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
-use schemas::{Costs, Counterfactual, Flag, Line, PricingStatus, ReferenceRow, Text, UnpricedMeter, UsageEvent};
+use schemas::{ReferenceRow, Timestamp};
 use stream::reference::Compiled;
+
+pub use book::PriceBook;
+pub use evaluate::Priced;
+pub use row::Commitment;
 
 use crate::finding::{Finding, read_sources};
 
-/// What a price book says about one event.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Priced {
-    /// Whether every meter has a price.
-    pub status: PricingStatus,
-    /// Priced meters, in registry order.
-    pub lines: Vec<Line>,
-    /// Meters without a price, and why.
-    pub unpriced: Vec<UnpricedMeter>,
-    /// Costs in the currency of the rates; null where the price is unknown, never zero.
-    pub costs: Costs,
-    /// Costs in the book's reporting currency; null when it is the same or no exchange rate is known.
-    pub reporting: Option<Costs>,
-    /// Exchange rate row used for that.
-    pub fx_rate_id: Option<Text>,
-    /// What it would have cost otherwise.
-    pub counterfactuals: Vec<Counterfactual>,
-    /// SKU the model resolved to.
-    pub sku: Option<Text>,
-    /// Class of the model in this book: premium, standard, economy.
-    pub model_class: Option<Text>,
-    /// Remarks made while pricing, to be added to the event's.
-    pub flags: Vec<Flag>,
-}
-
-/// One version of the price book, compiled.
-#[derive(Debug)]
-pub struct PriceBook {
-    version: Text,
-}
+const SET: &str = "prices";
 
 impl PriceBook {
-    /// Name of the version.
-    pub fn version(&self) -> &str {
-        &self.version
+    /// Compiles a version as it was known at `as_of`: rows learnt later, or known to be wrong by then, do not count.
+    ///
+    /// # Errors
+    /// One sentence naming the row and what is wrong with it.
+    pub fn compile_as_of(version: &str, rows: &[&ReferenceRow], as_of: Timestamp) -> anyhow::Result<Self> {
+        let mut placed = Vec::with_capacity(rows.len());
+        for row in rows {
+            let parsed = serde_json::from_str(&row.body);
+            let parsed =
+                parsed.map_err(|error| anyhow::anyhow!("price row {} ({}): {error}", row.row_id, row.origin))?;
+            placed.push((row.origin.to_string(), parsed));
+        }
+        book::build(version, &placed, as_of).map_err(|findings| {
+            let more = findings.len().saturating_sub(1);
+            let first = findings.first().map(ToString::to_string).unwrap_or_default();
+            anyhow::anyhow!("price book {version}: {first} (and {more} more)")
+        })
     }
 
-    /// Prices an event at the rates that held when the call was made.
-    pub fn price(&self, event: &UsageEvent) -> Priced {
-        let unpriced = event.usage.iter().map(|used| UnpricedMeter {
-            meter: used.meter,
-            quantity: used.quantity,
-            reason: Text::const_new("unknown_model"),
-        });
-        Priced {
-            status: PricingStatus::Unpriced,
-            lines: Vec::new(),
-            unpriced: unpriced.collect(),
-            costs: Costs {
-                currency: Text::const_new("USD"),
-                list: None,
-                contracted: None,
-                effective: None,
-                billed: None,
-            },
-            reporting: None,
-            fx_rate_id: None,
-            counterfactuals: Vec::new(),
-            sku: None,
-            model_class: None,
-            flags: Vec::new(),
-        }
+    /// Capacity and use paid in advance.
+    pub fn commitments(&self) -> &[Commitment] {
+        &self.commitments
     }
 }
 
 impl Compiled for PriceBook {
-    const SET: &'static str = "prices";
+    const SET: &'static str = SET;
 
-    fn compile(version: &str, _rows: &[&ReferenceRow]) -> anyhow::Result<Self> {
-        Ok(PriceBook { version: version.into() })
+    fn compile(version: &str, rows: &[&ReferenceRow]) -> anyhow::Result<Self> {
+        Self::compile_as_of(version, rows, Timestamp::MAX)
     }
 }
 
@@ -85,13 +68,13 @@ impl Compiled for PriceBook {
 /// # Errors
 /// Everything that is wrong, each with file, row and remedy. Nothing of the folder is used then.
 pub fn read_prices(dir: &Path) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
-    parse_prices(&read_sources(dir, PriceBook::SET)?)
+    parse_prices(&read_sources(dir, SET)?)
 }
 
 /// The same for files already read: pairs of name and text.
 ///
 /// # Errors
 /// Everything that is wrong, each with file, row and remedy.
-pub fn parse_prices(_files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
-    Ok(Vec::new())
+pub fn parse_prices(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
+    file::parse(files)
 }

@@ -1,0 +1,308 @@
+//! Conditions compiled to numbers, and the context of an event they are checked against.
+
+use std::collections::HashMap;
+
+use schemas::{Dimensions, Meter, PICO, PriceContext, Text, Timestamp, UsageEvent};
+use smallvec::{SmallVec, smallvec};
+
+use super::hours::Hours;
+use super::when::{Batch, Choice, Measure, When};
+
+/// Dimensions a condition may restrict; the order is that of [`Context::values`].
+pub(crate) const TIER: usize = 0;
+pub(crate) const SPEED: usize = 1;
+pub(crate) const BATCH: usize = 2;
+const REGION: usize = 3;
+const RESIDENCY: usize = 4;
+const ENDPOINT: usize = 5;
+const SIZE: usize = 6;
+const QUALITY: usize = 7;
+const RESOLUTION: usize = 8;
+const SEARCH_CONTEXT: usize = 9;
+const TENANT: usize = 10;
+const ACCOUNT: usize = 11;
+const TEAM: usize = 12;
+const DIMENSIONS: usize = 13;
+
+/// Nothing stated.
+const NONE: u32 = 0;
+/// The standard tier or speed; not in a batch.
+pub(crate) const STANDARD: u32 = 1;
+/// In a batch.
+const BATCHED: u32 = 2;
+/// A value no row of the book names.
+const UNKNOWN: u32 = u32::MAX;
+
+/// The values rows name, numbered.
+#[derive(Debug, Default)]
+pub(crate) struct Values(HashMap<Text, u32>);
+
+impl Values {
+    fn number(&mut self, value: &str) -> u32 {
+        let next = self.0.len() as u32 + BATCHED + 1;
+        *self.0.entry(value.into()).or_insert(next)
+    }
+
+    fn find(&self, value: &str) -> u32 {
+        self.0.get(value).copied().unwrap_or(UNKNOWN)
+    }
+}
+
+/// Numbers a dimension may have; empty allows all.
+type Allowed = SmallVec<[u32; 2]>;
+
+/// Compiled [`When`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Condition {
+    /// Dimensions it restricts, one bit each.
+    looks_at: u16,
+    allowed: [Allowed; DIMENSIONS],
+    /// Size of the call in picounits, `[from, to)`.
+    band: Option<(Measure, i128, i128)>,
+    hours: Option<Hours>,
+}
+
+impl Condition {
+    /// Compiles conditions, numbering the values they name.
+    pub fn compile(when: &When, values: &mut Values, hours: Option<Hours>) -> Self {
+        let mut allowed: [Allowed; DIMENSIONS] = Default::default();
+        allowed[TIER] = standard_or(when.tier.as_ref(), values);
+        allowed[SPEED] = standard_or(when.speed.as_ref(), values);
+        allowed[BATCH] = match when.batch {
+            None | Some(Batch::Only(false)) => smallvec![STANDARD],
+            Some(Batch::Only(true)) => smallvec![BATCHED],
+            Some(Batch::Both(_)) => smallvec![],
+        };
+        for (dimension, choice) in [
+            (REGION, &when.region),
+            (RESIDENCY, &when.residency),
+            (ENDPOINT, &when.endpoint),
+            (SIZE, &when.size),
+            (QUALITY, &when.quality),
+            (RESOLUTION, &when.resolution),
+            (SEARCH_CONTEXT, &when.search_context),
+            (TENANT, &when.tenant),
+            (ACCOUNT, &when.account),
+            (TEAM, &when.team),
+        ] {
+            allowed[dimension] = named(choice.as_ref(), |text| values.number(text));
+        }
+        let band = when.band.map(|band| {
+            let picos = |whole: i64| i128::from(whole) * PICO;
+            let from = band.from.map(picos).into_iter().chain(band.above.map(|n| picos(n) + 1)).max();
+            let to = band.below.map(picos).into_iter().chain(band.up_to.map(|n| picos(n) + 1)).min();
+            (band.of.unwrap_or_default(), from.unwrap_or(i128::MIN), to.unwrap_or(i128::MAX))
+        });
+        Condition { looks_at: bits(&allowed), allowed, band, hours }
+    }
+
+    /// How many conditions are stated: the more specific of two rows that match wins.
+    pub fn specificity(&self) -> i32 {
+        let stated = self.allowed[..TENANT].iter().filter(|allowed| !allowed.is_empty()).count();
+        stated as i32 + i32::from(self.band.is_some()) + i32::from(self.hours.is_some())
+    }
+
+    /// How precisely the party is named: a team before an account before a tenant.
+    pub fn party(&self) -> i32 {
+        let named = |dimension: usize| i32::from(!self.allowed[dimension].is_empty());
+        named(TEAM) * 4 + named(ACCOUNT) * 2 + named(TENANT)
+    }
+
+    /// Dimensions it looks at, one bit each.
+    pub fn looks_at(&self) -> u16 {
+        self.looks_at
+    }
+
+    /// Whether a call in this context meets it.
+    #[inline]
+    pub fn holds(&self, context: &Context) -> bool {
+        let mut bits = self.looks_at;
+        while bits != 0 {
+            let dimension = bits.trailing_zeros() as usize;
+            if !self.allowed[dimension].contains(&context.values[dimension]) {
+                return false;
+            }
+            bits &= bits - 1;
+        }
+        self.band.is_none_or(|(measure, from, to)| (from..to).contains(&context.size(measure)))
+            && self.hours.as_ref().is_none_or(|hours| hours.holds(context.time))
+    }
+
+    /// The conditions of both, or `None` when no call can meet both.
+    pub fn both(&self, other: &Condition) -> Option<Condition> {
+        let mut both = self.clone();
+        for (mine, theirs) in both.allowed.iter_mut().zip(&other.allowed) {
+            if mine.is_empty() {
+                mine.clone_from(theirs);
+            } else if !theirs.is_empty() {
+                mine.retain(|value| theirs.contains(value));
+                if mine.is_empty() {
+                    return None;
+                }
+            }
+        }
+        both.looks_at = bits(&both.allowed);
+        both.band = match (self.band, other.band) {
+            (Some((a, from, to)), Some((b, from_too, to_too))) if a == b => {
+                let (from, to) = (from.max(from_too), to.min(to_too));
+                (from < to).then_some(Some((a, from, to)))?
+            }
+            // Ranges of different measures may meet; keeping one of them errs on the side of a tie.
+            (mine, theirs) => mine.or(theirs),
+        };
+        both.hours = match (&self.hours, &other.hours) {
+            (Some(mine), Some(theirs)) if !mine.meets(theirs) => return None,
+            (mine, theirs) => mine.clone().or_else(|| theirs.clone()),
+        };
+        Some(both)
+    }
+
+    /// Whether every call that meets `narrower` meets this too.
+    pub fn covers(&self, narrower: &Condition) -> bool {
+        let wide = |(mine, theirs): (&Allowed, &Allowed)| {
+            mine.is_empty() || (!theirs.is_empty() && theirs.iter().all(|value| mine.contains(value)))
+        };
+        self.allowed.iter().zip(&narrower.allowed).all(wide)
+            && match (self.band, narrower.band) {
+                (None, _) => true,
+                (Some((a, from, to)), Some((b, from_in, to_in))) => a == b && from <= from_in && to_in <= to,
+                (Some(_), None) => false,
+            }
+            && (self.hours.is_none() || self.hours == narrower.hours)
+    }
+
+    /// This condition with what `change` states put in its place, as an uplift does; `None` when they contradict.
+    pub fn changed_by(&self, change: &Condition, states: &When) -> Option<Condition> {
+        let mut changed = self.clone();
+        for (dimension, stated) in
+            [(TIER, states.tier.is_some()), (SPEED, states.speed.is_some()), (BATCH, states.batch.is_some())]
+        {
+            // An uplift that states no tier, speed or batch is for all of them; one that does turns the standard row
+            // into the row it is for.
+            if stated && self.allowed[dimension].as_slice() == [STANDARD] {
+                changed.allowed[dimension].clone_from(&change.allowed[dimension]);
+            } else if stated && self.allowed[dimension] != change.allowed[dimension] {
+                return None;
+            }
+        }
+        let mut rest = change.clone();
+        for dimension in [TIER, SPEED, BATCH] {
+            rest.allowed[dimension] = Allowed::new();
+        }
+        changed.both(&rest)
+    }
+}
+
+fn bits(allowed: &[Allowed; DIMENSIONS]) -> u16 {
+    (0..DIMENSIONS).filter(|d| !allowed[*d].is_empty()).fold(0, |bits, d| bits | 1 << d)
+}
+
+fn named(choice: Option<&Choice>, mut number: impl FnMut(&str) -> u32) -> Allowed {
+    let texts: &[Text] = match choice {
+        None => return Allowed::new(),
+        Some(Choice::One(text)) if text == "any" => return Allowed::new(),
+        Some(Choice::One(text)) => std::slice::from_ref(text),
+        Some(Choice::Many(texts)) => texts,
+    };
+    let mut allowed: Allowed = texts.iter().map(|text| number(text)).collect();
+    allowed.sort_unstable();
+    allowed.dedup();
+    allowed
+}
+
+fn standard_or(choice: Option<&Choice>, values: &mut Values) -> Allowed {
+    match choice {
+        None => smallvec![STANDARD],
+        stated => named(stated, |text| if is_standard(text) { STANDARD } else { values.number(text) }),
+    }
+}
+
+fn is_standard(text: &str) -> bool {
+    matches!(text, "default" | "standard")
+}
+
+/// What one call looks like to conditions.
+#[derive(Debug, Clone)]
+pub(crate) struct Context<'a> {
+    pub values: [u32; DIMENSIONS],
+    time: Timestamp,
+    event: &'a UsageEvent,
+    input_tokens: i128,
+}
+
+impl<'a> Context<'a> {
+    /// Numbers what the event says, as far as `looks_at` asks for it. `tier` is the book's name of the served tier.
+    #[inline]
+    pub fn new(event: &'a UsageEvent, owner: &Dimensions, values: &Values, looks_at: u16, tier: Option<&str>) -> Self {
+        let PriceContext { batch, speed, region, residency, endpoint, .. } = &event.price_context;
+        let number = |dimension: usize, text: &Option<Text>| match text {
+            Some(text) if looks_at & (1 << dimension) != 0 => values.find(text),
+            _ => NONE,
+        };
+        let mut batched = *batch;
+        let tier = match tier {
+            None => STANDARD,
+            Some(tier) if is_standard(tier) => STANDARD,
+            // Some providers report a batch as a tier.
+            Some("batch") => {
+                batched = true;
+                STANDARD
+            }
+            Some(tier) => values.find(tier),
+        };
+        let speed = match speed.as_deref() {
+            None => STANDARD,
+            Some(speed) if is_standard(speed) => STANDARD,
+            Some(speed) => values.find(speed),
+        };
+        let mut numbers = [NONE; DIMENSIONS];
+        numbers[TIER] = tier;
+        numbers[SPEED] = speed;
+        numbers[BATCH] = if batched { BATCHED } else { STANDARD };
+        numbers[REGION] = number(REGION, region);
+        numbers[RESIDENCY] = number(RESIDENCY, residency);
+        numbers[ENDPOINT] = number(ENDPOINT, endpoint);
+        numbers[SIZE] = number(SIZE, &event.price_context.size);
+        numbers[QUALITY] = number(QUALITY, &event.price_context.quality);
+        numbers[RESOLUTION] = number(RESOLUTION, &event.price_context.resolution);
+        numbers[SEARCH_CONTEXT] = number(SEARCH_CONTEXT, &event.price_context.search_context);
+        if looks_at & (1 << TENANT) != 0 {
+            numbers[TENANT] = values.find(&event.tenant);
+        }
+        numbers[ACCOUNT] = number(ACCOUNT, &owner.billing_account);
+        numbers[TEAM] = number(TEAM, &owner.team);
+        let input_tokens = sum(event, Meter::is_input_tokens);
+        Context { values: numbers, time: event.event_time, event, input_tokens }
+    }
+
+    fn size(&self, measure: Measure) -> i128 {
+        match measure {
+            Measure::InputTokens => self.input_tokens,
+            Measure::OutputTokens => sum(self.event, |meter| meter.is_tokens() && !meter.is_input_tokens()),
+            Measure::Meter(meter) => sum(self.event, |used| used == meter),
+        }
+    }
+
+    /// Whether the call ran in a batch.
+    pub fn is_batched(&self) -> bool {
+        self.values[BATCH] == BATCHED
+    }
+
+    /// Whether the call ran at the standard tier and outside a batch.
+    pub fn is_standard(&self) -> bool {
+        self.values[TIER] == STANDARD && self.values[BATCH] == STANDARD
+    }
+
+    /// The same call at the standard tier and outside a batch.
+    pub fn standard(&self) -> Self {
+        let mut standard = self.clone();
+        standard.values[TIER] = STANDARD;
+        standard.values[BATCH] = STANDARD;
+        standard
+    }
+}
+
+fn sum(event: &UsageEvent, wanted: impl Fn(Meter) -> bool) -> i128 {
+    let picos = event.usage.iter().filter(|used| wanted(used.meter)).map(|used| used.quantity.picos());
+    picos.fold(0, i128::saturating_add)
+}

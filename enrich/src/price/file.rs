@@ -1,0 +1,422 @@
+//! Price files: YAML for people, with defaults stated once. Reading makes every default and fallback explicit.
+
+use std::collections::BTreeMap;
+
+use schemas::{Meter, ReferenceRow, Text, Timestamp};
+use serde::Deserialize;
+
+use super::book::{Placed, build};
+use super::row::{
+    Alias, Book, Calendar, Commitment, Discount, Exact, Fx, Period, Provenance, Provider, QuantityRule, Rate, Row, Sku,
+    Uplift,
+};
+use super::when::When;
+use crate::finding::Finding;
+
+/// One price file. What it states at the top holds for every row that does not state it itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    reporting_currency: Option<Text>,
+    #[serde(default)]
+    provider: Option<Text>,
+    #[serde(default)]
+    also: Vec<Text>,
+    #[serde(default)]
+    tiers: BTreeMap<Text, Text>,
+    #[serde(default)]
+    strip: Vec<Text>,
+    #[serde(default)]
+    currency: Option<Text>,
+    #[serde(default)]
+    source: Text,
+    #[serde(default)]
+    checked: Text,
+    #[serde(default)]
+    basis: Option<Text>,
+    /// Meters that cost what another costs where a rate does not price them itself.
+    #[serde(default)]
+    fallbacks: BTreeMap<Meter, Meter>,
+    #[serde(default)]
+    skus: Vec<SkuEntry>,
+    /// Rates that several SKUs share.
+    #[serde(default)]
+    shared: Vec<RateEntry>,
+    #[serde(default)]
+    aliases: Vec<AliasEntry>,
+    #[serde(default)]
+    uplifts: Vec<UpliftEntry>,
+    #[serde(default)]
+    contracts: Vec<ContractEntry>,
+    #[serde(default)]
+    fx: Vec<FxEntry>,
+    #[serde(default)]
+    calendars: Vec<CalendarEntry>,
+    #[serde(default)]
+    commitments: Vec<CommitmentEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SkuEntry {
+    sku: Text,
+    models: Vec<Text>,
+    #[serde(default)]
+    prefixes: Vec<Text>,
+    #[serde(default)]
+    snapshots: bool,
+    #[serde(default)]
+    class: Option<Text>,
+    #[serde(default)]
+    currency: Option<Text>,
+    #[serde(default)]
+    quantities: BTreeMap<Meter, QuantityRule>,
+    #[serde(default)]
+    fallbacks: BTreeMap<Meter, Meter>,
+    #[serde(default)]
+    source: Option<Text>,
+    #[serde(default)]
+    basis: Option<Text>,
+    #[serde(default)]
+    rates: Vec<RateEntry>,
+}
+
+/// Declares an entry with the fields that say when it holds and where it comes from.
+macro_rules! dated {
+    ($(#[$attribute:meta])* struct $name:ident { $($(#[$field_attribute:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$attribute])*
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct $name {
+            $($(#[$field_attribute])* $field: $type,)*
+            #[serde(default)]
+            valid_from: Option<Timestamp>,
+            #[serde(default)]
+            valid_to: Option<Timestamp>,
+            #[serde(default)]
+            known_from: Option<Timestamp>,
+            #[serde(default)]
+            known_to: Option<Timestamp>,
+            #[serde(default)]
+            source: Option<Text>,
+            #[serde(default)]
+            checked: Option<Text>,
+            #[serde(default)]
+            basis: Option<Text>,
+            #[serde(default)]
+            note: Option<Text>,
+        }
+
+        impl $name {
+            fn period(&self) -> Period {
+                Period {
+                    valid_from: self.valid_from,
+                    valid_to: self.valid_to,
+                    known_from: self.known_from,
+                    known_to: self.known_to,
+                }
+            }
+
+            fn provenance(&self, file: &Provenance) -> Provenance {
+                Provenance {
+                    source: self.source.clone().unwrap_or_else(|| file.source.clone()),
+                    checked: self.checked.clone().unwrap_or_else(|| file.checked.clone()),
+                    basis: self.basis.clone().unwrap_or_else(|| file.basis.clone()),
+                    note: self.note.clone(),
+                }
+            }
+        }
+    };
+}
+
+dated! {
+    struct RateEntry {
+        /// For shared rates.
+        #[serde(default)]
+        skus: Vec<Text>,
+        #[serde(default)]
+        when: When,
+        per: i64,
+        prices: BTreeMap<Meter, Exact>,
+        #[serde(default)]
+        rank: Option<i32>,
+    }
+}
+
+dated! {
+    struct AliasEntry {
+        model: Text,
+        sku: Text,
+        #[serde(default)]
+        provider: Option<Text>,
+    }
+}
+
+dated! {
+    struct UpliftEntry {
+        skus: Vec<Text>,
+        when: When,
+        factor: Exact,
+        #[serde(default)]
+        meters: Vec<Meter>,
+    }
+}
+
+dated! {
+    /// A negotiated price: a factor on list prices, or prices of its own.
+    struct ContractEntry {
+        id: Text,
+        when: When,
+        #[serde(default)]
+        provider: Option<Text>,
+        #[serde(default)]
+        skus: Vec<Text>,
+        #[serde(default)]
+        factor: Option<Exact>,
+        #[serde(default)]
+        meters: Vec<Meter>,
+        #[serde(default)]
+        per: Option<i64>,
+        #[serde(default)]
+        prices: BTreeMap<Meter, Exact>,
+    }
+}
+
+dated! {
+    struct FxEntry {
+        from: Text,
+        rate: Exact,
+    }
+}
+
+dated! {
+    struct CalendarEntry {
+        calendar: Text,
+        days: Vec<chrono::NaiveDate>,
+    }
+}
+
+dated! {
+    struct CommitmentEntry {
+        id: Text,
+        #[serde(default)]
+        account: Option<Text>,
+        kind: Text,
+        quantity: i64,
+        meter: Meter,
+        #[serde(default)]
+        covers: Vec<Text>,
+        price: Exact,
+        per: i64,
+        currency: Text,
+    }
+}
+
+/// Reads files (pairs of name and text) into rows and validates the book they make, whole.
+pub(crate) fn parse(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
+    let mut placed = Vec::new();
+    let mut findings = Vec::new();
+    for (name, text) in files {
+        match serde_yaml_ng::from_str::<File>(text) {
+            Ok(file) => Reading { name, placed: &mut placed, findings: &mut findings }.file(file),
+            Err(error) => {
+                findings.push(Finding::error(name, "", error.to_string(), "mend the file as the message says"))
+            }
+        }
+    }
+    if findings.is_empty() {
+        build("", &placed, Timestamp::MAX).map_err(|mut found| findings.append(&mut found)).ok();
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    placed
+        .iter()
+        .map(|(place, row)| {
+            let body = serde_json::to_string(row);
+            let body = body.map_err(|error| vec![Finding::at(place, error.to_string(), "report this as a bug")])?;
+            Ok(stream::reference::row(super::SET, place, &body))
+        })
+        .collect()
+}
+
+struct Reading<'a> {
+    name: &'a str,
+    placed: &'a mut Vec<Placed>,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Reading<'_> {
+    fn put(&mut self, row: &str, value: Row) {
+        self.placed.push((format!("{}: {row}", self.name), value));
+    }
+
+    fn file(&mut self, file: File) {
+        let provenance = Provenance {
+            source: file.source.clone(),
+            checked: file.checked.clone(),
+            basis: file.basis.clone().unwrap_or_else(|| Text::const_new("published")),
+            note: None,
+        };
+        if let Some(reporting_currency) = file.reporting_currency {
+            self.put("reporting_currency", Row::Book(Book { reporting_currency }));
+        }
+        if let Some(provider) = &file.provider {
+            let (also, tiers, strip) = (file.also, file.tiers, file.strip);
+            self.put("provider", Row::Provider(Provider { provider: provider.clone(), also, tiers, strip }));
+        }
+        for entry in file.calendars {
+            let row = format!("calendar {}", entry.calendar);
+            let (period, provenance) = (entry.period(), entry.provenance(&provenance));
+            let CalendarEntry { calendar, days, .. } = entry;
+            self.put(&row, Row::Calendar(Calendar { calendar, days, period, provenance }));
+        }
+        for entry in file.fx {
+            let row = format!("fx {}", entry.from);
+            let (period, provenance) = (entry.period(), entry.provenance(&provenance));
+            self.put(&row, Row::Fx(Fx { from: entry.from, rate: entry.rate, period, provenance }));
+        }
+        for entry in file.skus {
+            let place = format!("sku {}", entry.sku);
+            let Some(provider) = file.provider.clone() else {
+                let remedy = "put provider: at the top";
+                self.findings.push(Finding::error(self.name, place, "the file names no provider", remedy));
+                continue;
+            };
+            let Some(currency) = entry.currency.or_else(|| file.currency.clone()) else {
+                let remedy = "put currency: at the top";
+                self.findings.push(Finding::error(self.name, place, "no currency is stated", remedy));
+                continue;
+            };
+            let mut own = file.fallbacks.clone();
+            own.extend(entry.fallbacks);
+            let provenance = Provenance {
+                source: entry.source.unwrap_or_else(|| provenance.source.clone()),
+                basis: entry.basis.unwrap_or_else(|| provenance.basis.clone()),
+                ..provenance.clone()
+            };
+            for (index, rate) in entry.rates.into_iter().enumerate() {
+                let row = format!("{place} rates[{index}]");
+                self.rate(&row, &entry.sku, rate, &own, &provenance);
+            }
+            let sku = Sku {
+                sku: entry.sku,
+                provider,
+                models: entry.models,
+                prefixes: entry.prefixes,
+                snapshots: entry.snapshots,
+                class: entry.class,
+                currency,
+                quantities: entry.quantities,
+            };
+            self.put(&place, Row::Sku(sku));
+        }
+        for (index, rate) in file.shared.iter().enumerate() {
+            for sku in &rate.skus {
+                let rate = RateEntry {
+                    skus: Vec::new(),
+                    when: rate.when.clone(),
+                    prices: rate.prices.clone(),
+                    valid_from: rate.valid_from,
+                    valid_to: rate.valid_to,
+                    known_from: rate.known_from,
+                    known_to: rate.known_to,
+                    source: rate.source.clone(),
+                    checked: rate.checked.clone(),
+                    basis: rate.basis.clone(),
+                    note: rate.note.clone(),
+                    ..*rate
+                };
+                self.rate(&format!("shared[{index}] of {sku}"), sku, rate, &BTreeMap::new(), &provenance);
+            }
+        }
+        for entry in file.aliases {
+            let place = format!("alias {}", entry.model);
+            let (period, provenance) = (entry.period(), entry.provenance(&provenance));
+            match entry.provider.or_else(|| file.provider.clone()) {
+                Some(provider) => {
+                    let AliasEntry { model, sku, .. } = entry;
+                    self.put(&place, Row::Alias(Alias { provider, model, sku, period, provenance }));
+                }
+                None => {
+                    let remedy = "state its provider";
+                    self.findings.push(Finding::error(self.name, place, "the alias names no provider", remedy));
+                }
+            }
+        }
+        for (index, entry) in file.uplifts.into_iter().enumerate() {
+            let (period, provenance) = (entry.period(), entry.provenance(&provenance));
+            let UpliftEntry { skus, when, factor, meters, .. } = entry;
+            let uplift = Uplift { skus, when, factor, meters, period, provenance };
+            self.put(&format!("uplifts[{index}]"), Row::Uplift(uplift));
+        }
+        for entry in file.contracts {
+            self.contract(entry, &provenance);
+        }
+        for entry in file.commitments {
+            let (period, provenance) = (entry.period(), entry.provenance(&provenance));
+            let row = format!("commitment {}", entry.id);
+            let CommitmentEntry { id, account, kind, quantity, meter, covers, price, per, currency, .. } = entry;
+            let commitment =
+                Commitment { id, account, kind, quantity, meter, covers, price, per, currency, period, provenance };
+            self.put(&row, Row::Commitment(commitment));
+        }
+    }
+
+    fn rate(
+        &mut self,
+        row: &str,
+        sku: &Text,
+        entry: RateEntry,
+        fallbacks: &BTreeMap<Meter, Meter>,
+        provenance: &Provenance,
+    ) {
+        let (period, provenance) = (entry.period(), entry.provenance(provenance));
+        let mut prices = entry.prices;
+        let mut derived = BTreeMap::new();
+        for (meter, like) in fallbacks {
+            if !prices.contains_key(meter)
+                && let Some(price) = prices.get(like).copied()
+            {
+                prices.insert(*meter, price);
+                derived.insert(*meter, *like);
+            }
+        }
+        let (when, per, rank) = (entry.when, entry.per, entry.rank);
+        self.put(row, Row::Rate(Rate { sku: sku.clone(), when, per, prices, derived, rank, period, provenance }));
+    }
+
+    fn contract(&mut self, entry: ContractEntry, provenance: &Provenance) {
+        let place = format!("contract {}", entry.id);
+        let (period, provenance) = (entry.period(), entry.provenance(provenance));
+        let ContractEntry { id, when, provider, skus, factor, meters, per, prices, .. } = entry;
+        match (factor, per) {
+            (Some(factor), None) if prices.is_empty() => {
+                self.put(
+                    &place,
+                    Row::Discount(Discount { id, provider, skus, when, factor, meters, period, provenance }),
+                );
+            }
+            (None, Some(per)) if !prices.is_empty() && !skus.is_empty() && when.is_contract() => {
+                for sku in skus {
+                    let rate = Rate {
+                        sku,
+                        when: when.clone(),
+                        per,
+                        prices: prices.clone(),
+                        derived: BTreeMap::new(),
+                        rank: None,
+                        period,
+                        provenance: provenance.clone(),
+                    };
+                    self.put(&place, Row::Rate(rate));
+                }
+            }
+            _ => {
+                let remedy = "state a factor on list prices, or skus, per and prices; and whose it is in when";
+                self.findings.push(Finding::error(self.name, place, "is neither a discount nor a price", remedy));
+            }
+        }
+    }
+}
