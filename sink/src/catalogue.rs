@@ -1,0 +1,105 @@
+//! Every table of the lake.
+
+use arrow::datatypes::SchemaRef;
+use stream::Table;
+
+use crate::column;
+use crate::lake::{Lake, LakeConfig};
+use crate::rows::{Alerts, Batches, Budgets, Charges, Facts, Rejected, Rows, Windows, all_columns};
+use crate::table::LakeTable;
+
+/// One table: what it is called, what it reads, what it holds.
+#[derive(Debug, Clone, Copy)]
+pub struct TableSpec {
+    /// Name.
+    pub name: &'static str,
+    /// Topic it reads.
+    pub topic: &'static str,
+    /// What a row is.
+    pub about: &'static str,
+    schema: fn() -> SchemaRef,
+    columns: fn() -> Vec<(String, String, String, String)>,
+    open: fn(&Lake, &LakeConfig) -> anyhow::Result<Box<dyn Table>>,
+}
+
+impl TableSpec {
+    /// Arrow schema, `event_date` first.
+    pub fn schema(&self) -> SchemaRef {
+        (self.schema)()
+    }
+
+    /// Opens the table for writing, or creates it.
+    ///
+    /// # Errors
+    /// When the lake cannot be reached, or holds a table of this name with other column types.
+    pub fn open(&self, lake: &Lake, config: &LakeConfig) -> anyhow::Result<Box<dyn Table>> {
+        (self.open)(lake, config)
+    }
+
+    /// Documentation of the table as Markdown.
+    pub fn markdown(&self) -> String {
+        let mut text = format!(
+            "# {}\n\n{} Filled from `{}`, partitioned by `event_date`.\n\n| column | type | unit | meaning |\n|---|---|---|---|\n",
+            self.name, self.about, self.topic
+        );
+        for (name, data_type, unit, doc) in (self.columns)() {
+            text.push_str(&format!("| `{name}` | {data_type} | {unit} | {doc} |\n"));
+        }
+        text
+    }
+}
+
+const fn spec<R: Rows>() -> TableSpec {
+    TableSpec {
+        name: R::TABLE,
+        topic: R::TOPIC,
+        about: R::ABOUT,
+        schema: || column::schema(&all_columns::<R>()),
+        columns: || {
+            let columns = all_columns::<R>();
+            columns.iter().map(|c| (c.name.to_owned(), c.sql_type(), c.unit.to_owned(), c.doc.clone())).collect()
+        },
+        open: |lake, config| Ok(Box::new(LakeTable::<R>::open(lake, config)?)),
+    }
+}
+
+/// Every table.
+pub const TABLES: &[TableSpec] = &[
+    spec::<Charges>(),
+    spec::<Facts>(),
+    spec::<Windows>(),
+    spec::<Budgets>(),
+    spec::<Alerts>(),
+    spec::<Rejected>(),
+    spec::<Batches>(),
+];
+
+/// Opens every table for writing.
+///
+/// # Errors
+/// As [`TableSpec::open`].
+pub fn open_tables(lake: &Lake, config: &LakeConfig) -> anyhow::Result<Vec<Box<dyn Table>>> {
+    TABLES.iter().map(|table| table.open(lake, config)).collect()
+}
+
+/// The table of a name.
+pub(crate) fn table(name: &str) -> Option<&'static TableSpec> {
+    TABLES.iter().find(|table| table.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_table_has_two_columns_of_one_name() {
+        for table in TABLES {
+            let schema = table.schema();
+            let mut names: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}", table.name);
+        }
+    }
+}

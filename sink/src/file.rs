@@ -1,0 +1,131 @@
+//! One Parquet file: encoded, with the statistics that its entry in the log carries.
+
+use anyhow::Context;
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::data_type::ByteArray;
+use parquet::file::metadata::{ParquetMetaData, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::statistics::Statistics;
+use parquet::schema::types::ColumnPath;
+use schemas::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// Text in statistics is cut to this length; longer values are left out, as a cut maximum would be wrong.
+const STATISTICS_TEXT_MAX: usize = 64;
+
+/// A file in memory.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub bytes: Bytes,
+    pub statistics: String,
+}
+
+/// Encodes batches of one schema as a file.
+pub(crate) fn encode(batches: &[RecordBatch], sort: &[&str], lookups: &[&str]) -> anyhow::Result<Encoded> {
+    let schema = batches.first().context("a file holds at least one batch")?.schema();
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let sorted = sort.iter().filter_map(|name| schema.index_of(name).ok()).map(|column| SortingColumn {
+        column_idx: column as i32,
+        descending: false,
+        nulls_first: true,
+    });
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_created_by(format!("spendstream {}", env!("CARGO_PKG_VERSION")))
+        .set_sorting_columns(Some(sorted.collect()));
+    for name in lookups {
+        let path = ColumnPath::from(*name);
+        properties = properties
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_bloom_filter_enabled(path.clone(), true)
+            .set_column_bloom_filter_max_ndv(path, rows.max(1) as u64);
+    }
+    let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    let metadata = writer.finish()?;
+    let statistics = statistics(&metadata);
+    Ok(Encoded { bytes: Bytes::from(std::mem::take(writer.inner_mut())), statistics })
+}
+
+/// Statistics as Delta wants them: JSON. Decimals are left out, because JSON numbers become floats in many readers.
+fn statistics(metadata: &ParquetMetaData) -> String {
+    let (mut least, mut most, mut nulls) = (Map::new(), Map::new(), Map::new());
+    let columns = metadata.row_groups().first().map(|group| group.columns()).unwrap_or_default();
+    for (index, column) in columns.iter().enumerate() {
+        if column.column_path().parts().len() > 1 {
+            continue;
+        }
+        let name = column.column_path().string();
+        let groups = metadata.row_groups().iter().map(|group| group.column(index).statistics());
+        let Some(groups) = groups.collect::<Option<Vec<_>>>() else { continue };
+        if let Some(count) = groups.iter().map(|group| group.null_count_opt()).sum::<Option<u64>>() {
+            nulls.insert(name.clone(), count.into());
+        }
+        if let Some((low, high)) = bounds(&groups, column.column_descr().logical_type_ref()) {
+            least.insert(name.clone(), low);
+            most.insert(name, high);
+        }
+    }
+    json!({
+        "numRecords": metadata.file_metadata().num_rows(),
+        "minValues": least,
+        "maxValues": most,
+        "nullCount": nulls,
+    })
+    .to_string()
+}
+
+fn bounds(groups: &[&Statistics], logical: Option<&parquet::basic::LogicalType>) -> Option<(Value, Value)> {
+    use parquet::basic::LogicalType;
+    let present = groups.iter().filter(|group| group.min_bytes_opt().is_some());
+    match logical {
+        Some(LogicalType::Timestamp { .. }) => {
+            let (low, high) = longs(present)?;
+            let text = |micros| {
+                let time = Timestamp::from_micros(micros).to_datetime()?;
+                Some(Value::from(time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
+            };
+            Some((text(low)?, text(high)?))
+        }
+        Some(LogicalType::String) => {
+            let text = |value: &ByteArray| String::from_utf8(value.data().to_vec()).ok();
+            let (mut low, mut high): (Option<String>, Option<String>) = (None, None);
+            for group in present {
+                let Statistics::ByteArray(values) = group else { return None };
+                if !(values.min_is_exact() && values.max_is_exact()) {
+                    return None;
+                }
+                let (min, max) = (text(values.min_opt()?)?, text(values.max_opt()?)?);
+                if min.len() > STATISTICS_TEXT_MAX || max.len() > STATISTICS_TEXT_MAX {
+                    return None;
+                }
+                low = Some(low.map_or(min.clone(), |low| low.min(min)));
+                high = Some(high.map_or(max.clone(), |high| high.max(max)));
+            }
+            Some((low?.into(), high?.into()))
+        }
+        Some(LogicalType::Decimal { .. }) => None,
+        _ => longs(present).map(|(low, high)| (low.into(), high.into())),
+    }
+}
+
+fn longs<'a>(groups: impl Iterator<Item = &'a &'a Statistics>) -> Option<(i64, i64)> {
+    let mut bounds: Option<(i64, i64)> = None;
+    for group in groups {
+        let (min, max) = match group {
+            Statistics::Int64(values) => (*values.min_opt()?, *values.max_opt()?),
+            Statistics::Int32(values) => (i64::from(*values.min_opt()?), i64::from(*values.max_opt()?)),
+            _ => return None,
+        };
+        bounds = Some(bounds.map_or((min, max), |(low, high)| (low.min(min), high.max(max))));
+    }
+    bounds
+}

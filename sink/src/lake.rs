@@ -1,0 +1,197 @@
+//! Where the tables are: a folder or a bucket, and the runtime that talks to it.
+
+use std::future::Future;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use deltalake_core::DeltaTable;
+use deltalake_core::logstore::{StorageConfig, default_logstore};
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use tokio::runtime::Runtime;
+use url::Url;
+
+/// Where the lake is and how it is written.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LakeConfig {
+    /// Folder, or `s3://bucket/prefix`, that holds the tables.
+    ///
+    /// Credentials for S3 come from the environment, as the AWS tools read them (`AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`, web identity, instance profile).
+    #[arg(long, env = "SPENDSTREAM_LAKE", default_value = "lake")]
+    pub lake: String,
+
+    /// Address of an S3 server that is not Amazon's, such as `http://localhost:9000`.
+    #[arg(long, env = "AWS_ENDPOINT_URL")]
+    pub lake_endpoint: Option<String>,
+
+    /// Region of the bucket. Servers other than Amazon's usually ignore it.
+    #[arg(long, env = "AWS_REGION")]
+    pub lake_region: Option<String>,
+
+    /// Speak to the S3 server without TLS. Only for tests and servers on the same machine.
+    #[arg(long, env = "AWS_ALLOW_HTTP")]
+    pub lake_allow_http: bool,
+
+    /// Memory a table's buffer may take before it is written.
+    ///
+    /// More means fewer, larger files, and more read again after a crash. Every table has its own buffer, and writing
+    /// takes about half as much again.
+    #[arg(long, env = "SPENDSTREAM_LAKE_BUFFER_BYTES", default_value_t = 64 * 1024 * 1024)]
+    pub lake_buffer_bytes: usize,
+
+    /// Longest time a row waits before its file is written.
+    ///
+    /// Longer means fewer, larger files and staler reports: one minute is about 1,400 files a day and table, five
+    /// minutes 290.
+    #[arg(long, env = "SPENDSTREAM_LAKE_FILE_AGE", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub lake_file_age: Duration,
+}
+
+impl LakeConfig {
+    /// The defaults, for a folder or address.
+    pub fn at(lake: impl Into<String>) -> Self {
+        LakeConfig {
+            lake: lake.into(),
+            lake_endpoint: None,
+            lake_region: None,
+            lake_allow_http: false,
+            lake_buffer_bytes: 64 * 1024 * 1024,
+            lake_file_age: Duration::from_secs(300),
+        }
+    }
+}
+
+/// A folder or a bucket that holds tables. Cheap to clone.
+///
+/// Its methods block. They may be called from any thread, one that runs async tasks included, though those wait too.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    store: Arc<dyn ObjectStore>,
+    root: Url,
+    runtime: Arc<Background>,
+}
+
+/// A runtime that may be dropped anywhere: tokio refuses to wait for one on a thread that runs async tasks.
+#[derive(Debug)]
+struct Background(Option<Runtime>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Lake {
+    /// Opens a lake for writing: creates the folder and makes sure that the store keeps writers apart.
+    ///
+    /// # Errors
+    /// When it cannot be reached or written to, or lets a file be overwritten that must not be.
+    pub fn open(config: &LakeConfig) -> anyhow::Result<Self> {
+        if !config.lake.contains("://") {
+            std::fs::create_dir_all(&config.lake)
+                .with_context(|| format!("create the lake's folder {}", config.lake))?;
+        }
+        let lake = Self::open_read_only(config)?;
+        lake.probe()?;
+        Ok(lake)
+    }
+
+    /// Opens a lake for reading.
+    ///
+    /// # Errors
+    /// When its address cannot be understood.
+    pub fn open_read_only(config: &LakeConfig) -> anyhow::Result<Self> {
+        let address = &config.lake;
+        if !address.contains("://") {
+            let folder = std::path::absolute(FilePath::new(address)).with_context(|| format!("find {address}"))?;
+            let root = Url::from_directory_path(&folder)
+                .map_err(|()| anyhow::anyhow!("{} cannot be used as a folder for the lake", folder.display()))?;
+            return Self::with_store(Arc::new(LocalFileSystem::new()), root);
+        }
+        let mut root = Url::parse(address).with_context(|| format!("read the lake's address {address}"))?;
+        if root.scheme() != "s3" {
+            bail!("the lake's address {address} is neither a folder nor s3://bucket/prefix");
+        }
+        let bucket = root.host_str().filter(|bucket| !bucket.is_empty());
+        let bucket = bucket.with_context(|| format!("the lake's address {address} names no bucket"))?.to_owned();
+        if !root.path().ends_with('/') {
+            root.set_path(&format!("{}/", root.path()));
+        }
+        let mut s3 = AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(config.lake_allow_http);
+        if let Some(endpoint) = &config.lake_endpoint {
+            s3 = s3.with_endpoint(endpoint);
+        }
+        if let Some(region) = &config.lake_region {
+            s3 = s3.with_region(region);
+        }
+        Self::with_store(Arc::new(s3.build().with_context(|| format!("set up {address}"))?), root)
+    }
+
+    /// A lake in a store of one's own; `root` is a folder's address within it and ends in `/`.
+    ///
+    /// # Errors
+    /// When no threads can be started.
+    pub fn with_store(store: Arc<dyn ObjectStore>, root: Url) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("lake")
+            .enable_all()
+            .build()
+            .context("start the lake's threads")?;
+        Ok(Lake { store, root, runtime: Arc::new(Background(Some(runtime))) })
+    }
+
+    /// Address of the lake.
+    pub fn address(&self) -> &Url {
+        &self.root
+    }
+
+    /// Puts the same key twice. A store that takes the second one would let two writers commit the same version.
+    fn probe(&self) -> anyhow::Result<()> {
+        let name = format!("_spendstream/probe-{}", uuid::Uuid::new_v4());
+        let key = Path::from_url_path(self.root.path())?.parts().chain(Path::from(name).parts()).collect::<Path>();
+        let create = || PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        self.wait(async {
+            let first = self.store.put_opts(&key, "probe".into(), create()).await;
+            first.with_context(|| format!("write to the lake at {}", self.root))?;
+            let second = self.store.put_opts(&key, "probe".into(), create()).await;
+            if let Err(error) = self.store.delete(&key).await {
+                tracing::warn!(%key, %error, "probe file could not be deleted");
+            }
+            match second {
+                Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(()),
+                Ok(_) => bail!(
+                    "the store at {} overwrites files that must be written once (it ignores `If-None-Match: *`), so two \
+                     writers could count charges twice; use a store with conditional writes",
+                    self.root
+                ),
+                Err(error) => Err(error).with_context(|| format!("try a conditional write at {}", self.root)),
+            }
+        })
+    }
+
+    /// A table's handle, not loaded.
+    pub(crate) fn table(&self, name: &str) -> anyhow::Result<DeltaTable> {
+        let url = self.root.join(&format!("{name}/")).context("name a table")?;
+        let prefixed = PrefixStore::new(self.store.clone(), Path::from_url_path(url.path())?);
+        Ok(DeltaTable::new(default_logstore(Arc::new(prefixed), self.store.clone(), &url, &StorageConfig::default())))
+    }
+
+    /// Runs a future to its end on this thread; its I/O is driven by the lake's own.
+    pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
+        let _entered = self.handle().enter();
+        futures::executor::block_on(future)
+    }
+
+    pub(crate) fn handle(&self) -> &tokio::runtime::Handle {
+        self.runtime.0.as_ref().expect("the runtime is only taken when the lake is dropped").handle()
+    }
+}

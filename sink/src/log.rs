@@ -1,0 +1,254 @@
+//! A table's log: how far each partition is, and the commit that adds files and moves positions in one step.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use arrow::datatypes::{DataType, Field, Schema};
+use deltalake_core::DeltaTable;
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{
+    Action, Add, ArrayType, DataType as DeltaType, MapType, PrimitiveType, StructField, StructType, Transaction,
+};
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use object_store::ObjectStore;
+use schemas::Timestamp;
+
+/// Partition column of every table.
+pub(crate) const EVENT_DATE: &str = "event_date";
+
+/// A checkpoint is written every so many commits: a reader lists and reads at most this many small files.
+const CHECKPOINT_COMMITS: u64 = 50;
+
+/// How often a commit is tried again once the table shows that it did not happen.
+const COMMIT_ATTEMPTS: u32 = 4;
+
+/// How far a partition moves in one commit: offsets of the topic, `[from, to)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Move {
+    pub partition: u32,
+    /// `None` where the table had nothing of the partition.
+    pub from: Option<i64>,
+    pub to: i64,
+}
+
+/// A table's log.
+#[derive(Debug)]
+pub(crate) struct TableLog {
+    table: DeltaTable,
+    name: &'static str,
+    topic: &'static str,
+}
+
+impl TableLog {
+    /// Opens a table, creates it, or adds the columns it lacks.
+    pub(crate) async fn open(
+        table: DeltaTable,
+        name: &'static str,
+        topic: &'static str,
+        about: &str,
+        schema: &Schema,
+        comments: &[String],
+    ) -> anyhow::Result<Self> {
+        let mut log = TableLog { table, name, topic };
+        let exists = log.table.verify_deltatable_existence().await;
+        if !exists.with_context(|| format!("look for the table {name}"))? {
+            if let Err(error) = create(&log.table, name, about, schema, comments).await {
+                // Another writer may have been quicker; what counts is that there is a table.
+                tracing::info!(table = name, %error, "table was not created here");
+            }
+        }
+        log.table.load().await.with_context(|| format!("open the table {name}"))?;
+        log.add_missing_columns(schema, comments).await?;
+        Ok(log)
+    }
+
+    async fn add_missing_columns(&mut self, schema: &Schema, comments: &[String]) -> anyhow::Result<()> {
+        let name = self.name;
+        let present = self.table.snapshot()?.snapshot().arrow_schema();
+        let mut missing = Vec::new();
+        for (field, comment) in schema.fields().iter().zip(comments) {
+            match present.field_with_name(field.name()) {
+                Err(_) => missing.push(delta_field(field, comment)?),
+                Ok(there) if delta_type(there.data_type())? == delta_type(field.data_type())? => {}
+                Ok(there) => bail!(
+                    "column {} of the table {name} is {}, but this release writes {}; it was made by something else",
+                    field.name(),
+                    there.data_type(),
+                    field.data_type()
+                ),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let count = missing.len();
+        let added = self.table.clone().add_columns().with_fields(missing).await;
+        if let Err(error) = added {
+            tracing::info!(table = name, %error, "columns were not added here");
+        }
+        self.table.load().await.with_context(|| format!("open the table {name}"))?;
+        let present = self.table.snapshot()?.snapshot().arrow_schema();
+        if schema.fields().iter().any(|field| present.field_with_name(field.name()).is_err()) {
+            bail!("the table {name} lacks {count} columns of this release and they could not be added");
+        }
+        Ok(())
+    }
+
+    /// The table's own folder.
+    pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
+        self.table.log_store().object_store(None)
+    }
+
+    fn app_id(&self, partition: u32) -> String {
+        app_id(self.name, self.topic, partition)
+    }
+
+    /// Reads the log to its end and says where partitions stand: the offset to read next.
+    pub(crate) async fn positions(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<Option<i64>>> {
+        let reload = self.table.update_state().await;
+        reload.with_context(|| format!("read the log of the table {}", self.name))?;
+        let log_store = self.table.log_store();
+        let mut positions = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let version = self.table.snapshot()?.transaction_version(log_store.as_ref(), self.app_id(*partition)).await;
+            positions.push(version.with_context(|| format!("read the position of {}", self.app_id(*partition)))?);
+        }
+        Ok(positions)
+    }
+
+    /// Commits files and moves in one step, or neither.
+    ///
+    /// Before every attempt the log is read to its end: only where every partition stands at the start of its move may
+    /// anything be written. An attempt whose answer was lost is recognised by the partitions standing at the end.
+    pub(crate) async fn commit(&mut self, adds: &[Add], moves: &[Move], now: Timestamp) -> anyhow::Result<u64> {
+        let partitions: Vec<u32> = moves.iter().map(|step| step.partition).collect();
+        let mut failure = None;
+        for attempt in 0..COMMIT_ATTEMPTS {
+            let positions = self.positions(&partitions).await?;
+            let stand =
+                |at: fn(&Move) -> Option<i64>| moves.iter().zip(&positions).all(|(step, found)| at(step) == *found);
+            if attempt > 0 && stand(|step| Some(step.to)) {
+                tracing::info!(table = self.name, "a commit whose answer was lost is in the table");
+                return Ok(self.version());
+            }
+            if !stand(|step| step.from) {
+                bail!(
+                    "another writer has moved the table {}: this buffer continues {:?}, the table stands at {positions:?}",
+                    self.name,
+                    moves
+                );
+            }
+            match self.try_commit(adds, moves, now).await {
+                Ok(version) => return Ok(version),
+                Err(error) => {
+                    tracing::info!(table = self.name, %error, attempt, "outcome of a commit is unknown; reading the table");
+                    failure = Some(error);
+                }
+            }
+        }
+        // The last attempt may have landed too.
+        let positions = self.positions(&partitions).await?;
+        if moves.iter().zip(&positions).all(|(step, found)| Some(step.to) == *found) {
+            return Ok(self.version());
+        }
+        let failure = failure.context("a commit is tried at least once")?;
+        Err(failure).with_context(|| format!("commit to the table {}", self.name))
+    }
+
+    fn version(&self) -> u64 {
+        self.table.version().unwrap_or_default()
+    }
+
+    async fn try_commit(&mut self, adds: &[Add], moves: &[Move], now: Timestamp) -> anyhow::Result<u64> {
+        let transactions = moves
+            .iter()
+            .map(|step| Transaction::new_with_last_update(self.app_id(step.partition), step.to, Some(now.millis())));
+        let ranges: serde_json::Map<String, serde_json::Value> = moves
+            .iter()
+            .map(|step| (step.partition.to_string(), format!("[{}, {})", step.from.unwrap_or(0), step.to).into()))
+            .collect();
+        // Listing the log costs a request per thousand commits, so old entries are only looked for with a checkpoint.
+        let clean_up = (self.version() + 2).is_multiple_of(CHECKPOINT_COMMITS);
+        let properties = CommitProperties::default()
+            .with_application_transactions(transactions.collect())
+            .with_metadata([("offsets".to_owned(), serde_json::Value::Object(ranges))])
+            .with_cleanup_expired_logs(Some(clean_up));
+        let operation = DeltaOperation::Write {
+            mode: SaveMode::Append,
+            partition_by: Some(vec![EVENT_DATE.to_owned()]),
+            predicate: None,
+        };
+        let commit = CommitBuilder::from(properties)
+            .with_actions(adds.iter().cloned().map(Action::Add).collect())
+            .build(Some(self.table.snapshot()?), self.table.log_store(), operation)
+            .await?;
+        self.table.state = Some(commit.snapshot());
+        Ok(commit.version())
+    }
+}
+
+/// What the log calls a partition's position.
+pub(crate) fn app_id(table: &str, topic: &str, partition: impl std::fmt::Display) -> String {
+    format!("{table}/{topic}/{partition}")
+}
+
+async fn create(
+    table: &DeltaTable,
+    name: &str,
+    about: &str,
+    schema: &Schema,
+    comments: &[String],
+) -> anyhow::Result<()> {
+    let fields = schema.fields().iter().zip(comments).map(|(field, comment)| delta_field(field, comment));
+    table
+        .clone()
+        .create()
+        .with_columns(fields.collect::<anyhow::Result<Vec<_>>>()?)
+        .with_partition_columns([EVENT_DATE])
+        .with_table_name(name)
+        .with_comment(about)
+        .with_configuration(
+            [
+                ("delta.checkpointInterval", CHECKPOINT_COMMITS.to_string()),
+                ("delta.logRetentionDuration", "interval 7 days".to_owned()),
+                ("delta.enableExpiredLogCleanup", "true".to_owned()),
+            ]
+            .map(|(key, value)| (key.to_owned(), Some(value))),
+        )
+        .await?;
+    Ok(())
+}
+
+fn delta_field(field: &Field, comment: &str) -> anyhow::Result<StructField> {
+    Ok(StructField::new(field.name(), delta_type(field.data_type())?, field.is_nullable())
+        .with_metadata([("comment", comment)]))
+}
+
+/// The Delta type of an Arrow type that tables use.
+fn delta_type(of: &DataType) -> anyhow::Result<DeltaType> {
+    Ok(match of {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DeltaType::Primitive(PrimitiveType::String),
+        DataType::Int32 => DeltaType::Primitive(PrimitiveType::Integer),
+        DataType::Int64 => DeltaType::Primitive(PrimitiveType::Long),
+        DataType::Boolean => DeltaType::Primitive(PrimitiveType::Boolean),
+        DataType::Date32 => DeltaType::Primitive(PrimitiveType::Date),
+        DataType::Timestamp(_, Some(_)) => DeltaType::Primitive(PrimitiveType::Timestamp),
+        DataType::Decimal128(precision, scale) => DeltaType::decimal(*precision, (*scale).unsigned_abs())?,
+        DataType::List(element) => {
+            DeltaType::Array(Box::new(ArrayType::new(delta_type(element.data_type())?, element.is_nullable())))
+        }
+        DataType::Struct(fields) => {
+            let fields = fields.iter().map(|field| delta_field(field, ""));
+            DeltaType::Struct(Box::new(StructType::try_new(fields.collect::<anyhow::Result<Vec<_>>>()?)?))
+        }
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(pair) if pair.len() == 2 => DeltaType::Map(Box::new(MapType::new(
+                delta_type(pair[0].data_type())?,
+                delta_type(pair[1].data_type())?,
+                pair[1].is_nullable(),
+            ))),
+            other => bail!("a map of {other} has no Delta type"),
+        },
+        other => bail!("{other} has no Delta type"),
+    })
+}

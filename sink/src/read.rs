@@ -1,0 +1,237 @@
+//! Reads the tables back: what reports and the ledger use.
+//!
+//! A [`LakeReader`] sees a table as of the commit that was newest when it began to scan, files that are being written or
+//! were left by a crash not among them. A table nobody has written yet is empty, not an error.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use anyhow::Context;
+use arrow::array::{Date32Array, RecordBatch, new_null_array};
+use arrow::datatypes::{Schema, SchemaRef};
+use chrono::{Datelike, NaiveDate};
+use deltalake_core::DeltaTable;
+use futures::StreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+
+use crate::catalogue::{self, TableSpec};
+use crate::lake::{Lake, LakeConfig};
+use crate::log::{EVENT_DATE, app_id};
+
+mod cells;
+mod file;
+mod ledger;
+mod spend;
+mod states;
+
+use file::StoredFile;
+
+pub use cells::Cells;
+pub use ledger::{Disagreement, LakeLedger, LedgerRow, SourceKey};
+pub use spend::{Counts, Spend};
+
+/// Days, in UTC: `[from, until)`. An open end is no bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Days {
+    /// First day.
+    pub from: Option<NaiveDate>,
+    /// Day after the last.
+    pub until: Option<NaiveDate>,
+}
+
+impl Days {
+    /// Every day.
+    pub const ALL: Days = Days { from: None, until: None };
+
+    /// True when the day is among them.
+    pub fn contain(&self, day: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day < until)
+    }
+}
+
+/// Reads the tables of a lake. Its methods block.
+#[derive(Debug, Clone)]
+pub struct LakeReader {
+    lake: Lake,
+}
+
+/// Batches of a scan, in no particular order of rows. Each has the columns asked for, in that order.
+pub struct Scan {
+    lake: Lake,
+    store: Arc<dyn ObjectStore>,
+    spec: &'static TableSpec,
+    table: DeltaTable,
+    schema: SchemaRef,
+    files: VecDeque<(Path, u64, i32)>,
+    open: Option<(ParquetRecordBatchStream<StoredFile>, Path, i32)>,
+}
+
+impl std::fmt::Debug for Scan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "scan of {} files at version {:?}", self.files.len(), self.version())
+    }
+}
+
+impl LakeReader {
+    /// Opens a lake for reading.
+    ///
+    /// # Errors
+    /// When its address cannot be understood.
+    pub fn open(config: &LakeConfig) -> anyhow::Result<Self> {
+        Ok(LakeReader { lake: Lake::open_read_only(config)? })
+    }
+
+    /// Reads a lake that is open already.
+    pub fn new(lake: &Lake) -> Self {
+        LakeReader { lake: lake.clone() }
+    }
+
+    /// Scans `charges`.
+    ///
+    /// # Errors
+    /// As [`LakeReader::scan`].
+    pub fn charges(&self, columns: &[&str], days: Days) -> anyhow::Result<Scan> {
+        self.scan("charges", columns, days)
+    }
+
+    /// Scans a table: its columns are listed in `schemas/lake`.
+    ///
+    /// # Errors
+    /// When the lake cannot be read, or there is no such table or column.
+    pub fn scan(&self, table: &str, columns: &[&str], days: Days) -> anyhow::Result<Scan> {
+        let spec = catalogue::table(table).with_context(|| format!("the lake has no table {table}"))?;
+        let whole = spec.schema();
+        let fields = columns.iter().map(|name| {
+            let field = whole.field_with_name(name).ok();
+            field.cloned().with_context(|| format!("the table {table} has no column {name}"))
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<anyhow::Result<Vec<_>>>()?));
+        let mut handle = self.lake.table(table)?;
+        let store = handle.log_store().object_store(None);
+        let files = self.lake.wait(async {
+            if !handle.verify_deltatable_existence().await.with_context(|| format!("look for the table {table}"))? {
+                return Ok(VecDeque::new());
+            }
+            handle.load().await.with_context(|| format!("read the log of the table {table}"))?;
+            let mut files = VecDeque::new();
+            for file in handle.snapshot()?.log_data().iter() {
+                let day = file.partition_values_map().remove(EVENT_DATE).flatten();
+                let day: NaiveDate = day
+                    .as_deref()
+                    .unwrap_or_default()
+                    .parse()
+                    .with_context(|| format!("file {} of the table {table} states no event_date", file.path()))?;
+                if days.contain(day) {
+                    let size = u64::try_from(file.size()).unwrap_or_default();
+                    files.push_back((file.object_store_path(), size, epoch_days(day)));
+                }
+            }
+            anyhow::Ok(files)
+        })?;
+        Ok(Scan { lake: self.lake.clone(), store, spec, table: handle, schema, files, open: None })
+    }
+}
+
+fn epoch_days(day: NaiveDate) -> i32 {
+    day.num_days_from_ce() - NaiveDate::default().num_days_from_ce()
+}
+
+impl Scan {
+    /// Version of the table that is read; `None` when there is no table yet.
+    pub fn version(&self) -> Option<u64> {
+        self.table.version()
+    }
+
+    /// Offset of the table's topic up to which that version has everything; `None` when it has nothing of it.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn position(&self, partition: i32) -> anyhow::Result<Option<i64>> {
+        if self.table.version().is_none() {
+            return Ok(None);
+        }
+        let log_store = self.table.log_store();
+        let app_id = app_id(self.spec.name, self.spec.topic, partition);
+        let reading = self.table.snapshot()?.transaction_version(log_store.as_ref(), &app_id);
+        self.lake.wait(reading).with_context(|| format!("read the position of {app_id}"))
+    }
+
+    /// Files still to be read.
+    pub fn files(&self) -> usize {
+        self.files.len() + usize::from(self.open.is_some())
+    }
+
+    /// Columns of the batches.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn next_batch(&mut self) -> anyhow::Result<Option<RecordBatch>> {
+        loop {
+            if let Some((stream, path, day)) = &mut self.open {
+                match self.lake.wait(stream.next()) {
+                    Some(batch) => {
+                        let batch = batch.with_context(|| format!("read {path}"))?;
+                        return complete(&self.schema, &batch, *day).map(Some);
+                    }
+                    None => self.open = None,
+                }
+            }
+            let Some((path, size, day)) = self.files.pop_front() else { return Ok(None) };
+            let reader = StoredFile { store: self.store.clone(), path: path.clone(), size };
+            let opening = ParquetRecordBatchStreamBuilder::new(reader);
+            let builder = self.lake.wait(opening).with_context(|| format!("open {path}"))?;
+            let wanted = builder.schema().fields().iter().enumerate();
+            let wanted = wanted.filter(|(_, field)| self.schema.field_with_name(field.name()).is_ok());
+            let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.map(|(index, _)| index));
+            self.open = Some((builder.with_projection(mask).with_batch_size(8192).build()?, path, day));
+        }
+    }
+}
+
+/// Adds the partition column and columns that are younger than the file, and puts all in the order asked for.
+fn complete(schema: &SchemaRef, batch: &RecordBatch, day: i32) -> anyhow::Result<RecordBatch> {
+    let rows = batch.num_rows();
+    let columns = schema.fields().iter().map(|field| {
+        if field.name() == EVENT_DATE {
+            return Ok(Arc::new(Date32Array::from_value(day, rows)) as _);
+        }
+        match batch.column_by_name(field.name()) {
+            Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),
+            Some(column) => Ok(arrow::compute::cast(column, field.data_type())?),
+            None => Ok(new_null_array(field.data_type(), rows)),
+        }
+    });
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
+    let columns = columns.collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+}
+
+impl Iterator for Scan {
+    type Item = anyhow::Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.next_batch();
+        if batch.is_err() {
+            self.files.clear();
+            self.open = None;
+        }
+        batch.transpose()
+    }
+}
+
+/// Keeps the newest value of each key.
+fn newest<K: std::hash::Hash + Eq, V>(into: &mut HashMap<K, (i64, V)>, key: K, rank: i64, value: V) {
+    match into.entry(key) {
+        std::collections::hash_map::Entry::Vacant(place) => {
+            place.insert((rank, value));
+        }
+        std::collections::hash_map::Entry::Occupied(mut place) if place.get().0 < rank => {
+            place.insert((rank, value));
+        }
+        std::collections::hash_map::Entry::Occupied(_) => {}
+    }
+}
