@@ -1,1 +1,37 @@
-//! stub
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+//! Raw records of any known format become canonical usage events.
+//!
+//! A record passes through like this: [`decode`] recognises what it is (headers, then the topic's
+//! setting, then its shape), opens the envelope around it (CloudEvents, our own JSON event, a gateway's log), lets one
+//! module of `formats` normalise the usage to disjoint meters, and assembles a [`schemas::UsageEvent`] with its identity
+//! . What cannot be used becomes a [`schemas::Rejection`] that says which field and why; what costs nothing
+//! is [`Item::Ignored`] with its reason. All of that is pure. [`IngestStage`] runs it on a raw topic.
+//! `FORMATS.md` lists the formats, `DESIGN.md` the choices.
+
+extern crate spendstream_schemas as schemas;
+extern crate spendstream_stream as stream;
+
+mod assemble;
+mod config;
+mod decode;
+mod envelope;
+mod formats;
+mod identity;
+mod item;
+mod json;
+mod number;
+mod problem;
+mod recognise;
+mod stage;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, DEPTH_MAX, RAW_USAGE_BYTES_MAX, SKELETON_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX};
+pub use decode::decode;
+pub use identity::UNIQUE_RESPONSE_IDS;
+pub use item::{Decoded, IgnoreReason, Item, RawRecord};
+pub use number::COUNT_MAX;
+pub use recognise::Shape;
+pub use stage::IngestStage;

@@ -1,0 +1,359 @@
+//! Puts a normalised call and its envelope together: identity, time, context, hashes, flags. Collects a record's items.
+
+use std::borrow::Cow;
+
+use schemas::ids::{self, hash_parts};
+use schemas::wire::{Wire, put_long};
+use schemas::{
+    ChargeCategory, CostBasis, Flag, IdentityKind, Link, Position, PriceContext, RejectReason, ReportedCost, Text,
+    Timestamp, UsageEvent,
+};
+use smallvec::SmallVec;
+
+use crate::config::{Config, RAW_USAGE_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::envelope::Envelope;
+use crate::formats::openai;
+use crate::identity::Known;
+use crate::item::{IgnoreReason, Item, RawRecord};
+use crate::json::Json;
+use crate::problem::{self, Problem, Result};
+use crate::usage::{Flags, Usage};
+
+/// Version of all extractors: grows when any of them reads the same bytes differently.
+const EXTRACTOR_VERSION: i32 = 1;
+
+/// No call was made before this.
+const TIME_MIN: Timestamp = Timestamp::from_millis(1_420_070_400_000); // 2015-01-01
+/// A time this far ahead of its arrival is a mistake, not a plan.
+const AHEAD_MAX_SECONDS: i64 = 366 * 86_400;
+/// A time this far ahead of its arrival is taken, and flagged.
+const SKEW_MAX_SECONDS: i64 = 300;
+
+/// Precedence of sources among copies of one call: smaller wins. The table is in `DESIGN.md`.
+pub(crate) mod precedence {
+    pub(crate) const PROVIDER: i32 = 10;
+    pub(crate) const STATED: i32 = 30;
+}
+
+/// One call as a body describes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Call<'a> {
+    pub extractor: &'static str,
+    pub provider: Option<Text>,
+    pub publisher: Option<Text>,
+    pub model: Option<Cow<'a, str>>,
+    pub requested_model: Option<Text>,
+    pub operation: Cow<'static, str>,
+    pub response_id: Option<Cow<'a, str>>,
+    pub time: Option<Timestamp>,
+    pub context: PriceContext,
+    pub parts: SmallVec<[Part; 1]>,
+    pub raw_usage: Cow<'a, str>,
+    pub reported_cost: Option<ReportedCost>,
+    pub cost_basis: Option<CostBasis>,
+    pub charge_category: ChargeCategory,
+    pub precedence: i32,
+    pub flags: Flags,
+}
+
+/// One billable model call within a body.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Part {
+    pub iteration: i32,
+    /// Where it is not the body's model.
+    pub model: Option<Text>,
+    pub usage: Usage,
+    pub checked: &'static str,
+    pub flags: Flags,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(extractor: &'static str, operation: &'static str, precedence: i32) -> Self {
+        Call {
+            extractor,
+            provider: None,
+            publisher: None,
+            model: None,
+            requested_model: None,
+            operation: Cow::Borrowed(operation),
+            response_id: None,
+            time: None,
+            context: PriceContext::default(),
+            parts: SmallVec::new(),
+            raw_usage: Cow::Borrowed(""),
+            reported_cost: None,
+            cost_basis: None,
+            charge_category: ChargeCategory::Usage,
+            precedence,
+            flags: Flags::default(),
+        }
+    }
+}
+
+/// Collects the items of one record.
+pub(crate) struct Out<'r> {
+    pub record: &'r RawRecord<'r>,
+    pub config: &'r Config,
+    pub items: Vec<Item>,
+    pub recognised_as: Text,
+    pub evidence: Text,
+    next: i32,
+}
+
+impl<'r> Out<'r> {
+    pub(crate) fn new(record: &'r RawRecord<'r>, config: &'r Config) -> Self {
+        Out { record, config, items: Vec::new(), recognised_as: Text::default(), evidence: Text::default(), next: 0 }
+    }
+
+    /// Names what the record is; the first name stays.
+    pub(crate) fn recognised(&mut self, wrapped: &str, name: &str, evidence: &str) {
+        if self.recognised_as.is_empty() {
+            self.recognised_as = if wrapped.is_empty() { name.into() } else { format!("{wrapped}{name}").into() };
+            self.evidence = evidence.into();
+        }
+    }
+
+    fn position(&mut self) -> Position {
+        let item = self.next;
+        self.next += 1;
+        Position { topic: self.record.topic.into(), partition: self.record.partition, offset: self.record.offset, item }
+    }
+
+    /// True when the record holds more items than are taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.next as usize >= self.config.items_max
+    }
+
+    pub(crate) fn reject(&mut self, problem: Problem, item: Option<Json<'_>>) {
+        let position = self.position();
+        let rejection = problem::reject(problem, &self.recognised_as, item, position, self.record, self.config);
+        self.items.push(Item::Rejected(rejection));
+    }
+
+    pub(crate) fn ignore(&mut self, reason: IgnoreReason) {
+        let item = self.position().item;
+        self.items.push(Item::Ignored { item, reason });
+    }
+
+    /// One call: an event for each model call in it, and a link for each weaker key.
+    pub(crate) fn call(&mut self, call: Call<'_>, envelope: Envelope<'_>, item: Json<'_>) {
+        // Positions are taken by items, so an item that is rejected after all gives its own back.
+        let first = self.next;
+        if let Err(problem) = self.assemble(call, envelope) {
+            self.next = first;
+            self.reject(problem, Some(item));
+        }
+    }
+
+    fn assemble(&mut self, call: Call<'_>, envelope: Envelope<'_>) -> Result<()> {
+        let config = self.config;
+        let received_at = self.record.timestamp;
+        let mut flags = call.flags.union(envelope.flags);
+
+        let model = match (&call.model, &envelope.model) {
+            (Some(model), _) if !model.is_empty() => bounded(model, "model")?,
+            (_, Some(model)) => model.clone(),
+            _ => return Err(Problem::missing("model", "name the model that served the call")),
+        };
+        // What the envelope or the body says, then the operator's word for bodies that say nothing, then the model's family.
+        let provider = envelope
+            .provider
+            .or(call.provider)
+            .or_else(|| config.provider.clone())
+            .or_else(|| openai::family(&model).map(Text::const_new))
+            .unwrap_or_else(|| "unknown".into());
+        let operation = envelope.operation.unwrap_or_else(|| Text::from(call.operation));
+        let context = merge_context(call.context, envelope.price_context);
+        if let (Some(asked), Some(served)) = (&context.requested_tier, &context.service_tier)
+            && asked != served
+            && asked != "auto"
+            && !(asked == "fast" && served == "priority")
+        {
+            flags.set(Flag::TierNotServed);
+        }
+
+        let stated_time = call.time.or(envelope.time).or(config.time);
+        let event_time = stated_time.unwrap_or(received_at);
+        if stated_time.is_none() {
+            flags.set(Flag::TimeAssumed);
+        }
+        check_time(event_time, received_at)?;
+        if event_time > received_at.plus_seconds(SKEW_MAX_SECONDS) {
+            flags.set(Flag::ClockSkew);
+        }
+
+        let source = envelope.source.unwrap_or(Cow::Borrowed(self.record.topic));
+        let response_id = call.response_id.as_deref().or(envelope.response_id.as_deref());
+        let known = Known {
+            provider: &provider,
+            response_id,
+            span: envelope.trace_id.as_deref().zip(envelope.span_id.as_deref()),
+            source: &source,
+            event_id: envelope.event_id.as_deref(),
+        };
+        let keys = known.keys();
+        let position = self.position();
+        let (identity, call_key, weaker_keys) = match keys {
+            Some(keys) => (keys.kind, keys.strongest, keys.weaker),
+            None => {
+                flags.set(Flag::IdFromPosition);
+                let Position { topic, partition, offset, item } = &position;
+                let key = format!("position/{topic}/{partition}/{offset}/{item}").into();
+                (IdentityKind::Position, key, Vec::new())
+            }
+        };
+        bounded(&call_key, "id")?;
+
+        let raw_usage_hash = hash_parts([call.raw_usage.as_bytes()]);
+        let raw_usage = if call.raw_usage.len() <= RAW_USAGE_BYTES_MAX {
+            Text::from(&*call.raw_usage)
+        } else {
+            flags.set(Flag::UsageTruncated);
+            let mut end = RAW_USAGE_BYTES_MAX;
+            while !call.raw_usage.is_char_boundary(end) {
+                end -= 1;
+            }
+            Text::from(&call.raw_usage[..end])
+        };
+        let mut tags = envelope.tags;
+        tags.sort_unstable();
+        let cost_basis = envelope.cost_basis.or(call.cost_basis).unwrap_or(CostBasis::OnDemand);
+        let requested_model = call.requested_model.or(envelope.requested_model).or(envelope.model);
+        let requested_model = requested_model.filter(|requested| *requested != model);
+
+        let links = weaker_keys.iter().map(|weaker| {
+            Item::Link(Link {
+                tenant: config.tenant.clone(),
+                weaker: weaker.clone(),
+                stronger: call_key.clone(),
+                received_at,
+                position: position.clone(),
+            })
+        });
+        let links: SmallVec<[Item; 2]> = links.collect();
+
+        let mut template = Some(UsageEvent {
+            tenant: config.tenant.clone(),
+            call_key,
+            identity,
+            weaker_keys,
+            iteration: 0,
+            dedup_key: Default::default(),
+            content_hash: Default::default(),
+            precedence: envelope.precedence.unwrap_or(call.precedence),
+            amends: envelope.amends,
+            event_id: envelope.event_id.map(Text::from),
+            source: Text::from(source),
+            position,
+            event_time,
+            received_at,
+            charge_period_start: envelope.period.map(|(start, _)| start),
+            charge_period_end: envelope.period.map(|(_, end)| end),
+            provider,
+            publisher: call.publisher.or(envelope.publisher),
+            model: Text::default(),
+            requested_model,
+            operation,
+            price_context: context,
+            usage: Vec::new(),
+            checked: Text::default(),
+            raw_usage,
+            raw_usage_hash,
+            extractor: Text::const_new(call.extractor),
+            extractor_version: EXTRACTOR_VERSION,
+            flags: Vec::new(),
+            key_id: envelope.key_id,
+            resource: envelope.resource,
+            tags,
+            claimed: envelope.claimed,
+            cost_basis,
+            charge_category: envelope.charge_category.unwrap_or(call.charge_category),
+            reported_cost: call.reported_cost.or(envelope.reported_cost),
+            stated_cost: envelope.stated_cost,
+        });
+
+        let last = call.parts.len().saturating_sub(1);
+        for (index, part) in call.parts.into_iter().enumerate() {
+            let template = if index == last { template.take() } else { template.clone() };
+            let Some(mut event) = template else { break };
+            event.iteration = envelope.iteration.unwrap_or(part.iteration);
+            // The body's own model is the same call under whichever of its names a copy knows it by, so only the model
+            // of a part that ran elsewhere (an advisor) tells it apart.
+            let apart = part.model.as_deref().unwrap_or("");
+            event.dedup_key = ids::dedup_key(&event.tenant, &event.call_key, event.iteration, apart);
+            event.model = part.model.unwrap_or_else(|| model.clone());
+            event.usage = part.usage.vector();
+            event.checked = Text::const_new(part.checked);
+            event.flags = flags.union(part.flags).list();
+            if index > 0 {
+                // What the producer reports is for the whole body: it stands once.
+                event.reported_cost = None;
+            }
+            event.content_hash = content_hash(&event, stated_time.is_some());
+            self.items.push(Item::Event(event));
+        }
+        self.items.extend(links);
+        Ok(())
+    }
+}
+
+/// Text of a bounded length.
+fn bounded(text: &str, field: &str) -> Result<Text> {
+    if text.len() > TEXT_BYTES_MAX * 2 {
+        let message = format!("{field} is {} bytes long; the most is {}", text.len(), TEXT_BYTES_MAX * 2);
+        return Err(Problem::new(RejectReason::InvalidField, field, message));
+    }
+    Ok(text.into())
+}
+
+/// Refuses times nobody can have meant.
+pub(crate) fn check_time(time: Timestamp, received_at: Timestamp) -> Result<()> {
+    if time < TIME_MIN || time > received_at.plus_seconds(AHEAD_MAX_SECONDS) {
+        let message = format!(
+            "the event's time is {time}; accepted are times from 2015 to a year after its arrival ({received_at})"
+        );
+        return Err(Problem::new(RejectReason::TimeOutOfRange, "time", message));
+    }
+    Ok(())
+}
+
+/// The body's word first, then the envelope's.
+fn merge_context(body: PriceContext, envelope: PriceContext) -> PriceContext {
+    PriceContext {
+        service_tier: body.service_tier.or(envelope.service_tier),
+        requested_tier: body.requested_tier.or(envelope.requested_tier),
+        batch: body.batch || envelope.batch,
+        speed: body.speed.or(envelope.speed),
+        region: body.region.or(envelope.region),
+        residency: body.residency.or(envelope.residency),
+        endpoint: body.endpoint.or(envelope.endpoint),
+        size: body.size.or(envelope.size),
+        quality: body.quality.or(envelope.quality),
+        resolution: body.resolution.or(envelope.resolution),
+        search_context: body.search_context.or(envelope.search_context),
+    }
+}
+
+/// Everything a charge depends on, and nothing that differs between two sendings of the same call: not where or when it
+/// arrived, so not a time that was assumed from it either.
+fn content_hash(event: &UsageEvent, time_stated: bool) -> schemas::Id128 {
+    let mut bytes = Vec::with_capacity(512);
+    event.provider.put(&mut bytes);
+    event.publisher.put(&mut bytes);
+    event.model.put(&mut bytes);
+    event.operation.put(&mut bytes);
+    event.price_context.put(&mut bytes);
+    event.usage.put(&mut bytes);
+    put_long(&mut bytes, if time_stated { event.event_time.micros() } else { 0 });
+    event.charge_period_start.put(&mut bytes);
+    event.charge_period_end.put(&mut bytes);
+    event.key_id.put(&mut bytes);
+    event.resource.put(&mut bytes);
+    event.source.put(&mut bytes);
+    event.tags.put(&mut bytes);
+    event.claimed.put(&mut bytes);
+    event.cost_basis.put(&mut bytes);
+    event.charge_category.put(&mut bytes);
+    event.stated_cost.put(&mut bytes);
+    hash_parts([b"content".as_slice(), &bytes])
+}

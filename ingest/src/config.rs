@@ -1,0 +1,59 @@
+//! What an operator can set about decoding, and the bounds nobody needs to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemas::{Text, Timestamp, topics};
+
+use crate::recognise::Shape;
+
+/// Deepest nesting of a JSON document.
+pub const DEPTH_MAX: usize = 128;
+/// Most tags kept per event.
+pub const TAGS_MAX: usize = 64;
+/// Longest tag name or value in bytes; a longer one is dropped, never cut, since a cut value could match a wrong rule.
+pub const TAG_BYTES_MAX: usize = 256;
+/// Longest identifier, model, provider or dimension in bytes.
+pub const TEXT_BYTES_MAX: usize = 512;
+/// Most of an original usage object that is kept, in bytes.
+pub const RAW_USAGE_BYTES_MAX: usize = 16 * 1024;
+/// Longest skeleton of a rejected item in bytes.
+pub const SKELETON_BYTES_MAX: usize = 16 * 1024;
+
+/// Settings of decoding. The same configuration gives the same items for the same record.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Tenant all records belong to.
+    pub tenant: Text,
+    /// What the records of a topic are, where the operator says so; headers still come first.
+    pub formats: BTreeMap<Text, Shape>,
+    /// Topic whose `spend-format: correction` records are trusted. On any other topic they are rejected.
+    pub corrections_topic: Text,
+    /// Provider of bodies that do not name one.
+    pub provider: Option<Text>,
+    /// Time of events that state none; without it the Kafka timestamp stands in.
+    pub time: Option<Timestamp>,
+    /// Secret that user ids are hashed with. Without it user ids are dropped.
+    pub user_salt: Option<Text>,
+    /// Tag names that are kept; `None` keeps all (within the bounds).
+    pub tag_keys: Option<BTreeSet<Text>>,
+    /// Largest record in bytes.
+    pub record_bytes_max: usize,
+    /// Most items in one record; the rest of a longer one is rejected as one item.
+    pub items_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            tenant: "default".into(),
+            formats: BTreeMap::new(),
+            corrections_topic: topics::CORRECTIONS.into(),
+            provider: None,
+            time: None,
+            user_salt: None,
+            tag_keys: None,
+            record_bytes_max: 1024 * 1024,
+            items_max: 10_000,
+        }
+    }
+}

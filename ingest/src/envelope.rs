@@ -1,0 +1,333 @@
+//! What surrounds a body: the producer's id, time, key, tags and claims. Our documented event is an envelope whose
+//! `usage` is its body; CloudEvents attributes, Kafka headers and gateway logs fill the same fields.
+
+use std::borrow::Cow;
+
+use schemas::{ChargeCategory, CostBasis, Dimensions, Flag, PriceContext, ReportedCost, Tag, Text, Timestamp};
+
+use crate::config::{Config, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX};
+use crate::identity;
+use crate::json::{Json, Kind, Object};
+use crate::number;
+use crate::problem::{Problem, Result};
+use crate::usage::Flags;
+
+/// What surrounds a body. Everything may be unknown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Envelope<'a> {
+    pub event_id: Option<Cow<'a, str>>,
+    pub source: Option<Cow<'a, str>>,
+    pub time: Option<Timestamp>,
+    pub provider: Option<Text>,
+    pub publisher: Option<Text>,
+    pub model: Option<Text>,
+    pub requested_model: Option<Text>,
+    pub operation: Option<Text>,
+    pub response_id: Option<Cow<'a, str>>,
+    pub trace_id: Option<Cow<'a, str>>,
+    pub span_id: Option<Cow<'a, str>>,
+    pub iteration: Option<i32>,
+    pub amends: bool,
+    pub precedence: Option<i32>,
+    pub key_id: Option<Text>,
+    pub resource: Option<Text>,
+    pub tags: Vec<Tag>,
+    pub claimed: Dimensions,
+    pub price_context: PriceContext,
+    pub cost_basis: Option<CostBasis>,
+    pub charge_category: Option<ChargeCategory>,
+    pub reported_cost: Option<ReportedCost>,
+    pub stated_cost: Option<ReportedCost>,
+    pub period: Option<(Timestamp, Timestamp)>,
+    pub flags: Flags,
+    /// Wrappers passed through, outermost first (`cloudevents/`, `envelope/`).
+    pub wrapped: Cow<'static, str>,
+}
+
+/// Text of a bounded length. Numbers and booleans are taken as they are written.
+pub(crate) fn text<'a>(object: &Object<'a>, name: &str) -> Result<Option<Cow<'a, str>>> {
+    let Some(value) = object.get(name) else { return Ok(None) };
+    let found = match value.kind() {
+        Kind::String => value.string(),
+        Kind::Number | Kind::Bool => Some(Cow::Borrowed(value.text())),
+        _ => None,
+    };
+    let found = found.ok_or_else(|| Problem::wrong_type(name, value, "a string"))?;
+    if found.len() > TEXT_BYTES_MAX {
+        let message = format!("{name} is {} bytes long; the most is {TEXT_BYTES_MAX}", found.len());
+        return Err(Problem::new(schemas::RejectReason::InvalidField, name, message));
+    }
+    Ok(Some(found).filter(|found| !found.is_empty()))
+}
+
+/// As [`text`], to be kept.
+pub(crate) fn owned(object: &Object<'_>, name: &str) -> Result<Option<Text>> {
+    Ok(text(object, name)?.map(Text::from))
+}
+
+/// A time in any form of [`number::time_text`].
+pub(crate) fn time(object: &Object<'_>, name: &str) -> Result<Option<Timestamp>> {
+    object.get(name).map(|value| time_value(value, name)).transpose()
+}
+
+pub(crate) fn time_value(value: Json<'_>, name: &str) -> Result<Timestamp> {
+    let parsed = match value.kind() {
+        Kind::Number => number::time_number(value.text()),
+        Kind::String => value.string().and_then(|text| number::time_text(&text)),
+        _ => None,
+    };
+    parsed.ok_or_else(|| {
+        let message = format!("{name} is not a time: send RFC 3339 text or a number since 1970 in s, ms, us or ns");
+        Problem::new(schemas::RejectReason::InvalidField, name, message)
+    })
+}
+
+/// The name of a provider as OpenTelemetry writes it (`gen_ai.provider.name`), from the spellings tools use.
+/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/>, checked 2026-11-22.
+pub(crate) fn provider_name(text: &str) -> Text {
+    let lower = text.trim().to_ascii_lowercase();
+    let name = match lower.as_str() {
+        "azure" | "azure_openai" | "azure-openai" | "azureopenai" | "az.ai.openai" => "azure.ai.openai",
+        "azure_ai" | "az.ai.inference" => "azure.ai.inference",
+        "bedrock" | "aws_bedrock" | "amazon-bedrock" | "amazon_bedrock" | "bedrock_converse" | "aws" => "aws.bedrock",
+        "google" | "gemini" | "google_genai" | "google-ai-studio" | "google_ai_studio" | "gcp.gen_ai" => "gcp.gemini",
+        "vertex" | "vertexai" | "vertex_ai" | "vertex-ai" | "google_vertexai" | "google-vertex" => "gcp.vertex_ai",
+        "mistral" | "mistralai" => "mistral_ai",
+        "xai" | "x-ai" | "x.ai" | "grok" => "x_ai",
+        "together" | "togetherai" | "together-ai" => "together_ai",
+        "fireworks_ai" | "fireworksai" | "fireworks-ai" => "fireworks",
+        "cohere_chat" => "cohere",
+        "openrouter.ai" => "openrouter",
+        "perplexity-ai" | "perplexity_ai" => "perplexity",
+        other => other,
+    };
+    name.into()
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads the fields of our own event over what an outer envelope said. `body` says whether the object is an
+    /// envelope around a body (its `model` is then only a hint).
+    pub(crate) fn read(mut self, object: &Object<'a>, config: &Config) -> Result<Self> {
+        let put = |slot: &mut Option<Cow<'a, str>>, name: &str| -> Result<()> {
+            if let Some(found) = text(object, name)? {
+                *slot = Some(found);
+            }
+            Ok(())
+        };
+        put(&mut self.event_id, "id")?;
+        put(&mut self.source, "source")?;
+        put(&mut self.response_id, "response_id")?;
+        put(&mut self.trace_id, "trace_id")?;
+        put(&mut self.span_id, "span_id")?;
+        for name in ["time", "timestamp"] {
+            if let Some(found) = time(object, name)? {
+                self.time = Some(found);
+                break;
+            }
+        }
+        let put = |slot: &mut Option<Text>, name: &str| -> Result<()> {
+            if let Some(found) = owned(object, name)? {
+                *slot = Some(found);
+            }
+            Ok(())
+        };
+        put(&mut self.model, "model")?;
+        put(&mut self.requested_model, "requested_model")?;
+        put(&mut self.operation, "operation")?;
+        put(&mut self.publisher, "publisher")?;
+        put(&mut self.resource, "resource")?;
+        if let Some(provider) = text(object, "provider")? {
+            self.provider = Some(provider_name(&provider));
+        }
+        for name in ["key_id", "key", "api_key_id"] {
+            if let Some(key) = text(object, name)? {
+                self.key_id = Some(identity::key_id(&key));
+                break;
+            }
+        }
+        if let Some(amends) = object.get("amends") {
+            self.amends = amends.boolean().ok_or_else(|| Problem::wrong_type("amends", amends, "true or false"))?;
+        }
+        if let Some(value) = object.get("iteration") {
+            let count = value.number().ok_or_else(|| Problem::wrong_type("iteration", value, "a whole number"))?;
+            let count = number::count(count).map_err(|error| Problem::number("iteration", value, error))?;
+            self.iteration = Some(i32::try_from(count).unwrap_or(i32::MAX));
+        }
+        self.cost_basis = symbol(object, "cost_basis")?.or(self.cost_basis);
+        self.charge_category = symbol(object, "charge_category")?.or(self.charge_category);
+        self.reported_cost = cost(object, "reported_cost", "stated_by_producer")?.or(self.reported_cost);
+        self.read_period(object)?;
+        self.read_claims(object, "", config)?;
+        if let Some(value) = object.get("dimensions") {
+            let inner = value.object().ok_or_else(|| Problem::wrong_type("dimensions", value, "an object"))?;
+            self.read_claims(&inner, "dimensions.", config)?;
+        }
+        for name in ["tags", "labels"] {
+            if let Some(value) = object.get(name) {
+                let inner = value.object().ok_or_else(|| Problem::wrong_type(name, value, "an object of strings"))?;
+                self.add_tags(&inner, config);
+            }
+        }
+        if let Some(value) = object.get("price_context") {
+            let inner = value.object().ok_or_else(|| Problem::wrong_type("price_context", value, "an object"))?;
+            self.read_price_context(&inner)?;
+        }
+        put_text(&mut self.price_context.requested_tier, object, "requested_tier")?;
+        if let Some(request) = object.object("request") {
+            put_text(&mut self.requested_model, &request, "model")?;
+            put_text(&mut self.price_context.requested_tier, &request, "service_tier")?;
+        }
+        Ok(self)
+    }
+
+    fn read_period(&mut self, object: &Object<'_>) -> Result<()> {
+        let (start, end) = (time(object, "period_start")?, time(object, "period_end")?);
+        match (start, end) {
+            (Some(start), Some(end)) if start < end => self.period = Some((start, end)),
+            (Some(start), Some(end)) => {
+                let message = format!("period_start {start} is not before period_end {end}");
+                return Err(Problem::contradiction("period_start", message));
+            }
+            (None, None) => {}
+            (Some(_), None) => return Err(Problem::missing("period_end", "a period needs both ends")),
+            (None, Some(_)) => return Err(Problem::missing("period_start", "a period needs both ends")),
+        }
+        Ok(())
+    }
+
+    /// Dimensions the producer claims, by the names of [`Dimensions`].
+    fn read_claims(&mut self, object: &Object<'_>, path: &str, config: &Config) -> Result<()> {
+        let claimed = &mut self.claimed;
+        let slots: [(&str, &mut Option<Text>); 20] = [
+            ("team", &mut claimed.team),
+            ("project", &mut claimed.project),
+            ("cost_center", &mut claimed.cost_center),
+            ("business_unit", &mut claimed.business_unit),
+            ("environment", &mut claimed.environment),
+            ("customer", &mut claimed.customer),
+            ("application", &mut claimed.application),
+            ("feature", &mut claimed.feature),
+            ("use_case", &mut claimed.use_case),
+            ("workload_profile", &mut claimed.workload_profile),
+            ("task_class", &mut claimed.task_class),
+            ("routing_lane", &mut claimed.routing_lane),
+            ("agent", &mut claimed.agent),
+            ("session", &mut claimed.session),
+            ("run_id", &mut claimed.run_id),
+            ("billing_account", &mut claimed.billing_account),
+            ("sub_account", &mut claimed.sub_account),
+            ("invoice", &mut claimed.invoice),
+            ("cost_category", &mut claimed.cost_category),
+            ("parent", &mut claimed.parent),
+        ];
+        let at = |problem: Problem, name: &str| Problem { field: format!("{path}{name}").into(), ..problem };
+        // One pass over what is there: most objects claim two or three of these.
+        let mut slots = slots;
+        for (name, _) in object.iter() {
+            if let Some((known, slot)) = slots.iter_mut().find(|(known, _)| *known == name) {
+                put_text(slot, object, known).map_err(|problem| at(problem, known))?;
+            }
+        }
+        put_text(&mut claimed.spend_class, object, "spend_class").map_err(|problem| at(problem, "spend_class"))?;
+        if let Some(user) = text(object, "user").map_err(|problem| at(problem, "user"))? {
+            self.claim_user(&user, config);
+        }
+        Ok(())
+    }
+
+    /// A user is kept as a keyed hash or, without a salt, not at all.
+    pub(crate) fn claim_user(&mut self, user: &str, config: &Config) {
+        if let Some(salt) = &config.user_salt {
+            self.claimed.user = Some(identity::pseudonym(salt, user));
+        }
+    }
+
+    fn read_price_context(&mut self, object: &Object<'_>) -> Result<()> {
+        let context = &mut self.price_context;
+        put_text(&mut context.service_tier, object, "service_tier")?;
+        put_text(&mut context.requested_tier, object, "requested_tier")?;
+        put_text(&mut context.speed, object, "speed")?;
+        put_text(&mut context.region, object, "region")?;
+        put_text(&mut context.residency, object, "residency")?;
+        put_text(&mut context.endpoint, object, "endpoint")?;
+        put_text(&mut context.size, object, "size")?;
+        put_text(&mut context.quality, object, "quality")?;
+        put_text(&mut context.resolution, object, "resolution")?;
+        put_text(&mut context.search_context, object, "search_context")?;
+        if let Some(batch) = object.get("batch") {
+            context.batch =
+                batch.boolean().ok_or_else(|| Problem::wrong_type("price_context.batch", batch, "true or false"))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps allowed tags within the bounds; flags the rest.
+    pub(crate) fn add_tags(&mut self, object: &Object<'_>, config: &Config) {
+        for (key, value) in object.iter() {
+            let value = match value.kind() {
+                Kind::String => value.string(),
+                Kind::Number | Kind::Bool => Some(Cow::Borrowed(value.text())),
+                Kind::Null => continue,
+                // A nested value is no label.
+                Kind::Array | Kind::Object => None,
+            };
+            match value {
+                Some(value) => self.add_tag(key, &value, config),
+                None => self.flags.set(Flag::TagsDropped),
+            }
+        }
+    }
+
+    /// Keeps one tag if it is allowed. A tag sent twice keeps its last value.
+    pub(crate) fn add_tag(&mut self, key: &str, value: &str, config: &Config) {
+        let allowed = config.tag_keys.as_ref().is_none_or(|keys| keys.contains(key));
+        let short = key.len() <= TAG_BYTES_MAX && value.len() <= TAG_BYTES_MAX && !key.is_empty();
+        match self.tags.iter().position(|tag| tag.key == key) {
+            Some(known) if short => self.tags[known].value = value.into(),
+            None if allowed && short && self.tags.len() < TAGS_MAX => {
+                self.tags.push(Tag { key: key.into(), value: value.into() });
+            }
+            _ => self.flags.set(Flag::TagsDropped),
+        }
+    }
+}
+
+fn put_text(slot: &mut Option<Text>, object: &Object<'_>, name: &str) -> Result<()> {
+    if let Some(found) = owned(object, name)? {
+        *slot = Some(found);
+    }
+    Ok(())
+}
+
+/// One of a closed set of words.
+pub(crate) fn symbol<T: std::str::FromStr<Err = String>>(object: &Object<'_>, name: &str) -> Result<Option<T>> {
+    let Some(found) = text(object, name)? else { return Ok(None) };
+    // The word is quoted back only when it is short: it could be anything.
+    found.parse().map(Some).map_err(|error: String| {
+        let message =
+            if found.len() <= 40 { format!("{name}: {error}") } else { format!("{name} is not a known word") };
+        Problem::new(schemas::RejectReason::InvalidField, name, message)
+    })
+}
+
+/// A cost with its currency: a number (US dollars), or `{amount, currency, basis}`.
+pub(crate) fn cost(object: &Object<'_>, name: &str, default_basis: &str) -> Result<Option<ReportedCost>> {
+    let Some(value) = object.get(name) else { return Ok(None) };
+    let (amount, currency, basis) = match value.object() {
+        Some(inner) => {
+            let amount = inner
+                .get("amount")
+                .ok_or_else(|| Problem::missing(&format!("{name}.amount"), "send it as a decimal string"))?;
+            (amount, owned(&inner, "currency")?, owned(&inner, "basis")?)
+        }
+        None => (value, None, None),
+    };
+    let digits = amount.number().ok_or_else(|| Problem::wrong_type(name, amount, "a decimal number"))?;
+    let amount = number::money(digits).map_err(|error| Problem::number(name, amount, error))?;
+    let currency = currency.unwrap_or_else(|| "USD".into());
+    if currency.len() > 16 {
+        return Err(Problem::new(schemas::RejectReason::InvalidField, name, format!("{name} has no short currency")));
+    }
+    let currency = Text::from(currency.to_ascii_uppercase());
+    Ok(Some(ReportedCost { amount, currency, basis: basis.unwrap_or_else(|| default_basis.into()) }))
+}

@@ -1,0 +1,190 @@
+//! Anthropic's bodies: `input_tokens` excludes what was read from and written to a cache; `output_tokens` includes
+//! thinking. When `usage.iterations` is there, the bill is the sum over it: the top level leaves compaction and
+//! advisor calls out (<https://docs.claude.com/en/build-with-claude/compaction>, checked 2026-11-22).
+
+use std::borrow::Cow;
+
+use schemas::{Flag, Meter, PriceContext, Text};
+use smallvec::{SmallVec, smallvec};
+
+use crate::assemble::{Call, Part, precedence};
+use crate::envelope;
+use crate::json::Object;
+use crate::problem::{Problem, Result};
+use crate::usage::{Counts, raw, rest};
+
+const USAGE_FIELDS: &[&str] = &[
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation",
+    "output_tokens_details",
+    "server_tool_use",
+    "service_tier",
+    "speed",
+    "inference_geo",
+    "iterations",
+    "type",
+    "model",
+    "fallback_credit",
+];
+
+/// A whole message.
+pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("anthropic.message", "chat", precedence::PROVIDER);
+    call.model = envelope::text(object, "model")?;
+    call.response_id = envelope::text(object, "id")?;
+    call.provider = Some(Text::const_new(match call.response_id.as_deref() {
+        // Bedrock and Vertex mark the ids of the messages they serve.
+        Some(id) if id.starts_with("msg_bdrk_") => "aws.bedrock",
+        Some(id) if id.starts_with("msg_vrtx_") => "gcp.vertex_ai",
+        _ => "anthropic",
+    }));
+    let Some(value) = object.get("usage") else {
+        call.flags.set(Flag::UsageMissing);
+        call.parts = smallvec![Part::default()];
+        return Ok(call);
+    };
+    let usage = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
+    call.raw_usage = Cow::Borrowed(raw(Some(value)));
+    call.context = context(&usage)?;
+    call.parts = parts(&usage, call.model.as_deref())?;
+    Ok(call)
+}
+
+/// What the price depends on.
+pub(crate) fn context(usage: &Object<'_>) -> Result<PriceContext> {
+    let tier = envelope::owned(usage, "service_tier")?;
+    Ok(PriceContext {
+        batch: tier.as_deref() == Some("batch"),
+        service_tier: tier,
+        speed: envelope::owned(usage, "speed")?,
+        residency: envelope::owned(usage, "inference_geo")?
+            .filter(|geo| !matches!(geo.as_str(), "global" | "not_available")),
+        ..PriceContext::default()
+    })
+}
+
+/// The model calls of a usage object: one, or one for each of its iterations.
+pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<[Part; 1]>> {
+    let iterations = usage.array("iterations").unwrap_or_default();
+    if iterations.is_empty() {
+        return Ok(smallvec![part(usage, "usage")?]);
+    }
+    let mut parts = SmallVec::new();
+    let mut last_message = 0;
+    // Input and output of message entries, of those and fallbacks, of all, and of the last message.
+    let (mut messages, mut same_model, mut all, mut last) = ([0, 0], [0, 0], [0, 0], [0, 0]);
+    for (index, value) in iterations.iter().enumerate() {
+        let path = format!("usage.iterations[{index}]");
+        let entry = value.object().ok_or_else(|| Problem::wrong_type(&path, *value, "an object"))?;
+        let mut part = part(&entry, &path)?;
+        part.iteration = i32::try_from(index).unwrap_or(i32::MAX);
+        part.model = envelope::owned(&entry, "model")?.filter(|own| Some(own.as_str()) != model);
+        let counts = Counts::new(&entry, &path);
+        let tokens = [counts.or_zero("input_tokens")?, counts.or_zero("output_tokens")?];
+        let kind = envelope::text(&entry, "type")?;
+        let kind = kind.as_deref().unwrap_or("message");
+        let add = |sum: &mut [i64; 2]| (sum[0], sum[1]) = (sum[0] + tokens[0], sum[1] + tokens[1]);
+        add(&mut all);
+        if kind == "message" {
+            add(&mut messages);
+            last = tokens;
+            last_message = index;
+        }
+        if part.model.is_none() && kind != "compaction" {
+            add(&mut same_model);
+        }
+        if iterations.len() > 1 {
+            part.flags.set(Flag::IterationsExpanded);
+        }
+        part.checked = "bill = sum of iterations";
+        parts.push(part);
+    }
+    let counts = Counts::new(usage, "usage");
+    let top = [counts.or_zero("input_tokens")?, counts.or_zero("output_tokens")?];
+    if ![messages, same_model, all, last].contains(&top) {
+        let message = format!(
+            "usage.input_tokens {} and usage.output_tokens {} are neither the sum of usage.iterations ({} and {}) nor \
+             of its message entries ({} and {})",
+            top[0], top[1], all[0], all[1], messages[0], messages[1]
+        );
+        return Err(Problem::contradiction("usage.iterations", message));
+    }
+    // Tools are counted once for the whole body: they belong to the message the caller got.
+    let tools: &mut Part = &mut parts[last_message];
+    server_tools(&counts, tools)?;
+    if counts.has_unknown(USAGE_FIELDS) {
+        tools.flags.set(Flag::UnknownUsageField);
+    }
+    Ok(parts)
+}
+
+fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
+    let counts = Counts::new(usage, path);
+    let mut part = Part::default();
+    let vector = &mut part.usage;
+    vector.add(Meter::InputTextTokens, counts.need("input_tokens")?);
+    vector.add(Meter::CacheReadTextTokens, counts.or_zero("cache_read_input_tokens")?);
+    let output = counts.or_zero("output_tokens")?;
+    let thinking = match counts.inner("output_tokens_details")? {
+        Some(details) => {
+            Counts::new(&details, "usage.output_tokens_details").alias(&["thinking_tokens", "reasoning_tokens"])?
+        }
+        None => None,
+    };
+    let thinking = thinking.unwrap_or(0);
+    let text = rest(output, "usage.output_tokens", &[(thinking, "usage.output_tokens_details.thinking_tokens")])?;
+    vector.add(Meter::OutputReasoningTokens, thinking);
+    vector.add(Meter::OutputTextTokens, text);
+
+    let written = counts.count("cache_creation_input_tokens")?;
+    let split = match counts.inner("cache_creation")? {
+        Some(split) => {
+            let inner = Counts::new(&split, "usage.cache_creation");
+            (inner.or_zero("ephemeral_5m_input_tokens")?, inner.or_zero("ephemeral_1h_input_tokens")?)
+        }
+        None => (0, 0),
+    };
+    part.checked = "prompt = input + cache read + cache written";
+    match (written, split) {
+        // No lifetime is stated: the shorter, which is the default.
+        (Some(written), (0, 0)) if written > 0 => {
+            vector.add(Meter::CacheWrite5mTokens, written);
+            part.flags.set(Flag::Assumed5m);
+        }
+        (Some(written), (short, long)) if written != short + long => {
+            let message = format!(
+                "{} is {written} but usage.cache_creation.ephemeral_5m_input_tokens {short} + \
+                 ephemeral_1h_input_tokens {long} is {}",
+                counts.path("cache_creation_input_tokens"),
+                short + long
+            );
+            return Err(Problem::contradiction(&counts.path("cache_creation_input_tokens"), message));
+        }
+        (_, (short, long)) => {
+            vector.add(Meter::CacheWrite5mTokens, short);
+            vector.add(Meter::CacheWrite1hTokens, long);
+        }
+    }
+    if path == "usage" {
+        server_tools(&counts, &mut part)?;
+    }
+    if counts.has_unknown(USAGE_FIELDS) {
+        part.flags.set(Flag::UnknownUsageField);
+    }
+    Ok(part)
+}
+
+fn server_tools(counts: &Counts<'_, '_>, part: &mut Part) -> Result<()> {
+    let Some(tools) = counts.inner("server_tool_use")? else { return Ok(()) };
+    let inner = Counts::new(&tools, "usage.server_tool_use");
+    part.usage.add(Meter::WebSearches, inner.or_zero("web_search_requests")?);
+    part.usage.add(Meter::WebFetches, inner.or_zero("web_fetch_requests")?);
+    part.usage.add(Meter::CodeSessions, inner.or_zero("code_execution_requests")?);
+    if inner.has_unknown(&["web_search_requests", "web_fetch_requests", "code_execution_requests"]) {
+        part.flags.set(Flag::UnknownUsageField);
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! Our documented event, the plain JSON envelope around a provider's body, and CloudEvents around either.
+
+use std::borrow::Cow;
+
+use schemas::{Meter, RejectReason};
+use smallvec::{SmallVec, smallvec};
+
+use crate::assemble::{Call, Out, Part, precedence};
+use crate::envelope::{self, Envelope};
+use crate::formats::{self, anthropic, openai};
+use crate::json::{Json, Kind, Object};
+use crate::number;
+use crate::problem::{Problem, Result};
+use crate::recognise::Shape;
+use crate::usage::{Counts, raw};
+
+/// CloudEvents 1.0, structured mode: attributes beside `data`.
+pub(crate) fn cloud_event<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let version = envelope::text(object, "specversion")?.unwrap_or_default();
+    let kind = envelope::text(object, "type")?.unwrap_or_default();
+    out.recognised(&envelope.wrapped, &kind_name(&kind), "specversion and type");
+    if !version.starts_with("1.") {
+        let message = "specversion is not 1.0, the only version of CloudEvents that is read";
+        return Err(Problem::new(RejectReason::InvalidField, "specversion", message));
+    }
+    envelope.event_id = envelope::text(object, "id")?;
+    envelope.source = envelope::text(object, "source")?;
+    if envelope.event_id.is_none() {
+        return Err(Problem::missing("id", "CloudEvents are identified by source and id"));
+    }
+    if envelope.source.is_none() {
+        return Err(Problem::missing("source", "CloudEvents are identified by source and id"));
+    }
+    envelope.time = envelope::time(object, "time")?;
+    // Extension attributes may claim a team and the like; `subject` is the customer in OpenMeter's use of it.
+    if let Some(team) = envelope::owned(object, "team")? {
+        envelope.claimed.team = Some(team);
+    }
+    if let Some(data) = object.get("data") {
+        return cloud_event_data(json, data, &kind, envelope, wrappers, out);
+    }
+    if let Some(encoded) = object.get("data_base64") {
+        // Decoded bytes do not live as long as the record, so they are read here and now.
+        let text = encoded.string().ok_or_else(|| Problem::wrong_type("data_base64", encoded, "a string"))?;
+        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text.as_bytes());
+        let decoded = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let Some(decoded) = decoded.filter(|text| !crate::json::deeper_than(text.as_bytes(), crate::DEPTH_MAX)) else {
+            let message = "data_base64 is not base64 of JSON";
+            return Err(Problem::new(RejectReason::Malformed, "data_base64", message));
+        };
+        let data = Json::parse(&decoded)
+            .map_err(|_| Problem::new(RejectReason::Malformed, "data_base64", "data_base64 is not base64 of JSON"))?;
+        return cloud_event_data(json, data, &kind, envelope, wrappers, out);
+    }
+    Err(Problem::missing("data", "put the usage event or the provider's response there"))
+}
+
+/// The data of a CloudEvent, in whichever mode it came.
+pub(crate) fn cloud_event_data<'a>(
+    json: Json<'a>,
+    data: Json<'a>,
+    kind: &str,
+    envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let Some(object) = data.object() else {
+        return Err(Problem::wrong_type("data", data, "an object"));
+    };
+    match kind {
+        "ai.usage" if object.has("response") || object.has("body") => wrapped(json, &object, envelope, wrappers, out),
+        "ai.usage" => match crate::recognise::recognise(&object) {
+            // A provider's body put into the data as it is.
+            Some((shape, _)) if !matches!(shape, Shape::Usage | Shape::Envelope) => {
+                formats::item(data, Some(shape), envelope, wrappers + 1, out);
+                Ok(())
+            }
+            _ => usage(json, &object, envelope, out),
+        },
+        _ => {
+            formats::item(data, None, envelope, wrappers + 1, out);
+            Ok(())
+        }
+    }
+}
+
+/// Types of CloudEvents are the producer's words: only ours and short ones are repeated.
+fn kind_name(kind: &str) -> Cow<'_, str> {
+    let plain = kind.len() <= 64 && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte));
+    Cow::Borrowed(if plain && !kind.is_empty() { kind } else { "event" })
+}
+
+/// A provider's body inside our own fields.
+pub(crate) fn wrapped<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let wrapped = envelope.read(object, out.config);
+    let (_, body) = object.first(&["response", "body"]).ok_or_else(|| Problem::missing("response", "put it there"))?;
+    // The model of an envelope is what was asked for; the body says what served.
+    let mut envelope = wrapped?;
+    if envelope.requested_model.is_none() {
+        envelope.requested_model = envelope.model.clone();
+    }
+    match body.kind() {
+        Kind::Object => formats::item(body, None, envelope, wrappers + 1, out),
+        _ => {
+            let message = format!("the body is of type {}; send the provider's JSON", body.kind().as_str());
+            out.reject(Problem::new(RejectReason::InvalidField, "response", message), Some(json));
+        }
+    }
+    Ok(())
+}
+
+/// Our documented event: usage by meter name, or a provider's usage object.
+pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let envelope = envelope.read(object, out.config)?;
+    let value = object.get("usage").ok_or_else(|| {
+        Problem::missing("usage", "send the meters by name, or the provider's usage object, or its whole response")
+    })?;
+    let found = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
+    let mut call = Call::new("ai.usage", "chat", precedence::STATED);
+    let known = envelope.model.as_deref().is_some_and(|model| openai::family(model).is_some());
+    if envelope.provider.is_none() && out.config.provider.is_none() && !known {
+        return Err(Problem::missing("provider", "name who bills for the call (openai, anthropic, aws.bedrock, ...)"));
+    }
+    call.raw_usage = Cow::Borrowed(raw(Some(value)));
+    let stated = envelope::text(object, "usage_format")?;
+    let provider = envelope.provider.as_deref().unwrap_or("");
+    let model = envelope.model.as_deref().unwrap_or("");
+    call.parts = match style(&found, stated.as_deref(), provider)? {
+        Style::Meters => smallvec![meters(&found)?],
+        Style::OpenAiChat => smallvec![openai::usage(&found, &openai::CHAT, model)?],
+        Style::OpenAiResponses => smallvec![openai::usage(&found, &openai::RESPONSES, model)?],
+        Style::Anthropic => {
+            call.context = anthropic::context(&found)?;
+            anthropic::parts(&found, Some(model))?
+        }
+    };
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// How the `usage` of an event is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Meters,
+    OpenAiChat,
+    OpenAiResponses,
+    Anthropic,
+}
+
+/// By the producer's word, else by the names used. `input_tokens` alone is written by both Anthropic (cache excluded)
+/// and OpenAI (cache included): the provider decides, and where no cache is mentioned they mean the same.
+fn style(usage: &Object<'_>, stated: Option<&str>, provider: &str) -> Result<Style> {
+    match stated {
+        Some("meters") => return Ok(Style::Meters),
+        Some("openai.chat_completion") => return Ok(Style::OpenAiChat),
+        Some("openai.response") => return Ok(Style::OpenAiResponses),
+        Some("anthropic.message") => return Ok(Style::Anthropic),
+        Some(_) => {
+            let message = "usage_format is none of meters, openai.chat_completion, openai.response, anthropic.message";
+            return Err(Problem::new(RejectReason::InvalidField, "usage_format", message));
+        }
+        None => {}
+    }
+    if usage.iter().any(|(name, _)| name.parse::<Meter>().is_ok()) {
+        return Ok(Style::Meters);
+    }
+    if usage.has("prompt_tokens") {
+        return Ok(Style::OpenAiChat);
+    }
+    if usage.has("input_tokens") {
+        let anthropic = ["cache_creation", "cache_creation_input_tokens", "cache_read_input_tokens", "iterations"];
+        let anthropic = anthropic.iter().any(|name| usage.has(name));
+        return match provider {
+            "anthropic" => Ok(Style::Anthropic),
+            "openai" | "azure.ai.openai" => Ok(Style::OpenAiResponses),
+            _ if anthropic => Ok(Style::Anthropic),
+            _ => Ok(Style::OpenAiResponses),
+        };
+    }
+    if usage.is_empty() {
+        return Ok(Style::Meters);
+    }
+    let message = "usage holds neither meter names nor a provider's fields; FORMATS.md lists both";
+    Err(Problem::new(RejectReason::InvalidField, "usage", message))
+}
+
+/// Disjoint quantities by the names of the registry. Tokens, requests and searches are whole; times may be fractions.
+pub(crate) fn meters(usage: &Object<'_>) -> Result<Part> {
+    let counts = Counts::new(usage, "usage");
+    let mut part = Part { checked: "", ..Part::default() };
+    let mut total = 0;
+    let mut seen: SmallVec<[Meter; 8]> = SmallVec::new();
+    for (name, value) in usage.iter() {
+        if name == "total_tokens" || value.is_null() {
+            continue;
+        }
+        let Ok(meter) = name.parse::<Meter>() else {
+            let shown = if name.len() <= 64 { name } else { "a long name" };
+            let message = format!("usage.{shown} is not a meter; FORMATS.md lists the meters");
+            return Err(Problem::new(RejectReason::InvalidField, &format!("usage.{shown}"), message));
+        };
+        if seen.contains(&meter) {
+            return Err(Problem::contradiction(&counts.path(name), format!("usage.{name} is there twice")));
+        }
+        seen.push(meter);
+        let digits = value.number().ok_or_else(|| Problem::wrong_type(&counts.path(name), value, "a number"))?;
+        let problem = |error| Problem::number(&counts.path(name), value, error);
+        if meter.is_tokens() {
+            let count = number::count(digits).map_err(problem)?;
+            total += count;
+            part.usage.add(meter, count);
+        } else {
+            part.usage.add_quantity(meter, number::quantity(digits).map_err(problem)?);
+        }
+    }
+    if let Some(stated) = counts.count("total_tokens")? {
+        if stated != total {
+            let message = format!("usage.total_tokens is {stated} but the token meters add up to {total}");
+            return Err(Problem::contradiction("usage.total_tokens", message));
+        }
+        part.checked = "total = sum of token meters";
+    }
+    Ok(part)
+}

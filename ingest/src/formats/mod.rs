@@ -1,0 +1,90 @@
+//! One module for each family of formats. Each turns a body into a [`Call`]: disjoint usage and what its price may
+//! depend on. This module sends an object to the one that knows it.
+
+pub(crate) mod anthropic;
+pub(crate) mod event;
+pub(crate) mod openai;
+
+use schemas::RejectReason;
+
+use crate::assemble::Out;
+use crate::envelope::Envelope;
+use crate::item::IgnoreReason;
+use crate::json::{Json, Object};
+use crate::problem::{Problem, Result};
+use crate::recognise::{Shape, recognise};
+
+/// Wrappers within wrappers beyond this are refused: a CloudEvent around our envelope around a body is two.
+const WRAPPERS_MAX: u8 = 4;
+
+/// Decodes one item whose shape must be told by itself, unless the operator's word is `hint`.
+pub(crate) fn item<'a>(json: Json<'a>, hint: Option<Shape>, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+    if out.is_full() {
+        return;
+    }
+    let Some(object) = json.object() else {
+        let found = json.kind().as_str();
+        let message = format!("the item is of type {found}; send a JSON object");
+        return out.reject(Problem::new(RejectReason::UnknownFormat, "", message), Some(json));
+    };
+    let recognised = match hint {
+        Some(shape) => Some((shape, "setting")),
+        None => recognise(&object),
+    };
+    let Some((shape, evidence)) = recognised else {
+        let message = "no known format: none of its fields mark one. Send `usage` with `provider` and `model`, or a \
+                       provider's whole response; FORMATS.md lists what is recognised";
+        return out.reject(Problem::new(RejectReason::UnknownFormat, "", message), Some(json));
+    };
+    if let Err(problem) = shaped(json, &object, shape, evidence, envelope, wrappers, out) {
+        out.reject(problem, Some(json));
+    }
+}
+
+/// Decodes an object of a known shape.
+fn shaped<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    shape: Shape,
+    evidence: &'static str,
+    mut envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    if wrappers > WRAPPERS_MAX {
+        let message = format!("more than {WRAPPERS_MAX} envelopes within one another");
+        return Err(Problem::new(RejectReason::TooLarge, "", message));
+    }
+    match shape {
+        Shape::CloudEvent => {
+            envelope.wrapped.to_mut().push_str("cloudevents/");
+            return event::cloud_event(json, object, envelope, wrappers, out);
+        }
+        Shape::Envelope => {
+            envelope.wrapped.to_mut().push_str("envelope/");
+            return event::wrapped(json, object, envelope, wrappers, out);
+        }
+        _ => out.recognised(&envelope.wrapped, shape.as_str(), evidence),
+    }
+    let call = match shape {
+        Shape::Usage => return event::usage(json, object, envelope, out),
+        Shape::Status => {
+            out.ignore(IgnoreReason::StatusOnly);
+            return Ok(());
+        }
+        Shape::OpenAiChat | Shape::OpenAiChatChunk => openai::chat(object)?,
+        Shape::OpenAiResponse => openai::response(object)?,
+        Shape::OpenAiCompletion => openai::completion(object)?,
+        Shape::OpenAiEmbedding => openai::embedding(object)?,
+        Shape::OpenAiImage => openai::image(object)?,
+        Shape::OpenAiTranscription => openai::transcription(object)?,
+        Shape::OpenAiModeration => openai::moderation(object)?,
+        Shape::AnthropicMessage => anthropic::message(object)?,
+        _ => {
+            let message = format!("{shape} is not decoded by this release");
+            return Err(Problem::new(RejectReason::UnknownFormat, "", message));
+        }
+    };
+    out.call(call, envelope, json);
+    Ok(())
+}

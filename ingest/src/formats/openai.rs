@@ -1,0 +1,566 @@
+//! OpenAI's bodies, and those of servers that speak like it: `prompt_tokens` (or `input_tokens`) includes what was read
+//! from and written to a cache, `completion_tokens` (or `output_tokens`) includes reasoning.
+
+use std::borrow::Cow;
+
+use schemas::{Flag, Meter, PriceContext, ReportedCost, Text};
+use smallvec::smallvec;
+
+use crate::assemble::{Call, Part, precedence};
+use crate::envelope::{self, time};
+use crate::json::{Json, Kind, Object};
+use crate::number;
+use crate::problem::{Problem, Result};
+use crate::usage::{Counts, Flags, Usage, raw, rest};
+
+/// How a usage object spells its fields.
+pub(crate) struct Spelling {
+    input: &'static str,
+    output: &'static str,
+    input_details: &'static [&'static str],
+    output_details: &'static [&'static str],
+    /// What output tokens are unless the details say otherwise.
+    plain_output: Meter,
+    /// Names used in problems.
+    names: Names,
+}
+
+struct Names {
+    input: &'static str,
+    output: &'static str,
+    cached: &'static str,
+    written: &'static str,
+    audio_in: &'static str,
+    image_in: &'static str,
+    reasoning: &'static str,
+    audio_out: &'static str,
+    other_out: &'static str,
+}
+
+pub(crate) const CHAT: Spelling = Spelling {
+    input: "prompt_tokens",
+    output: "completion_tokens",
+    input_details: &["prompt_tokens_details"],
+    output_details: &["completion_tokens_details"],
+    plain_output: Meter::OutputTextTokens,
+    names: Names {
+        input: "usage.prompt_tokens",
+        output: "usage.completion_tokens",
+        cached: "usage.prompt_tokens_details.cached_tokens",
+        written: "usage.prompt_tokens_details.cache_write_tokens",
+        audio_in: "usage.prompt_tokens_details.audio_tokens",
+        image_in: "usage.prompt_tokens_details.image_tokens",
+        reasoning: "usage.completion_tokens_details.reasoning_tokens",
+        audio_out: "usage.completion_tokens_details.audio_tokens",
+        other_out: "usage.completion_tokens_details.image_tokens",
+    },
+};
+
+pub(crate) const RESPONSES: Spelling = Spelling {
+    input: "input_tokens",
+    output: "output_tokens",
+    input_details: &["input_tokens_details", "input_token_details"],
+    output_details: &["output_tokens_details", "output_token_details"],
+    plain_output: Meter::OutputTextTokens,
+    names: Names {
+        input: "usage.input_tokens",
+        output: "usage.output_tokens",
+        cached: "usage.input_tokens_details.cached_tokens",
+        written: "usage.input_tokens_details.cache_write_tokens",
+        audio_in: "usage.input_tokens_details.audio_tokens",
+        image_in: "usage.input_tokens_details.image_tokens",
+        reasoning: "usage.output_tokens_details.reasoning_tokens",
+        audio_out: "usage.output_tokens_details.audio_tokens",
+        other_out: "usage.output_tokens_details.image_tokens",
+    },
+};
+
+pub(crate) const IMAGES: Spelling = Spelling { plain_output: Meter::OutputImageTokens, ..RESPONSES };
+
+/// Fields of a usage object that are read, or known to say nothing about the bill (timings, flags).
+const USAGE_FIELDS: &[&str] = &[
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+    "input_tokens",
+    "output_tokens",
+    "input_tokens_details",
+    "output_tokens_details",
+    "input_token_details",
+    "output_token_details",
+    "type",
+    "seconds",
+    // DeepSeek
+    "prompt_cache_hit_tokens",
+    "prompt_cache_miss_tokens",
+    // Moonshot, Mistral, LiteLLM: other names of what the details hold
+    "cached_tokens",
+    "num_cached_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "prompt_audio_seconds",
+    "reasoning_tokens",
+    // Groq: timings
+    "queue_time",
+    "prompt_time",
+    "completion_time",
+    "total_time",
+    // OpenRouter
+    "cost",
+    "cost_details",
+    "is_byok",
+    "server_tool_use",
+    "server_tool_use_details",
+    // xAI
+    "cost_in_usd_ticks",
+    "num_sources_used",
+    // Perplexity
+    "citation_tokens",
+    "num_search_queries",
+    "search_context_size",
+];
+
+const INPUT_DETAIL_FIELDS: &[&str] = &[
+    "cached_tokens",
+    "cache_write_tokens",
+    "cache_creation_tokens",
+    "audio_tokens",
+    "text_tokens",
+    "image_tokens",
+    "video_tokens",
+    "cached_tokens_details",
+];
+
+const OUTPUT_DETAIL_FIELDS: &[&str] = &[
+    "reasoning_tokens",
+    "audio_tokens",
+    "text_tokens",
+    "image_tokens",
+    // Predicted outputs are billed as output whether accepted or rejected, and are inside it.
+    "accepted_prediction_tokens",
+    "rejected_prediction_tokens",
+];
+
+/// The exclusive vector of a usage object.
+pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Result<Part> {
+    let counts = Counts::new(object, "usage");
+    let names = &spelling.names;
+    let mut part = Part::default();
+    let input = counts.need(spelling.input)?;
+    let output = counts.or_zero(spelling.output)?;
+    let total = counts.count("total_tokens")?;
+    let mut unknown = unknown_fields(object, USAGE_FIELDS);
+
+    let (mut cached, mut written) = (None, None);
+    let (mut audio, mut image, mut video) = (0, 0, 0);
+    let (mut cached_audio, mut cached_image) = (0, 0);
+    let mut cached_split = false;
+    if let Some((name, _)) = object.first(spelling.input_details)
+        && let Some(details) = counts.inner(name)?
+    {
+        let path = counts.path(name);
+        let inner = Counts::new(&details, &path);
+        cached = inner.count("cached_tokens")?;
+        written = inner.alias(&["cache_write_tokens", "cache_creation_tokens"])?;
+        audio = inner.or_zero("audio_tokens")?;
+        image = inner.or_zero("image_tokens")?;
+        video = inner.or_zero("video_tokens")?;
+        if let Some(split) = inner.inner("cached_tokens_details")? {
+            let path = inner.path("cached_tokens_details");
+            let split = Counts::new(&split, &path);
+            cached_audio = split.or_zero("audio_tokens")?.min(audio);
+            cached_image = split.or_zero("image_tokens")?.min(image);
+            cached_split = true;
+        }
+        unknown |= unknown_fields(&details, INPUT_DETAIL_FIELDS);
+    }
+    // The same counts under the names other emitters give them; never added up.
+    let cached_names = ["cached_tokens", "num_cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"];
+    let cached = agree(names.cached, cached, counts.alias(&cached_names)?)?;
+    let written = agree(names.written, written, counts.count("cache_creation_input_tokens")?)?;
+    if let (Some(hit), Some(miss)) =
+        (counts.count("prompt_cache_hit_tokens")?, counts.count("prompt_cache_miss_tokens")?)
+        && hit + miss != input
+    {
+        let message = format!(
+            "usage.prompt_cache_hit_tokens {hit} + usage.prompt_cache_miss_tokens {miss} is not {} {input}",
+            names.input
+        );
+        return Err(Problem::contradiction("usage.prompt_cache_hit_tokens", message));
+    }
+    // Without a split, cached tokens are text as far as the text goes; the rest can only be audio, then images.
+    let overlap = cached + written + audio + image + video - input;
+    if !cached_split && overlap > 0 && cached > 0 {
+        cached_audio = overlap.min(audio).min(cached);
+        cached_image = (overlap - cached_audio).min(image).min(cached - cached_audio);
+    }
+    let cached_text = (cached - cached_audio - cached_image).max(0);
+    let (audio, image) = (audio - cached_audio, image - cached_image);
+    let uncached = rest(
+        input,
+        names.input,
+        &[(cached, names.cached), (written, names.written), (audio, names.audio_in), (image + video, names.image_in)],
+    )?;
+
+    let (mut reasoning, mut audio_out, mut image_out, mut text_out) = (None, 0, 0, None);
+    if let Some((name, _)) = object.first(spelling.output_details)
+        && let Some(details) = counts.inner(name)?
+    {
+        let path = counts.path(name);
+        let inner = Counts::new(&details, &path);
+        reasoning = inner.count("reasoning_tokens")?;
+        audio_out = inner.or_zero("audio_tokens")?;
+        image_out = inner.or_zero("image_tokens")?;
+        text_out = inner.count("text_tokens")?;
+        unknown |= unknown_fields(&details, OUTPUT_DETAIL_FIELDS);
+    }
+    let beside = counts.or_zero("reasoning_tokens")?;
+    let reasoning = reasoning.unwrap_or(0);
+    let audio_seconds = counts.quantity_or_none("prompt_audio_seconds")?;
+
+    let sum = input + output;
+    let mut additive = 0;
+    part.checked = match total {
+        None => "",
+        Some(total) if total == sum => "total = prompt + completion",
+        // xAI counts reasoning beside the completion: https://docs.x.ai/docs/guides/reasoning, checked 2026-11-22.
+        Some(total) if reasoning > 0 && total == sum + reasoning => {
+            additive = reasoning;
+            "total = prompt + completion + reasoning"
+        }
+        // Gemini's OpenAI endpoint shows thinking in the total alone.
+        Some(total) if total > sum && model.contains("gemini") => {
+            additive = total - sum;
+            part.flags.set(Flag::HiddenReasoning);
+            "total = prompt + completion + hidden reasoning"
+        }
+        // Mistral counts audio tokens in the total alone and bills audio by the second.
+        Some(total) if total > sum && audio_seconds.is_some() => {
+            part.flags.set(Flag::TotalMismatch);
+            "total = prompt + completion + audio billed by the second"
+        }
+        Some(total) => {
+            let message = format!(
+                "usage.total_tokens is {total} but {} {input} + {} {output} is {sum}",
+                names.input, names.output
+            );
+            return Err(Problem::contradiction("usage.total_tokens", message));
+        }
+    };
+    let inside = if additive > 0 && !part.flags.list().contains(&Flag::HiddenReasoning) { 0 } else { reasoning };
+    let plain = rest(
+        output,
+        names.output,
+        &[(inside, names.reasoning), (audio_out, names.audio_out), (image_out, names.other_out)],
+    )?;
+    let vector = &mut part.usage;
+    vector.add(Meter::InputTextTokens, uncached);
+    vector.add(Meter::CacheReadTextTokens, cached_text);
+    vector.add(Meter::CacheWrite5mTokens, written);
+    vector.add(Meter::InputAudioTokens, audio);
+    vector.add(Meter::CacheReadAudioTokens, cached_audio);
+    vector.add(Meter::InputImageTokens, image);
+    vector.add(Meter::CacheReadImageTokens, cached_image);
+    vector.add(Meter::InputVideoTokens, video);
+    vector.add(Meter::OutputReasoningTokens, inside + additive + beside);
+    vector.add(Meter::OutputAudioTokens, audio_out);
+    vector.add(Meter::OutputImageTokens, image_out);
+    match text_out {
+        // An image model that says how much of its output was text.
+        Some(text) if spelling.plain_output != Meter::OutputTextTokens => {
+            vector.add(Meter::OutputTextTokens, text.min(plain));
+            vector.add(spelling.plain_output, plain - text.min(plain));
+        }
+        _ => vector.add(spelling.plain_output, plain),
+    }
+    if let Some(seconds) = audio_seconds {
+        vector.add_quantity(Meter::InputAudioSeconds, seconds);
+    }
+    extras(&counts, vector, &mut unknown)?;
+    if unknown {
+        part.flags.set(Flag::UnknownUsageField);
+    }
+    Ok(part)
+}
+
+impl Counts<'_, '_> {
+    /// Mistral writes an empty object where there is no audio.
+    fn quantity_or_none(&self, name: &str) -> Result<Option<schemas::Quantity>> {
+        match self.object.get(name) {
+            Some(value) if value.kind() == Kind::Object => Ok(None),
+            _ => Ok(self.quantity(name)?.filter(|quantity| !quantity.is_zero())),
+        }
+    }
+}
+
+/// Two readings of one count. Zero is what emitters write for a count they do not keep.
+fn agree(name: &'static str, first: Option<i64>, second: Option<i64>) -> Result<i64> {
+    match (first.unwrap_or(0), second.unwrap_or(0)) {
+        (a, b) if a == b || b == 0 => Ok(a),
+        (0, b) => Ok(b),
+        (a, b) => {
+            let message = format!("{name} is {a} but the same count under another name is {b}");
+            Err(Problem::contradiction(name, message))
+        }
+    }
+}
+
+fn unknown_fields(object: &Object<'_>, known: &[&str]) -> bool {
+    object.iter().any(|(name, value)| !known.contains(&name) && !matches!(value.text(), "0" | "0.0" | "null"))
+}
+
+/// What OpenRouter, xAI and Perplexity count besides tokens.
+fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Result<()> {
+    vector.add(Meter::SearchQueries, counts.or_zero("num_search_queries")?);
+    // Citations are input the provider added; Perplexity prices them like input.
+    vector.add(Meter::InputTextTokens, counts.or_zero("citation_tokens")?);
+    // xAI bills live search by the source, for which there is no meter yet.
+    *unknown |= counts.or_zero("num_sources_used")? > 0;
+    for name in ["server_tool_use", "server_tool_use_details"] {
+        if let Some(tools) = counts.inner(name)? {
+            let path = counts.path(name);
+            vector.add(Meter::WebSearches, Counts::new(&tools, &path).or_zero("web_search_requests")?);
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Who serves a body that does not say so, told by fields only that provider writes.
+fn provider(object: &Object<'_>, usage: Option<&Object<'_>>) -> Option<&'static str> {
+    let has = |name: &str| usage.is_some_and(|usage| usage.has(name));
+    let fingerprint = object.string("system_fingerprint");
+    if object.has("x_groq") || (has("queue_time") && has("total_time")) {
+        Some("groq")
+    } else if has("prompt_cache_hit_tokens") {
+        Some("deepseek")
+    } else if has("cost_in_usd_ticks") || has("num_sources_used") {
+        Some("x_ai")
+    } else if (object.has("provider") && object.string("id").is_some_and(|id| id.starts_with("gen-"))) || has("is_byok")
+    {
+        Some("openrouter")
+    } else if object.has("prompt_filter_results") {
+        Some("azure.ai.openai")
+    } else if has("num_search_queries") || has("search_context_size") || object.has("search_results") {
+        Some("perplexity")
+    } else if fingerprint.is_some_and(|print| print == "fp_ollama") {
+        Some("ollama")
+    } else {
+        None
+    }
+}
+
+/// Who makes and serves a family of models that nobody else serves under the same bare name. Open-weight models
+/// (gpt-oss, llama, deepseek-r1, ...) are served by many, so their names prove nothing.
+pub(crate) fn family(model: &str) -> Option<&'static str> {
+    const FAMILIES: &[(&str, &str)] = &[
+        ("gpt-oss", ""),
+        ("gpt-", "openai"),
+        ("chatgpt-", "openai"),
+        ("o1", "openai"),
+        ("o3", "openai"),
+        ("o4-", "openai"),
+        ("ft:", "openai"),
+        ("text-embedding-3", "openai"),
+        ("text-embedding-ada", "openai"),
+        ("text-davinci", "openai"),
+        ("davinci-", "openai"),
+        ("babbage-", "openai"),
+        ("omni-moderation", "openai"),
+        ("text-moderation", "openai"),
+        ("whisper-1", "openai"),
+        ("tts-1", "openai"),
+        ("dall-e", "openai"),
+        ("computer-use-preview", "openai"),
+        ("codex-mini", "openai"),
+        ("claude-", "anthropic"),
+        ("gemini-", "gcp.gemini"),
+        ("models/gemini-", "gcp.gemini"),
+        ("grok-", "x_ai"),
+        ("deepseek-chat", "deepseek"),
+        ("deepseek-reasoner", "deepseek"),
+        ("deepseek-v4", "deepseek"),
+        ("mistral-large", "mistral_ai"),
+        ("mistral-medium", "mistral_ai"),
+        ("mistral-small", "mistral_ai"),
+        ("mistral-tiny", "mistral_ai"),
+        ("mistral-embed", "mistral_ai"),
+        ("mistral-ocr", "mistral_ai"),
+        ("ministral-", "mistral_ai"),
+        ("magistral-", "mistral_ai"),
+        ("codestral-", "mistral_ai"),
+        ("devstral-", "mistral_ai"),
+        ("pixtral-", "mistral_ai"),
+        ("voxtral-", "mistral_ai"),
+        ("command-", "cohere"),
+        ("embed-english", "cohere"),
+        ("embed-multilingual", "cohere"),
+        ("embed-v4", "cohere"),
+        ("rerank-", "cohere"),
+        ("sonar", "perplexity"),
+    ];
+    let found = FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix));
+    found.map(|(_, provider)| *provider).filter(|provider| !provider.is_empty())
+}
+
+/// The tier that served a call. `auto` is a request, not a tier.
+fn served_tier(object: &Object<'_>) -> Result<Option<Text>> {
+    Ok(envelope::owned(object, "service_tier")?.filter(|tier| tier != "auto"))
+}
+
+/// What all of these bodies have in common.
+fn call<'a>(
+    object: &Object<'a>,
+    extractor: &'static str,
+    operation: &'static str,
+    spelling: &Spelling,
+) -> Result<Call<'a>> {
+    let mut call = Call::new(extractor, operation, precedence::PROVIDER);
+    let model = envelope::text(object, "model")?;
+    let usage_value = object.get("usage");
+    let usage_object = match usage_value {
+        Some(value) => Some(value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?),
+        None => None,
+    };
+    let name = model.as_deref().unwrap_or("");
+    call.provider = provider(object, usage_object.as_ref()).map(Text::const_new);
+    call.response_id = envelope::text(object, "id")?;
+    call.time = match time(object, "created")? {
+        Some(created) => Some(created),
+        None => time(object, "created_at")?,
+    };
+    call.context = PriceContext { service_tier: served_tier(object)?, ..PriceContext::default() };
+    call.raw_usage = Cow::Borrowed(raw(usage_value));
+    let part = match &usage_object {
+        Some(found) => usage(found, spelling, name)?,
+        None => {
+            call.flags.set(Flag::UsageMissing);
+            Part::default()
+        }
+    };
+    if let Some(found) = &usage_object {
+        call.reported_cost = reported_cost(found)?;
+        call.context.search_context = envelope::owned(found, "search_context_size")?;
+        if found.get("is_byok").and_then(Json::boolean) == Some(true) {
+            call.cost_basis = Some(schemas::CostBasis::BringYourOwnKey);
+        }
+    }
+    call.parts = smallvec![part];
+    call.model = model;
+    Ok(call)
+}
+
+/// What OpenRouter, xAI and Perplexity say a call cost.
+fn reported_cost(usage: &Object<'_>) -> Result<Option<ReportedCost>> {
+    if let Some(ticks) = usage.get("cost_in_usd_ticks") {
+        // Ten billion ticks are a dollar.
+        let digits = ticks.number().unwrap_or_default();
+        let dollars = number::money(&format!("{digits}e-10"))
+            .map_err(|error| Problem::number("usage.cost_in_usd_ticks", ticks, error))?;
+        return Ok(Some(ReportedCost { amount: dollars, currency: "USD".into(), basis: "billed_by_provider".into() }));
+    }
+    match usage.get("cost") {
+        Some(value) if value.kind() == Kind::Object => {
+            let inner = value.object().unwrap_or_default();
+            envelope::cost(&inner, "total_cost", "billed_by_provider")
+        }
+        Some(_) => envelope::cost(usage, "cost", "billed_by_provider"),
+        None => Ok(None),
+    }
+}
+
+/// Chat Completions.
+pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut found = call(object, "openai.chat_completion", "chat", &CHAT)?;
+    // Search models look something up for every call:
+    // https://platform.openai.com/docs/guides/tools-web-search, checked 2026-11-22.
+    if found.model.as_deref().is_some_and(|model| model.starts_with("gpt-") && model.contains("-search-")) {
+        found.parts[0].usage.add(Meter::WebSearches, 1);
+    }
+    Ok(found)
+}
+
+/// Legacy completions.
+pub(crate) fn completion<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    call(object, "openai.completion", "text_completion", &CHAT)
+}
+
+/// Embeddings. They have no id and no time.
+pub(crate) fn embedding<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    call(object, "openai.embedding", "embeddings", &CHAT)
+}
+
+/// Responses, and what Realtime calls `response`.
+pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut found = call(object, "openai.response", "chat", &RESPONSES)?;
+    if let Some(output) = object.get("output")
+        && output.text().contains("_call\"")
+    {
+        tools(output, &mut found.parts[0].usage);
+    }
+    Ok(found)
+}
+
+/// Tools that are billed by the call. Opening a page or searching within one is part of the search before it.
+fn tools(output: Json<'_>, usage: &mut Usage) {
+    let mut containers: Vec<Cow<'_, str>> = Vec::new();
+    for item in output.array().unwrap_or_default() {
+        let Some(item) = item.object() else { continue };
+        match item.string("type").as_deref() {
+            Some("web_search_call") => {
+                let action = item.object("action").and_then(|action| action.string("type"));
+                if action.is_none_or(|action| action == "search") {
+                    usage.add(Meter::WebSearches, 1);
+                }
+            }
+            Some("file_search_call") => usage.add(Meter::FileSearches, 1),
+            Some("code_interpreter_call") => {
+                let container = item.string("container_id").unwrap_or_default();
+                if !containers.contains(&container) {
+                    containers.push(container);
+                    usage.add(Meter::CodeSessions, 1);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Images: tokens, where the model bills by them.
+pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut found = call(object, "openai.image", "image_generation", &IMAGES)?;
+    found.context.size = envelope::owned(object, "size")?;
+    found.context.quality = envelope::owned(object, "quality")?;
+    Ok(found)
+}
+
+/// Transcriptions: tokens or seconds.
+pub(crate) fn transcription<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let usage_object = object.object("usage").unwrap_or_default();
+    if !usage_object.is("type", "duration") {
+        return call(object, "openai.transcription", "transcription", &RESPONSES);
+    }
+    let mut found = Call::new("openai.transcription", "transcription", precedence::PROVIDER);
+    found.model = envelope::text(object, "model")?;
+    found.raw_usage = Cow::Borrowed(raw(object.get("usage")));
+    let seconds = Counts::new(&usage_object, "usage").quantity("seconds")?;
+    let seconds = seconds.ok_or_else(|| Problem::missing("usage.seconds", "send the billed duration"))?;
+    let mut part = Part { checked: "", ..Part::default() };
+    part.usage.add_quantity(Meter::InputAudioSeconds, seconds);
+    found.parts = smallvec![part];
+    Ok(found)
+}
+
+/// Moderations: free, but counted.
+pub(crate) fn moderation<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut found = Call::new("openai.moderation", "moderation", precedence::PROVIDER);
+    found.provider = Some("openai".into());
+    found.model = envelope::text(object, "model")?;
+    found.response_id = envelope::text(object, "id")?;
+    let mut part = Part { flags: Flags::default(), ..Part::default() };
+    part.usage.add(Meter::Requests, 1);
+    found.parts = smallvec![part];
+    Ok(found)
+}

@@ -1,0 +1,136 @@
+//! Who a call is: its keys, strongest first, and hashes of what must not be stored as it is.
+
+use schemas::{IdentityKind, Text};
+use sha2::{Digest, Sha256};
+
+/// Providers whose response ids are unique, each with the page that shows their form (checked 2026-11-22).
+///
+/// Only these ids identify a call. Elsewhere an id proves nothing: Ollama's OpenAI endpoint, for one, draws
+/// `chatcmpl-` plus three random digits
+/// (<https://github.com/ollama/ollama/blob/main/middleware/openai.go>).
+pub const UNIQUE_RESPONSE_IDS: &[(&str, &str)] = &[
+    ("openai", "https://platform.openai.com/docs/api-reference/chat/object"),
+    ("azure.ai.openai", "https://learn.microsoft.com/azure/ai-foundry/openai/reference"),
+    ("anthropic", "https://docs.claude.com/en/api/messages"),
+    ("aws.bedrock", "https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html"),
+    ("gcp.gemini", "https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse"),
+    (
+        "gcp.vertex_ai",
+        "https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/GenerateContentResponse",
+    ),
+    ("cohere", "https://docs.cohere.com/reference/chat"),
+    ("mistral_ai", "https://docs.mistral.ai/api"),
+    ("groq", "https://console.groq.com/docs/api-reference"),
+    ("deepseek", "https://api-docs.deepseek.com/api/create-chat-completion"),
+    ("x_ai", "https://docs.x.ai/docs/api-reference"),
+    ("openrouter", "https://openrouter.ai/docs/api-reference/get-a-generation"),
+    ("perplexity", "https://docs.perplexity.ai/api-reference/chat-completions-post"),
+    ("together_ai", "https://docs.together.ai/reference/chat-completions-1"),
+    ("fireworks", "https://docs.fireworks.ai/api-reference/post-chatcompletions"),
+];
+
+/// The keys of one call, strongest first. There is always at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Keys {
+    pub kind: IdentityKind,
+    pub strongest: Text,
+    pub weaker: Vec<Text>,
+}
+
+/// What is known of a call's identity.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Known<'a> {
+    pub provider: &'a str,
+    pub response_id: Option<&'a str>,
+    pub span: Option<(&'a str, &'a str)>,
+    pub source: &'a str,
+    pub event_id: Option<&'a str>,
+}
+
+impl Known<'_> {
+    /// The keys, or `None` when the position in the raw topic is all there is.
+    pub(crate) fn keys(&self) -> Option<Keys> {
+        let unique = UNIQUE_RESPONSE_IDS.iter().any(|(provider, _)| *provider == self.provider);
+        let response = self.response_id.filter(|id| unique && !id.is_empty());
+        let response = response.map(|id| join(&[self.provider, "/", id]));
+        let set = |id: &&str| id.bytes().any(|byte| byte != b'0');
+        let span = self.span.filter(|(trace, span)| set(trace) && set(span));
+        let span = span.map(|(trace, span)| join(&["span/", trace, "/", span]));
+        let event = self.event_id.filter(|id| !id.is_empty()).map(|id| join(&["event/", self.source, "/", id]));
+        let known = [(IdentityKind::ResponseId, response), (IdentityKind::Span, span), (IdentityKind::EventId, event)];
+        let mut known = known.into_iter().filter_map(|(kind, key)| key.map(|key| (kind, key)));
+        let (kind, strongest) = known.next()?;
+        Some(Keys { kind, strongest, weaker: known.map(|(_, key)| key).collect() })
+    }
+}
+
+fn join(parts: &[&str]) -> Text {
+    let mut text = Text::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| text.push_str(part));
+    text
+}
+
+/// HMAC-SHA-256 (RFC 2104) of an identifier, cut to 128 bits, in hexadecimal. Without the salt it cannot be undone.
+pub(crate) fn pseudonym(salt: &str, identifier: &str) -> Text {
+    const BLOCK: usize = 64;
+    let mut key = [0u8; BLOCK];
+    if salt.len() > BLOCK {
+        key[..32].copy_from_slice(&Sha256::digest(salt));
+    } else {
+        key[..salt.len()].copy_from_slice(salt.as_bytes());
+    }
+    let pad = |byte: u8| key.map(|k| k ^ byte);
+    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(identifier).finalize();
+    let outer = Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize();
+    outer[..16].iter().map(|byte| Text::from(format!("{byte:02x}"))).collect::<String>().into()
+}
+
+/// A key id as it may be stored: what looks like the key itself is replaced by a hash, which still tells keys apart.
+pub(crate) fn key_id(text: &str) -> Text {
+    const SECRET_PREFIXES: &[&str] = &["sk-", "sk_", "gsk_", "AIza", "xai-", "pplx-", "Bearer ", "ghp_", "hf_", "AKIA"];
+    if text.len() >= 20 && SECRET_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+        return join(&["key_", &pseudonym("spendstream/key-id", text)]);
+    }
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_id_counts_only_where_ids_are_unique() {
+        let known = Known { provider: "openai", response_id: Some("resp_1"), ..Known::default() };
+        assert_eq!(known.keys().unwrap().strongest, "openai/resp_1");
+        let known = Known { provider: "ollama", response_id: Some("chatcmpl-123"), ..Known::default() };
+        assert_eq!(known.keys(), None);
+    }
+
+    #[test]
+    fn an_event_is_keyed_by_its_strongest_identity_and_knows_the_weaker_ones() {
+        let known = Known {
+            provider: "anthropic",
+            response_id: Some("msg_1"),
+            span: Some(("4bf9", "00f0")),
+            source: "app",
+            event_id: Some("7"),
+        };
+        let keys = known.keys().unwrap();
+        assert_eq!((keys.kind, &*keys.strongest), (IdentityKind::ResponseId, "anthropic/msg_1"));
+        assert_eq!(keys.weaker, ["span/4bf9/00f0", "event/app/7"]);
+        let zeros = Known { span: Some(("0000", "0000")), ..Known::default() };
+        assert_eq!(zeros.keys(), None);
+    }
+
+    #[test]
+    fn pseudonyms_follow_rfc_4231_test_case_2() {
+        assert_eq!(pseudonym("Jefe", "what do ya want for nothing?"), "5bdcc146bf60754e6a042426089575c7");
+    }
+
+    #[test]
+    fn what_looks_like_a_key_is_not_stored() {
+        assert_eq!(key_id("prod-key-1"), "prod-key-1");
+        let hashed = key_id("sk-proj-abcdefghijklmnop");
+        assert!(hashed.starts_with("key_") && !hashed.contains("abcdef"), "{hashed}");
+    }
+}

@@ -1,0 +1,278 @@
+//! JSON one level at a time: an [`Object`] holds its fields' names and the untouched text of their values.
+//!
+//! Bodies are mostly prompts and outputs, which are only skipped; a decoder opens the two or three small objects it
+//! needs. This costs one pass over the bytes and no tree, and it keeps contents out of our memory.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+
+/// The text of one JSON value, checked to be well-formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Json<'a>(&'a str);
+
+/// What a JSON value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Kind::Null => "null",
+            Kind::Bool => "boolean",
+            Kind::Number => "number",
+            Kind::String => "string",
+            Kind::Array => "array",
+            Kind::Object => "object",
+        }
+    }
+}
+
+impl<'a> Json<'a> {
+    /// Checks a whole document.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str::<&RawValue>(text).map(|raw| Json(raw.get()))
+    }
+
+    /// The JSON text.
+    pub(crate) fn text(self) -> &'a str {
+        self.0
+    }
+
+    pub(crate) fn kind(self) -> Kind {
+        match self.0.as_bytes().first() {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::String,
+            Some(b't' | b'f') => Kind::Bool,
+            Some(b'n') | None => Kind::Null,
+            Some(_) => Kind::Number,
+        }
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// The text of a string; borrowed unless it holds escapes.
+    pub(crate) fn string(self) -> Option<Cow<'a, str>> {
+        let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        if inner.as_bytes().contains(&b'\\') {
+            serde_json::from_str::<String>(self.0).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(inner))
+        }
+    }
+
+    pub(crate) fn boolean(self) -> Option<bool> {
+        match self.0 {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The digits of a number, also of one written as a string.
+    pub(crate) fn number(self) -> Option<&'a str> {
+        match self.kind() {
+            Kind::Number => Some(self.0),
+            Kind::String => Some(&self.0[1..self.0.len() - 1]),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn object(self) -> Option<Object<'a>> {
+        if self.kind() != Kind::Object {
+            return None;
+        }
+        serde_json::from_str(self.0).ok()
+    }
+
+    pub(crate) fn array(self) -> Option<Vec<Json<'a>>> {
+        if self.kind() != Kind::Array {
+            return None;
+        }
+        serde_json::from_str::<Elements<'a>>(self.0).ok().map(|elements| elements.0)
+    }
+}
+
+/// The fields of one JSON object, in the order written. Of a repeated name the last one counts, as in most parsers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Object<'a> {
+    fields: SmallVec<[(Cow<'a, str>, Json<'a>); 16]>,
+}
+
+impl<'a> Object<'a> {
+    /// A field that is present and not null.
+    #[inline]
+    pub(crate) fn get(&self, name: &str) -> Option<Json<'a>> {
+        self.fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value).filter(|value| !value.is_null())
+    }
+
+    /// True when the field is there, even as null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(key, _)| key == name)
+    }
+
+    /// The first of these fields that is present and not null, with its name.
+    pub(crate) fn first(&self, names: &[&'static str]) -> Option<(&'static str, Json<'a>)> {
+        names.iter().find_map(|name| self.get(name).map(|value| (*name, value)))
+    }
+
+    /// A string field.
+    #[inline]
+    pub(crate) fn string(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.get(name).and_then(Json::string)
+    }
+
+    /// An object field.
+    pub(crate) fn object(&self, name: &str) -> Option<Object<'a>> {
+        self.get(name).and_then(Json::object)
+    }
+
+    /// An array field.
+    pub(crate) fn array(&self, name: &str) -> Option<Vec<Json<'a>>> {
+        self.get(name).and_then(Json::array)
+    }
+
+    /// True when a string field has exactly this text.
+    pub(crate) fn is(&self, name: &str, text: &str) -> bool {
+        self.get(name).and_then(|value| value.string()).is_some_and(|found| found == text)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Json<'a>)> {
+        self.fields.iter().map(|(key, value)| (key.as_ref(), *value))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object<'de>, M::Error> {
+                let mut fields = SmallVec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    fields.push((name, Json(map.next_value::<&'de RawValue>()?.get())));
+                }
+                Ok(Object { fields })
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// A field name, borrowed unless it holds escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a field name")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+struct Elements<'a>(Vec<Json<'a>>);
+
+impl<'de> Deserialize<'de> for Elements<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items;
+        impl<'de> Visitor<'de> for Items {
+            type Value = Elements<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON array")
+            }
+            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Elements<'de>, S::Error> {
+                let mut items = Vec::new();
+                while let Some(raw) = seq.next_element::<&'de RawValue>()? {
+                    items.push(Json(raw.get()));
+                }
+                Ok(Elements(items))
+            }
+        }
+        deserializer.deserialize_seq(Items)
+    }
+}
+
+/// True when brackets nest deeper than `most`. Only looks closely at documents with that many brackets.
+pub(crate) fn deeper_than(text: &[u8], most: usize) -> bool {
+    let opening = |byte: &u8| u8::from(*byte == b'{' || *byte == b'[');
+    let brackets: usize = text.chunks(128).map(|chunk| usize::from(chunk.iter().map(opening).sum::<u8>())).sum();
+    if brackets <= most {
+        return false;
+    }
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for byte in text {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > most {
+                    return true;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_by_name_and_left_unread() {
+        let object =
+            Json::parse(r#"{"a": [1, 2], "b\n": "x\"y", "c": null, "a": {"d": 1}}"#).unwrap().object().unwrap();
+        assert_eq!(object.get("a").unwrap().text(), r#"{"d": 1}"#);
+        assert_eq!(object.string("b\n").unwrap(), "x\"y");
+        assert!(object.get("c").is_none() && object.has("c"));
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_strings() {
+        assert!(!deeper_than(br#"{"a":"[[[[[[\"[[[["}"#, 3));
+        assert!(deeper_than(b"[[[[", 3));
+        assert!(!deeper_than(b"[[[]]] [] [] []", 3));
+    }
+}

@@ -1,0 +1,220 @@
+//! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
+//! test proves that no example of one format satisfies the rule of another that stands before it.
+
+use crate::json::Object;
+
+schemas::symbols! {
+    /// The formats ingest knows. The names are what `spend-format` headers, topic settings and reports use.
+    pub enum Shape {
+        /// CloudEvents 1.0, structured mode.
+        CloudEvent = "cloudevents",
+        /// Our documented usage event.
+        Usage = "ai.usage",
+        /// A provider's body inside a plain JSON object with the producer's own fields.
+        Envelope = "envelope",
+        /// OpenAI Chat Completions, and servers that speak like it.
+        OpenAiChat = "openai.chat_completion",
+        /// A chunk of a streamed chat completion.
+        OpenAiChatChunk = "openai.chat_completion_chunk",
+        /// OpenAI Responses.
+        OpenAiResponse = "openai.response",
+        /// An event of a streamed response.
+        OpenAiResponseEvent = "openai.response_event",
+        /// OpenAI legacy completions.
+        OpenAiCompletion = "openai.completion",
+        /// OpenAI embeddings.
+        OpenAiEmbedding = "openai.embedding",
+        /// OpenAI images, billed by tokens.
+        OpenAiImage = "openai.image",
+        /// OpenAI transcriptions, by tokens or seconds.
+        OpenAiTranscription = "openai.transcription",
+        /// OpenAI moderations: free calls.
+        OpenAiModeration = "openai.moderation",
+        /// A line of an OpenAI batch output file.
+        OpenAiBatchLine = "openai.batch_output",
+        /// Anthropic Messages.
+        AnthropicMessage = "anthropic.message",
+        /// An event of a streamed Anthropic message.
+        AnthropicEvent = "anthropic.message_event",
+        /// A line of an Anthropic batch result file.
+        AnthropicBatchLine = "anthropic.batch_result",
+        /// Gemini and Vertex `generateContent`, whole or one frame of a stream.
+        Gemini = "gemini.generate_content",
+        /// Bedrock Converse.
+        BedrockConverse = "bedrock.converse",
+        /// An event of a Bedrock ConverseStream.
+        BedrockConverseEvent = "bedrock.converse_event",
+        /// A Bedrock model invocation log entry.
+        BedrockLog = "bedrock.invocation_log",
+        /// Cohere chat, embed and rerank, billed by `billed_units`.
+        Cohere = "cohere.billed_units",
+        /// Ollama's own API.
+        Ollama = "ollama.generate",
+        /// LiteLLM StandardLoggingPayload.
+        LiteLlm = "litellm.standard_logging",
+        /// A batch or one event of Langfuse's ingestion API.
+        Langfuse = "langfuse.ingestion",
+        /// OTLP spans as JSON.
+        OtlpTraces = "otlp.traces",
+        /// OTLP logs as JSON.
+        OtlpLogs = "otlp.logs",
+        /// OTLP metrics as JSON.
+        OtlpMetrics = "otlp.metrics",
+        /// GPU time.
+        Gpu = "ai.gpu.usage",
+        /// A seat for a period.
+        Seat = "ai.seat.period",
+        /// A manual ledger entry.
+        Ledger = "ai.ledger.entry",
+        /// A fact: value units, metrics, outcomes, user counts.
+        Fact = "ai.fact",
+        /// The state of a job or a page of a list: nothing billable.
+        Status = "status",
+        /// A correction written by a job.
+        Correction = "correction",
+    }
+}
+
+/// What an object is and the evidence for it; `None` when it is nothing known.
+pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if object.has("specversion") && object.has("type") {
+        return Some((Shape::CloudEvent, "specversion and type"));
+    }
+    for (names, shape) in [
+        (["resourceSpans", "resource_spans"], Shape::OtlpTraces),
+        (["resourceLogs", "resource_logs"], Shape::OtlpLogs),
+        (["resourceMetrics", "resource_metrics"], Shape::OtlpMetrics),
+    ] {
+        if let Some((name, _)) = object.first(&names) {
+            return Some((shape, name));
+        }
+    }
+    by_marker(object).or_else(|| by_usage(object)).or_else(|| by_wrapping(object))
+}
+
+/// By a field whose value names the format.
+fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if let Some(name) = object.string("object") {
+        let shape = match &*name {
+            "chat.completion" => Shape::OpenAiChat,
+            "chat.completion.chunk" => Shape::OpenAiChatChunk,
+            "response" | "realtime.response" => Shape::OpenAiResponse,
+            "text_completion" | "text_completion.chunk" => Shape::OpenAiCompletion,
+            "list" if object.has("usage") && object.has("model") => Shape::OpenAiEmbedding,
+            "list" | "page" | "batch" | "file" | "bucket" => Shape::Status,
+            _ => return None,
+        };
+        return Some((shape, "object"));
+    }
+    if object.is("schemaType", "ModelInvocationLog") {
+        return Some((Shape::BedrockLog, "schemaType"));
+    }
+    if let Some(kind) = object.string("type") {
+        let shape = match &*kind {
+            "message" if object.has("usage") => Shape::AnthropicMessage,
+            "message_start"
+            | "message_delta"
+            | "message_stop"
+            | "content_block_start"
+            | "content_block_delta"
+            | "content_block_stop"
+            | "ping" => Shape::AnthropicEvent,
+            "image_generation.completed" | "image_edit.completed" => Shape::OpenAiImage,
+            "transcript.text.done" => Shape::OpenAiTranscription,
+            _ if kind.starts_with("response.") => Shape::OpenAiResponseEvent,
+            "generation-create" | "generation-update" | "span-create" | "span-update" | "trace-create"
+            | "event-create" | "score-create" | "observation-create" | "observation-update"
+                if object.has("body") =>
+            {
+                Shape::Langfuse
+            }
+            _ => return None,
+        };
+        return Some((shape, "type"));
+    }
+    None
+}
+
+/// By the spelling of its usage.
+fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if object.has("usageMetadata") || object.has("usage_metadata") {
+        return Some((Shape::Gemini, "usageMetadata"));
+    }
+    if object.has("litellm_call_id") || (object.has("call_type") && object.has("response_cost")) {
+        return Some((Shape::LiteLlm, "litellm_call_id"));
+    }
+    if object.has("prompt_eval_count") || (object.has("eval_count") && object.has("model")) {
+        return Some((Shape::Ollama, "eval_count"));
+    }
+    if let Some(meta) = object.object("meta")
+        && meta.has("billed_units")
+    {
+        return Some((Shape::Cohere, "meta.billed_units"));
+    }
+    if object.has("custom_id") {
+        return match (object.has("response"), object.has("result")) {
+            (true, _) => Some((Shape::OpenAiBatchLine, "custom_id and response")),
+            (_, true) => Some((Shape::AnthropicBatchLine, "custom_id and result")),
+            _ => None,
+        };
+    }
+    if object.has("candidates") && object.has("modelVersion") {
+        return Some((Shape::Gemini, "candidates and modelVersion"));
+    }
+    let usage = object.object("usage")?;
+    if usage.has("billed_units") {
+        return Some((Shape::Cohere, "usage.billed_units"));
+    }
+    if usage.has("inputTokens") && (object.has("stopReason") || object.has("output") || object.has("metrics")) {
+        return Some((Shape::BedrockConverse, "usage.inputTokens and output"));
+    }
+    if object.has("choices") {
+        return Some((Shape::OpenAiChat, "choices and usage"));
+    }
+    if object.has("data") && usage.has("prompt_tokens") {
+        return Some((Shape::OpenAiEmbedding, "data and usage.prompt_tokens"));
+    }
+    if object.has("data") && object.has("created") && usage.has("input_tokens") {
+        return Some((Shape::OpenAiImage, "data, created and usage.input_tokens"));
+    }
+    if object.has("content") && usage.has("input_tokens") && object.is("role", "assistant") {
+        return Some((Shape::AnthropicMessage, "role, content and usage.input_tokens"));
+    }
+    if object.has("text") && (usage.is("type", "tokens") || usage.is("type", "duration")) {
+        return Some((Shape::OpenAiTranscription, "text and usage.type"));
+    }
+    None
+}
+
+/// By what it wraps.
+fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if let Some(batch) = object.array("batch") {
+        let first = batch.first().and_then(|first| first.object());
+        if first.is_some_and(|first| first.has("body") && first.has("type")) {
+            return Some((Shape::Langfuse, "batch of type and body"));
+        }
+    }
+    if object.has("messageStart") || object.has("contentBlockDelta") || object.has("messageStop") {
+        return Some((Shape::BedrockConverseEvent, "messageStart"));
+    }
+    if object.object("metadata").is_some_and(|metadata| metadata.object("usage").is_some_and(|u| u.has("inputTokens")))
+    {
+        return Some((Shape::BedrockConverseEvent, "metadata.usage.inputTokens"));
+    }
+    if object.is("model", "")
+        || (object.has("results") && object.string("id").is_some_and(|id| id.starts_with("modr-")))
+    {
+        return Some((Shape::OpenAiModeration, "results and id modr-"));
+    }
+    if let Some((name, _)) = object.first(&["response", "body"])
+        && object.get(name).is_some_and(|inner| {
+            matches!(inner.kind(), crate::json::Kind::Object | crate::json::Kind::Array | crate::json::Kind::String)
+        })
+    {
+        return Some((Shape::Envelope, name));
+    }
+    if object.has("usage") && object.has("model") {
+        return Some((Shape::Usage, "usage and model"));
+    }
+    None
+}

@@ -1,0 +1,90 @@
+//! Tests of the whole crate: raw bytes in, items out. Fixtures are composed from the providers' documentation.
+
+mod anthropic;
+mod bad_input;
+mod event;
+mod openai;
+mod stage;
+
+use schemas::{Rejection, Timestamp, UsageEvent};
+
+use crate::{Config, Decoded, Item, RawRecord, decode};
+
+pub(crate) fn arrival() -> Timestamp {
+    "2026-08-01T10:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn config() -> Config {
+    Config { user_salt: Some("salt".into()), ..Config::default() }
+}
+
+pub(crate) fn record<'a>(payload: &'a [u8], headers: &'a [(&'a str, &'a [u8])]) -> RawRecord<'a> {
+    RawRecord {
+        topic: "usage.raw",
+        partition: 3,
+        offset: 42,
+        timestamp: arrival(),
+        key: None,
+        headers,
+        payload: Some(payload),
+    }
+}
+
+pub(crate) fn decoded(payload: &str) -> Decoded {
+    decode(&record(payload.as_bytes(), &[]), &config())
+}
+
+pub(crate) fn events(decoded: &Decoded) -> Vec<&UsageEvent> {
+    let items = decoded.items.iter();
+    let event = items.filter_map(|item| match item {
+        Item::Event(event) => Some(event),
+        _ => None,
+    });
+    event.collect()
+}
+
+/// The one event of a record.
+pub(crate) fn event(payload: &str) -> UsageEvent {
+    let decoded = decoded(payload);
+    match events(&decoded)[..] {
+        [event] => event.clone(),
+        _ => panic!("not one event: {decoded:#?}"),
+    }
+}
+
+/// The one rejection of a record.
+pub(crate) fn rejection(payload: &str) -> Rejection {
+    let decoded = decoded(payload);
+    match &decoded.items[..] {
+        [Item::Rejected(rejection)] => rejection.clone(),
+        _ => panic!("not one rejection: {decoded:#?}"),
+    }
+}
+
+/// The usage of an event on one line.
+pub(crate) fn line(event: &UsageEvent) -> String {
+    let meters: Vec<String> =
+        event.usage.iter().map(|metered| format!("{} {}", metered.meter, metered.quantity)).collect();
+    let flags: Vec<&str> = event.flags.iter().map(|flag| flag.as_str()).collect();
+    let flags = if flags.is_empty() { String::new() } else { format!(" [{}]", flags.join(", ")) };
+    format!("{} {}: {}{flags}", event.provider, event.model, meters.join(", "))
+}
+
+/// Checks the events of a record, one line each.
+#[track_caller]
+pub(crate) fn check(payload: &str, recognised_as: &str, expected: &[&str]) {
+    let decoded = decoded(payload);
+    assert_eq!(decoded.recognised_as, recognised_as, "{decoded:#?}");
+    let lines: Vec<String> = events(&decoded).into_iter().map(line).collect();
+    assert_eq!(lines, expected, "{decoded:#?}");
+}
+
+/// Checks that a record is rejected for this reason, naming this field, with these words in the message.
+#[track_caller]
+pub(crate) fn check_rejected(payload: &str, reason: &str, field: &str, words: &[&str]) {
+    let rejection = rejection(payload);
+    assert_eq!((rejection.reason.as_str(), &*rejection.field), (reason, field), "{rejection:#?}");
+    for word in words {
+        assert!(rejection.message.contains(word), "{word:?} is not in {:?}", rejection.message);
+    }
+}

@@ -1,0 +1,154 @@
+//! The exclusive usage vector while it is being built, and how counts are read from a provider's usage object.
+
+use schemas::{Flag, Meter, Metered, Quantity};
+
+use crate::json::{Json, Object};
+use crate::number;
+use crate::problem::{Problem, Result};
+
+/// Disjoint quantities by meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Usage([Quantity; Meter::ALL.len()]);
+
+impl Default for Usage {
+    fn default() -> Self {
+        Usage([Quantity::ZERO; Meter::ALL.len()])
+    }
+}
+
+impl Usage {
+    pub(crate) fn get(&self, meter: Meter) -> Quantity {
+        self.0[meter as usize]
+    }
+
+    /// Adds whole units of a meter. Both sides are bounded by [`number::COUNT_MAX`], so sums stay far below overflow.
+    pub(crate) fn add(&mut self, meter: Meter, units: i64) {
+        self.add_quantity(meter, Quantity::from_units(units));
+    }
+
+    pub(crate) fn add_quantity(&mut self, meter: Meter, quantity: Quantity) {
+        let slot = &mut self.0[meter as usize];
+        *slot = slot.checked_add(quantity).expect("a record holds far fewer than 10^12 bounded counts");
+    }
+
+    /// Non-zero meters in registry order.
+    pub(crate) fn vector(&self) -> Vec<Metered> {
+        let used = |meter: &&Meter| !self.get(**meter).is_zero();
+        let count = Meter::ALL.iter().filter(used).count();
+        let mut vector = Vec::with_capacity(count);
+        vector
+            .extend(Meter::ALL.iter().filter(used).map(|meter| Metered { meter: *meter, quantity: self.get(*meter) }));
+        vector
+    }
+}
+
+/// A set of quality remarks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Flags(u32);
+
+impl Flags {
+    pub(crate) fn set(&mut self, flag: Flag) {
+        self.0 |= 1 << flag as u32;
+    }
+
+    pub(crate) fn union(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    pub(crate) fn list(self) -> Vec<Flag> {
+        if self.0 == 0 {
+            return Vec::new();
+        }
+        Flag::ALL.iter().filter(|flag| self.0 & (1 << **flag as u32) != 0).copied().collect()
+    }
+}
+
+/// The counts of one usage object, with the path that problems name.
+pub(crate) struct Counts<'o, 'a> {
+    pub object: &'o Object<'a>,
+    pub path: &'o str,
+}
+
+impl<'o, 'a> Counts<'o, 'a> {
+    pub(crate) fn new(object: &'o Object<'a>, path: &'o str) -> Self {
+        Counts { object, path }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// A whole count; absent and null are `None`, which is not zero.
+    #[inline]
+    pub(crate) fn count(&self, name: &str) -> Result<Option<i64>> {
+        let Some(value) = self.object.get(name) else { return Ok(None) };
+        let text = value.number().ok_or_else(|| Problem::wrong_type(&self.path(name), value, "a whole number"))?;
+        number::count(text).map(Some).map_err(|error| Problem::number(&self.path(name), value, error))
+    }
+
+    /// A whole count, absent meaning zero.
+    #[inline]
+    pub(crate) fn or_zero(&self, name: &str) -> Result<i64> {
+        self.count(name).map(|count| count.unwrap_or(0))
+    }
+
+    /// A count that must be there.
+    pub(crate) fn need(&self, name: &str) -> Result<i64> {
+        self.count(name)?.ok_or_else(|| Problem::missing(&self.path(name), "send the count, zero included"))
+    }
+
+    /// A quantity that may have a fraction (seconds).
+    pub(crate) fn quantity(&self, name: &str) -> Result<Option<Quantity>> {
+        let Some(value) = self.object.get(name) else { return Ok(None) };
+        let text = value.number().ok_or_else(|| Problem::wrong_type(&self.path(name), value, "a number"))?;
+        number::quantity(text).map(Some).map_err(|error| Problem::number(&self.path(name), value, error))
+    }
+
+    /// One count that different emitters spell differently. Present under several names it must be the same number:
+    /// aliases are never added up.
+    pub(crate) fn alias(&self, names: &[&str]) -> Result<Option<i64>> {
+        let mut found: Option<(&str, i64)> = None;
+        for name in names {
+            let Some(count) = self.count(name)? else { continue };
+            match found {
+                Some((first, other)) if other != count && other != 0 && count != 0 => {
+                    let (first, name) = (self.path(first), self.path(name));
+                    let message =
+                        format!("{first} is {other} but {name}, the same count under another name, is {count}");
+                    return Err(Problem::contradiction(&first, message));
+                }
+                Some((_, other)) if other != 0 => {}
+                _ => found = Some((name, count)),
+            }
+        }
+        Ok(found.map(|(_, count)| count))
+    }
+
+    /// True when the object holds a field that is neither known nor null.
+    pub(crate) fn has_unknown(&self, known: &[&str]) -> bool {
+        self.object.iter().any(|(name, value)| !value.is_null() && !known.contains(&name))
+    }
+
+    /// A nested object.
+    pub(crate) fn inner(&self, name: &str) -> Result<Option<Object<'a>>> {
+        let Some(value) = self.object.get(name) else { return Ok(None) };
+        value.object().map(Some).ok_or_else(|| Problem::wrong_type(&self.path(name), value, "an object"))
+    }
+}
+
+/// What is left of a total after some of its parts. Below zero the fields contradict each other.
+pub(crate) fn rest(total: i64, total_field: &str, parts: &[(i64, &str)]) -> Result<i64> {
+    let sum: i64 = parts.iter().map(|(count, _)| count).sum();
+    if sum <= total {
+        return Ok(total - sum);
+    }
+    let named: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{name} {count}")).collect();
+    let message = format!("{total_field} is {total}, less than its parts: {}", named.join(" + "));
+    Err(Problem::contradiction(total_field, message))
+}
+
+/// The text of an object, for [`schemas::UsageEvent::raw_usage`].
+pub(crate) fn raw(value: Option<Json<'_>>) -> &str {
+    value.map_or("", Json::text)
+}
