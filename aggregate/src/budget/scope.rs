@@ -1,0 +1,152 @@
+//! What spend a budget is about.
+
+use schemas::ids::hash_parts;
+use schemas::{BudgetPeriod, Charge, Id128, Text, Timestamp};
+
+use super::Definition;
+use crate::calendar::Calendar;
+
+/// Reads one dimension of a charge.
+type Reader = fn(&Charge) -> Option<&str>;
+
+macro_rules! owner {
+    ($($name:ident),*) => { [$( (stringify!($name), (|charge: &Charge| charge.owner.$name.as_deref()) as Reader) ),*] };
+}
+
+/// Dimensions that come from attribution, by the name a budget's scope uses.
+const OWNER: [(&str, Reader); 22] = owner![
+    team,
+    project,
+    cost_center,
+    business_unit,
+    environment,
+    customer,
+    user,
+    application,
+    feature,
+    use_case,
+    workload_profile,
+    task_class,
+    routing_lane,
+    agent,
+    session,
+    run_id,
+    billing_account,
+    sub_account,
+    invoice,
+    cost_category,
+    spend_class,
+    parent
+];
+
+/// Dimensions that come with the event or its price.
+const EVENT: [(&str, Reader); 12] = [
+    ("provider", |charge| Some(&charge.event.provider)),
+    ("publisher", |charge| charge.event.publisher.as_deref()),
+    ("model", |charge| Some(&charge.event.model)),
+    ("model_class", |charge| charge.model_class.as_deref()),
+    ("sku", |charge| charge.sku.as_deref()),
+    ("operation", |charge| Some(&charge.event.operation)),
+    ("region", |charge| charge.event.price_context.region.as_deref()),
+    ("residency", |charge| charge.event.price_context.residency.as_deref()),
+    ("api_key", |charge| charge.event.key_id.as_deref()),
+    ("resource", |charge| charge.event.resource.as_deref()),
+    ("cost_basis", |charge| Some(charge.event.cost_basis.as_str())),
+    ("charge_category", |charge| Some(charge.event.charge_category.as_str())),
+];
+
+/// Every name a scope may use, besides `tag.<key>`.
+pub const DIMENSIONS: fn() -> Vec<&'static str> = || OWNER.iter().chain(&EVENT).map(|(name, _)| *name).collect();
+
+#[derive(Debug, Clone)]
+enum Field {
+    Dimension(Reader),
+    Tag(Text),
+}
+
+/// A scope: what spend, by which calendar, in which currency. Budgets that agree in these share their sums.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Hash of tenant, dimensions, zone, fiscal year, currency and `valid_from`.
+    pub id: Id128,
+    /// Tenant.
+    pub tenant: Text,
+    /// Currency of the charges that count.
+    pub currency: Text,
+    /// Calendar of its periods.
+    pub calendar: Calendar,
+    /// Periods that are summed: those any budget of this scope states an amount for.
+    pub periods: Vec<BudgetPeriod>,
+    matchers: Vec<(Field, Option<Text>)>,
+    valid_from: Option<Timestamp>,
+    valid_to: Option<Timestamp>,
+}
+
+impl Scope {
+    pub(super) fn new(
+        definition: &Definition,
+        calendar: Calendar,
+        valid_from: Option<Timestamp>,
+        valid_to: Option<Timestamp>,
+    ) -> Result<Self, String> {
+        let matchers = definition.scope.iter().map(|(name, value)| {
+            if let Some(tag) = name.strip_prefix("tag.") {
+                return Ok((Field::Tag(tag.into()), value.clone()));
+            }
+            let known = OWNER.iter().chain(&EVENT).find(|(dimension, _)| *dimension == name.as_str());
+            let (_, reader) = known.ok_or_else(|| {
+                format!("scope: {name} is not a dimension; use tag.<key> or one of {}", DIMENSIONS().join(", "))
+            })?;
+            Ok((Field::Dimension(*reader), value.clone()))
+        });
+        let from = valid_from.map(|from| from.micros().to_be_bytes());
+        let mut parts: Vec<&[u8]> = vec![
+            b"scope",
+            definition.tenant.as_bytes(),
+            definition.currency.as_bytes(),
+            calendar.zone.name().as_bytes(),
+        ];
+        let fiscal = [calendar.fiscal_year_start as u8];
+        parts.push(&fiscal);
+        parts.push(from.as_ref().map_or(b"", |from| from.as_slice()));
+        for (name, value) in &definition.scope {
+            parts.push(name.as_bytes());
+            parts.push(if value.is_some() { b"1" } else { b"0" });
+            parts.push(value.as_ref().map_or(b"", |value| value.as_bytes()));
+        }
+        Ok(Scope {
+            id: hash_parts(parts),
+            tenant: definition.tenant.clone(),
+            currency: definition.currency.clone(),
+            calendar,
+            periods: definition.amounts.keys().copied().collect(),
+            matchers: matchers.collect::<Result<_, String>>()?,
+            valid_from,
+            valid_to,
+        })
+    }
+
+    /// Takes in another budget of the same scope: its periods, and its end if that is later.
+    pub(super) fn join(&mut self, other: &Scope) {
+        self.periods.extend(&other.periods);
+        self.periods.sort_unstable();
+        self.periods.dedup();
+        self.valid_to = self.valid_to.zip(other.valid_to).map(|(a, b)| a.max(b));
+    }
+
+    /// True when a charge of its tenant is this scope's, its currency left aside.
+    pub fn holds(&self, charge: &Charge) -> bool {
+        let time = charge.event.event_time;
+        self.valid_from.is_none_or(|from| from <= time)
+            && self.valid_to.is_none_or(|to| time < to)
+            && self.matchers.iter().all(|(field, wanted)| {
+                let found = match field {
+                    Field::Dimension(read) => read(charge),
+                    Field::Tag(key) => {
+                        charge.event.tags.iter().find(|tag| tag.key == *key).map(|tag| tag.value.as_str())
+                    }
+                };
+                found == wanted.as_deref()
+            })
+    }
+}
