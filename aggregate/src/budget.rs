@@ -195,6 +195,11 @@ impl Budgets {
         self.budgets.iter()
     }
 
+    /// Every scope, in no particular order.
+    pub fn all_scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.scopes.values()
+    }
+
     /// Scopes of a tenant.
     pub fn scopes(&self, tenant: &str) -> impl Iterator<Item = &Scope> {
         self.by_tenant.get(tenant).into_iter().flatten().filter_map(|id| self.scopes.get(id))

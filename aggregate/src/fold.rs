@@ -36,7 +36,8 @@ pub fn window_key(charge: &Charge) -> WindowKey {
     }
 }
 
-/// What a charge adds. Money and requests carry their own sign; usage is the event's, so its sign is the class's.
+/// What a charge adds. Money, requests and what has no price carry their own sign; the event's usage does not, because a
+/// reversal repeats the event it takes back, so there the class decides.
 ///
 /// # Errors
 /// When the usage of one call leaves 38 digits.
@@ -68,8 +69,10 @@ pub fn sums(charge: &Charge) -> Result<Sums, AmountError> {
             sums.reasoning_tokens.accrue(quantity)?;
         }
     }
-    for unpriced in charge.unpriced.iter().filter(|unpriced| unpriced.meter.is_tokens()) {
-        sums.unpriced_tokens.accrue(signed(unpriced.quantity))?;
+    if charge.class != ChargeClass::Allocation {
+        for unpriced in charge.unpriced.iter().filter(|unpriced| unpriced.meter.is_tokens()) {
+            sums.unpriced_tokens.accrue(unpriced.quantity)?;
+        }
     }
     Ok(sums)
 }

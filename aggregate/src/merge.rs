@@ -102,7 +102,11 @@ struct Merge {
     /// Version of the budgets that every period was last judged by: (versions known, the one in force).
     judged_by: Option<(usize, usize)>,
     judged_by_before: Option<(usize, usize)>,
+    /// When the next budget period begins, by the watermark; earlier than everything when that is not known.
+    opens_at: Timestamp,
+    /// Windows dropped since keys were last looked through.
     dropped: usize,
+    source: Source,
 }
 
 struct Formats {
@@ -160,7 +164,9 @@ impl Merge {
             recovering: Agenda::default(),
             judged_by: None,
             judged_by_before: None,
+            opens_at: Timestamp::MIN,
             dropped: 0,
+            source: source.clone(),
         }
     }
 
@@ -202,7 +208,7 @@ impl Merge {
     }
 
     fn add_budget(&mut self, partial: &BudgetPartial, watermark: Timestamp, books: &mut Books) -> Result<(), Halt> {
-        let fresh = PeriodState::new(partial);
+        let fresh = PeriodState::new(&partial.tenant, partial.scope, partial.period, partial.period_start);
         if fresh.expires_at(seconds(self.config.retention)) <= watermark {
             return books.count_money("expired.budget", 1, &partial.currency, partial.net);
         }
@@ -262,6 +268,9 @@ impl Merge {
     fn judge_budgets(&mut self, watermark: Timestamp, now: Timestamp, books: &mut Books, out: &mut Output) {
         let versions = self.budgets.versions();
         let in_force = in_force(&versions, watermark);
+        if self.judged_by != Some(in_force) || watermark >= self.opens_at {
+            self.open_periods(&versions, watermark);
+        }
         let mut ids: Vec<Id128> = if self.judged_by == Some(in_force) {
             self.periods.changed().map(|(id, _)| *id).collect()
         } else {
@@ -305,6 +314,32 @@ impl Merge {
                     Direction::Down => "alerts.down",
                 };
                 books.count(name, 1);
+            }
+        }
+    }
+
+    /// Begins the periods that hold the watermark for every budget kept here, so that a budget nobody spent from yet is
+    /// seen as well, and what was adopted is judged at once.
+    fn open_periods(&mut self, versions: &Versions<Budgets>, watermark: Timestamp) {
+        let Some(version) = versions.at(watermark) else { return };
+        self.opens_at = Timestamp::MAX;
+        for scope in version.all_scopes() {
+            if ids::partition(ids::slot(scope.id), self.source.partitions) != self.source.partition {
+                continue;
+            }
+            for &period in &scope.periods {
+                // None before the first watermark: then nothing is open yet.
+                let Some(span) = scope.calendar.period(period, watermark) else {
+                    self.opens_at = Timestamp::MIN;
+                    return;
+                };
+                self.opens_at = self.opens_at.min(span.end);
+                let id = key::of_period(scope.id, period, span.start);
+                let fresh = || PeriodState::new(&scope.tenant, scope.id, period, span.start);
+                if self.periods.get(&id).is_none() {
+                    self.recovering.note(fresh().expires_at(seconds(self.config.retention)), id);
+                    self.periods.insert(id, fresh());
+                }
             }
         }
     }
@@ -442,6 +477,7 @@ impl Processor for Merge {
             agenda.undo();
         }
         self.judged_by = self.judged_by_before;
+        self.opens_at = Timestamp::MIN;
     }
 
     fn state_bytes(&self) -> usize {

@@ -105,17 +105,17 @@ pub struct Moment {
 }
 
 impl PeriodState {
-    /// Empty.
-    pub fn new(partial: &BudgetPartial) -> Self {
+    /// Nothing spent yet.
+    pub fn new(tenant: &Text, scope: Id128, period: BudgetPeriod, start: Timestamp) -> Self {
         PeriodState {
-            tenant: partial.tenant.clone(),
-            scope: partial.scope,
-            period: partial.period,
-            start: partial.period_start,
+            tenant: tenant.clone(),
+            scope,
+            period,
+            start,
             net: Money::ZERO,
             gross: Money::ZERO,
             requests: 0,
-            booked_at: partial.booked_at,
+            booked_at: Timestamp::MIN,
             judged: Vec::new(),
         }
     }

@@ -120,8 +120,11 @@ pub fn reversal(of: &Charge, booked_at: &str) -> Charge {
         effective: negated(of.costs.effective),
         billed: None,
     };
+    let mut unpriced = of.unpriced.clone();
+    unpriced.iter_mut().for_each(|meter| meter.quantity = meter.quantity.negated());
     Charge {
         charge_id: hash_parts([b"reversal".as_slice(), &of.charge_id.0]),
+        unpriced,
         class: ChargeClass::Reversal,
         corrects: Some(of.charge_id),
         booked_at: at(booked_at),

@@ -303,6 +303,18 @@ fn a_budget_that_is_gone_leaves_a_tombstone_and_no_open_alert() {
 }
 
 #[test]
+fn a_budget_nobody_spent_from_is_seen_and_the_next_period_opens_by_itself() {
+    let mut pipeline = pipeline(vec![definition()]);
+    pipeline.pass("2026-11-22T11:30:00Z");
+    pipeline.pass("2026-12-01T00:00:00Z");
+    pipeline.restart();
+    pipeline.pass("2026-12-01T00:00:10Z");
+    let states: Vec<_> =
+        pipeline.seen.states.values().flatten().map(|s| (s.period_start, s.remaining, s.revision)).collect();
+    assert_eq!(states, [(at("2026-11-01"), money("100"), 1), (at("2026-12-01"), money("100"), 1)]);
+}
+
+#[test]
 fn a_month_in_new_york_takes_the_evening_that_is_already_next_month_in_utc() {
     let zoned = Definition { time_zone: "America/New_York".into(), ..definition() };
     let mut pipeline = pipeline(vec![zoned]);
