@@ -8,6 +8,7 @@
 extern crate spendstream_schemas as schemas;
 
 pub mod books;
+pub mod kafka;
 pub mod local;
 pub mod log;
 pub mod reference;

@@ -1,0 +1,270 @@
+//! Clients of librdkafka: their settings, and their logs and errors on the way to `tracing`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::settings::{Connection, Settings};
+
+/// Longest wait for an answer to a question that any healthy cluster answers at once.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Settings that the guarantees rest on.
+const RESERVED: &[&str] = &[
+    "auto.offset.reset",
+    "delivery.report.only.error",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "acks",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "isolation.level",
+    "partition.assignment.strategy",
+    "transactional.id",
+];
+
+/// Refuses settings the driver decides itself.
+pub(crate) fn check_options(connection: &Connection) -> anyhow::Result<()> {
+    for (key, value) in &connection.options {
+        if RESERVED.contains(&key.as_str()) {
+            bail!("--kafka {key}={value} cannot be set: exactly-once processing depends on the value the service sets");
+        }
+    }
+    Ok(())
+}
+
+fn base(connection: &Connection) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client
+        .set("bootstrap.servers", &connection.brokers)
+        .set("client.id", "spendstream")
+        .set("socket.keepalive.enable", "true")
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set_log_level(RDKafkaLogLevel::Info);
+    client
+}
+
+/// Settings the user gave win over defaults; [`check_options`] has refused the ones that must not be touched.
+fn with_options(mut client: ClientConfig, connection: &Connection) -> ClientConfig {
+    for (key, value) in &connection.options {
+        client.set(key, value);
+    }
+    client
+}
+
+fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
+}
+
+/// A client that asks and administers: no group, no transaction.
+pub(crate) fn asking(connection: &Connection) -> ClientConfig {
+    with_options(base(connection), connection)
+}
+
+fn reading(connection: &Connection, group: &str) -> ClientConfig {
+    let mut client = base(connection);
+    client
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "100")
+        .set("fetch.message.max.bytes", "4194304")
+        // The default of one second costs a lane three quarters of its speed: a full queue is looked at again that late.
+        .set("fetch.queue.backoff.ms", "1")
+        .set("fetch.error.backoff.ms", "100");
+    client
+}
+
+/// A consumer that is told what to read and commits nothing.
+pub(crate) fn reader(connection: &Connection) -> ClientConfig {
+    // librdkafka wants a group's name even of a consumer that never joins one.
+    let mut client = reading(connection, "spendstream.reader");
+    client.set("queued.max.messages.kbytes", "16384");
+    with_options(client, connection)
+}
+
+/// A member of a consumer group. The instance id makes a restart within the session timeout keep its partitions, and
+/// makes the broker check every transactional offset commit against it.
+pub(crate) fn member(settings: &Settings, group: &str, member: &str) -> ClientConfig {
+    let mut client = reading(&settings.connection, group);
+    client
+        .set("group.instance.id", member)
+        .set("group.protocol", "classic")
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", millis(settings.session_timeout))
+        .set("heartbeat.interval.ms", millis((settings.session_timeout / 6).min(Duration::from_secs(3))))
+        .set("max.poll.interval.ms", millis(settings.session_timeout.max(Duration::from_secs(300))))
+        .set("queued.min.messages", "1000000")
+        .set("queued.max.messages.kbytes", (settings.fetch_bytes_max / 1024).max(1).to_string());
+    with_options(client, &settings.connection)
+}
+
+/// A producer that writes whole transactions.
+pub(crate) fn appending(connection: &Connection, id: &str, timeout: Duration) -> ClientConfig {
+    let mut client = idempotent(connection);
+    client
+        .set("transactional.id", id)
+        .set("transaction.timeout.ms", millis(timeout))
+        .set("message.timeout.ms", millis(timeout))
+        .set("linger.ms", "5")
+        // Reports of success cost CPU and tell nothing the commit does not; failures are still reported.
+        .set("delivery.report.only.error", "true");
+    with_options(client, connection)
+}
+
+/// A producer that writes each record exactly once, without a transaction.
+pub(crate) fn idempotent(connection: &Connection) -> ClientConfig {
+    let mut client = base(connection);
+    client
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("compression.type", "lz4")
+        .set("linger.ms", "0")
+        .set("batch.size", "1000000")
+        .set("batch.num.messages", "10000")
+        .set("queue.buffering.max.messages", "500000")
+        .set("queue.buffering.max.kbytes", "524288")
+        .set("message.max.bytes", "8388608")
+        .set("message.timeout.ms", "30000");
+    with_options(client, connection)
+}
+
+/// What a group member is told by the broker, in the order it was told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Rebalance {
+    /// Partitions taken over.
+    Assign(Vec<i32>),
+    /// Partitions to give up.
+    Revoke(Vec<i32>),
+}
+
+/// Keeps what librdkafka calls back about until the thread that owns the client asks.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    rebalances: Mutex<Vec<Rebalance>>,
+    failures: Mutex<Vec<KafkaError>>,
+    closing: AtomicBool,
+}
+
+impl Events {
+    /// Rebalances since the last call. Each must be answered by assigning or unassigning exactly its partitions.
+    pub(crate) fn take_rebalances(&self) -> Vec<Rebalance> {
+        std::mem::take(&mut self.rebalances.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Records that could not be delivered since the last call.
+    pub(crate) fn take_failures(&self) -> Vec<KafkaError> {
+        std::mem::take(&mut self.failures.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn failed(&self, error: KafkaError) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+    }
+
+    /// From here on rebalances are answered at once: nobody is left to ask.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+}
+
+impl ClientContext for Events {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // Settings for consumers are given to producers too, and the other way round: that is meant.
+        if facility == "CONFWARN" {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+            return;
+        }
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(target: "librdkafka", facility, "{message}");
+            }
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+                tracing::warn!(target: "librdkafka", facility, "{message}")
+            }
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+                tracing::info!(target: "librdkafka", facility, "{message}")
+            }
+            RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // Single connections come and go; only when none is left does an operator want to know.
+        if matches!(error, KafkaError::Global(RDKafkaErrorCode::AllBrokersDown)) {
+            tracing::warn!(reason, "no Kafka broker is reachable; the client goes on trying");
+        } else {
+            tracing::debug!(%error, reason, "kafka client retries");
+        }
+    }
+}
+
+impl ConsumerContext for Events {
+    /// Only noted: the thread that owns the lane commits or restores first and answers afterwards, outside of `poll`.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        let assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::Relaxed) {
+            let answer = match (assigned, consumer.rebalance_protocol()) {
+                (true, RebalanceProtocol::Cooperative) => consumer.incremental_assign(partitions),
+                (false, RebalanceProtocol::Cooperative) => consumer.incremental_unassign(partitions),
+                (true, _) => consumer.assign(partitions),
+                (false, _) => consumer.unassign(),
+            };
+            if let Err(error) = answer {
+                tracing::debug!(%error, "rebalance while closing");
+            }
+            return;
+        }
+        let list = partitions.elements().iter().map(|element| element.partition()).collect();
+        let event = if assigned { Rebalance::Assign(list) } else { Rebalance::Revoke(list) };
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+}
+
+/// Creates a client. The only way this fails is a setting librdkafka does not accept.
+pub(crate) fn create<T: FromClientConfigAndContext<Events>>(client: &ClientConfig) -> anyhow::Result<T> {
+    client.create_with_context(Events::default()).context("create Kafka client: check the --kafka settings")
+}
+
+/// Asks for every topic and its partitions.
+pub(crate) fn partition_counts(connection: &Connection) -> anyhow::Result<BTreeMap<String, u32>> {
+    let consumer: BaseConsumer<Events> = create(&asking(connection))?;
+    let metadata = consumer.fetch_metadata(None, ANSWER_TIMEOUT).map_err(|error| {
+        anyhow::anyhow!(
+            "no Kafka broker answers at {} within {} s ({error}); check --brokers and the TLS or SASL settings",
+            connection.brokers,
+            ANSWER_TIMEOUT.as_secs()
+        )
+    })?;
+    let existing = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
+    Ok(existing.map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
+}
+
+/// Drops a consumer without waiting for it longer than this: closing has no bound of its own.
+pub(crate) fn close_bounded(consumer: BaseConsumer<Events>, bound: Duration) {
+    consumer.context().close();
+    let (done, closed) = std::sync::mpsc::channel();
+    let closing = std::thread::Builder::new().name("kafka-close".to_owned()).spawn(move || {
+        drop(consumer);
+        // The receiver is gone when the bound was passed: then nobody needs to know.
+        let _ = done.send(());
+    });
+    if closing.is_err() || closed.recv_timeout(bound).is_err() {
+        tracing::warn!("kafka consumer did not close in time; its session ends by timeout");
+    }
+}

@@ -1,0 +1,134 @@
+//! The Kafka driver: stages in transactions, tables with their own offsets, and the log seen from outside.
+//!
+//! A record is polled by the [lane](lane) that owns its partition, processed, and committed in one transaction with what
+//! it caused: outputs, changelog, ledger entry and input offset. [`fate`] decides what to do when that fails; `DESIGN.md`
+//! says why each step is as it is.
+
+mod client;
+mod fate;
+mod lane;
+mod log;
+mod producer;
+mod reader;
+mod task;
+mod watch;
+
+pub mod topics;
+
+pub use log::KafkaLog;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, bail, ensure};
+use schemas::{Timestamp, topics as names};
+
+use crate::processor::{Source, Stage};
+use crate::settings::Settings;
+use crate::shutdown::Shutdown;
+use crate::telemetry::Telemetry;
+
+/// The wall clock.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(since.as_micros() as i64)
+}
+
+/// Runs stages until shutdown.
+///
+/// # Errors
+/// When the brokers cannot be reached, a topic is missing or has the wrong number of partitions, or a lane meets
+/// something that only a restart or an operator can mend. One sentence that names the remedy.
+pub fn run_stages(
+    settings: &Settings,
+    stages: Vec<Arc<dyn Stage>>,
+    shutdown: &Shutdown,
+    telemetry: &Arc<Telemetry>,
+) -> anyhow::Result<()> {
+    settings.validate()?;
+    client::check_options(&settings.connection)?;
+    let topics = client::partition_counts(&settings.connection)?;
+    let sources = stages.iter().map(|stage| source(&**stage, &topics)).collect::<anyhow::Result<Vec<_>>>()?;
+    let watch = watch::Watch::start(settings, &stages, shutdown)?;
+    let settings = Arc::new(settings.clone());
+    let mut lanes = Vec::new();
+    for (stage, source) in stages.into_iter().zip(sources) {
+        let name = stage.name();
+        let lane = lane::LaneOf {
+            stage,
+            settings: settings.clone(),
+            watch: watch.clone(),
+            shutdown: shutdown.clone(),
+            telemetry: telemetry.clone(),
+            source,
+        };
+        for number in 0..settings.lane_count() {
+            let (lane, shutdown) = (lane.clone(), shutdown.clone());
+            let run = move || {
+                let ended = lane::Lane::run(lane, number);
+                // One lane that cannot go on ends the process: its partitions move, and a restart is what may mend it.
+                shutdown.set();
+                ended
+            };
+            let thread = std::thread::Builder::new().name(format!("{name}-{number}"));
+            lanes.push((name, number, thread.spawn(run).context("start a lane")?));
+        }
+    }
+    let mut ended = Ok(());
+    for (name, number, lane) in lanes {
+        let result = lane.join().unwrap_or_else(|_| bail!("lane {number} of {name} panicked"));
+        ended = ended.and(result);
+    }
+    ended
+}
+
+/// Checks the topics of a stage and describes its source.
+fn source(stage: &dyn Stage, topics: &BTreeMap<String, u32>) -> anyhow::Result<Source> {
+    let partitions = |topic: &str| {
+        let count = topics.get(topic).copied();
+        count.with_context(|| {
+            format!(
+                "topic {topic} of stage {} does not exist: create topics with `spendstream topics apply`",
+                stage.name()
+            )
+        })
+    };
+    let input = partitions(stage.input())?;
+    let changelog = names::changelog(stage.name(), stage.input());
+    let kept = partitions(&changelog)?;
+    ensure!(
+        kept == input,
+        "{changelog} has {kept} partitions and {} has {input}: state is kept partition by partition, so they must be equal",
+        stage.input()
+    );
+    for single in [names::LEDGER.to_owned(), names::SKIPS.to_owned()]
+        .into_iter()
+        .chain(stage.references().iter().map(|sink| sink.topic()))
+    {
+        let count = partitions(&single)?;
+        ensure!(count == 1, "{single} has {count} partitions: it is read whole by every instance and must have one");
+    }
+    let mut targets = HashMap::new();
+    for topic in stage.outputs() {
+        targets.insert(topic.clone(), partitions(&topic)?);
+    }
+    if stage.input() == names::EVENTS
+        && let Some(charges) = targets.get(names::CHARGES)
+    {
+        ensure!(
+            *charges == input,
+            "{} has {input} partitions and {} has {charges}: a charge stays in the partition of its event, so they must \
+             be equal",
+            names::EVENTS,
+            names::CHARGES
+        );
+    }
+    Ok(Source {
+        topic: Arc::from(stage.input()),
+        partition: 0,
+        partitions: input,
+        generation: 0,
+        targets: Arc::new(targets),
+    })
+}

@@ -1,0 +1,166 @@
+//! A transactional producer that is used until something is uncertain about it, and then replaced.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings as sys;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::client::{self, Events};
+use super::fate::Step;
+use crate::settings::Settings;
+
+impl ProducerContext for Events {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.failed(error.clone());
+        }
+    }
+}
+
+/// A failed step.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) step: Step,
+    pub(crate) error: KafkaError,
+}
+
+/// A record to hand over; borrowed from the output of a stage.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Write<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: u32,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) payload: Option<&'a [u8]>,
+    pub(crate) headers: &'a [(String, bytes::Bytes)],
+    pub(crate) timestamp: Option<schemas::Timestamp>,
+}
+
+/// One producer with one transactional id.
+pub(crate) struct Producer {
+    inner: BaseProducer<Events>,
+    /// Time a step may take. Below the transaction timeout, past which the broker aborts anyway.
+    step_timeout: Duration,
+    writer: String,
+}
+
+impl Producer {
+    /// Creates it and takes the transactional id over: whoever had it is fenced off, and what was open under it is
+    /// settled at the broker by the time this returns.
+    pub(crate) fn open(settings: &Settings, id: &str) -> anyhow::Result<Result<Self, KafkaError>> {
+        let client = client::appending(&settings.connection, id, settings.transaction_timeout);
+        Producer::with(&client, id, settings.transaction_timeout)
+    }
+
+    /// As [`Producer::open`], with other settings of the client.
+    pub(crate) fn with(
+        client: &ClientConfig,
+        id: &str,
+        step_timeout: Duration,
+    ) -> anyhow::Result<Result<Self, KafkaError>> {
+        let inner: BaseProducer<Events> = client::create(client)?;
+        let opened = inner.init_transactions(client::ANSWER_TIMEOUT);
+        let writer = format!("{id}@{:x}", super::now().micros());
+        Ok(opened.map(|()| Producer { inner, step_timeout, writer }))
+    }
+
+    /// Names this very producer, for the marks of its transactions.
+    pub(crate) fn writer(&self) -> &str {
+        &self.writer
+    }
+
+    /// Begins a transaction.
+    pub(crate) fn begin(&self) -> Result<(), Failure> {
+        self.inner.context().take_failures();
+        self.inner.begin_transaction().map_err(|error| Failure { step: Step::Begin, error })
+    }
+
+    /// Hands a record over, waiting while the client's queue is full.
+    pub(crate) fn send(&self, write: Write<'_>) -> Result<(), Failure> {
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(write.topic).partition(write.partition as i32);
+        record.key = write.key;
+        record.payload = write.payload;
+        record.timestamp = write.timestamp.map(schemas::Timestamp::millis);
+        record.headers = headers(write.headers);
+        let deadline = Instant::now() + self.step_timeout;
+        loop {
+            match self.inner.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                    if Instant::now() < deadline =>
+                {
+                    record = back;
+                    self.inner.poll(Duration::from_millis(5));
+                }
+                Err((error, _)) => return Err(Failure { step: Step::Produce, error }),
+            }
+        }
+    }
+
+    /// Adds the input offsets.
+    pub(crate) fn send_offsets(
+        &self,
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), Failure> {
+        let sent = self.inner.send_offsets_to_transaction(offsets, group, self.step_timeout);
+        sent.map_err(|error| Failure { step: Step::Offsets, error })
+    }
+
+    /// Waits until every record is written.
+    ///
+    /// rdkafka's own `flush` polls in steps of 100 ms when there are no reports of success; the C function wakes with
+    /// the last acknowledgement. It does not serve reports of failure, and waits for them to be served: hence the loop.
+    fn flush(&self) -> Result<(), Failure> {
+        let failed = |error| Failure { step: Step::Flush, error };
+        let deadline = Instant::now() + self.step_timeout;
+        loop {
+            // SAFETY: the client lives as long as `self`.
+            let flushed = unsafe { sys::rd_kafka_flush(self.inner.client().native_ptr(), 500) };
+            self.inner.poll(Duration::ZERO);
+            if let Some(error) = self.inner.context().take_failures().into_iter().next() {
+                return Err(failed(error));
+            }
+            match RDKafkaErrorCode::from(flushed) {
+                RDKafkaErrorCode::NoError => return Ok(()),
+                RDKafkaErrorCode::OperationTimedOut if Instant::now() < deadline => {}
+                code => return Err(failed(KafkaError::Flush(code))),
+            }
+        }
+    }
+
+    /// Waits for the records and commits.
+    pub(crate) fn commit(&self) -> Result<(), Failure> {
+        self.flush()?;
+        self.inner.commit_transaction(self.step_timeout).map_err(|error| Failure { step: Step::Commit, error })
+    }
+
+    /// Aborts. Reports of failure are served in between: otherwise the C library waits for them until the timeout.
+    pub(crate) fn abort(&self) -> Result<(), Failure> {
+        let deadline = Instant::now() + self.step_timeout;
+        loop {
+            self.inner.poll(Duration::ZERO);
+            match self.inner.abort_transaction(Duration::from_millis(200)) {
+                Ok(()) => return Ok(()),
+                // The call can be resumed; anything but a retriable answer is final.
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
+                Err(error) => return Err(Failure { step: Step::Abort, error }),
+            }
+        }
+    }
+}
+
+/// Headers as librdkafka takes them.
+pub(crate) fn headers(list: &[(String, bytes::Bytes)]) -> Option<OwnedHeaders> {
+    if list.is_empty() {
+        return None;
+    }
+    let headers = OwnedHeaders::new_with_capacity(list.len());
+    Some(list.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(&value[..]) })))
+}

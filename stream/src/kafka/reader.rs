@@ -1,0 +1,162 @@
+//! Reads one partition from beginning to end and beyond, without a group: changelogs, reference topics, skips.
+
+use std::ffi::CStr;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rdkafka::bindings as sys;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use schemas::Timestamp;
+
+use super::client::{self, Events};
+use crate::processor::Record;
+use crate::settings::Connection;
+
+/// Reads committed records of one partition in order.
+///
+/// The end of a partition cannot be told from the offset after the last record: transaction markers and aborted
+/// records take offsets too. librdkafka says when it has reached the end and which offset that was; rdkafka's safe
+/// `poll` keeps the offset to itself, so this asks the C library.
+pub(crate) struct Reader {
+    consumer: BaseConsumer<Events>,
+    topic: String,
+    partition: i32,
+}
+
+/// What a read brought.
+pub(crate) enum Read<'a> {
+    /// A record.
+    Record(Fetched<'a>),
+    /// Every committed record below this offset was read.
+    End(i64),
+    /// Nothing yet.
+    Nothing,
+}
+
+/// A record in librdkafka's memory.
+pub(crate) struct Fetched<'a> {
+    message: *mut sys::rd_kafka_message_t,
+    of: PhantomData<&'a Reader>,
+}
+
+impl Drop for Fetched<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the message came from rd_kafka_consumer_poll, is owned by this value alone and is not used again.
+        unsafe { sys::rd_kafka_message_destroy(self.message) }
+    }
+}
+
+/// Bytes of the C library's; `None` for a null pointer.
+///
+/// # Safety
+/// `data` is null or points to `length` readable bytes that live as long as `'a`.
+unsafe fn bytes<'a>(data: *const std::ffi::c_void, length: usize) -> Option<&'a [u8]> {
+    if data.is_null() {
+        return None;
+    }
+    // SAFETY: as promised by the caller.
+    Some(unsafe { std::slice::from_raw_parts(data.cast(), length) })
+}
+
+impl Fetched<'_> {
+    /// The record.
+    pub(crate) fn record(&self) -> Record<'_> {
+        // SAFETY: the message lives until this value is dropped, and so do its key, payload and headers.
+        unsafe {
+            let message = &*self.message;
+            let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+            let millis = sys::rd_kafka_message_timestamp(self.message, &mut kind);
+            Record {
+                offset: message.offset,
+                timestamp: Timestamp::from_millis(millis.max(0)),
+                key: bytes(message.key, message.key_len),
+                payload: bytes(message.payload, message.len),
+                headers: self.headers(),
+            }
+        }
+    }
+
+    fn headers(&self) -> Vec<(&str, &[u8])> {
+        let mut list = Vec::new();
+        // SAFETY: as in `record`; names are zero-terminated, and a name that is not UTF-8 is left out.
+        unsafe {
+            let mut headers = std::ptr::null_mut();
+            if sys::rd_kafka_message_headers(self.message, &mut headers)
+                != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+            {
+                return list;
+            }
+            for index in 0.. {
+                let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
+                let found = sys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
+                if found != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                    break;
+                }
+                if let Ok(name) = CStr::from_ptr(name).to_str() {
+                    list.push((name, bytes(value, size).unwrap_or_default()));
+                }
+            }
+        }
+        list
+    }
+}
+
+impl Reader {
+    /// Begins to read at an offset, or at the beginning.
+    pub(crate) fn open(
+        connection: &Connection,
+        topic: &str,
+        partition: i32,
+        from: Option<i64>,
+    ) -> anyhow::Result<Self> {
+        let consumer: BaseConsumer<Events> = client::create(&client::reader(connection))?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, from.map_or(Offset::Beginning, Offset::Offset))
+            .context("name partition to read")?;
+        consumer.assign(&list).with_context(|| format!("read {topic}/{partition}"))?;
+        Ok(Reader { consumer, topic: topic.to_owned(), partition })
+    }
+
+    /// The next record, the end, or nothing within this time.
+    ///
+    /// # Errors
+    /// When the partition cannot be read on; transient trouble is waited out instead.
+    pub(crate) fn next(&self, timeout: Duration) -> anyhow::Result<Read<'_>> {
+        // SAFETY: the client lives as long as `self`; the message is checked for null and owned from here on. No
+        // rebalance can be served here, which would need rdkafka's callback: the consumer never subscribes.
+        let message =
+            unsafe { sys::rd_kafka_consumer_poll(self.consumer.client().native_ptr(), timeout.as_millis() as i32) };
+        if message.is_null() {
+            return Ok(Read::Nothing);
+        }
+        let fetched = Fetched { message, of: PhantomData };
+        // SAFETY: not null, and owned by `fetched`.
+        let (error, offset) = unsafe { ((*message).err, (*message).offset) };
+        match RDKafkaErrorCode::from(error) {
+            RDKafkaErrorCode::NoError => Ok(Read::Record(fetched)),
+            RDKafkaErrorCode::PartitionEOF => Ok(Read::End(offset)),
+            code @ (RDKafkaErrorCode::AutoOffsetReset
+            | RDKafkaErrorCode::OffsetOutOfRange
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                Err(anyhow::anyhow!("read {}/{}: {code}", self.topic, self.partition))
+            }
+            code => {
+                tracing::debug!(topic = self.topic, partition = self.partition, %code, "read interrupted");
+                Ok(Read::Nothing)
+            }
+        }
+    }
+
+    /// Asks where committed records begin and end now.
+    pub(crate) fn range(&self) -> anyhow::Result<(i64, i64)> {
+        self.consumer
+            .fetch_watermarks(&self.topic, self.partition, client::ANSWER_TIMEOUT)
+            .with_context(|| format!("ask for the range of {}/{}", self.topic, self.partition))
+    }
+}

@@ -1,0 +1,289 @@
+//! One source partition of a lane: its books, its processor, and how far it is from working.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use schemas::codec::Format;
+use schemas::{LedgerEntry, Skip, Timestamp};
+
+use super::fate::{self, Mark, Standing, Start};
+use super::reader::{Read, Reader};
+use crate::books::{BOOKS_KEY, Books};
+use crate::processor::{Halt, Output, Processor, Record, Source, Stage, Tick};
+use crate::settings::Settings;
+use crate::telemetry::{Telemetry, Watch};
+
+/// How far a partition is from working.
+pub(crate) enum Phase {
+    /// Reading its changelog; the partition is paused.
+    Restoring(Restore),
+    /// Its state is right; the consumer still has to be put to where it begins.
+    Starting,
+    /// Taking records.
+    Running,
+    /// Stopped, and waiting for an operator.
+    Halted(Halted),
+}
+
+/// A stopped partition.
+#[derive(Debug)]
+pub(crate) struct Halted {
+    /// Why.
+    pub(crate) reason: Halt,
+    /// Orders known when it stopped: only a later one can help.
+    skips: usize,
+    /// False when the state itself is in doubt: no order helps then.
+    resumable: bool,
+}
+
+/// A restore under way.
+#[derive(Default)]
+pub(crate) struct Restore {
+    /// What the group's offset says, once it was answered.
+    pub(crate) offset: Option<Option<Standing>>,
+    /// When it was last asked for.
+    pub(crate) asked_at: Option<Instant>,
+    reader: Option<Reader>,
+    changelog: Option<Standing>,
+    at_end: bool,
+    entries: u64,
+    disagree_since: Option<Instant>,
+    began: Option<Instant>,
+}
+
+/// One source partition of a lane.
+pub(crate) struct Task {
+    pub(crate) source: Source,
+    pub(crate) books: Books,
+    pub(crate) processor: Box<dyn Processor>,
+    pub(crate) phase: Phase,
+    /// Mark of the last committed transaction, as it stands in the offset's metadata.
+    pub(crate) mark: Option<Mark>,
+    /// True when nothing more was waiting.
+    pub(crate) at_end: bool,
+    /// True when records were processed in the open transaction.
+    pub(crate) dirty: bool,
+    /// Records and bytes processed in the open transaction.
+    pub(crate) taken: (usize, usize),
+    pub(crate) watch: Watch,
+}
+
+/// What one partition adds to a transaction.
+pub(crate) struct Closed {
+    pub(crate) output: Output,
+    pub(crate) entry: LedgerEntry,
+}
+
+impl Task {
+    /// A partition that was just taken over.
+    pub(crate) fn new(stage: &dyn Stage, source: Source, telemetry: &Arc<Telemetry>) -> Self {
+        Task {
+            watch: telemetry.watch(stage.name(), &source.topic, source.partition),
+            books: Books::new(stage.name(), source.clone()),
+            processor: stage.processor(&source),
+            source,
+            phase: Phase::Restoring(Restore::default()),
+            mark: None,
+            at_end: false,
+            dirty: false,
+            taken: (0, 0),
+        }
+    }
+
+    /// Begins again from the changelog.
+    pub(crate) fn forget(&mut self, stage: &dyn Stage) {
+        self.books = Books::new(stage.name(), self.source.clone());
+        self.processor = stage.processor(&self.source);
+        self.phase = Phase::Restoring(Restore::default());
+        (self.mark, self.at_end, self.dirty, self.taken) = (None, false, false, (0, 0));
+    }
+
+    pub(crate) fn running(&self) -> bool {
+        matches!(self.phase, Phase::Running)
+    }
+
+    /// True when state in memory is complete: working, or only waiting to be put to its position.
+    pub(crate) fn restored(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Starting)
+    }
+
+    fn tick(&self, now: Timestamp, skips: &Arc<Vec<Skip>>) -> Tick {
+        Tick { now, caught_up: self.at_end, skips: skips.clone() }
+    }
+
+    /// Takes a run of records. On a halt the partition is as it was before the transaction.
+    pub(crate) fn process(
+        &mut self,
+        messages: &[BorrowedMessage<'_>],
+        now: Timestamp,
+        skips: &Arc<Vec<Skip>>,
+    ) -> Result<(), Halt> {
+        let from = self.books.next_offset().unwrap_or(0);
+        let records: Vec<Record<'_>> = messages.iter().filter(|m| m.offset() >= from).map(record).collect();
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
+        self.dirty = true;
+        self.books.advance(first.offset, last.offset + 1);
+        let tick = self.tick(now, skips);
+        match self.processor.process(&records, &tick, &mut self.books) {
+            Ok(()) => {
+                let bytes = |record: &Record<'_>| record.payload.map_or(0, <[u8]>::len);
+                self.taken.0 += records.len();
+                self.taken.1 += records.iter().map(bytes).sum::<usize>();
+                Ok(())
+            }
+            Err(halt) => Err(self.halt(halt, skips.len())),
+        }
+    }
+
+    /// Closes its part of the transaction.
+    pub(crate) fn close(&mut self, now: Timestamp, skips: &Arc<Vec<Skip>>) -> Result<Closed, Halt> {
+        let tick = self.tick(now, skips);
+        let mut output = Output::default();
+        match self.processor.finish(&tick, &mut self.books, &mut output) {
+            Ok(()) => Ok(Closed { output, entry: self.books.close(now) }),
+            Err(halt) => Err(self.halt(halt, skips.len())),
+        }
+    }
+
+    fn halt(&mut self, halt: Halt, skips: usize) -> Halt {
+        self.undo();
+        self.watch.halted(&halt);
+        self.phase = Phase::Halted(Halted { reason: halt.clone(), skips, resumable: true });
+        halt
+    }
+
+    /// The transaction is committed.
+    pub(crate) fn promote(&mut self, mark: Mark) {
+        self.processor.promote();
+        self.books.promote();
+        self.mark = Some(mark);
+        (self.dirty, self.taken) = (false, (0, 0));
+    }
+
+    /// The transaction is not committed.
+    pub(crate) fn undo(&mut self) {
+        self.processor.undo();
+        self.books.undo();
+        (self.dirty, self.taken) = (false, (0, 0));
+        self.at_end = false;
+    }
+
+    /// Goes on when an operator has given an order since it stopped. True when there is one.
+    pub(crate) fn resume(&mut self, stage: &str, skips: &[Skip]) -> bool {
+        let Phase::Halted(halted) = &self.phase else { return false };
+        let ours = |skip: &Skip| {
+            skip.stage == stage && skip.topic == *self.source.topic && skip.partition == self.source.partition as i32
+        };
+        let ordered = halted.resumable && skips.iter().skip(halted.skips).any(ours);
+        if ordered {
+            self.phase = Phase::Starting;
+        }
+        ordered
+    }
+
+    /// Reads on in the changelog, for this long at most. Once it is read and agrees with the group's offset, the
+    /// partition may start.
+    pub(crate) fn restore(
+        &mut self,
+        settings: &Settings,
+        stage: &dyn Stage,
+        format: &Format<LedgerEntry>,
+        budget: Duration,
+    ) -> anyhow::Result<()> {
+        let Phase::Restoring(restore) = &mut self.phase else { return Ok(()) };
+        let began = *restore.began.get_or_insert_with(Instant::now);
+        let partition = self.source.partition as i32;
+        let reader = match &mut restore.reader {
+            Some(reader) => reader,
+            None => {
+                let topic = schemas::topics::changelog(stage.name(), &self.source.topic);
+                restore.reader.insert(Reader::open(&settings.connection, &topic, partition, None)?)
+            }
+        };
+        let deadline = Instant::now() + budget;
+        let mut failed = None;
+        while failed.is_none() && Instant::now() < deadline {
+            match reader.next(Duration::from_millis(if restore.at_end { 0 } else { 5 }))? {
+                Read::Nothing => break,
+                Read::End(_) => restore.at_end = true,
+                Read::Record(fetched) => {
+                    restore.at_end = false;
+                    restore.entries += 1;
+                    let record = fetched.record();
+                    let taken = match (record.key, record.payload) {
+                        (Some(BOOKS_KEY), Some(payload)) => match format.decode(payload) {
+                            Ok(entry) => {
+                                let (transaction, next_offset) = (entry.transaction, entry.next_offset);
+                                restore.changelog = Some(Standing { transaction, next_offset });
+                                self.books.restore(entry);
+                                Ok(())
+                            }
+                            Err(error) => Err(Halt::State(format!("books in the changelog: {error}"))),
+                        },
+                        (Some(key), value) => self.processor.restore(key, value),
+                        (None, _) => Err(Halt::State("the changelog has a record without a key".to_owned())),
+                    };
+                    failed = taken.err().map(|halt| Halt::State(format!("changelog offset {}: {halt}", record.offset)));
+                }
+            }
+        }
+        if let Some(reason) = failed {
+            self.watch.halted(&reason);
+            self.phase = Phase::Halted(Halted { reason, skips: 0, resumable: false });
+            return Ok(());
+        }
+        let (true, Some(offset)) = (restore.at_end, restore.offset) else { return Ok(()) };
+        match fate::start(restore.changelog, offset) {
+            Start::At(_) => {}
+            Start::Earliest => {
+                let first = first_offset(settings, &self.source)?;
+                self.books.advance(first, first);
+                self.books.promote();
+            }
+            Start::Disagree => {
+                // The marker of the changelog may land after that of the offset: by as long as a transaction may last.
+                let since = *restore.disagree_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > settings.transaction_timeout + Duration::from_secs(10) {
+                    let reason = Halt::State(fate::disagreement(restore.changelog, offset));
+                    self.watch.halted(&reason);
+                    self.phase = Phase::Halted(Halted { reason, skips: 0, resumable: false });
+                }
+                return Ok(());
+            }
+        }
+        tracing::info!(
+            stage = stage.name(),
+            topic = %self.source.topic,
+            partition,
+            entries = restore.entries,
+            seconds = began.elapsed().as_secs(),
+            transaction = self.books.transaction(),
+            offset = self.books.next_offset(),
+            "state restored"
+        );
+        self.processor.promote();
+        self.phase = Phase::Starting;
+        Ok(())
+    }
+}
+
+/// The first offset a partition has: where a stage begins that never worked on it.
+fn first_offset(settings: &Settings, source: &Source) -> anyhow::Result<i64> {
+    let reader = Reader::open(&settings.connection, &source.topic, source.partition as i32, None)?;
+    Ok(reader.range()?.0)
+}
+
+/// A record as processors see it, borrowed from librdkafka's memory.
+pub(crate) fn record<'a>(message: &'a BorrowedMessage<'_>) -> Record<'a> {
+    let headers = message
+        .headers()
+        .map(|headers| headers.iter().map(|header| (header.key, header.value.unwrap_or_default())).collect::<Vec<_>>());
+    Record {
+        offset: message.offset(),
+        timestamp: Timestamp::from_millis(message.timestamp().to_millis().unwrap_or(0).max(0)),
+        key: message.key(),
+        payload: message.payload(),
+        headers: headers.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,197 @@
+//! The topics of an installation: created where missing, compared where present, never deleted.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::error::RDKafkaErrorCode;
+use schemas::topics::{Kept, Partitions, TopicSpec};
+
+use super::client::{self, ANSWER_TIMEOUT, Events};
+use crate::settings::Connection;
+
+/// Largest record the internal topics take: a batch and what compression may add to it.
+const RECORD_BYTES_MAX: usize = 2 << 20;
+
+/// How many partitions new topics get, and how many copies.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Partitions of raw topics, and of what follows their partitions.
+    pub raw: u32,
+    /// Partitions of internal topics, at most [`schemas::ids::SLOTS`].
+    pub internal: u32,
+    /// Copies of each record. Three survive the loss of a broker while another is being restarted.
+    pub replication: i32,
+}
+
+impl Layout {
+    /// Partitions of a topic.
+    pub fn partitions(&self, spec: &TopicSpec) -> u32 {
+        match spec.partitions {
+            Partitions::Raw => self.raw,
+            Partitions::Internal => self.internal,
+            Partitions::One => 1,
+        }
+    }
+}
+
+/// One way in which a cluster differs from the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// The topic does not exist.
+    Missing {
+        /// Topic.
+        topic: String,
+    },
+    /// It has another number of partitions.
+    Partitions {
+        /// Topic.
+        topic: String,
+        /// Partitions it should have.
+        expected: u32,
+        /// Partitions it has.
+        found: u32,
+    },
+    /// A setting differs.
+    Setting {
+        /// Topic.
+        topic: String,
+        /// Setting.
+        name: String,
+        /// Value it should have.
+        expected: String,
+        /// Value it has.
+        found: String,
+    },
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Difference::Missing { topic } => write!(f, "{topic}: missing"),
+            Difference::Partitions { topic, expected, found } => {
+                write!(f, "{topic}: has {found} partitions instead of {expected}")
+            }
+            Difference::Setting { topic, name, expected, found } => {
+                write!(f, "{topic}: {name} is {found} instead of {expected}")
+            }
+        }
+    }
+}
+
+/// Settings of a topic.
+fn settings(spec: &TopicSpec) -> BTreeMap<&'static str, String> {
+    let mut settings = BTreeMap::new();
+    settings.insert("max.message.bytes", RECORD_BYTES_MAX.to_string());
+    match spec.kept {
+        Kept::For(time) => {
+            settings.insert("cleanup.policy", "delete".to_owned());
+            settings.insert("retention.ms", time.as_millis().to_string());
+        }
+        Kept::Compacted(lag) => {
+            settings.insert("cleanup.policy", "compact".to_owned());
+            settings.insert("min.compaction.lag.ms", lag.as_millis().to_string());
+        }
+        Kept::Forever => {
+            settings.insert("cleanup.policy", "delete".to_owned());
+            settings.insert("retention.ms", "-1".to_owned());
+            settings.insert("retention.bytes", "-1".to_owned());
+        }
+    }
+    // When a raw record arrived is what decides everything about it, so the broker says when, not the producer.
+    if spec.partitions == Partitions::Raw && matches!(spec.kept, Kept::For(_)) {
+        settings.insert("message.timestamp.type", "LogAppendTime".to_owned());
+    }
+    settings
+}
+
+/// Creates the topics that are missing. Returns their names; what exists is left as it is (see [`diff`]).
+///
+/// # Errors
+/// When the brokers cannot be reached or refuse.
+pub fn apply(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) -> anyhow::Result<Vec<String>> {
+    client::check_options(connection)?;
+    let existing = client::partition_counts(connection)?;
+    let missing: Vec<&TopicSpec> = catalogue.iter().filter(|spec| !existing.contains_key(&spec.name)).collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let configs: Vec<BTreeMap<&str, String>> = missing.iter().map(|spec| settings(spec)).collect();
+    let topics = missing.iter().zip(&configs).map(|(spec, config)| {
+        let replication = TopicReplication::Fixed(layout.replication);
+        let topic = NewTopic::new(&spec.name, layout.partitions(spec) as i32, replication);
+        config.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+    });
+    let topics: Vec<NewTopic<'_>> = topics.collect();
+    let results = block_on(async {
+        let admin: AdminClient<Events> = client::create(&client::asking(connection))?;
+        admin.create_topics(&topics, &options()).await.context("create topics")
+    })?;
+    let mut created = Vec::new();
+    for result in results {
+        match result {
+            Ok(topic) => created.push(topic),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => anyhow::bail!("create topic {topic}: {code}"),
+        }
+    }
+    // A created topic is known to every broker a moment later.
+    let deadline = std::time::Instant::now() + ANSWER_TIMEOUT;
+    while std::time::Instant::now() < deadline {
+        let known = client::partition_counts(connection)?;
+        if created.iter().all(|topic| known.contains_key(topic)) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(created)
+}
+
+/// How a cluster differs from the catalogue, in its order.
+///
+/// # Errors
+/// When the brokers cannot be reached or refuse.
+pub fn diff(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) -> anyhow::Result<Vec<Difference>> {
+    client::check_options(connection)?;
+    let existing = client::partition_counts(connection)?;
+    let present: Vec<&TopicSpec> = catalogue.iter().filter(|spec| existing.contains_key(&spec.name)).collect();
+    let asked: Vec<ResourceSpecifier<'_>> = present.iter().map(|spec| ResourceSpecifier::Topic(&spec.name)).collect();
+    let answers = block_on(async {
+        let admin: AdminClient<Events> = client::create(&client::asking(connection))?;
+        admin.describe_configs(&asked, &options()).await.context("ask for the settings of topics")
+    })?;
+    let mut found: BTreeMap<String, ConfigResource> = BTreeMap::new();
+    for (spec, answer) in present.iter().zip(answers) {
+        let config = answer.map_err(|code| anyhow::anyhow!("ask for the settings of {}: {code}", spec.name))?;
+        found.insert(spec.name.clone(), config);
+    }
+    let mut differences = Vec::new();
+    for spec in catalogue {
+        let topic = spec.name.clone();
+        let (Some(count), Some(config)) = (existing.get(&topic), found.get(&topic)) else {
+            differences.push(Difference::Missing { topic });
+            continue;
+        };
+        let expected = layout.partitions(spec);
+        if *count != expected {
+            differences.push(Difference::Partitions { topic: topic.clone(), expected, found: *count });
+        }
+        for (name, expected) in settings(spec) {
+            let found = config.get(name).and_then(|entry| entry.value.clone()).unwrap_or_default();
+            if found != expected {
+                let name = name.to_owned();
+                differences.push(Difference::Setting { topic: topic.clone(), name, expected, found });
+            }
+        }
+    }
+    Ok(differences)
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ANSWER_TIMEOUT)).operation_timeout(Some(ANSWER_TIMEOUT))
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?.block_on(work)
+}

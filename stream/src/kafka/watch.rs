@@ -1,0 +1,223 @@
+//! Keeps reference data and operators' orders up to date: one thread a process, whatever the number of lanes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use schemas::codec::Format;
+use schemas::{ReferenceItem, Skip, topics};
+
+use super::now;
+use super::reader::{Read, Reader};
+use crate::processor::Stage;
+use crate::reference::ReferenceSink;
+use crate::settings::Settings;
+use crate::shutdown::Shutdown;
+
+/// Lanes begin no transaction when the newest complete read of reference data is older than this.
+const AGE_MAX: Duration = Duration::from_secs(10);
+
+/// The end of each topic is asked for this often, to know that what was read is complete.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// What lanes see of it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    skips: RwLock<Arc<Vec<Skip>>>,
+    /// Microseconds since 1970 of the newest moment at which everything published until then was read.
+    complete_at: AtomicI64,
+}
+
+impl Watch {
+    /// Orders to go on past something.
+    pub(crate) fn skips(&self) -> Arc<Vec<Skip>> {
+        self.skips.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// True while reference data is fresh enough to work with.
+    pub(crate) fn fresh(&self) -> bool {
+        let age = now().micros().saturating_sub(self.complete_at.load(Ordering::Relaxed));
+        age < AGE_MAX.as_micros() as i64
+    }
+
+    /// Starts the thread; returns when it has read everything once, or on shutdown.
+    pub(crate) fn start(
+        settings: &Settings,
+        stages: &[Arc<dyn Stage>],
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Arc<Watch>> {
+        let watch =
+            Arc::new(Watch { skips: RwLock::new(Arc::new(Vec::new())), complete_at: AtomicI64::new(i64::MIN / 2) });
+        let mut sinks: BTreeMap<String, Vec<Arc<dyn ReferenceSink>>> = BTreeMap::new();
+        for sink in stages.iter().flat_map(|stage| stage.references()) {
+            sinks.entry(sink.topic()).or_default().push(sink);
+        }
+        let open = |topic: &str| Reader::open(&settings.connection, topic, 0, None);
+        let mut references = Vec::new();
+        for (topic, sinks) in sinks {
+            let reader = open(&topic)?;
+            references.push(Followed { topic, reader, read_to: -1, into: References::new(sinks) });
+        }
+        let skips = Orders { format: Format::new(), known: Vec::new(), watch: watch.clone() };
+        let skips =
+            Followed { topic: topics::SKIPS.to_owned(), reader: open(topics::SKIPS)?, read_to: -1, into: skips };
+        let thread = Thread { watch: watch.clone(), references, skips, shutdown: shutdown.clone() };
+        std::thread::Builder::new()
+            .name("references".to_owned())
+            .spawn(move || thread.run())
+            .context("start the thread that reads reference data")?;
+        let began = Instant::now();
+        while !watch.fresh() && !shutdown.wait(Duration::from_millis(10)) {
+            anyhow::ensure!(
+                began.elapsed() < Duration::from_secs(60),
+                "reference topics could not be read to their end within 60 s; the log says what the broker answered"
+            );
+        }
+        Ok(watch)
+    }
+}
+
+struct Thread {
+    watch: Arc<Watch>,
+    references: Vec<Followed<References>>,
+    skips: Followed<Orders>,
+    shutdown: Shutdown,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut check_at = Instant::now();
+        while !self.shutdown.wait(Duration::from_millis(20)) {
+            let asked_at = now();
+            let check = Instant::now() >= check_at;
+            let mut complete = self.skips.follow(check);
+            for followed in &mut self.references {
+                complete &= followed.follow(check);
+            }
+            if check && complete {
+                self.watch.complete_at.store(asked_at.micros(), Ordering::Relaxed);
+            }
+            if check && (complete || self.watch.fresh()) {
+                check_at = Instant::now() + CHECK_EVERY;
+            }
+        }
+    }
+}
+
+/// Takes records of one topic.
+trait Take {
+    fn take(&mut self, topic: &str, offset: i64, payload: &[u8]);
+    /// Everything that is there was taken.
+    fn settle(&mut self, topic: &str);
+}
+
+struct Followed<T> {
+    topic: String,
+    reader: Reader,
+    /// Everything below this offset was taken.
+    read_to: i64,
+    into: T,
+}
+
+impl<T: Take> Followed<T> {
+    /// Takes what has come; when asked to check, true means that nothing published before the call is missing.
+    fn follow(&mut self, check: bool) -> bool {
+        let end = match check.then(|| self.reader.range()) {
+            Some(Ok((_, end))) => Some(end),
+            Some(Err(error)) => {
+                tracing::info!(topic = self.topic, %error, "cannot ask for the end of a reference topic");
+                None
+            }
+            None => None,
+        };
+        let deadline = Instant::now() + CHECK_EVERY;
+        while Instant::now() < deadline {
+            let behind = end.is_some_and(|end| self.read_to < end);
+            match self.reader.next(if behind { Duration::from_millis(50) } else { Duration::ZERO }) {
+                Ok(Read::Record(fetched)) => {
+                    let record = fetched.record();
+                    if let Some(payload) = record.payload {
+                        self.into.take(&self.topic, record.offset, payload);
+                    }
+                }
+                Ok(Read::End(offset)) => {
+                    self.into.settle(&self.topic);
+                    self.read_to = offset;
+                }
+                Ok(Read::Nothing) if behind => {}
+                Ok(Read::Nothing) => break,
+                Err(error) => {
+                    tracing::warn!(topic = self.topic, %error, "cannot read on");
+                    break;
+                }
+            }
+        }
+        end.is_some_and(|end| self.read_to >= end)
+    }
+}
+
+/// Reference items on their way to the services that use them.
+struct References {
+    format: Format<ReferenceItem>,
+    sinks: Vec<Arc<dyn ReferenceSink>>,
+    pending: Vec<ReferenceItem>,
+}
+
+impl References {
+    fn new(sinks: Vec<Arc<dyn ReferenceSink>>) -> Self {
+        References { format: Format::new(), sinks, pending: Vec::new() }
+    }
+}
+
+impl Take for References {
+    fn take(&mut self, topic: &str, offset: i64, payload: &[u8]) {
+        match self.format.decode(payload) {
+            Ok(item) => {
+                let complete = matches!(item, ReferenceItem::Manifest(_));
+                self.pending.push(item);
+                // Version by version, so that one that cannot be used does not take later ones with it.
+                if complete {
+                    self.settle(topic);
+                }
+            }
+            Err(error) => tracing::error!(topic, offset, %error, "reference item cannot be decoded: left out"),
+        }
+    }
+
+    fn settle(&mut self, topic: &str) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let items = std::mem::take(&mut self.pending);
+        for sink in &self.sinks {
+            if let Err(error) = sink.apply(items.clone()) {
+                let error = format!("{error:#}");
+                tracing::error!(topic, error, "reference version cannot be used: the one before it stays in force");
+            }
+        }
+    }
+}
+
+/// Orders of operators.
+struct Orders {
+    format: Format<Skip>,
+    known: Vec<Skip>,
+    watch: Arc<Watch>,
+}
+
+impl Take for Orders {
+    fn take(&mut self, topic: &str, offset: i64, payload: &[u8]) {
+        match self.format.decode(payload) {
+            Ok(skip) => self.known.push(skip),
+            Err(error) => tracing::error!(topic, offset, %error, "order to skip cannot be decoded: left out"),
+        }
+    }
+
+    fn settle(&mut self, _: &str) {
+        if self.known.len() != self.watch.skips().len() {
+            *self.watch.skips.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(self.known.clone());
+        }
+    }
+}
