@@ -1,3 +1,11 @@
 //! What the end-to-end tests stand on: real Kafka, an S3 server, service processes, and an independent oracle.
 
+extern crate spendstream_schemas as schemas;
+extern crate spendstream_stream as stream;
+
+#[path = "../conformance/mod.rs"]
+pub mod conformance;
+pub mod kafka;
+pub mod process;
+pub mod proxy;
 pub mod s3;

@@ -1,0 +1,181 @@
+//! What must hold, read from the log alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use schemas::codec::Format;
+use schemas::{LedgerEntry, Skip, Timestamp, topics};
+use stream::books::BOOKS_KEY;
+use stream::log::{ledger, scan};
+use stream::{Log, OutRecord};
+
+use super::names;
+
+/// Longest wait for something that is bound to happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Deposits sent so far: id to account and amount.
+#[derive(Debug, Clone, Default)]
+pub struct Sent(pub BTreeMap<String, (String, i64)>);
+
+/// Sends this many deposits to a dozen accounts, spread over the partitions.
+pub fn send(log: &dyn Log, prefix: &str, sent: &mut Sent, count: usize) {
+    let [input, ..] = names(prefix);
+    let partitions = log.partitions(&input).expect("ask for partitions").expect("the input topic exists");
+    let record = |number: usize| {
+        let (account, amount) = (format!("account-{}", number % 12), (number % 97) as i64 + 1);
+        OutRecord {
+            topic: Arc::from(&*input),
+            partition: number as u32 % partitions,
+            key: Some(Bytes::from(account)),
+            payload: Some(Bytes::from(format!("{number} {amount}"))),
+            headers: Vec::new(),
+            timestamp: None,
+        }
+    };
+    let from = sent.0.len();
+    log.append((from..from + count).map(record).collect()).expect("send deposits");
+    for number in from..from + count {
+        sent.0.insert(number.to_string(), (format!("account-{}", number % 12), (number % 97) as i64 + 1));
+    }
+}
+
+/// One line of the output.
+struct Line {
+    account: String,
+    id: String,
+    amount: i64,
+    count: i64,
+    sum: i64,
+}
+
+fn lines(log: &dyn Log, topic: &str, partition: u32) -> Vec<Line> {
+    let mut lines = Vec::new();
+    scan(log, topic, partition, 0, |record| {
+        let text = |bytes: &Option<Bytes>| String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
+        let payload = text(&record.payload);
+        let fields: Vec<&str> = payload.split(' ').collect();
+        let number = |index: usize| fields[index].parse::<i64>().expect("the output holds numbers");
+        lines.push(Line {
+            account: text(&record.key),
+            id: fields[0].to_owned(),
+            amount: number(1),
+            count: number(2),
+            sum: number(3),
+        });
+        Ok(())
+    })
+    .expect("read the output");
+    lines
+}
+
+/// Deposits visible in the output.
+pub fn appear(log: &dyn Log, prefix: &str) -> usize {
+    let [.., output] = names(prefix);
+    let partitions = log.partitions(&output).expect("ask for partitions").expect("the output topic exists");
+    (0..partitions).map(|partition| lines(log, &output, partition).len()).sum()
+}
+
+/// Waits until every deposit has come out, then checks everything.
+pub fn settled(log: &dyn Log, prefix: &str, sent: &Sent) {
+    let deadline = Instant::now() + PATIENCE;
+    while appear(log, prefix) < sent.0.len() {
+        assert!(Instant::now() < deadline, "only {} of {} deposits came out", appear(log, prefix), sent.0.len());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    balance(log, prefix);
+    let [.., output] = names(prefix);
+    let partitions = log.partitions(&output).expect("ask for partitions").expect("the output topic exists");
+    let mut found = BTreeMap::new();
+    for partition in 0..partitions {
+        let mut accounts: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        for line in lines(log, &output, partition) {
+            let (count, sum) = accounts.entry(line.account.clone()).or_default();
+            (*count, *sum) = (*count + 1, *sum + line.amount);
+            assert_eq!((line.count, line.sum), (*count, *sum), "deposit {} was taken on wrong state", line.id);
+            let before = found.insert(line.id.clone(), (line.account, line.amount));
+            assert!(before.is_none(), "deposit {} came out twice", line.id);
+        }
+    }
+    assert_eq!(found, sent.0, "what came out is not what was sent");
+}
+
+/// At any moment without a transaction in flight: what a partition has put out, what its changelog says and what the
+/// ledger says are the same. A transaction that is just becoming visible gets a moment to.
+pub fn balance(log: &dyn Log, prefix: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let problems = imbalance(log, prefix);
+        if problems.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "outputs, state and books differ: {problems:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
+    let [_, middle, output] = names(prefix);
+    let format = Format::<LedgerEntry>::new();
+    let partitions = log.partitions(&output).expect("ask for partitions").expect("the output topic exists");
+    let entries = ledger(log).expect("read the ledger");
+    let mut problems = Vec::new();
+    for partition in 0..partitions {
+        let mut books: Option<LedgerEntry> = None;
+        let mut accounts = BTreeMap::new();
+        scan(log, &topics::changelog("sum", &middle), partition, 0, |record| {
+            let key = record.key.as_deref().unwrap_or_default();
+            let value = record.payload.as_deref().unwrap_or_default();
+            if key == BOOKS_KEY {
+                books = Some(format.decode(value)?);
+            } else {
+                let text = String::from_utf8_lossy(value).into_owned();
+                accounts.insert(String::from_utf8_lossy(key).into_owned(), text);
+            }
+            Ok(())
+        })
+        .expect("read the changelog");
+        let mut put_out: BTreeMap<String, String> = BTreeMap::new();
+        let lines = lines(log, &output, partition);
+        for line in &lines {
+            put_out.insert(line.account.clone(), format!("{} {}", line.count, line.sum));
+        }
+        if put_out != accounts {
+            problems.push(format!("partition {partition}: outputs {put_out:?}, state {accounts:?}"));
+        }
+        let counted = |entry: &LedgerEntry| {
+            entry.counts.iter().find(|count| count.name == "deposits").map_or(0, |count| count.count)
+        };
+        let in_books = books.as_ref().map_or(0, counted);
+        if in_books != lines.len() as i64 {
+            problems.push(format!("partition {partition}: {} outputs, {in_books} in the books", lines.len()));
+        }
+        let mine = |entry: &&LedgerEntry| {
+            entry.stage == "sum" && *entry.topic == *middle && entry.partition == partition as i32
+        };
+        let booked = entries.iter().find(mine);
+        // The ledger was read a moment before the changelog; only a stopped stage must have them equal.
+        if booked.map_or(0, counted) > in_books {
+            problems.push(format!("partition {partition}: the ledger is ahead of the changelog"));
+        }
+    }
+    problems
+}
+
+/// Orders a stage to leave out one record.
+pub fn order_skip(log: &dyn Log, stage: &str, topic: &str, partition: u32, offset: i64) {
+    let skip = Skip {
+        stage: stage.into(),
+        topic: topic.into(),
+        partition: partition as i32,
+        offset: Some(offset),
+        source_topic: None,
+        source_partition: None,
+        sequence: None,
+        reason: "ordered by a test".into(),
+        ordered_at: Timestamp::from_millis(0),
+    };
+    stream::log::order_skip(log, &skip).expect("order a skip");
+}

@@ -1,0 +1,212 @@
+//! A real Kafka broker from its published jars: KRaft, one node, small, gone with the test.
+
+use std::io::Read as _;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use schemas::topics::TopicSpec;
+use stream::kafka::topics::{Layout, apply};
+use stream::settings::Connection;
+
+use crate::proxy::Proxy;
+
+/// A running broker. Killed with everything it started when dropped, or when the test process dies.
+pub struct Kafka {
+    port: u16,
+    proxy: Proxy,
+    process: Child,
+    folder: tempfile::TempDir,
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the repository")
+}
+
+/// Fetches the jars once; later runs, and other test binaries, find them.
+fn jars() -> PathBuf {
+    let folder = repository().join("target/kafka-jars");
+    let complete = folder.join("complete");
+    if complete.exists() {
+        return folder;
+    }
+    std::fs::create_dir_all(&folder).expect("create target/kafka-jars");
+    let lock = std::fs::File::create(repository().join("target/kafka-jars.lock")).expect("create the lock file");
+    lock.lock().expect("lock the download");
+    if complete.exists() {
+        return folder;
+    }
+    let status = Command::new("mvn")
+        .args(["-q", "-B", "-f"])
+        .arg(repository().join("tests/kafka/pom.xml"))
+        .arg("org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies")
+        .arg("-DincludeScope=runtime")
+        .arg(format!("-DoutputDirectory={}", folder.display()))
+        .status()
+        .expect("these tests run against real Kafka: install Maven (mvn) and Java 17 or newer");
+    assert!(status.success(), "Maven could not fetch Kafka's jars: see its message above");
+    std::fs::write(complete, "").expect("mark the download as complete");
+    folder
+}
+
+/// A port nobody listens on now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+}
+
+fn java(jars: &Path, class: &str) -> Command {
+    let mut java = Command::new("java");
+    java.args(["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"])
+        .arg(format!("-Dlog4j2.configurationFile=file:{}", repository().join("tests/kafka/log4j2.xml").display()))
+        .arg("-cp")
+        .arg(format!("{}/*", jars.display()))
+        .arg(class);
+    java
+}
+
+/// Runs on a thread that never ends: the signal below is tied to the thread that started the process.
+fn spawn(mut command: Command) -> Child {
+    type Job = (Command, std::sync::mpsc::Sender<std::io::Result<Child>>);
+    static SPAWNER: Mutex<Option<std::sync::mpsc::Sender<Job>>> = Mutex::new(None);
+    // SAFETY: both calls are async-signal-safe and touch nothing of the parent's.
+    unsafe {
+        command.pre_exec(|| {
+            libc::setsid();
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+    let (answer, child) = std::sync::mpsc::channel();
+    let mut spawner = SPAWNER.lock().expect("the spawner does not panic");
+    let jobs = spawner.get_or_insert_with(|| {
+        let (jobs, queue) = std::sync::mpsc::channel::<Job>();
+        std::thread::spawn(move || {
+            for (mut command, answer) in queue {
+                let _ = answer.send(command.spawn());
+            }
+        });
+        jobs
+    });
+    jobs.send((command, answer)).expect("the spawner lives as long as the process");
+    child.recv().expect("the spawner answers").expect("these tests run against real Kafka: install Java 17 or newer")
+}
+
+impl Kafka {
+    /// Starts a broker and waits until it answers.
+    pub fn start() -> Self {
+        let jars = jars();
+        // Kafka on a slow disk stalls for seconds under load; what a test writes fits into memory.
+        let memory = Path::new("/dev/shm");
+        let folder = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).expect("a temporary folder");
+        let (port, controller, inner) = (free_port(), free_port(), free_port());
+        let proxy = Proxy::start(inner);
+        let settings = folder.path().join("server.properties");
+        let lines = [
+            "process.roles=broker,controller".to_owned(),
+            "node.id=1".to_owned(),
+            format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+            // Clients that come through the proxy are told the proxy's port, so that they stay there.
+            format!(
+                "listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{inner},CONTROLLER://127.0.0.1:{controller}"
+            ),
+            format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{}", proxy.port()),
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+            "inter.broker.listener.name=PLAINTEXT".to_owned(),
+            "controller.listener.names=CONTROLLER".to_owned(),
+            format!("log.dirs={}", folder.path().join("data").display()),
+            "auto.create.topics.enable=false".to_owned(),
+            "num.network.threads=2".to_owned(),
+            "num.io.threads=4".to_owned(),
+            "offsets.topic.replication.factor=1".to_owned(),
+            "offsets.topic.num.partitions=2".to_owned(),
+            "transaction.state.log.replication.factor=1".to_owned(),
+            "transaction.state.log.min.isr=1".to_owned(),
+            "transaction.state.log.num.partitions=2".to_owned(),
+            "share.coordinator.state.topic.replication.factor=1".to_owned(),
+            "share.coordinator.state.topic.min.isr=1".to_owned(),
+            "group.initial.rebalance.delay.ms=0".to_owned(),
+            "group.min.session.timeout.ms=1000".to_owned(),
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms=500".to_owned(),
+            "log.index.size.max.bytes=1048576".to_owned(),
+            "log.cleaner.dedupe.buffer.size=2097152".to_owned(),
+            "log.cleaner.threads=1".to_owned(),
+        ];
+        std::fs::write(&settings, lines.join("\n")).expect("write the broker's settings");
+        let output = java(&jars, "kafka.tools.StorageTool")
+            .args(["format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c"])
+            .arg(&settings)
+            .output()
+            .expect("these tests run against real Kafka: install Java 17 or newer");
+        assert!(output.status.success(), "format: {}", String::from_utf8_lossy(&output.stderr));
+        let log = folder.path().join("broker.log");
+        let file = std::fs::File::create(&log).expect("create the broker's log");
+        let mut broker = java(&jars, "kafka.Kafka");
+        broker.arg(&settings).stdin(Stdio::null());
+        broker.stdout(file.try_clone().expect("share the log")).stderr(file);
+        let mut kafka = Kafka { port, proxy, process: spawn(broker), folder };
+        kafka.wait_until_it_answers();
+        kafka
+    }
+
+    fn wait_until_it_answers(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(90);
+        loop {
+            let up = TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+                && stream::kafka::KafkaLog::connect(&self.connection(), "harness").is_ok();
+            if up {
+                return;
+            }
+            let ended = self.process.try_wait().expect("ask for the broker's state");
+            if ended.is_some() || Instant::now() > deadline {
+                panic!("the broker did not start ({ended:?}):\n{}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What the broker has logged.
+    pub fn log(&self) -> String {
+        let mut text = String::new();
+        let file = std::fs::File::open(self.folder.path().join("broker.log"));
+        let _ = file.and_then(|mut file| file.read_to_string(&mut text));
+        text
+    }
+
+    /// How to reach it.
+    pub fn connection(&self) -> Connection {
+        Connection { brokers: self.brokers(), options: Vec::new() }
+    }
+
+    /// `host:port`.
+    pub fn brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The proxy: clients that begin with its port stay on it.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// Creates topics, this many partitions each where the catalogue does not say one.
+    pub fn create(&self, topics: &[TopicSpec], partitions: u32) {
+        let layout = Layout { raw: partitions, internal: partitions, replication: 1 };
+        apply(&self.connection(), topics, layout).expect("create topics");
+    }
+
+    /// Sends a signal to the broker: `libc::SIGSTOP`, `libc::SIGCONT`.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: the process was started by this value and is reaped only when it is dropped.
+        unsafe { libc::kill(self.process.id() as i32, signal) };
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        // SAFETY: the group was created by the broker's own setsid, and the broker is not reaped yet.
+        unsafe { libc::kill(-(self.process.id() as i32), libc::SIGKILL) };
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,37 @@
+//! The conformance stages as a process, so that killing and pausing one is real.
+
+extern crate spendstream_stream as stream;
+
+use std::sync::Arc;
+
+use clap::Parser;
+use spendstream_tests::conformance::{Split, Sum};
+use stream::{Settings, Shutdown, Stage, Telemetry, telemetry};
+
+/// Runs the stages `split` and `sum`.
+#[derive(Debug, Parser)]
+struct Config {
+    #[command(flatten)]
+    settings: Settings,
+    /// Prefix of the topics.
+    #[arg(long)]
+    prefix: String,
+    /// Stages to run.
+    #[arg(long, value_delimiter = ',', default_value = "split,sum")]
+    stages: Vec<String>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let config = Config::parse();
+    telemetry::init(config.settings.telemetry.log_format)?;
+    let mut stages: Vec<Arc<dyn Stage>> = Vec::new();
+    for name in &config.stages {
+        match name.as_str() {
+            "split" => stages.push(Arc::new(Split::new(&config.prefix))),
+            "sum" => stages.push(Arc::new(Sum::new(&config.prefix))),
+            other => anyhow::bail!("there is no stage {other}"),
+        }
+    }
+    let shutdown = Shutdown::on_signals()?;
+    stream::kafka::run_stages(&config.settings, stages, &shutdown, &Telemetry::new())
+}
