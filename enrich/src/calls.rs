@@ -105,13 +105,11 @@ impl Calls {
     }
 
     /// Remembers an unpriced call until a price is known. False when there are too many already.
-    pub(crate) fn keep_open(&mut self, event: &UsageEvent, tried: Timestamp) -> bool {
-        if self.open.len() >= self.limits.open_max && self.open.get(&event.dedup_key).is_none() {
+    pub(crate) fn keep_open(&mut self, key: Id128, event: Vec<u8>, tried: Timestamp) -> bool {
+        if self.open.len() >= self.limits.open_max && self.open.get(&key).is_none() {
             return false;
         }
-        let mut bytes = Vec::with_capacity(512);
-        event.put(&mut bytes);
-        self.open.insert(event.dedup_key, Open { event: bytes.into(), tried });
+        self.open.insert(key, Open { event: event.into(), tried });
         true
     }
 
@@ -163,12 +161,13 @@ impl Calls {
         standing.chain(links).chain(self.settled.iter().map(|(_, received_at)| *received_at))
     }
 
-    /// The arrival before which the `count` oldest came.
+    /// A time by which at least the `count` oldest had arrived.
     fn arrival_at(&self, count: usize) -> Timestamp {
         let mut arrivals: Vec<Timestamp> = self.arrivals().collect();
         let last = arrivals.len().saturating_sub(1);
         let (_, edge, _) = arrivals.select_nth_unstable(count.min(last));
-        *edge
+        // Beyond it by the least there is: many may have arrived at that very moment, and the bound holds for them too.
+        Timestamp::from_micros(edge.micros().saturating_add(1))
     }
 
     fn forget(&mut self) {

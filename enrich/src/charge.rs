@@ -3,7 +3,7 @@
 use schemas::ids::{charge_id, hash_parts};
 use schemas::wire::Wire;
 use schemas::{
-    Charge, ChargeCategory, ChargeClass, CorrectionReason, Costs, Flag, Id128, Money, Quantity, Timestamp, UsageEvent,
+    Charge, ChargeCategory, ChargeClass, CorrectionReason, Costs, Flag, Id128, Money, Timestamp, UsageEvent,
 };
 
 use crate::owner::Directory;
@@ -86,9 +86,10 @@ pub fn charge(
     }
 }
 
-/// Takes a charge back: the same row with money, requests and the quantities of its lines negated.
+/// Takes a charge back: the same row with money and requests negated.
 ///
-/// `event` stays as it was charged, so that the reversal falls into the same windows and scopes.
+/// The event and the quantities of the lines stay as they were charged, so that the reversal falls into the same windows
+/// and scopes; what is summed of them takes its sign from the class.
 pub fn reversal(standing: Charge, cause: Cause) -> Charge {
     let mut row = standing;
     row.corrects = Some(row.charge_id);
@@ -99,12 +100,9 @@ pub fn reversal(standing: Charge, cause: Cause) -> Charge {
     row.booked_at = cause.booked_at;
     row.requests = -row.requests;
     for line in &mut row.lines {
-        turn_quantity(&mut line.quantity);
-        turn_quantity(&mut line.billed_quantity);
         turn(&mut line.list_cost);
         turn(&mut line.contracted_cost);
     }
-    row.unpriced.iter_mut().for_each(|meter| turn_quantity(&mut meter.quantity));
     row.counterfactuals.iter_mut().for_each(|other| turn(&mut other.cost));
     turn_costs(&mut row.costs);
     row.reporting.iter_mut().for_each(turn_costs);
@@ -115,8 +113,19 @@ pub fn reversal(standing: Charge, cause: Cause) -> Charge {
 ///
 /// Eight bytes are enough: it is only ever compared with one other row, the one that claims to be it.
 pub(crate) fn fingerprint(charge: &Charge) -> u64 {
-    let mut bytes = Vec::with_capacity(1024);
-    charge.event.put(&mut bytes);
+    fingerprint_of(charge, &encoded(&charge.event))
+}
+
+/// An event as it is remembered.
+pub(crate) fn encoded(event: &UsageEvent) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(768);
+    event.put(&mut bytes);
+    bytes
+}
+
+/// The fingerprint of a charge whose event is encoded already.
+pub(crate) fn fingerprint_of(charge: &Charge, event: &[u8]) -> u64 {
+    let mut bytes = Vec::with_capacity(512);
     charge.requests.put(&mut bytes);
     charge.status.put(&mut bytes);
     charge.lines.put(&mut bytes);
@@ -132,7 +141,7 @@ pub(crate) fn fingerprint(charge: &Charge) -> u64 {
     charge.rule.put(&mut bytes);
     charge.confidence.put(&mut bytes);
     charge.directory_version.put(&mut bytes);
-    short(hash_parts([bytes.as_slice()]))
+    short(hash_parts([event, &bytes]))
 }
 
 /// The first eight bytes of a hash.
@@ -144,10 +153,6 @@ pub(crate) fn short(id: Id128) -> u64 {
 
 fn turn(amount: &mut Money) {
     *amount = amount.negated();
-}
-
-fn turn_quantity(quantity: &mut Quantity) {
-    *quantity = quantity.negated();
 }
 
 fn turn_costs(costs: &mut Costs) {

@@ -23,7 +23,7 @@ use stream::reference::{Reference, Versions};
 use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Tick};
 
 use crate::calls::{Calls, Marks, Standing, call_id};
-use crate::charge::{Cause, charge, fingerprint, reversal, standing_class};
+use crate::charge::{Cause, charge, encoded, fingerprint, fingerprint_of, reversal, standing_class};
 use crate::config::Limits;
 use crate::owner::Directory;
 use crate::price::PriceBook;
@@ -115,8 +115,9 @@ impl Desk {
         standing.directory = self.calls.names.id(rules.directory.version())?;
         let flags = standing.marks.flags();
         let row = charge(event, &rules.book, &rules.directory, standing.revision, cause, &flags);
-        standing.fingerprint = fingerprint(&row);
-        standing.address = self.calls.recent.push(&row.event);
+        let event = encoded(&row.event);
+        standing.fingerprint = fingerprint_of(&row, &event);
+        standing.address = self.calls.recent.push(&event);
         self.emit(turn, &row)?;
         let key = row.event.dedup_key;
         if matches!(row.event.identity, IdentityKind::Span | IdentityKind::EventId) {
@@ -129,7 +130,7 @@ impl Desk {
         self.calls.standing.insert(key, standing);
         if lacks_a_price(row.status) {
             let tried = turn.in_force_since(rules.book.version());
-            if self.calls.keep_open(&row.event, tried) {
+            if self.calls.keep_open(key, event, tried) {
                 self.healing.note(key);
             } else {
                 turn.books.count("unpriced.forgotten", 1);

@@ -14,25 +14,22 @@ pub(crate) struct Recent {
     /// Address after the last byte of the last committed transaction.
     committed: u64,
     bytes_max: usize,
-    scratch: Vec<u8>,
 }
 
 impl Recent {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Recent { bytes: VecDeque::new(), base: 0, committed: 0, bytes_max, scratch: Vec::new() }
+        Recent { bytes: VecDeque::new(), base: 0, committed: 0, bytes_max }
     }
 
     fn end(&self) -> u64 {
         self.base + self.bytes.len() as u64
     }
 
-    /// Keeps an event; its address.
-    pub(crate) fn push(&mut self, event: &UsageEvent) -> u64 {
+    /// Keeps an encoded event; its address.
+    pub(crate) fn push(&mut self, event: &[u8]) -> u64 {
         let address = self.end();
-        self.scratch.clear();
-        event.put(&mut self.scratch);
-        self.bytes.extend(&(self.scratch.len() as u32).to_le_bytes());
-        self.bytes.extend(&self.scratch);
+        self.bytes.extend(&(event.len() as u32).to_le_bytes());
+        self.bytes.extend(event);
         address
     }
 

@@ -67,6 +67,10 @@ impl Marks {
     pub(crate) const DIRECTORY_CHOSEN: Marks = Marks(32);
     /// Charged beyond the frontier.
     pub(crate) const UNVERIFIED: Marks = Marks(64);
+    /// The copy states no time: its arrival stands in, and its content hash leaves the time out.
+    pub(crate) const UNTIMED: Marks = Marks(128);
+    /// The copy is by its nature a step on the way to another.
+    const STEP: Marks = Marks(Marks::AMENDS.0 | Marks::PARTIAL.0 | Marks::GROWS.0);
 
     pub(crate) fn has(self, mark: Marks) -> bool {
         self.0 & mark.0 != 0
@@ -97,6 +101,7 @@ impl Standing {
         marks.set(Marks::PARTIAL, event.flags.contains(&Flag::PartialStream));
         marks.set(Marks::GROWS, grows);
         marks.set(Marks::CONFLICT, event.flags.contains(&Flag::Conflict));
+        marks.set(Marks::UNTIMED, event.flags.contains(&Flag::TimeAssumed));
         Ok(Standing {
             received_at: event.received_at,
             offset: event.position.offset,
@@ -143,8 +148,17 @@ impl Standing {
     /// True when two copies with different content cannot both be right: one source, and neither copy is by its nature
     /// a step on the way to the other.
     pub(crate) fn contradicts(&self, other: &Self) -> bool {
-        let step = Marks(Marks::AMENDS.0 | Marks::PARTIAL.0 | Marks::GROWS.0);
-        self.content != other.content && self.same_source(other) && !self.marks.has(step) && !other.marks.has(step)
+        self.content != other.content
+            && self.same_source(other)
+            && !self.marks.has(Marks::STEP)
+            && !other.marks.has(Marks::STEP)
+    }
+
+    /// True when a copy with the same content would be charged alike and ranks alike but for when and where it arrived.
+    pub(crate) fn stands_for(&self, other: &Self) -> bool {
+        let kind = |standing: &Self| standing.marks.0 & (Marks::STEP.0 | Marks::UNTIMED.0);
+        let untimed = self.marks.has(Marks::UNTIMED) && self.received_at != other.received_at;
+        self.same_source(other) && self.size == other.size && kind(self) == kind(other) && !untimed
     }
 
     /// True when both copies come from one source.

@@ -40,7 +40,8 @@ impl Desk {
         self.release(turn, key)
     }
 
-    /// A copy that says the same. It only matters when it should have been the one charged, by other reference data.
+    /// A copy that says the same. It only matters when it should have been the one charged, and would have been charged
+    /// otherwise.
     fn equal_copy(
         &mut self,
         turn: &mut Turn<'_>,
@@ -57,7 +58,8 @@ impl Desk {
         let theirs = self.rules(turn, standing.received_at, Some(&standing))?;
         let ours = self.rules(turn, copy.received_at, Some(&standing))?;
         let same_book = theirs.book.version() == ours.book.version();
-        if same_book && theirs.directory.version() == ours.directory.version() {
+        let same_rules = same_book && theirs.directory.version() == ours.directory.version();
+        if same_rules && copy.stands_for(&standing) {
             // The row stays as it is; later copies are compared with the better one.
             let charged = Standing {
                 events_offset: standing.events_offset,

@@ -8,14 +8,14 @@ use schemas::codec::Format;
 use schemas::ids::{dedup_key, hash_parts};
 use schemas::{
     Batch, Charge, ChargeCategory, ChargeClass, CostBasis, Dimensions, EventItem, Id128, IdentityKind, LedgerEntry,
-    Link, Meter, Metered, Money, Position, PriceContext, Quantity, Text, Timestamp, UsageEvent, topics,
+    Link, Meter, Metered, Money, Position, PriceContext, Quantity, ReferenceItem, Text, Timestamp, UsageEvent, topics,
 };
-use stream::reference::Reference;
+use stream::reference::{Compiled, Reference, ReferenceSink, manifest};
 use stream::{BatchWriter, Books, Output, Processor, Record, Source, Stage, Tick};
 
 use crate::charge::{Cause, reversal};
 use crate::owner::Directory;
-use crate::price::PriceBook;
+use crate::price::{PriceBook, parse_prices};
 use crate::{EnrichConfig, EnrichStage, ledger};
 
 /// Seconds after the start of every test.
@@ -95,6 +95,27 @@ pub(crate) fn link(span: &str, response: &str, arrival: i64) -> EventItem {
     })
 }
 
+/// Versions of a price book: when each takes effect, and dollars for a million tokens of each model.
+pub(crate) fn prices(versions: &[(i64, &[(&str, &str)])]) -> Vec<ReferenceItem> {
+    let mut items = Vec::new();
+    for (effective, models) in versions {
+        let skus = models.iter().map(|(model, price)| {
+            format!(
+                "  - sku: openai/{model}\n    models: [{model}]\n    class: standard\n    rates:\n      - {{per: 1000000, prices: {{input_text_tokens: {price}}}}}\n"
+            )
+        });
+        let text = format!(
+            "provider: openai\ncurrency: USD\nsource: https://example.com/prices\nchecked: 2026-11-22\nskus:\n{}",
+            skus.collect::<String>()
+        );
+        let rows = parse_prices(&[("test.yaml".to_owned(), text)]).unwrap_or_else(|findings| panic!("{findings:?}"));
+        let manifest = manifest("prices", &rows, at(*effective), at(*effective));
+        items.extend(rows.into_iter().map(ReferenceItem::Row));
+        items.push(ReferenceItem::Manifest(manifest));
+    }
+    items
+}
+
 /// What stands for one call in the end.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Final {
@@ -116,6 +137,8 @@ pub(crate) struct Partition {
     /// Records not yet read.
     log: VecDeque<(i64, Bytes)>,
     offset: i64,
+    charge_format: Format<Batch<Charge>>,
+    event_format: Format<Batch<EventItem>>,
     pub(crate) now: Timestamp,
     pub(crate) changelog: Vec<(Bytes, Option<Bytes>)>,
     pub(crate) charges: Vec<Charge>,
@@ -125,9 +148,17 @@ pub(crate) struct Partition {
 
 impl Partition {
     pub(crate) fn new(config: EnrichConfig) -> Self {
-        let book = <PriceBook as stream::reference::Compiled>::compile("b1", &[]).expect("no rows compile");
-        let directory = <Directory as stream::reference::Compiled>::compile("d1", &[]).expect("no rows compile");
+        let book = <PriceBook as Compiled>::compile("b1", &[]).expect("no rows compile");
+        let directory = <Directory as Compiled>::compile("d1", &[]).expect("no rows compile");
         Self::with(config, Arc::new(Reference::single(book)), Arc::new(Reference::single(directory)))
+    }
+
+    /// By price books of several versions, and a directory that knows nobody.
+    pub(crate) fn priced(config: EnrichConfig, books: &[ReferenceItem]) -> Self {
+        let prices = Arc::new(Reference::default());
+        prices.apply(books.to_vec()).expect("the test's books compile");
+        let directory = <Directory as Compiled>::compile("d1", &[]).expect("no rows compile");
+        Self::with(config, prices, Arc::new(Reference::single(directory)))
     }
 
     pub(crate) fn with(
@@ -150,6 +181,8 @@ impl Partition {
             writer: BatchWriter::new(topics::EVENTS, 1),
             log: VecDeque::new(),
             offset: 0,
+            charge_format: Format::new(),
+            event_format: Format::new(),
             now: at(1_000),
             changelog: Vec::new(),
             charges: Vec::new(),
@@ -212,10 +245,10 @@ impl Partition {
         for record in out.records {
             let payload = record.payload.expect("a batch has a value");
             if &*record.topic == topics::CHARGES {
-                let batch: Batch<Charge> = Format::new().decode(&payload).expect("our own batch");
+                let batch: Batch<Charge> = self.charge_format.decode(&payload).expect("our own batch");
                 self.charges.extend(batch.items);
             } else {
-                let batch: Batch<EventItem> = Format::new().decode(&payload).expect("our own batch");
+                let batch: Batch<EventItem> = self.event_format.decode(&payload).expect("our own batch");
                 for item in batch.items {
                     if let EventItem::Event(event) = item {
                         self.resent.push(event);
