@@ -11,11 +11,14 @@ pub mod charge;
 pub mod finding;
 pub mod ledger;
 pub mod owner;
+mod period;
 pub mod price;
 
 mod calls;
 mod config;
 mod desk;
+#[cfg(test)]
+mod sample;
 mod stage;
 
 pub use charge::{Cause, charge, reversal};

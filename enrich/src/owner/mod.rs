@@ -1,46 +1,43 @@
 //! Who pays: a [`Directory`] compiled from dated rows, and the [`Attribution`] it makes of a usage event.
+//!
+//! A key that the directory lists decides; else the first rule that matches and names a team; else the team the producer
+//! claims, where the directory allows that. What the winner leaves null is filled by rules that name no team, by the
+//! records of project and team, and last by the producer's claims. Everything is looked up as of the time of the call.
+
+mod directory;
+mod file;
+mod row;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
-use schemas::{Confidence, Dimensions, ReferenceRow, Text, UsageEvent};
+use schemas::ReferenceRow;
 use stream::reference::Compiled;
+
+pub use directory::{Attribution, Directory};
 
 use crate::finding::{Finding, read_sources};
 
-/// Who an event belongs to, and how that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attribution {
-    /// Who pays, and the rest of the dimensions. No team means unallocated.
-    pub owner: Dimensions,
-    /// Rule that named the owner; null when unallocated.
-    pub rule: Option<Text>,
-    /// How sure that is.
-    pub confidence: Confidence,
-}
-
-/// One version of the directory of teams, projects, keys and rules, compiled.
-#[derive(Debug)]
-pub struct Directory {
-    version: Text,
-}
-
-impl Directory {
-    /// Name of the version.
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// Who an event belongs to, as of the time of the call.
-    pub fn attribute(&self, event: &UsageEvent) -> Attribution {
-        Attribution { owner: event.claimed.clone(), rule: None, confidence: Confidence::None }
-    }
-}
+const SET: &str = "owners";
 
 impl Compiled for Directory {
-    const SET: &'static str = "owners";
+    const SET: &'static str = SET;
 
-    fn compile(version: &str, _rows: &[&ReferenceRow]) -> anyhow::Result<Self> {
-        Ok(Directory { version: version.into() })
+    fn compile(version: &str, rows: &[&ReferenceRow]) -> anyhow::Result<Self> {
+        let mut placed = Vec::with_capacity(rows.len());
+        for row in rows {
+            let parsed = serde_json::from_str(&row.body);
+            let parsed =
+                parsed.map_err(|error| anyhow::anyhow!("owner row {} ({}): {error}", row.row_id, row.origin))?;
+            placed.push((row.origin.to_string(), parsed));
+        }
+        directory::build(version, &placed).map_err(|findings| {
+            let more = findings.len().saturating_sub(1);
+            let first = findings.first().map(ToString::to_string).unwrap_or_default();
+            anyhow::anyhow!("directory {version}: {first} (and {more} more)")
+        })
     }
 }
 
@@ -49,13 +46,21 @@ impl Compiled for Directory {
 /// # Errors
 /// Everything that is wrong, each with file, row and remedy. Nothing of the folder is used then.
 pub fn read_owners(dir: &Path) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
-    parse_owners(&read_sources(dir, Directory::SET)?)
+    parse_owners(&read_sources(dir, SET)?)
 }
 
 /// The same for files already read: pairs of name and text.
 ///
 /// # Errors
 /// Everything that is wrong, each with file, row and remedy.
-pub fn parse_owners(_files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
-    Ok(Vec::new())
+pub fn parse_owners(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
+    file::parse(files).map(|(rows, _)| rows)
+}
+
+/// Everything worth saying about files that are valid: gaps between owners of a key, rules that can never win.
+///
+/// # Errors
+/// What makes them invalid, as [`parse_owners`] says it.
+pub fn lint_owners(files: &[(String, String)]) -> Result<Vec<Finding>, Vec<Finding>> {
+    file::parse(files).map(|(_, warnings)| warnings)
 }

@@ -7,11 +7,11 @@ use serde::Deserialize;
 
 use super::book::{Placed, build};
 use super::row::{
-    Alias, Book, Calendar, Commitment, Discount, Exact, Fx, Period, Provenance, Provider, QuantityRule, Rate, Row, Sku,
-    Uplift,
+    Alias, Book, Calendar, Commitment, Discount, Exact, Fx, Provenance, Provider, QuantityRule, Rate, Row, Sku, Uplift,
 };
 use super::when::When;
 use crate::finding::Finding;
+use crate::period::Period;
 
 /// One price file. What it states at the top holds for every row that does not state it itself.
 #[derive(Debug, Deserialize)]

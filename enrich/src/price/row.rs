@@ -5,10 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
-use schemas::{Meter, Price, Text, Timestamp};
+use schemas::{Meter, Price, Text};
 use serde::{Deserialize, Serialize};
 
 use super::when::When;
+use crate::period::Period;
 
 /// One row of `ref.prices`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,36 +119,6 @@ pub(crate) struct Alias {
     pub sku: Text,
     pub period: Period,
     pub provenance: Provenance,
-}
-
-/// When a row holds, and when we came to know it. Both `[from, to)`; an open end is open.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Period {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_from: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_to: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known_from: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known_to: Option<Timestamp>,
-}
-
-impl Period {
-    /// First instant it holds.
-    pub fn from(&self) -> Timestamp {
-        self.valid_from.unwrap_or(Timestamp::MIN)
-    }
-
-    /// First instant it no longer holds.
-    pub fn to(&self) -> Timestamp {
-        self.valid_to.unwrap_or(Timestamp::MAX)
-    }
-
-    /// Whether it was known then.
-    pub fn known_at(&self, as_of: Timestamp) -> bool {
-        self.known_from.is_none_or(|from| from <= as_of) && self.known_to.is_none_or(|to| as_of < to)
-    }
 }
 
 /// Where a figure comes from.

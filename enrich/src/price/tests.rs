@@ -1,23 +1,33 @@
 //! The example book against figures worked out by hand, and what must hold for every book.
 
+mod examples;
+mod properties;
+mod refused;
+
+use schemas::UsageEvent;
+
 use super::*;
 
+/// The book that ships as an example.
 fn example() -> PriceBook {
     let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/example"));
-    let rows = read_prices(dir).unwrap_or_else(|findings| panic!("{}", list(&findings)));
-    book(&rows)
+    book(&read_prices(dir).unwrap_or_else(|findings| panic!("{}", text(&findings))))
 }
 
 fn book(rows: &[ReferenceRow]) -> PriceBook {
     PriceBook::compile("test", &rows.iter().collect::<Vec<_>>()).unwrap()
 }
 
-fn list(findings: &[Finding]) -> String {
+/// A book made of one file.
+fn small(yaml: &str) -> PriceBook {
+    book(&parse_prices(&[("prices.yaml".to_string(), yaml.to_string())]).unwrap_or_else(|f| panic!("{}", text(&f))))
+}
+
+fn text(findings: &[Finding]) -> String {
     findings.iter().map(|finding| format!("{finding}\n")).collect()
 }
 
-#[test]
-fn the_example_book_is_valid() {
-    let book = example();
-    assert!(book.skus.len() > 40, "{}", book.skus.len());
+/// What an event costs at list, or `unpriced`.
+fn list(book: &PriceBook, event: &UsageEvent) -> String {
+    book.price(event).costs.list.map_or("unpriced".to_string(), |money| money.to_string())
 }

@@ -1,0 +1,386 @@
+//! The compiled directory.
+
+use hashbrown::HashMap as FastMap;
+use schemas::{Confidence, Dimensions, Text, Timestamp, UsageEvent};
+
+use super::row::{Claims, Key, Matches, Patterns, Project, Row, Rule, Stated, Team, dimension, fill};
+use crate::finding::Finding;
+use crate::period::{Contradiction, Dated};
+
+/// Teams nest no deeper than this.
+const DEPTH_MAX: usize = 16;
+
+/// Who an event belongs to, and how that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribution {
+    /// Who pays, and the rest of the dimensions. No team means unallocated.
+    pub owner: Dimensions,
+    /// Rule that named the team: a rule's id, `key:` and the key, or `claim`; null when unallocated.
+    pub rule: Option<Text>,
+    /// How sure that is.
+    pub confidence: Confidence,
+}
+
+/// One version of the directory of teams, projects, keys and rules, compiled.
+#[derive(Debug)]
+pub struct Directory {
+    version: Text,
+    claims: Claims,
+    teams: FastMap<Text, Dated<Team>>,
+    projects: FastMap<Text, Dated<Project>>,
+    keys: FastMap<Text, Vec<KeyOwners>>,
+    rules: Vec<CompiledRule>,
+}
+
+/// The owners of a key over time, and the provider it is for.
+#[derive(Debug)]
+struct KeyOwners {
+    provider: Option<Text>,
+    owners: Dated<Dimensions>,
+}
+
+#[derive(Debug)]
+struct CompiledRule {
+    rule: Rule,
+    owner: Dimensions,
+    confidence: Confidence,
+    names_team: bool,
+}
+
+impl Directory {
+    /// Name of the version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Who an event belongs to, as of the time of the call.
+    pub fn attribute(&self, event: &UsageEvent) -> Attribution {
+        let time = event.event_time;
+        let mut won = self.by_key(event).or_else(|| self.by_rule(event)).or_else(|| self.by_claim(event));
+        let mut owner = won.as_mut().map(|won| std::mem::take(&mut won.owner)).unwrap_or_default();
+        for rule in self.rules.iter().filter(|rule| !rule.names_team && rule.matches(event)) {
+            fill(&mut owner, &rule.owner_of(event));
+        }
+        if owner.project.is_none() {
+            owner.project.clone_from(&event.claimed.project);
+        }
+        self.complete(&mut owner, time);
+        let team = owner.team.take();
+        fill(&mut owner, &event.claimed);
+        // A claimed team has been weighed above.
+        owner.team = team;
+        match won {
+            Some(won) => Attribution { owner, ..won },
+            None => Attribution { owner, rule: None, confidence: Confidence::None },
+        }
+    }
+
+    fn by_key(&self, event: &UsageEvent) -> Option<Attribution> {
+        let key = event.key_id.as_ref()?;
+        let for_provider = |owners: &&KeyOwners| owners.provider.as_ref().is_none_or(|for_| *for_ == event.provider);
+        let owners = self.keys.get(key)?.iter().find(for_provider)?;
+        let owner = owners.owners.at(event.event_time)?.clone();
+        let rule = Text::from(format!("key:{key}"));
+        Some(Attribution { owner, rule: Some(rule), confidence: Confidence::Exact })
+    }
+
+    fn by_rule(&self, event: &UsageEvent) -> Option<Attribution> {
+        let matching = self.rules.iter().filter(|rule| rule.names_team && rule.matches(event));
+        matching.into_iter().find_map(|rule| {
+            let owner = rule.owner_of(event);
+            let team = owner.team.as_ref()?;
+            // A team taken from a tag may be a typing mistake.
+            self.accepts(team, event.event_time).then(|| Attribution {
+                owner,
+                rule: Some(rule.rule.id.clone()),
+                confidence: rule.confidence,
+            })
+        })
+    }
+
+    fn by_claim(&self, event: &UsageEvent) -> Option<Attribution> {
+        let team = event.claimed.team.as_ref().filter(|_| self.claims != Claims::Never)?;
+        self.accepts(team, event.event_time).then(|| Attribution {
+            owner: Dimensions { team: Some(team.clone()), ..Dimensions::default() },
+            rule: Some(Text::const_new("claim")),
+            confidence: Confidence::Stated,
+        })
+    }
+
+    fn accepts(&self, team: &str, time: Timestamp) -> bool {
+        self.claims == Claims::Any || self.teams.get(team).is_some_and(|dated| dated.at(time).is_some())
+    }
+
+    /// Fills what the records of project and team say.
+    fn complete(&self, owner: &mut Dimensions, time: Timestamp) {
+        let Some(team) = owner.team.clone() else { return };
+        let project = owner.project.as_ref().and_then(|project| self.projects.get(project)?.at(time));
+        if let Some(project) = project.filter(|project| project.team == team)
+            && owner.cost_center.is_none()
+        {
+            owner.cost_center.clone_from(&project.cost_center);
+        }
+        let mut team = self.teams.get(&team).and_then(|dated| dated.at(time));
+        for _ in 0..DEPTH_MAX {
+            let Some(record) = team else { break };
+            if owner.cost_center.is_none() {
+                owner.cost_center.clone_from(&record.cost_center);
+            }
+            if owner.business_unit.is_none() {
+                owner.business_unit.clone_from(&record.business_unit);
+            }
+            team = record.parent.as_ref().and_then(|parent| self.teams.get(parent)?.at(time));
+        }
+    }
+}
+
+impl CompiledRule {
+    fn matches(&self, event: &UsageEvent) -> bool {
+        let Matches {
+            tenant,
+            key,
+            resource,
+            account,
+            source,
+            provider,
+            model,
+            operation,
+            workload,
+            claimed_team,
+            tags,
+        } = &self.rule.when;
+        let is = |patterns: &Option<Patterns>, text: &str| patterns.as_ref().is_none_or(|p| p.match_text(text));
+        let has = |patterns: &Option<Patterns>, text: &Option<Text>| {
+            patterns.as_ref().is_none_or(|patterns| text.as_ref().is_some_and(|text| patterns.match_text(text)))
+        };
+        self.rule.period.holds(event.event_time)
+            && is(tenant, &event.tenant)
+            && is(source, &event.source)
+            && is(provider, &event.provider)
+            && is(model, &event.model)
+            && is(operation, &event.operation)
+            && has(key, &event.key_id)
+            && has(resource, &event.resource)
+            && has(account, &event.claimed.billing_account)
+            && has(workload, &event.claimed.workload_profile)
+            && has(claimed_team, &event.claimed.team)
+            && tags.iter().all(|(key, patterns)| tag(event, key).is_some_and(|value| patterns.match_text(value)))
+    }
+
+    /// The dimensions the rule states for this event.
+    fn owner_of(&self, event: &UsageEvent) -> Dimensions {
+        let mut owner = self.owner.clone();
+        for (name, key) in &self.rule.from_tags {
+            if let (Some(field), Some(value)) = (dimension(&mut owner, name), tag(event, key)) {
+                *field = Some(value.clone());
+            }
+        }
+        owner
+    }
+}
+
+fn tag<'a>(event: &'a UsageEvent, key: &str) -> Option<&'a Text> {
+    event.tags.iter().find(|tag| tag.key == key).map(|tag| &tag.value)
+}
+
+/// A row and where it was read.
+pub(crate) type Placed = (String, Row);
+
+/// Compiles rows.
+pub(crate) fn build(version: &str, rows: &[Placed]) -> Result<Directory, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let lists_teams = rows.iter().any(|(_, row)| matches!(row, Row::Team(_)));
+    let mut directory = Directory {
+        version: version.into(),
+        // With no teams listed there is nothing to check a claim against.
+        claims: if lists_teams { Claims::Known } else { Claims::Any },
+        teams: FastMap::new(),
+        projects: FastMap::new(),
+        keys: FastMap::new(),
+        rules: Vec::new(),
+    };
+    for (place, row) in rows {
+        let contradiction = match row {
+            Row::Settings(settings) => {
+                directory.claims = settings.claims;
+                None
+            }
+            Row::Team(team) => directory.teams.entry(team.team.clone()).or_default().add(team.period, team.clone()),
+            Row::Project(project) => {
+                directory.projects.entry(project.project.clone()).or_default().add(project.period, project.clone())
+            }
+            Row::Key(key) => add_key(&mut directory, place, key, &mut findings),
+            Row::Rule(_, rule) => {
+                add_rule(&mut directory, place, rule, &mut findings);
+                None
+            }
+        };
+        if let Some(contradiction) = contradiction {
+            findings.push(contradicts(place, &contradiction));
+        }
+        let period = match row {
+            Row::Settings(_) => continue,
+            Row::Team(Team { period, .. }) | Row::Project(Project { period, .. }) | Row::Key(Key { period, .. }) => {
+                period
+            }
+            Row::Rule(_, rule) => &rule.period,
+        };
+        if period.from() >= period.to() {
+            let remedy = "a row holds in [valid_from, valid_to)";
+            findings.push(Finding::at(place, "valid_to is not after valid_from", remedy));
+        }
+    }
+    references(&directory, rows, &mut findings);
+    if findings.is_empty() { Ok(directory) } else { Err(findings) }
+}
+
+fn contradicts(place: &str, contradiction: &Contradiction) -> Finding {
+    let (message, remedy) = match contradiction {
+        Contradiction::SameStart => {
+            ("two rows about the same begin at the same time", "keep one, or date the later one")
+        }
+        Contradiction::Overlap => {
+            ("overlaps the row before it, which is said to hold until later", "end that one where this one begins")
+        }
+    };
+    Finding::at(place, message, remedy)
+}
+
+fn add_key(directory: &mut Directory, place: &str, key: &Key, findings: &mut Vec<Finding>) -> Option<Contradiction> {
+    let owner = dimensions(place, &key.owner, findings);
+    if owner.team.is_none() {
+        findings.push(Finding::at(place, "names no team", "a key belongs to a team; use a rule for shared keys"));
+    }
+    let known = directory.keys.entry(key.key.clone()).or_default();
+    let place = match known.iter().position(|owners| owners.provider == key.provider) {
+        Some(place) => place,
+        None => {
+            known.push(KeyOwners { provider: key.provider.clone(), owners: Dated::default() });
+            // The one that names a provider goes before the one that does not.
+            known.sort_by_key(|owners| owners.provider.is_none());
+            known.iter().position(|owners| owners.provider == key.provider).unwrap_or_default()
+        }
+    };
+    known[place].owners.add(key.period, owner)
+}
+
+fn add_rule(directory: &mut Directory, place: &str, rule: &Rule, findings: &mut Vec<Finding>) {
+    if directory.rules.iter().any(|other| other.rule.id == rule.id) {
+        findings.push(Finding::at(place, format!("rule {:?} is there twice", rule.id), "give each rule its own id"));
+    }
+    if rule.owner.is_empty() && rule.from_tags.is_empty() {
+        findings.push(Finding::at(place, "states no owner", "add owner or from_tags"));
+    }
+    for name in rule.from_tags.keys() {
+        if dimension(&mut Dimensions::default(), name).is_none() {
+            findings.push(unknown_dimension(place, name));
+        }
+    }
+    let Matches { tenant: _, key, resource, account, source, claimed_team, workload, tags, .. } = &rule.when;
+    let claimed = source.is_some() || claimed_team.is_some() || workload.is_some() || !tags.is_empty();
+    let told = if claimed || !rule.from_tags.is_empty() {
+        Confidence::Stated
+    } else if key.is_some() || resource.is_some() || account.is_some() {
+        Confidence::Exact
+    } else {
+        Confidence::Assumed
+    };
+    let names_team = rule.owner.contains_key("team") || rule.from_tags.contains_key("team");
+    let owner = dimensions(place, &rule.owner, findings);
+    let confidence = rule.confidence.unwrap_or(told);
+    directory.rules.push(CompiledRule { rule: rule.clone(), owner, confidence, names_team });
+}
+
+fn dimensions(place: &str, stated: &Stated, findings: &mut Vec<Finding>) -> Dimensions {
+    let mut dimensions = Dimensions::default();
+    for (name, value) in stated {
+        match dimension(&mut dimensions, name) {
+            Some(field) => *field = Some(value.clone()),
+            None => findings.push(unknown_dimension(place, name)),
+        }
+    }
+    dimensions
+}
+
+fn unknown_dimension(place: &str, name: &str) -> Finding {
+    let remedy = "use team, project, cost_center, business_unit, environment, customer, application, feature, use_case, \
+                  workload_profile, task_class, routing_lane, agent, cost_category, spend_class or an account";
+    Finding::at(place, format!("{name:?} is no dimension a directory can state"), remedy)
+}
+
+/// Every team and project that a row names must be listed, and no team may be part of itself.
+fn references(directory: &Directory, rows: &[Placed], findings: &mut Vec<Finding>) {
+    let known = |team: &Text| directory.teams.is_empty() || directory.teams.contains_key(team);
+    for (place, row) in rows {
+        let (team, project) = match row {
+            Row::Settings(_) => (None, None),
+            Row::Team(team) => (team.parent.as_ref(), None),
+            Row::Project(project) => (Some(&project.team), None),
+            Row::Key(key) => (key.owner.get("team"), key.owner.get("project")),
+            Row::Rule(_, rule) => (rule.owner.get("team"), rule.owner.get("project")),
+        };
+        if let Some(team) = team.filter(|team| !known(team)) {
+            findings.push(Finding::at(
+                place,
+                format!("team {team:?} is not listed"),
+                "add it under teams, or mend the name",
+            ));
+        }
+        let listed = |project: &&Text| directory.projects.is_empty() || directory.projects.contains_key(*project);
+        if let Some(project) = project.filter(|project| !listed(project)) {
+            let remedy = "add it under projects, or mend the name";
+            findings.push(Finding::at(place, format!("project {project:?} is not listed"), remedy));
+        }
+        if let Row::Team(team) = row
+            && is_own_ancestor(rows, &team.team)
+        {
+            let remedy = "break the circle of parents";
+            findings.push(Finding::at(place, format!("team {:?} is part of itself", team.team), remedy));
+        }
+    }
+}
+
+fn is_own_ancestor(rows: &[Placed], team: &Text) -> bool {
+    let parents = |team: &Text| {
+        let team = team.clone();
+        rows.iter().filter_map(move |(_, row)| match row {
+            Row::Team(record) if record.team == team => record.parent.clone(),
+            _ => None,
+        })
+    };
+    let mut reached: Vec<Text> = parents(team).collect();
+    for step in 0.. {
+        let Some(ancestor) = reached.get(step).cloned() else { break };
+        if ancestor == *team {
+            return true;
+        }
+        let further: Vec<Text> = parents(&ancestor).filter(|parent| !reached.contains(parent)).collect();
+        reached.extend(further);
+    }
+    false
+}
+
+impl Directory {
+    /// What is worth a look in a valid directory.
+    pub(crate) fn warnings(&self, rows: &[Placed]) -> Vec<Finding> {
+        let mut warnings = Vec::new();
+        for (place, row) in rows {
+            if let Row::Key(key) = row {
+                let owners = self.keys.get(&key.key).into_iter().flatten();
+                for (from, to) in owners.filter(|o| o.provider == key.provider).filter_map(|o| o.owners.gap()) {
+                    let message = format!("key {:?} has no owner from {from} to {to}", key.key);
+                    warnings.push(Finding::warning(place, "", message, "close the gap, or leave it unallocated"));
+                }
+            }
+        }
+        warnings.dedup_by(|a, b| a.message == b.message);
+        let catch_all = self.rules.iter().position(|rule| rule.names_team && rule.rule.when == Matches::default());
+        for rule in self.rules.iter().skip(catch_all.map_or(usize::MAX, |place| place + 1)) {
+            if rule.names_team {
+                let message = format!("rule {:?} never wins: a rule before it matches everything", rule.rule.id);
+                warnings.push(Finding::warning("owners", format!("rule {}", rule.rule.id), message, "move it up"));
+            }
+        }
+        warnings
+    }
+}

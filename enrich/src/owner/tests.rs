@@ -1,0 +1,160 @@
+//! The example directory, and what must hold for every directory.
+
+use schemas::UsageEvent;
+
+use super::*;
+use crate::sample::{call, tags};
+
+fn example() -> Directory {
+    let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/example"));
+    compile(&read_owners(dir).unwrap_or_else(|findings| panic!("{}", text(&findings))))
+}
+
+fn compile(rows: &[ReferenceRow]) -> Directory {
+    Directory::compile("test", &rows.iter().collect::<Vec<_>>()).unwrap()
+}
+
+fn file(yaml: &str) -> [(String, String); 1] {
+    [("owners.yaml".to_string(), yaml.to_string())]
+}
+
+fn text(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("{finding}\n")).collect()
+}
+
+/// Checks who a call belongs to, written `team, rule, confidence`.
+fn check(directory: &Directory, change: impl Fn(&mut UsageEvent), expected: &str) {
+    let mut event = call("openai/gpt-5", "2026-11-20T12:00:00Z", "input_text_tokens 1");
+    change(&mut event);
+    let Attribution { owner, rule, confidence } = directory.attribute(&event);
+    let or_none = |text: Option<schemas::Text>| text.map_or("none".to_string(), String::from);
+    assert_eq!(format!("{}, {}, {confidence}", or_none(owner.team), or_none(rule)), expected);
+}
+
+#[test]
+fn a_listed_key_decides_whatever_the_producer_claims() {
+    let directory = example();
+    let event = |event: &mut UsageEvent| {
+        event.key_id = Some("key-support-prod".into());
+        event.claimed.team = Some("growth".into());
+        event.tags = tags("purpose=evaluation");
+    };
+    check(&directory, event, "support, key:key-support-prod, exact");
+}
+
+#[test]
+fn a_key_that_moves_takes_its_calls_along_from_the_first_instant_and_no_earlier() {
+    let directory = example();
+    let at = |time: &'static str| {
+        move |event: &mut UsageEvent| {
+            event.key_id = Some("key-search-prod".into());
+            event.event_time = time.parse().unwrap();
+            event.received_at = "2026-11-20".parse().unwrap();
+        }
+    };
+    check(&directory, at("2026-08-31T23:59:59.999999Z"), "data-science, key:key-search-prod, exact");
+    check(&directory, at("2026-09-01T00:00:00Z"), "search, key:key-search-prod, exact");
+}
+
+#[test]
+fn rules_are_tried_in_order_and_a_claim_only_when_none_names_a_team() {
+    let directory = example();
+    let tagged = |labels: &'static str, source: &'static str| {
+        move |event: &mut UsageEvent| {
+            event.tags = tags(labels);
+            event.source = source.into();
+            event.claimed.team = Some("platform".into());
+        }
+    };
+    check(&directory, tagged("purpose=evaluation", "gateway/eu"), "data-science, evaluations, stated");
+    check(&directory, tagged("team=search", "gateway/eu"), "search, gateway-team-tag, stated");
+    // A tag that names nobody is no owner, and the claim is next.
+    check(&directory, tagged("team=serch", "gateway/eu"), "platform, claim, stated");
+    check(&directory, tagged("team=search", "app/x"), "platform, claim, stated");
+}
+
+#[test]
+fn unallocated_is_a_value_that_keeps_what_else_is_known() {
+    let directory = example();
+    let event = |event: &mut UsageEvent| {
+        event.key_id = Some("key-legacy-7f3a".into());
+        event.claimed.team = Some("nobody".into());
+        event.claimed.feature = Some("chat".into());
+        event.tags = tags("application=old-bot");
+    };
+    check(&directory, event, "none, none, none");
+    let mut unallocated = call("openai/gpt-5", "2026-11-20T12:00:00Z", "");
+    event(&mut unallocated);
+    let owner = directory.attribute(&unallocated).owner;
+    assert_eq!((owner.application.as_deref(), owner.feature.as_deref()), (Some("old-bot"), Some("chat")));
+}
+
+#[test]
+fn records_and_claims_fill_what_the_rule_leaves_open() {
+    let mut event = call("openai/gpt-5", "2026-11-20T12:00:00Z", "");
+    event.key_id = Some("key-platform-ci".into());
+    event.claimed.environment = Some("staging".into());
+    event.claimed.customer = Some("acme".into());
+    event.tags = tags("application=review-bot");
+    let owner = example().attribute(&event).owner;
+    // The key's row, the team's, its parent's, a rule without a team, and a claim.
+    assert_eq!(owner.environment.as_deref(), Some("production"));
+    assert_eq!(owner.cost_center.as_deref(), Some("cc-410"));
+    assert_eq!(owner.business_unit.as_deref(), Some("technology"));
+    assert_eq!(owner.application.as_deref(), Some("review-bot"));
+    assert_eq!(owner.customer.as_deref(), Some("acme"));
+}
+
+#[test]
+fn with_no_teams_listed_any_claim_counts() {
+    let directory = compile(&parse_owners(&file("{}")).unwrap());
+    check(&directory, |event| event.claimed.team = Some("anybody".into()), "anybody, claim, stated");
+    let never = compile(&parse_owners(&file("claims: never")).unwrap());
+    check(&never, |event| event.claimed.team = Some("anybody".into()), "none, none, none");
+}
+
+#[test]
+fn a_bad_directory_is_refused_whole() {
+    let teams = "teams: [{team: a}]\n";
+    for (yaml, part) in [
+        ("teams: [{team: a, parent: b}, {team: b, parent: a}]", "part of itself"),
+        ("keys: [{key: k, owner: {team: b}}]", "not listed"),
+        ("keys: [{key: k, owner: {environment: production}}]", "names no team"),
+        ("keys: [{key: k, owner: {team: a}}, {key: k, owner: {team: a}}]", "begin at the same time"),
+        (
+            "keys: [{key: k, owner: {team: a}, valid_to: 2026-06-01}, {key: k, owner: {team: a}, valid_from: 2026-05-01}]",
+            "overlaps",
+        ),
+        ("rules: [{id: r, owner: {teem: a}}]", "no dimension"),
+        ("rules: [{id: r, owner: {team: a}}, {id: r, owner: {team: a}}]", "there twice"),
+        ("rules: [{id: r}]", "states no owner"),
+        ("projects: [{project: p, team: z}]", "not listed"),
+        ("keyz: []", "keyz"),
+    ] {
+        let head = if yaml.starts_with("teams") { "" } else { teams };
+        let findings = parse_owners(&file(&format!("{head}{yaml}"))).expect_err("a bad directory was taken");
+        assert!(text(&findings).contains(part), "{yaml} was refused with {:?}, not {part:?}", text(&findings));
+        assert!(findings.iter().all(|finding| finding.file == "owners.yaml" && !finding.remedy.is_empty()));
+    }
+}
+
+#[test]
+fn gaps_and_rules_that_never_win_are_worth_a_look() {
+    let yaml = "teams: [{team: a}]
+keys:
+  - {key: k, owner: {team: a}, valid_to: 2026-05-01}
+  - {key: k, owner: {team: a}, valid_from: 2026-06-01}
+rules:
+  - {id: everything, owner: {team: a}}
+  - {id: late, when: {model: x}, owner: {team: a}}
+";
+    let warnings = lint_owners(&file(yaml)).unwrap();
+    let said = text(&warnings);
+    assert_eq!(warnings.len(), 2, "{said}");
+    assert!(
+        said.contains("no owner from 2026-05-01T00:00:00Z to 2026-06-01T00:00:00Z")
+            && said.contains("\"late\" never wins")
+    );
+    let example = include_str!("../../../deploy/example/owners.yaml");
+    assert_eq!(lint_owners(&file(example)).unwrap(), []);
+}

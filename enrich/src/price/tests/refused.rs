@@ -1,0 +1,79 @@
+//! Books that are refused whole, with file, row and what to do.
+
+use super::text;
+use crate::price::parse_prices;
+
+const HEAD: &str = "provider: p
+currency: USD
+";
+
+/// Checks that a book of one file is refused with a sentence that holds all of `parts`.
+fn check(body: &str, parts: &[&str]) {
+    let file = ("prices/p.yaml".to_string(), format!("{HEAD}{body}"));
+    let findings = parse_prices(&[file]).expect_err("a bad book was taken");
+    let said = text(&findings);
+    for part in ["prices/p.yaml"].iter().chain(parts) {
+        assert!(said.contains(part), "{said:?} does not say {part:?}");
+    }
+}
+
+fn rates(rates: &str) -> String {
+    format!("skus:\n  - sku: s\n    models: [m]\n    rates:\n{rates}")
+}
+
+#[test]
+fn two_prices_a_call_could_meet_alike() {
+    check(
+        &rates(
+            "      - {per: 1, prices: {output_images: 1}}
+      - {per: 1, prices: {output_images: 2}}
+",
+        ),
+        &["sku s rates[1]", "output_images of s ties with", "rates[0]", "later valid_from"],
+    );
+    let quality_and_size = "      - {per: 1, when: {quality: high}, prices: {output_images: 2}}
+      - {per: 1, when: {size: large}, prices: {output_images: 3}}
+";
+    check(&rates(quality_and_size), &["could meet both"]);
+}
+
+#[test]
+fn a_row_for_calls_that_meet_both_resolves_a_tie() {
+    let yaml = rates(
+        "      - {per: 1, when: {quality: high}, prices: {output_images: 2}}
+      - {per: 1, when: {size: large}, prices: {output_images: 3}}
+      - {per: 1, when: {quality: high, size: large}, prices: {output_images: 4}}
+",
+    );
+    assert!(parse_prices(&[("prices/p.yaml".to_string(), format!("{HEAD}{yaml}"))]).is_ok());
+}
+
+#[test]
+fn impossible_figures() {
+    check(&rates("      - {per: 1, prices: {output_images: -1}}\n"), &["rates[0]", "negative"]);
+    check(&rates("      - {per: 0, prices: {output_images: 1}}\n"), &["per 0 is not above zero"]);
+    check(&rates("      - {per: 1, prices: {output_images: 1e-6}}\n"), &["plain decimal number"]);
+    check(&rates("      - {per: 1, prices: {output_images: 0.0000000000000000001}}\n"), &["decimal places"]);
+    check(&rates("      - {per: 1, prices: {output_pictures: 1}}\n"), &["output_pictures"]);
+    let backwards = "      - {per: 1, valid_from: 2026-02-01, valid_to: 2026-01-01, prices: {output_images: 1}}\n";
+    check(&rates(backwards), &["valid_to is not after valid_from"]);
+}
+
+#[test]
+fn names_that_lead_nowhere_or_two_ways() {
+    check("aliases:\n  - {model: m, sku: nowhere}\n", &["alias m", "nowhere"]);
+    check("skus:\n  - {sku: a, models: [m]}\n  - {sku: b, models: [m]}\n", &["sku b", "two meanings"]);
+    check("skus:\n  - {sku: a, models: [m], currency: EUR}\n", &["EUR", "exchange rate", "fx"]);
+    check("uplifts:\n  - {skus: [a], when: {residency: us}, factor: 1.1}\n", &["uplifts[0]", "not in the book"]);
+    let unknown_zone =
+        "      - {per: 1, when: {hours: {zone: Mars/Base, windows: [\"01:00-02:00\"]}}, prices: {requests: 1}}\n";
+    check(&rates(unknown_zone), &["Mars/Base", "IANA"]);
+}
+
+#[test]
+fn files_that_are_cut_off_or_misspelt() {
+    check("skus:\n  - sku: s\n    models: [m", &["line"]);
+    check("skuz: []\n", &["skuz"]);
+    let findings = parse_prices(&[("a.yaml".to_string(), "skus:\n  - {sku: s, models: [m]}\n".to_string())]);
+    assert!(text(&findings.expect_err("no provider")).contains("names no provider"));
+}
