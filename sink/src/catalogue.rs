@@ -91,6 +91,22 @@ pub(crate) fn table(name: &str) -> Option<&'static TableSpec> {
 mod tests {
     use super::*;
 
+    /// With `UPDATE_SCHEMAS=1` the files are written instead of compared.
+    #[test]
+    fn the_documentation_of_the_tables_is_up_to_date() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/lake");
+        for table in TABLES {
+            let path = folder.join(format!("{}.md", table.name));
+            let text = table.markdown();
+            if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+                std::fs::create_dir_all(&folder).unwrap();
+                std::fs::write(&path, &text).unwrap();
+            }
+            let file = std::fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(file, text, "{} is stale; run the test with UPDATE_SCHEMAS=1 and read the diff", path.display());
+        }
+    }
+
     #[test]
     fn no_table_has_two_columns_of_one_name() {
         for table in TABLES {

@@ -49,7 +49,7 @@ pub struct LakeConfig {
     ///
     /// Longer means fewer, larger files and staler reports: one minute is about 1,400 files a day and table, five
     /// minutes 290.
-    #[arg(long, env = "SPENDSTREAM_LAKE_FILE_AGE", default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SPENDSTREAM_LAKE_FILE_AGE", default_value = "5m", value_parser = stream::settings::parse_duration)]
     pub lake_file_age: Duration,
 }
 
@@ -155,7 +155,7 @@ impl Lake {
     }
 
     /// Puts the same key twice. A store that takes the second one would let two writers commit the same version.
-    fn probe(&self) -> anyhow::Result<()> {
+    pub(crate) fn probe(&self) -> anyhow::Result<()> {
         let name = format!("_spendstream/probe-{}", uuid::Uuid::new_v4());
         let key = Path::from_url_path(self.root.path())?.parts().chain(Path::from(name).parts()).collect::<Path>();
         let create = || PutOptions { mode: PutMode::Create, ..PutOptions::default() };

@@ -19,6 +19,8 @@ mod file;
 mod lake;
 mod log;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::{TABLES, open_tables};
 pub use lake::{Lake, LakeConfig};
