@@ -15,11 +15,15 @@ pub mod reference;
 pub mod settings;
 pub mod telemetry;
 
+mod clock;
+mod follow;
 mod processor;
 mod shutdown;
 mod state;
 
 pub use books::{BATCH_BYTES_MAX, BatchWriter, Books};
+pub use clock::now;
+pub use follow::Follower;
 pub use log::{Log, StoredRecord};
 pub use processor::{Halt, OutRecord, Output, Processor, Record, Source, Stage, Table, Tick};
 pub use settings::Settings;

@@ -139,6 +139,11 @@ pub fn skips(log: &dyn Log) -> anyhow::Result<Vec<Skip>> {
     Ok(items(log, topics::SKIPS, 0)?.0)
 }
 
+/// Orders to skip something from an offset on, and where to go on.
+pub(crate) fn skips_from(log: &dyn Log, from: i64) -> anyhow::Result<(Vec<Skip>, i64)> {
+    items(log, topics::SKIPS, from)
+}
+
 /// Orders a stage to go on past something it stopped at.
 ///
 /// # Errors

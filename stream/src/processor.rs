@@ -126,6 +126,16 @@ pub enum Halt {
     State(String),
 }
 
+impl Halt {
+    /// Offset of the record it stopped at, where there is one: what comes before it is good.
+    pub fn offset(&self) -> Option<i64> {
+        match self {
+            Halt::Undecodable { offset, .. } | Halt::Gap { offset, .. } => Some(*offset),
+            Halt::State(_) => None,
+        }
+    }
+}
+
 /// The pure work of a stage on one source partition.
 ///
 /// Within a transaction the runtime calls `process` any number of times, then `finish` once. Then either `promote`, when

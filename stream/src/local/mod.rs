@@ -4,10 +4,15 @@
 //! tables on it with the guarantees of the Kafka driver: outputs, state changes and offsets appear together or not at
 //! all, whenever the process is killed.
 
+mod driver;
+mod lane;
 mod log;
+mod retention;
 mod store;
+mod table;
 mod writer;
 
+pub use driver::{LocalOptions, LocalRuntime, run, start};
 pub use log::{DEFAULT_PARTITIONS, LocalLog, RECORD_BYTES_MAX};
 pub use store::FILE;
 

@@ -92,8 +92,6 @@ pub(crate) struct Topic {
 #[derive(Debug, Clone)]
 pub(crate) struct Partition {
     pub(crate) id: i64,
-    pub(crate) topic: String,
-    pub(crate) number: u32,
     pub(crate) first: i64,
     pub(crate) next: i64,
 }
@@ -234,15 +232,14 @@ pub(crate) fn catalogue(connection: &Connection) -> Result<Catalogue> {
         topics.insert(name, Topic { partitions: row.get(1)?, kept, slots: Vec::new() });
     }
     let mut partitions = Vec::new();
-    let mut rows = connection
-        .prepare("SELECT id, topic, partition, first_offset, next_offset FROM partitions ORDER BY topic, partition")?;
+    let mut rows =
+        connection.prepare("SELECT id, topic, first_offset, next_offset FROM partitions ORDER BY topic, partition")?;
     let mut rows = rows.query([])?;
     while let Some(row) = rows.next()? {
         let topic: String = row.get(1)?;
         let entry = topics.get_mut(&topic).with_context(|| format!("partition of unknown topic {topic}"))?;
         entry.slots.push(partitions.len());
-        let (id, number, first, next) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
-        partitions.push(Partition { id, topic, number, first, next });
+        partitions.push(Partition { id: row.get(0)?, first: row.get(2)?, next: row.get(3)? });
     }
     Ok(Catalogue { topics, partitions })
 }

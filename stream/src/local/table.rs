@@ -1,0 +1,255 @@
+//! One table on its thread: read, buffer, flush. The table owns its offsets; the log only remembers them for retention.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::LocalLog;
+use super::driver::{Activity, FlushRequest};
+use super::writer::Request;
+use crate::clock;
+use crate::log::{Log, StoredRecord};
+use crate::processor::{Halt, Record, Table};
+use crate::shutdown::Shutdown;
+use crate::telemetry::{Outcome, Telemetry, Watch};
+
+/// Bytes read at a time from one partition.
+const READ_BYTES: usize = 4 << 20;
+
+/// Waits at most this long before it asks again whether a flush is due.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Waits between attempts while the store is away: from, to.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// One table on all partitions of its input.
+pub(super) struct TableLane {
+    log: Arc<LocalLog>,
+    table: Box<dyn Table>,
+    name: Arc<str>,
+    input: String,
+    activity: Arc<Activity>,
+    flush: Arc<FlushRequest>,
+    bytes_max: usize,
+    partitions: Vec<Partition>,
+    backoff: Duration,
+}
+
+struct Partition {
+    number: u32,
+    slot: usize,
+    /// Next offset to buffer.
+    position: i64,
+    /// Records buffered since the last flush.
+    buffered: usize,
+    /// Record the table cannot take: it stops before it until an operator has it skipped.
+    halted: Option<Halt>,
+    watch: Watch,
+}
+
+/// Name under which a table's positions are kept.
+pub(super) fn reader(table: &str) -> Arc<str> {
+    format!("table:{table}").into()
+}
+
+impl TableLane {
+    pub(super) fn start(
+        log: Arc<LocalLog>,
+        table: Box<dyn Table>,
+        activity: Arc<Activity>,
+        flush: Arc<FlushRequest>,
+        telemetry: &Arc<Telemetry>,
+        bytes_max: usize,
+    ) -> Result<Self> {
+        let (name, input) = (table.name().to_owned(), table.input().to_owned());
+        let mut partitions = Vec::new();
+        for number in 0..log.topic(&input)?.partitions {
+            let watch = telemetry.watch(&name, &input, number);
+            let slot = log.slot(&input, number)?;
+            partitions.push(Partition { number, slot, position: 0, buffered: 0, halted: None, watch });
+        }
+        let name = reader(&name);
+        Ok(TableLane { log, table, name, input, activity, flush, bytes_max, partitions, backoff: BACKOFF.0 })
+    }
+
+    /// Works until told to stop; what is buffered then is written first.
+    pub(super) fn run(mut self, shutdown: &Shutdown) -> Result<()> {
+        self.assign(shutdown);
+        while !shutdown.is_set() {
+            let seen = self.log.shared().heads().commits;
+            let read = self.fill()?;
+            let full = self.table.buffered_bytes() >= self.bytes_max;
+            let asked = self.flush.pending(|slot| self.partitions.iter().find(|p| p.slot == slot).map(|p| p.position));
+            if full || asked.is_some() || self.table.due(clock::now()) {
+                if !self.flush(shutdown) {
+                    continue;
+                }
+                if let Some(request) = asked {
+                    self.flush.answer(request);
+                    self.log.shared().wake();
+                }
+            } else if !read {
+                self.log.shared().wait(seen, LOOK);
+            }
+        }
+        if self.partitions.iter().any(|partition| partition.buffered > 0) {
+            // Not needed for correctness: what is not written is read again.
+            self.flush(shutdown);
+        }
+        Ok(())
+    }
+
+    /// Takes all partitions over at the table's own offsets, however long its store is away.
+    fn assign(&mut self, shutdown: &Shutdown) {
+        let numbers: Vec<u32> = self.partitions.iter().map(|partition| partition.number).collect();
+        loop {
+            let assigned = self.table.assign(&numbers).and_then(|positions| {
+                for partition in &mut self.partitions {
+                    let place = positions.iter().find(|(number, _)| *number == partition.number);
+                    let (_, position) =
+                        place.with_context(|| format!("no position for partition {}", partition.number))?;
+                    partition.position = match position {
+                        Some(position) => *position,
+                        None => self.log.range(&self.input, partition.number)?.start,
+                    };
+                    partition.buffered = 0;
+                    partition.watch.running();
+                }
+                Ok(())
+            });
+            match assigned {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(
+                        table = self.table.name(),
+                        error = format!("{error:#}"),
+                        "table cannot be opened; trying again"
+                    );
+                    self.partitions.iter().for_each(|partition| partition.watch.beat());
+                    if self.wait(shutdown) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits, longer each time; true when it is time to stop.
+    fn wait(&mut self, shutdown: &Shutdown) -> bool {
+        let wait = self.backoff;
+        self.backoff = (wait * 2).min(BACKOFF.1);
+        shutdown.wait(wait)
+    }
+
+    /// Buffers what there is, up to the bound; false when nothing was waiting.
+    fn fill(&mut self) -> Result<bool> {
+        let mut read = false;
+        for index in 0..self.partitions.len() {
+            let partition = &mut self.partitions[index];
+            partition.watch.beat();
+            if self.table.buffered_bytes() >= self.bytes_max {
+                break;
+            }
+            if partition.position >= self.log.shared().heads().next[partition.slot] {
+                continue;
+            }
+            let mut records = self.log.read(&self.input, partition.number, partition.position, READ_BYTES)?;
+            if let Some(stop) = partition.halted.as_ref().and_then(Halt::offset) {
+                let number = partition.number;
+                match self.skipped(number, stop)? {
+                    true => self.pass(index, stop, &mut records),
+                    false => records.retain(|record| record.offset < stop),
+                }
+            }
+            let partition = &mut self.partitions[index];
+            let Some(last) = records.last() else { continue };
+            let next = last.offset + 1;
+            let borrowed: Vec<Record<'_>> = records.iter().map(StoredRecord::borrow).collect();
+            match self.table.append(partition.number, &borrowed, next) {
+                Ok(()) => {
+                    partition.position = next;
+                    partition.buffered += records.len();
+                    read = true;
+                }
+                Err(halt) => self.halt(index, halt)?,
+            }
+        }
+        Ok(read)
+    }
+
+    /// Stops a partition at a record. What of it is buffered is dropped, then read again up to that record.
+    fn halt(&mut self, index: usize, halt: Halt) -> Result<()> {
+        let partition = &mut self.partitions[index];
+        tracing::error!(table = self.table.name(), partition = partition.number, %halt, "partition halted");
+        partition.watch.halted(&halt);
+        self.activity.halted(&self.name, partition.number, Some(halt.to_string()));
+        if halt.offset().is_none() {
+            bail!("table {} cannot go on: {halt}", self.table.name());
+        }
+        self.table.revoke(&[partition.number]);
+        let positions = self.table.assign(&[partition.number]).context("open the table again")?;
+        partition.position = match positions.first() {
+            Some((_, Some(position))) => *position,
+            _ => self.log.range(&self.input, partition.number)?.start,
+        };
+        partition.buffered = 0;
+        partition.halted = Some(halt);
+        Ok(())
+    }
+
+    /// Goes on past a record an operator has skipped.
+    fn pass(&mut self, index: usize, stop: i64, records: &mut Vec<StoredRecord>) {
+        let partition = &mut self.partitions[index];
+        let table = self.table.name();
+        tracing::warn!(table, partition = partition.number, offset = stop, "record skipped by order of an operator");
+        if records.iter().all(|record| record.offset == stop) {
+            partition.position = stop + 1;
+        }
+        records.retain(|record| record.offset != stop);
+        partition.halted = None;
+        partition.watch.running();
+        self.activity.halted(&self.name, partition.number, None);
+    }
+
+    fn skipped(&self, number: u32, offset: i64) -> Result<bool> {
+        let skips = crate::log::skips(&*self.log)?;
+        Ok(skips.iter().any(|skip| {
+            skip.stage == self.table.name()
+                && skip.topic == self.input.as_str()
+                && skip.partition == number as i32
+                && skip.offset == Some(offset)
+        }))
+    }
+
+    /// Writes what is buffered; on an error the table says anew where it stands. False when it was not written.
+    fn flush(&mut self, shutdown: &Shutdown) -> bool {
+        let began = Instant::now();
+        if let Err(error) = self.table.flush(clock::now()) {
+            tracing::warn!(
+                table = self.table.name(),
+                error = format!("{error:#}"),
+                "flush failed; reading again from the table's own offsets"
+            );
+            let numbers: Vec<u32> = self.partitions.iter().map(|partition| partition.number).collect();
+            self.table.revoke(&numbers);
+            self.partitions.iter().for_each(|partition| partition.watch.aborted(Outcome::Unknown));
+            if !self.wait(shutdown) {
+                self.assign(shutdown);
+            }
+            return false;
+        }
+        self.backoff = BACKOFF.0;
+        let mut request = Request::default();
+        for partition in &mut self.partitions {
+            let lag = self.log.shared().heads().next[partition.slot] - partition.position;
+            partition.watch.flushed(std::mem::take(&mut partition.buffered), began.elapsed(), lag);
+            request.positions.push(self.log.prepare_position(&self.name, partition.slot, partition.position, 0));
+        }
+        // Only retention looks at it, and an old position keeps records longer, never shorter.
+        if let Err(error) = self.log.write(request) {
+            tracing::warn!(%error, "position of a table not remembered");
+        }
+        true
+    }
+}
