@@ -9,7 +9,7 @@ use schemas::{Correction, RejectReason};
 use crate::assemble::Out;
 use crate::config::{Config, DEPTH_MAX};
 use crate::envelope::{Envelope, provider_name};
-use crate::formats;
+use crate::formats::{self, stream, stream::malformed};
 use crate::item::{Decoded, IgnoreReason, Item, RawRecord};
 use crate::json::{self, Json};
 use crate::problem::{Problem, Result};
@@ -67,23 +67,8 @@ fn record_items<'r>(record: &'r RawRecord<'r>, config: &'r Config, out: &mut Out
         out.recognised("", shape.as_str(), evidence);
         shape
     });
-    let documents = documents(text)?;
-    for (index, document) in documents.iter().enumerate() {
-        if out.is_full() {
-            let message = format!("the record holds more than {} items", config.items_max);
-            return Err(Problem::new(RejectReason::TooLarge, "", message));
-        }
-        match document {
-            Ok(json) => formats::item(*json, hint, Envelope::default(), 0, out),
-            Err(problem) => {
-                let mut problem = problem.clone();
-                if documents.len() > 1 {
-                    problem.message = format!("line {}: {}", index + 1, problem.message);
-                }
-                out.reject(problem, None);
-            }
-        }
-    }
+    let documents = stream::documents(text)?;
+    stream::items(&documents, hint, &Envelope::default(), 0, out);
     Ok(())
 }
 
@@ -92,43 +77,6 @@ fn named(name: &str) -> Result<Shape> {
         let message = "header spend-format names no known format; FORMATS.md lists them";
         Problem::new(RejectReason::UnknownFormat, "spend-format", message)
     })
-}
-
-/// The JSON documents of a record: one, the elements of an array, or one a line.
-fn documents(text: &str) -> Result<Vec<Result<Json<'_>>>> {
-    match Json::parse(text) {
-        Ok(json) => match json.array() {
-            Some(items) if items.is_empty() => Err(Problem::new(RejectReason::Empty, "", "the array is empty")),
-            Some(items) => Ok(items.into_iter().map(Ok).collect()),
-            None => Ok(vec![Ok(json)]),
-        },
-        // Text after a whole value: newline-delimited JSON, where one bad line does not spoil the others.
-        Err(error) if text.contains('\n') && looks_like_lines(text) => {
-            let _ = error;
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            Ok(lines.map(|line| Json::parse(line).map_err(|error| malformed(&error))).collect())
-        }
-        Err(error) => Err(malformed(&error)),
-    }
-}
-
-/// True when the first line is a whole JSON value by itself.
-fn looks_like_lines(text: &str) -> bool {
-    text.lines().map(str::trim).find(|line| !line.is_empty()).is_some_and(|line| {
-        let whole = Json::parse(line).is_ok();
-        // Or the first line is the bad one, and the second is whole.
-        whole || text.lines().nth(1).is_some_and(|line| line.starts_with('{') && Json::parse(line.trim()).is_ok())
-    })
-}
-
-/// What serde_json says about a document holds positions and expectations, never contents.
-fn malformed(error: &serde_json::Error) -> Problem {
-    let what = match error.classify() {
-        serde_json::error::Category::Eof => "ends inside a value",
-        _ => "is not valid JSON",
-    };
-    let message = format!("the text {what} at line {} column {}", error.line(), error.column());
-    Problem::new(RejectReason::Malformed, "", message)
 }
 
 /// CloudEvents in Kafka's binary mode: attributes are `ce_` headers, the value is the data.

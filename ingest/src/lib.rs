@@ -5,7 +5,8 @@
 //! setting, then its shape), opens the envelope around it (CloudEvents, our own JSON event, a gateway's log), lets one
 //! module of `formats` normalise the usage to disjoint meters, and assembles a [`schemas::UsageEvent`] with its identity
 //! . What cannot be used becomes a [`schemas::Rejection`] that says which field and why; what costs nothing
-//! is [`Item::Ignored`] with its reason. All of that is pure. [`IngestStage`] runs it on a raw topic.
+//! is [`Item::Ignored`] with its reason. All of that is pure. [`IngestStage`] runs it on a raw topic; [`http`] is the
+//! front door that appends to one.
 //! `FORMATS.md` lists the formats, `DESIGN.md` the choices.
 
 extern crate spendstream_schemas as schemas;
@@ -16,6 +17,7 @@ mod config;
 mod decode;
 mod envelope;
 mod formats;
+pub mod http;
 mod identity;
 mod item;
 mod json;

@@ -1,7 +1,7 @@
 //! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
-use crate::json::Object;
+use crate::json::{Kind, Object};
 
 schemas::symbols! {
     /// The formats ingest knows. The names are what `spend-format` headers, topic settings and reports use.
@@ -201,15 +201,11 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::BedrockConverseEvent, "metadata.usage.inputTokens"));
     }
-    if object.is("model", "")
-        || (object.has("results") && object.string("id").is_some_and(|id| id.starts_with("modr-")))
-    {
+    if object.has("results") && object.string("id").is_some_and(|id| id.starts_with("modr-")) {
         return Some((Shape::OpenAiModeration, "results and id modr-"));
     }
     if let Some((name, _)) = object.first(&["response", "body"])
-        && object.get(name).is_some_and(|inner| {
-            matches!(inner.kind(), crate::json::Kind::Object | crate::json::Kind::Array | crate::json::Kind::String)
-        })
+        && object.get(name).is_some_and(|inner| matches!(inner.kind(), Kind::Object | Kind::Array | Kind::String))
     {
         return Some((Shape::Envelope, name));
     }

@@ -7,8 +7,9 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope};
-use crate::formats::{self, anthropic, openai};
-use crate::json::{Json, Kind, Object};
+use crate::formats::{self, anthropic, bedrock, gemini, openai, stream};
+use crate::item::IgnoreReason;
+use crate::json::{Json, Kind, Object, deeper_than};
 use crate::number;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
@@ -50,7 +51,7 @@ pub(crate) fn cloud_event<'a>(
         let text = encoded.string().ok_or_else(|| Problem::wrong_type("data_base64", encoded, "a string"))?;
         let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text.as_bytes());
         let decoded = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let Some(decoded) = decoded.filter(|text| !crate::json::deeper_than(text.as_bytes(), crate::DEPTH_MAX)) else {
+        let Some(decoded) = decoded.filter(|text| !deeper_than(text.as_bytes(), crate::DEPTH_MAX)) else {
             let message = "data_base64 is not base64 of JSON";
             return Err(Problem::new(RejectReason::Malformed, "data_base64", message));
         };
@@ -112,11 +113,56 @@ pub(crate) fn wrapped<'a>(
         envelope.requested_model = envelope.model.clone();
     }
     match body.kind() {
-        Kind::Object => formats::item(body, None, envelope, wrappers + 1, out),
-        _ => {
-            let message = format!("the body is of type {}; send the provider's JSON", body.kind().as_str());
+        Kind::Object => stream::items(&[Ok(body)], None, &envelope, wrappers + 1, out),
+        // A captured stream: its chunks, or the text of its events.
+        Kind::Array => {
+            let chunks: Vec<Result<Json<'_>>> = body.array().unwrap_or_default().into_iter().map(Ok).collect();
+            stream::items(&chunks, None, &envelope, wrappers + 1, out);
+        }
+        Kind::String => {
+            let text = body.string().unwrap_or_default();
+            if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
+                return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
+            }
+            let documents = stream::documents(text.trim_ascii())?;
+            stream::items(&documents, None, &envelope, wrappers + 1, out);
+        }
+        kind => {
+            let message = format!("the body is of type {}; send the provider's JSON", kind.as_str());
             out.reject(Problem::new(RejectReason::InvalidField, "response", message), Some(json));
         }
+    }
+    Ok(())
+}
+
+/// A line of an OpenAI batch output: the response of one request, billed as batch.
+pub(crate) fn openai_batch_line<'a>(
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    envelope.event_id = envelope.event_id.or(envelope::text(object, "id")?);
+    envelope.price_context.batch = true;
+    let response = object.object("response").unwrap_or_default();
+    match response.get("body").filter(|body| body.object().is_some_and(|body| !body.has("error"))) {
+        Some(body) => formats::item(body, None, envelope, wrappers + 1, out),
+        None => out.ignore(IgnoreReason::FailedCall),
+    }
+    Ok(())
+}
+
+/// A line of an Anthropic batch result: the message of one request, billed as batch.
+pub(crate) fn anthropic_batch_line<'a>(
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    envelope.price_context.batch = true;
+    match object.object("result").and_then(|result| result.get("message")) {
+        Some(message) => formats::item(message, Some(Shape::AnthropicMessage), envelope, wrappers + 1, out),
+        None => out.ignore(IgnoreReason::FailedCall),
     }
     Ok(())
 }
@@ -145,6 +191,8 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
             call.context = anthropic::context(&found)?;
             anthropic::parts(&found, Some(model))?
         }
+        Style::Gemini => smallvec![gemini::usage(&found)?],
+        Style::Converse => smallvec![bedrock::usage(&found)?],
     };
     out.call(call, envelope, json);
     Ok(())
@@ -157,6 +205,8 @@ enum Style {
     OpenAiChat,
     OpenAiResponses,
     Anthropic,
+    Gemini,
+    Converse,
 }
 
 /// By the producer's word, else by the names used. `input_tokens` alone is written by both Anthropic (cache excluded)
@@ -167,8 +217,11 @@ fn style(usage: &Object<'_>, stated: Option<&str>, provider: &str) -> Result<Sty
         Some("openai.chat_completion") => return Ok(Style::OpenAiChat),
         Some("openai.response") => return Ok(Style::OpenAiResponses),
         Some("anthropic.message") => return Ok(Style::Anthropic),
+        Some("gemini.generate_content") => return Ok(Style::Gemini),
+        Some("bedrock.converse") => return Ok(Style::Converse),
         Some(_) => {
-            let message = "usage_format is none of meters, openai.chat_completion, openai.response, anthropic.message";
+            let message = "usage_format is none of meters, openai.chat_completion, openai.response, \
+                           anthropic.message, gemini.generate_content, bedrock.converse";
             return Err(Problem::new(RejectReason::InvalidField, "usage_format", message));
         }
         None => {}
@@ -178,6 +231,12 @@ fn style(usage: &Object<'_>, stated: Option<&str>, provider: &str) -> Result<Sty
     }
     if usage.has("prompt_tokens") {
         return Ok(Style::OpenAiChat);
+    }
+    if usage.has("promptTokenCount") || usage.has("prompt_token_count") {
+        return Ok(Style::Gemini);
+    }
+    if usage.has("inputTokens") {
+        return Ok(Style::Converse);
     }
     if usage.has("input_tokens") {
         let anthropic = ["cache_creation", "cache_creation_input_tokens", "cache_read_input_tokens", "iterations"];

@@ -2,8 +2,13 @@
 //! depend on. This module sends an object to the one that knows it.
 
 pub(crate) mod anthropic;
+mod bedrock;
+mod cohere;
 pub(crate) mod event;
+mod gemini;
+mod ollama;
 pub(crate) mod openai;
+pub(crate) mod stream;
 
 use schemas::RejectReason;
 
@@ -79,7 +84,14 @@ fn shaped<'a>(
         Shape::OpenAiImage => openai::image(object)?,
         Shape::OpenAiTranscription => openai::transcription(object)?,
         Shape::OpenAiModeration => openai::moderation(object)?,
+        Shape::OpenAiBatchLine => return event::openai_batch_line(object, envelope, wrappers, out),
         Shape::AnthropicMessage => anthropic::message(object)?,
+        Shape::AnthropicBatchLine => return event::anthropic_batch_line(object, envelope, wrappers, out),
+        Shape::Gemini => gemini::response(object)?,
+        Shape::BedrockConverse => bedrock::converse(object)?,
+        Shape::BedrockLog => return bedrock::log(json, object, envelope, out),
+        Shape::Cohere => cohere::response(object)?,
+        Shape::Ollama => ollama::response(object)?,
         _ => {
             let message = format!("{shape} is not decoded by this release");
             return Err(Problem::new(RejectReason::UnknownFormat, "", message));

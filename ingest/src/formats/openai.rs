@@ -419,7 +419,9 @@ fn call<'a>(
 ) -> Result<Call<'a>> {
     let mut call = Call::new(extractor, operation, precedence::PROVIDER);
     let model = envelope::text(object, "model")?;
-    let usage_value = object.get("usage");
+    // Groq streams its usage within its own field.
+    let groq = || object.object("x_groq").and_then(|groq| groq.get("usage"));
+    let usage_value = object.get("usage").or_else(groq);
     let usage_object = match usage_value {
         Some(value) => Some(value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?),
         None => None,

@@ -3,8 +3,11 @@
 mod anthropic;
 mod bad_input;
 mod event;
+mod http;
 mod openai;
+mod providers;
 mod stage;
+mod streams;
 
 use schemas::{Rejection, Timestamp, UsageEvent};
 

@@ -1,0 +1,352 @@
+//! Captured streams: text of server-sent events, arrays of chunks, chunks one a line. Frames of one call are put
+//! together first: a later count replaces an earlier one (they are cumulative), a frame without a count changes nothing.
+
+use std::fmt::Write;
+
+use schemas::{Flag, RejectReason};
+
+use crate::assemble::Out;
+use crate::envelope::Envelope;
+use crate::formats;
+use crate::item::IgnoreReason;
+use crate::json::{Json, Object};
+use crate::problem::{Problem, Result};
+use crate::recognise::{Shape, recognise};
+
+/// The JSON documents in a text: one, the elements of an array, one a line, or the data of server-sent events.
+pub(crate) fn documents(text: &str) -> Result<Vec<Result<Json<'_>>>> {
+    if is_event_stream(text) {
+        let documents = event_stream(text);
+        if documents.is_empty() {
+            return Err(Problem::new(RejectReason::Empty, "", "the event stream holds no data"));
+        }
+        return Ok(documents);
+    }
+    match Json::parse(text) {
+        Ok(json) => match json.array() {
+            Some(items) if items.is_empty() => Err(Problem::new(RejectReason::Empty, "", "the array is empty")),
+            Some(items) => Ok(items.into_iter().map(Ok).collect()),
+            None => Ok(vec![Ok(json)]),
+        },
+        // Newline-delimited JSON, where one bad line does not spoil the others.
+        Err(_) if looks_like_lines(text) => {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            Ok(lines.map(|line| Json::parse(line).map_err(|error| malformed(&error))).collect())
+        }
+        Err(error) => Err(malformed(&error)),
+    }
+}
+
+/// True when one of the first two lines is a whole JSON object and there is more: a pretty-printed document has neither.
+fn looks_like_lines(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let whole = |line: Option<&str>| line.is_some_and(|line| line.starts_with('{') && Json::parse(line).is_ok());
+    let (first, second) = (lines.next(), lines.next());
+    second.is_some() && (whole(first) || whole(second))
+}
+
+/// What serde_json says about a document holds positions and expectations, never contents.
+pub(crate) fn malformed(error: &serde_json::Error) -> Problem {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "ends inside a value",
+        _ => "is not valid JSON",
+    };
+    let message = format!("the text {what} at line {} column {}", error.line(), error.column());
+    Problem::new(RejectReason::Malformed, "", message)
+}
+
+fn is_event_stream(text: &str) -> bool {
+    ["data:", "event:", "id:", "retry:", ":"].iter().any(|field| text.starts_with(field))
+}
+
+/// The data of server-sent events. `[DONE]` ends an OpenAI stream and is no data. A frame that was cut off is malformed.
+fn event_stream(text: &str) -> Vec<Result<Json<'_>>> {
+    let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    let data = data.filter(|data| !data.is_empty() && *data != "[DONE]");
+    data.map(|data| Json::parse(data).map_err(|error| malformed(&error))).collect()
+}
+
+/// Decodes documents in order; runs of frames that belong together become one item.
+pub(crate) fn items<'a>(
+    documents: &[Result<Json<'a>>],
+    hint: Option<Shape>,
+    envelope: &Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) {
+    let mut open: Option<Stream<'a>> = None;
+    let many = documents.len() > 1;
+    for (index, document) in documents.iter().enumerate() {
+        if out.is_full() {
+            let message = format!("the record holds more than {} items", out.config.items_max);
+            return out.reject(Problem::new(RejectReason::TooLarge, "", message), None);
+        }
+        let json = match document {
+            Ok(json) => *json,
+            Err(_) if open.is_some() => {
+                // The capture broke off within a frame.
+                open.as_mut().into_iter().for_each(|stream| stream.cut = true);
+                continue;
+            }
+            Err(problem) => {
+                let mut problem = problem.clone();
+                if many {
+                    problem.message = format!("line {}: {}", index + 1, problem.message);
+                }
+                out.reject(problem, None);
+                continue;
+            }
+        };
+        let frame = json.object().and_then(|object| frame(object, hint, many));
+        match frame {
+            Some((family, object)) => {
+                let starts = open.as_ref().is_none_or(|stream| !stream.takes(family, &object));
+                if starts && let Some(done) = open.take() {
+                    done.finish(envelope, wrappers, out);
+                }
+                open.get_or_insert_with(|| Stream::new(family, json)).push(object);
+            }
+            None => {
+                if let Some(done) = open.take() {
+                    done.finish(envelope, wrappers, out);
+                }
+                formats::item(json, hint, envelope.clone(), wrappers, out);
+            }
+        }
+    }
+    if let Some(done) = open {
+        done.finish(envelope, wrappers, out);
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    OpenAiChat,
+    OpenAiResponse,
+    Anthropic,
+    Gemini,
+    Converse,
+}
+
+/// The family of a frame. A Gemini frame looks like a whole response, so it is a frame only among others.
+fn frame<'a>(object: Object<'a>, hint: Option<Shape>, many: bool) -> Option<(Family, Object<'a>)> {
+    // The Gemini CLI wraps each frame.
+    let object = match object.object("response") {
+        Some(inner) if many && (inner.has("usageMetadata") || inner.has("candidates")) => inner,
+        _ => object,
+    };
+    let shape = match hint {
+        Some(shape) => shape,
+        None => recognise(&object)?.0,
+    };
+    let family = match shape {
+        Shape::OpenAiChatChunk => Family::OpenAiChat,
+        Shape::OpenAiResponseEvent => Family::OpenAiResponse,
+        Shape::AnthropicEvent => Family::Anthropic,
+        Shape::BedrockConverseEvent => Family::Converse,
+        Shape::Gemini if many => Family::Gemini,
+        _ => return None,
+    };
+    Some((family, object))
+}
+
+/// Frames of one call.
+struct Stream<'a> {
+    family: Family,
+    /// The first frame as it came, for the skeleton of a rejection.
+    first: Json<'a>,
+    frames: Vec<Object<'a>>,
+    cut: bool,
+}
+
+impl<'a> Stream<'a> {
+    fn new(family: Family, first: Json<'a>) -> Self {
+        Stream { family, first, frames: Vec::new(), cut: false }
+    }
+
+    fn push(&mut self, frame: Object<'a>) {
+        self.frames.push(frame);
+    }
+
+    /// True when a frame goes on with this call rather than beginning another.
+    fn takes(&self, family: Family, frame: &Object<'a>) -> bool {
+        let Some(last) = self.frames.last().filter(|_| family == self.family) else { return false };
+        let same = |name: &str| match (self.frames[0].string(name), frame.string(name)) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        };
+        match family {
+            Family::OpenAiChat => same("id"),
+            Family::OpenAiResponse => !last.string("type").is_some_and(|kind| is_final(&kind)),
+            Family::Anthropic => !frame.is("type", "message_start"),
+            Family::Converse => !frame.has("messageStart"),
+            Family::Gemini => {
+                let finished =
+                    |frame: &Object<'_>| frame.get("candidates").is_some_and(|c| c.text().contains("\"finishReason\""));
+                let named = frame.has("responseId") && self.frames[0].has("responseId");
+                same("responseId") && (named || !(finished(last) && frame.has("candidates")))
+            }
+        }
+    }
+
+    fn finish(self, envelope: &Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+        let mut envelope = envelope.clone();
+        let whole = match self.family {
+            Family::OpenAiChat => self.chat(),
+            Family::OpenAiResponse => self.response(),
+            Family::Anthropic => self.anthropic(),
+            Family::Gemini => self.gemini(),
+            Family::Converse => self.converse(),
+        };
+        let Some((shape, text, complete)) = whole else {
+            let name = match self.family {
+                Family::OpenAiChat => Shape::OpenAiChatChunk,
+                Family::OpenAiResponse => Shape::OpenAiResponseEvent,
+                Family::Anthropic => Shape::AnthropicEvent,
+                Family::Gemini => Shape::Gemini,
+                Family::Converse => Shape::BedrockConverseEvent,
+            };
+            out.recognised(&envelope.wrapped, name.as_str(), "type");
+            return self.frames.iter().for_each(|_| out.ignore(IgnoreReason::StreamFragment));
+        };
+        if !complete || self.cut {
+            envelope.flags.set(Flag::PartialStream);
+        }
+        match Json::parse(&text) {
+            Ok(json) => formats::item(json, Some(shape), envelope, wrappers, out),
+            // Pieces of well-formed JSON were joined, so this cannot be; the record is still accounted for.
+            Err(error) => out.reject(malformed(&error), Some(self.first)),
+        }
+    }
+
+    /// The last chunk with usage is a whole body but for its choices. A chunk alone, without usage, says nothing.
+    fn chat(&self) -> Option<(Shape, String, bool)> {
+        let counted = |frame: &&Object<'a>| {
+            frame.object("usage").is_some() || frame.object("x_groq").is_some_and(|groq| groq.object("usage").is_some())
+        };
+        let last = self.frames.iter().rev().find(counted);
+        if last.is_none() && self.frames.len() == 1 {
+            return None;
+        }
+        let mut text = String::from("{");
+        for name in ["id", "created", "model", "service_tier", "system_fingerprint", "provider"] {
+            // Early chunks of Azure have an empty id and model.
+            let value =
+                self.frames.iter().rev().find_map(|frame| frame.get(name).filter(|value| value.text() != "\"\""));
+            put(&mut text, name, value);
+        }
+        if let Some(frame) = last {
+            let groq = frame.object("x_groq").and_then(|groq| groq.get("usage"));
+            put(
+                &mut text,
+                "x_groq",
+                frame.get("x_groq").and_then(|groq| groq.object()).and_then(|groq| groq.get("id")),
+            );
+            put(&mut text, "usage", frame.get("usage").or(groq));
+        }
+        text.push('}');
+        Some((Shape::OpenAiChat, text, last.is_some()))
+    }
+
+    /// The final event holds the whole response; without one, the last response seen.
+    fn response(&self) -> Option<(Shape, String, bool)> {
+        let of = |frame: &Object<'a>| frame.get("response").filter(|response| response.object().is_some());
+        let last = self.frames.iter().rev().find(|frame| frame.string("type").is_some_and(|kind| is_final(&kind)));
+        if let Some(response) = last.and_then(of) {
+            return Some((Shape::OpenAiResponse, response.text().to_owned(), true));
+        }
+        if self.frames.len() == 1 {
+            return None;
+        }
+        let begun = self.frames.iter().rev().find_map(of)?;
+        Some((Shape::OpenAiResponse, begun.text().to_owned(), false))
+    }
+
+    /// The message that was started, its usage overlaid with that of the deltas.
+    fn anthropic(&self) -> Option<(Shape, String, bool)> {
+        let start = self.frames.iter().find_map(|frame| frame.object("message"));
+        let deltas = self.frames.iter().filter(|frame| frame.is("type", "message_delta"));
+        let deltas: Vec<Object<'a>> = deltas.filter_map(|frame| frame.object("usage")).collect();
+        if start.is_none() && deltas.is_empty() {
+            return None;
+        }
+        let begun = start.as_ref().and_then(|message| message.object("usage"));
+        let usage = overlay(begun.iter().chain(&deltas));
+        let mut text = String::from("{\"type\":\"message\"");
+        for name in ["id", "model"] {
+            put(&mut text, name, start.as_ref().and_then(|message| message.get(name)));
+        }
+        let _ = write!(text, ",\"usage\":{usage}}}");
+        Some((Shape::AnthropicMessage, text, !deltas.is_empty()))
+    }
+
+    /// Counts of later frames over those of earlier ones; a frame with only a traffic type resets nothing.
+    fn gemini(&self) -> Option<(Shape, String, bool)> {
+        let usages: Vec<Object<'a>> = self.frames.iter().filter_map(|frame| frame.object("usageMetadata")).collect();
+        let mut text = String::from("{");
+        for name in ["responseId", "modelVersion", "createTime"] {
+            put(&mut text, name, self.frames.iter().rev().find_map(|frame| frame.get(name)));
+        }
+        let candidates = |frame: &Object<'a>| frame.get("candidates");
+        let grounded = |value: &Json<'a>| value.text().contains("webSearchQueries");
+        put(&mut text, "candidates", self.frames.iter().rev().filter_map(candidates).find(grounded));
+        if !usages.is_empty() {
+            put_raw(&mut text, "usageMetadata", &overlay(usages.iter()));
+        }
+        text.push('}');
+        let finished = self.frames.iter().filter_map(candidates).any(|value| value.text().contains("\"finishReason\""));
+        Some((Shape::Gemini, text, finished))
+    }
+
+    /// The metadata event holds the usage.
+    fn converse(&self) -> Option<(Shape, String, bool)> {
+        let metadata = self.frames.iter().rev().find_map(|frame| frame.object("metadata"))?;
+        let mut text = String::from("{\"output\":{}");
+        for name in ["usage", "serviceTier", "performanceConfig"] {
+            put(&mut text, name, metadata.get(name));
+        }
+        text.push('}');
+        Some((Shape::BedrockConverse, text, true))
+    }
+}
+
+/// Events of the Responses API (and of Realtime) after which nothing follows.
+fn is_final(kind: &str) -> bool {
+    matches!(kind, "response.completed" | "response.incomplete" | "response.failed" | "response.done")
+}
+
+fn put(text: &mut String, name: &str, value: Option<Json<'_>>) {
+    if let Some(value) = value {
+        put_raw(text, name, value.text());
+    }
+}
+
+fn put_raw(text: &mut String, name: &str, value: &str) {
+    if text.len() > 1 {
+        text.push(',');
+    }
+    let _ = write!(text, "\"{name}\":{value}");
+}
+
+/// One object with every field's last value.
+fn overlay<'o, 'a: 'o>(objects: impl Iterator<Item = &'o Object<'a>>) -> String {
+    let mut fields: Vec<(&str, Json<'a>)> = Vec::new();
+    for object in objects {
+        for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
+            match fields.iter_mut().find(|(known, _)| *known == name) {
+                Some(field) => field.1 = value,
+                None => fields.push((name, value)),
+            }
+        }
+    }
+    let mut text = String::from("{");
+    for (name, value) in fields {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        // Names come from JSON and may need escapes.
+        let _ = write!(text, "{}:{}", serde_json::Value::from(name), value.text());
+    }
+    text.push('}');
+    text
+}

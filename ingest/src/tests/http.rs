@@ -1,0 +1,123 @@
+use std::io::Write;
+use std::sync::Arc;
+
+use schemas::topics;
+use stream::Log;
+use stream::local::LocalLog;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{Config, http};
+
+struct Server {
+    address: std::net::SocketAddr,
+    log: Arc<LocalLog>,
+    _folder: tempfile::TempDir,
+}
+
+async fn serve(config: Config) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Arc::new(LocalLog::open(folder.path(), &topics::catalogue(&[topics::RAW]), None).unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = http::router(log.clone(), topics::RAW, config);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    Server { address, log, _folder: folder }
+}
+
+impl Server {
+    /// Status and body of the answer.
+    async fn post(&self, headers: &str, body: &[u8]) -> (u16, String) {
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        let head = format!(
+            "POST /v1/events HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The server may refuse before it has read a large body.
+        let _ = stream.write_all(body).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        (answer[9..12].parse().unwrap(), answer)
+    }
+
+    fn stored(&self) -> Vec<String> {
+        let mut stored = Vec::new();
+        for partition in 0..self.log.partitions(topics::RAW).unwrap().unwrap() {
+            for record in self.log.read(topics::RAW, partition, 0, 1 << 20).unwrap() {
+                stored.push(String::from_utf8(record.payload.unwrap().to_vec()).unwrap());
+            }
+        }
+        stored
+    }
+}
+
+fn event(id: &str) -> String {
+    format!(r#"{{"id":"{id}","source":"s","provider":"openai","model":"gpt-5.4","usage":{{"input_text_tokens":1}}}}"#)
+}
+
+#[tokio::test]
+async fn one_event_a_batch_and_lines_are_stored_before_the_answer() {
+    let server = serve(Config::default()).await;
+    let (status, answer) = server.post("", event("1").as_bytes()).await;
+    assert!(status == 202 && answer.contains(r#""accepted":1"#), "{answer}");
+    assert_eq!(server.stored(), [event("1")]);
+    server.post("", format!("[{},{}]", event("2"), event("3")).as_bytes()).await;
+    server.post("", format!("{}\n{}\n", event("4"), event("5")).as_bytes()).await;
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    zipped.write_all(event("6").as_bytes()).unwrap();
+    let (status, answer) = server.post("content-encoding: gzip\r\n", &zipped.finish().unwrap()).await;
+    assert_eq!(status, 202, "{answer}");
+    let mut stored = server.stored();
+    stored.sort();
+    assert_eq!(stored, ["1", "2", "3", "4", "5", "6"].map(event));
+}
+
+#[tokio::test]
+async fn an_item_without_any_id_is_refused_by_its_number_and_nothing_is_stored() {
+    let server = serve(Config::default()).await;
+    let nameless = event("x").replace(r#""id":"x","#, "");
+    let (status, answer) = server.post("", format!("[{},{nameless}]", event("1")).as_bytes()).await;
+    assert!(status == 400 && answer.contains("item 1 has no id"), "{answer}");
+    assert!(server.stored().is_empty());
+}
+
+#[tokio::test]
+async fn what_ingest_will_reject_is_stored_and_said() {
+    let server = serve(Config::default()).await;
+    let bad = event("1").replace(":1}", ":-1}");
+    let (status, answer) = server.post("", bad.as_bytes()).await;
+    assert!(status == 202 && answer.contains("usage.input_text_tokens is negative"), "{answer}");
+    assert_eq!(server.stored().len(), 1);
+}
+
+#[tokio::test]
+async fn bad_requests_are_told_apart() {
+    let server = serve(Config::default()).await;
+    for (headers, body, status) in [
+        ("", b"".as_slice(), 400),
+        ("", b"{\"id\":", 400),
+        ("", b"\xff\xff", 400),
+        ("content-encoding: gzip\r\n", b"not gzip", 400),
+        ("content-encoding: br\r\n", b"{}", 415),
+        ("", &vec![b' '; http::REQUEST_BYTES_MAX + 1], 413),
+    ] {
+        let (found, answer) = server.post(headers, body).await;
+        assert_eq!(found, status, "{answer}");
+    }
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb.write_all(&vec![b' '; http::REQUEST_BYTES_MAX + 1]).unwrap();
+    let (status, answer) = server.post("content-encoding: gzip\r\n", &bomb.finish().unwrap()).await;
+    assert_eq!(status, 413, "{answer}");
+    assert!(server.stored().is_empty());
+}
+
+#[tokio::test]
+async fn binary_cloud_events_keep_their_attributes_as_headers() {
+    let server = serve(Config::default()).await;
+    let headers = "ce-specversion: 1.0\r\nce-type: ai.usage\r\nce-id: 9\r\nce-source: app\r\n";
+    let body = br#"{"provider":"openai","model":"gpt-5.4","usage":{"input_text_tokens":1}}"#;
+    let (status, answer) = server.post(headers, body).await;
+    assert_eq!(status, 202, "{answer}");
+    assert_eq!(server.stored().len(), 1);
+}
