@@ -1,12 +1,23 @@
 //! The subcommands, in the order a newcomer meets them.
 
+mod apply;
+mod cat;
+mod check;
 mod generate;
+mod init;
+mod open;
+mod report;
+mod skip;
+mod topics;
+mod up;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 /// Exact AI spend, from a raw usage event to lake and alert: counted once, owned, budgeted.
+///
+/// Begin with `spendstream up`: it runs everything on this machine, feeds it a day of sample traffic and prints a report.
 #[derive(Debug, Parser)]
 #[command(name = "spendstream", version, max_term_width = 110)]
 pub struct Spendstream {
@@ -16,7 +27,16 @@ pub struct Spendstream {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Up(up::Up),
+    Check(check::Check),
+    Report(report::ReportCommand),
+    Ledger(report::LedgerCommand),
+    Init(init::Init),
+    Apply(apply::Apply),
+    Topics(topics::Topics),
     Generate(generate::Generate),
+    Cat(cat::Cat),
+    Skip(skip::SkipOrder),
 }
 
 impl Spendstream {
@@ -26,7 +46,16 @@ impl Spendstream {
     /// When the subcommand cannot do its work; one sentence that names the remedy.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
+            Command::Up(up) => up.run(),
+            Command::Check(check) => check.run(),
+            Command::Report(report) => report.run(),
+            Command::Ledger(ledger) => ledger.run(),
+            Command::Init(init) => init.run(),
+            Command::Apply(apply) => apply.run(),
+            Command::Topics(topics) => topics.run(),
             Command::Generate(generate) => generate.run(),
+            Command::Cat(cat) => cat.run(),
+            Command::Skip(skip) => skip.run(),
         }
     }
 }

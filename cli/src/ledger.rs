@@ -62,8 +62,23 @@ pub struct StageLine {
     pub money_sent: Sums,
     /// Named counts.
     pub counts: BTreeMap<String, i64>,
+    /// Money that goes with them, where any does.
+    #[serde(serialize_with = "as_named_money")]
+    pub counts_money: BTreeMap<String, Sums>,
     /// True when nothing of this stage is broken.
     pub ok: bool,
+}
+
+impl StageLine {
+    /// The money of several named counts together.
+    pub fn counts_money_sum(&self, names: &[&str]) -> Sums {
+        let mut total = Sums::new();
+        for (currency, picos) in names.iter().filter_map(|name| self.counts_money.get(*name)).flatten() {
+            let sum = total.entry(currency.clone()).or_default();
+            *sum = sum.saturating_add(*picos);
+        }
+        total
+    }
 }
 
 /// The ledger, checked.
@@ -89,6 +104,12 @@ impl Ledger {
     pub fn count(&self, stage: &str, name: &str) -> i64 {
         let line = self.stages.iter().find(|line| line.stage == stage);
         line.and_then(|line| line.counts.get(name)).copied().unwrap_or(0)
+    }
+
+    /// The money that goes with a named count.
+    pub fn money(&self, stage: &str, name: &str) -> Sums {
+        let line = self.stages.iter().find(|line| line.stage == stage);
+        line.and_then(|line| line.counts_money.get(name)).cloned().unwrap_or_default()
     }
 
     /// Every count of a stage whose name begins with `prefix.`, without the prefix.
@@ -224,6 +245,9 @@ fn add_line(lines: &mut Vec<StageLine>, entry: &LedgerEntry) {
     }
     for count in &entry.counts {
         *line.counts.entry(count.name.to_string()).or_default() += count.count;
+        if !count.money.is_empty() {
+            add(line.counts_money.entry(count.name.to_string()).or_default(), &count.money);
+        }
     }
     if entry.received.is_empty() {
         line.taken += entry.counts.iter().filter(|count| count.name == "records").map(|count| count.count).sum::<i64>();
@@ -263,4 +287,12 @@ pub fn show(sums: &Sums) -> String {
 fn as_money<S: serde::Serializer>(sums: &Sums, serializer: S) -> Result<S::Ok, S::Error> {
     let money = |(currency, picos): (&Text, &i128)| (currency.clone(), schemas::Money::from_picos(*picos));
     serializer.collect_map(sums.iter().map(money))
+}
+
+fn as_named_money<S: serde::Serializer>(named: &BTreeMap<String, Sums>, serializer: S) -> Result<S::Ok, S::Error> {
+    let money = |(name, sums): (&String, &Sums)| {
+        let sums = sums.iter().map(|(currency, picos)| (currency.clone(), schemas::Money::from_picos(*picos)));
+        (name.clone(), sums.collect::<BTreeMap<_, _>>())
+    };
+    serializer.collect_map(named.iter().map(money))
 }

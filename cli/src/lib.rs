@@ -4,10 +4,22 @@
 //! Each subcommand is one file of [`commands`]; it reads facts from a log, a lake or files and prints what pure
 //! modules make of them. [`traffic`] makes the sample.
 
+extern crate spendstream_aggregate as aggregate;
+extern crate spendstream_enrich as enrich;
+extern crate spendstream_ingest as ingest;
 extern crate spendstream_schemas as schemas;
+extern crate spendstream_sink as sink;
+extern crate spendstream_stream as stream;
 
 pub mod amount;
+pub mod books;
 pub mod commands;
+pub mod configuration;
+pub mod dry_run;
+pub mod feed;
+pub mod input;
 pub mod ledger;
+pub mod progress;
+pub mod report;
 pub mod table;
 pub mod traffic;

@@ -59,7 +59,9 @@ fn books() -> Vec<LedgerEntry> {
                 count("records", 11, none()),
                 count("items", 12, none()),
                 count("events", 9, none()),
+                count("rejected", 2, none()),
                 count("rejected.malformed", 2, none()),
+                count("ignored", 1, none()),
                 count("ignored.status_only", 1, none()),
             ],
             vec![],
@@ -83,7 +85,13 @@ fn books() -> Vec<LedgerEntry> {
             vec![received("usage.events", 3, 8, usd("12"))],
             vec![sent("spend.partials", 2, 7, usd("12"))],
         ),
-        entry("merge", "spend.partials", vec![], vec![received("usage.charges", 2, 7, usd("12"))], vec![]),
+        entry(
+            "merge",
+            "spend.partials",
+            vec![count("partials", 7, usd("12")), count("window_money", 5, usd("12"))],
+            vec![received("usage.charges", 2, 7, usd("12"))],
+            vec![],
+        ),
     ]
 }
 
@@ -146,6 +154,8 @@ fn every_single_corruption_is_found_at_its_stage_and_sequence() {
     corrupt("combine", 7, "a window with a picodollar too much", |books, _| picodollar(&mut books[2].sent[0].money));
     corrupt("merge", 2, "a partial sum was lost", |books, _| books[3].received[0].items_counted -= 1);
     corrupt("merge", 2, "a picodollar was lost", |books, _| picodollar(&mut books[3].received[0].money_claimed));
+    corrupt("merge", 7, "an hour holds a picodollar more", |books, _| picodollar(&mut books[3].counts[1].money));
+    corrupt("merge", 7, "a sum was not counted", |books, _| books[3].counts[0].count -= 1);
     corrupt("lake", 3, "a row is missing", |_, lake| lake.streams[0].rows -= 1);
     corrupt("lake", 3, "a row has a picodollar more", |_, lake| picodollar(&mut lake.streams[0].rows_money));
     corrupt("lake", 2, "a row too many", |_, lake| lake.streams[0].rows += 1);
@@ -168,6 +178,7 @@ fn a_consumer_that_lags_is_not_a_break_but_in_flight() {
     books[2].received[0] = received("usage.events", 2, 6, usd("9"));
     books[2].sent[0] = sent("spend.partials", 2, 7, usd("9"));
     books[3].received.clear();
+    books[3].counts.clear();
     let ledger = check(&books, None);
     assert_eq!(ledger.breaks, []);
     assert_eq!(ledger.in_flight, 2 + 7);

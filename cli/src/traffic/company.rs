@@ -76,7 +76,7 @@ pub const APPLICATIONS: &[Application] = &[
             Habit {
                 cached: 4_000,
                 tier: Some("default"),
-                ..habit(Written::Chat, "openai", "gpt-5-mini", (400, 9_000), (60, 900))
+                ..habit(Written::Chat, "openai", "gpt-5.4-mini", (400, 9_000), (60, 900))
             },
             Habit { tier: Some("default"), ..habit(Written::Chat, "openai", "gpt-4o-mini", (300, 5_000), (40, 600)) },
             Habit {
@@ -94,13 +94,13 @@ pub const APPLICATIONS: &[Application] = &[
         habits: &[
             Habit {
                 cached: 8_500,
-                ..habit(Written::Messages, "anthropic", "claude-sonnet-4-5", (500, 14_000), (300, 4_000))
+                ..habit(Written::Messages, "anthropic", "claude-sonnet-5-5", (500, 14_000), (300, 4_000))
             },
             Habit {
                 cached: 6_000,
                 reasoning: 60,
                 tier: Some("default"),
-                ..habit(Written::Responses, "openai", "gpt-5", (800, 20_000), (400, 6_000))
+                ..habit(Written::Responses, "openai", "gpt-5.5", (800, 20_000), (400, 6_000))
             },
         ],
     },
@@ -111,7 +111,7 @@ pub const APPLICATIONS: &[Application] = &[
         environment: "production",
         weight: 22,
         habits: &[
-            habit(Written::Usage, "gcp.gemini", "gemini-2.5-flash", (300, 3_000), (40, 400)),
+            habit(Written::Usage, "gcp.gemini", "gemini-3.8-flash", (300, 3_000), (40, 400)),
             Habit {
                 operation: "embeddings",
                 ..habit(Written::Usage, "openai", "text-embedding-3-small", (2_000, 30_000), (0, 0))
@@ -128,11 +128,11 @@ pub const APPLICATIONS: &[Application] = &[
             Habit {
                 reasoning: 75,
                 tier: Some("flex"),
-                ..habit(Written::Responses, "openai", "gpt-5", (1_000, 30_000), (900, 14_000))
+                ..habit(Written::Responses, "openai", "gpt-6-sol", (1_000, 30_000), (900, 14_000))
             },
             Habit {
                 reasoning: 50,
-                ..habit(Written::Usage, "gcp.gemini", "gemini-2.5-pro", (800, 25_000), (300, 5_000))
+                ..habit(Written::Usage, "gcp.gemini", "gemini-3.1-pro-preview", (800, 25_000), (300, 5_000))
             },
         ],
     },
@@ -146,7 +146,7 @@ pub const APPLICATIONS: &[Application] = &[
             Habit { tier: Some("default"), ..habit(Written::Chat, "openai", "gpt-4o", (500, 6_000), (300, 2_500)) },
             Habit {
                 cached: 3_000,
-                ..habit(Written::Messages, "anthropic", "claude-sonnet-4-5", (600, 6_000), (300, 2_500))
+                ..habit(Written::Messages, "anthropic", "claude-sonnet-5-5", (600, 6_000), (300, 2_500))
             },
         ],
     },
@@ -161,7 +161,7 @@ pub const RUNAWAY: Application = Application {
     weight: 0,
     habits: &[Habit {
         cached: 2_000,
-        ..habit(Written::Messages, "anthropic", "claude-opus-4-1", (30_000, 120_000), (1_500, 6_000))
+        ..habit(Written::Messages, "anthropic", "claude-opus-4-8", (30_000, 120_000), (1_500, 6_000))
     }],
 };
 

@@ -1,0 +1,91 @@
+//! Reads what the ledger weighs: the stages' books from the log, the lake's from its tables, in an order that makes
+//! them comparable while everything runs.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use schemas::codec::Format;
+use schemas::{Batch, BatchItem, Charge, CurrencySum, Text, topics};
+use sink::LakeReader;
+use stream::Log;
+use stream::books::add_money;
+
+use crate::ledger::{self, Claim, LakeBooks, LakeDisagreement, LakeStream, Ledger};
+
+/// Reads the books and weighs them. Without a lake only the stages are weighed.
+///
+/// # Errors
+/// When log or lake cannot be read.
+pub fn audit(log: &dyn Log, lake: Option<&LakeReader>) -> anyhow::Result<Ledger> {
+    // First what is due, then the lake and the log beyond it, then the stages again: whatever the lake holds by then, a
+    // stage has booked.
+    let due = stream::log::ledger(log).context("read the ledger")?;
+    let lake = match lake {
+        Some(lake) => Some(LakeBooks { due, ..lake_books(log, lake).context("read the lake's books")? }),
+        None => None,
+    };
+    let entries = stream::log::ledger(log).context("read the ledger")?;
+    Ok(ledger::check(&entries, lake.as_ref()))
+}
+
+fn lake_books(log: &dyn Log, lake: &LakeReader) -> anyhow::Result<LakeBooks> {
+    let read = lake.ledger()?;
+    let mut streams: BTreeMap<(i32, Text, i32), LakeStream> = BTreeMap::new();
+    let stream = |partition: i32, topic: &Text, source_partition: i32| LakeStream {
+        partition,
+        source_topic: topic.clone(),
+        source_partition,
+        rows: 0,
+        rows_money: Vec::new(),
+        waiting: 0,
+        waiting_money: Vec::new(),
+        claim: Claim { sequence: -1, items: 0, money: Vec::new() },
+    };
+    for (source, batches) in &read.streams {
+        let key = (source.partition, source.source_topic.clone(), source.source_partition);
+        let entry = streams
+            .entry(key)
+            .or_insert_with(|| stream(source.partition, &source.source_topic, source.source_partition));
+        for (sequence, row) in batches {
+            entry.rows += row.rows;
+            add(&mut entry.rows_money, &row.money)?;
+            if let Some((items, money)) = &row.claimed {
+                entry.claim = Claim { sequence: *sequence, items: *items, money: money.clone() };
+            }
+        }
+    }
+    // What the tables have not reached yet is still in the log.
+    let format = Format::<Batch<Charge>>::new();
+    for partition in 0..log.partitions(topics::CHARGES)?.unwrap_or(0) {
+        let number = i32::try_from(partition).context("partition number")?;
+        let from = read.read_to.get(&number).copied().unwrap_or(0);
+        stream::log::scan(log, topics::CHARGES, partition, from, |record| {
+            let payload = record.payload.as_deref().unwrap_or_default();
+            let batch =
+                format.decode(payload).with_context(|| format!("{} offset {}", topics::CHARGES, record.offset))?;
+            let lineage = batch.lineage;
+            let key = (number, lineage.source_topic.clone(), lineage.source_partition);
+            let entry =
+                streams.entry(key).or_insert_with(|| stream(number, &lineage.source_topic, lineage.source_partition));
+            entry.waiting += batch.items.len() as i64;
+            for (currency, amount) in batch.items.iter().filter_map(BatchItem::money) {
+                add_money(&mut entry.waiting_money, currency, amount)?;
+            }
+            entry.claim = Claim { sequence: lineage.sequence, items: lineage.items_total, money: lineage.money_total };
+            Ok(())
+        })?;
+    }
+    let disagreements = read.disagreements().into_iter().map(|found| LakeDisagreement {
+        partition: found.source.partition,
+        sequence: found.sequence,
+        message: found.message,
+    });
+    Ok(LakeBooks { disagreements: disagreements.collect(), streams: streams.into_values().collect(), due: Vec::new() })
+}
+
+fn add(to: &mut Vec<CurrencySum>, money: &[CurrencySum]) -> anyhow::Result<()> {
+    for sum in money {
+        add_money(to, &sum.currency, sum.amount)?;
+    }
+    Ok(())
+}

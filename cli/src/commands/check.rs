@@ -1,0 +1,238 @@
+//! `spendstream check`: the dry run of a file or of a live topic.
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use enrich::{Directory, PriceBook};
+use ingest::RawRecord;
+use schemas::{Money, Timestamp, topics};
+use stream::reference::{Reference, ReferenceSink};
+
+use super::cat::is_closed_pipe;
+use super::open::{LogArgs, now, partitions};
+use crate::configuration::Configuration;
+use crate::dry_run::{Judge, Outcome};
+use crate::table::{Style, Table};
+use crate::{amount, input};
+
+/// Say what would become of every record: what it is, its usage, price and owner, or the reason why not.
+///
+/// Nothing is written and no consumer group is joined. Exit code 1 when a record was rejected.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// File to read (JSON lines, a JSON document, a captured stream, `.gz`), or `-` for standard input.
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// Form of the answer. `json` is one line a record, documented and stable.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+    /// Configuration folder to judge by [default: that of the cluster with --brokers, else the built-in example].
+    #[arg(long, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// Topic to read instead of a file; needs --brokers, or --data with a data folder.
+    #[arg(long, conflicts_with = "file")]
+    topic: Option<String>,
+    /// With --topic: how many of the newest records of each partition.
+    #[arg(long, default_value_t = 1000)]
+    last: i64,
+    /// Provider of bodies that do not name one, such as `openai`.
+    #[arg(long)]
+    provider: Option<String>,
+    /// Time of events that state none (RFC 3339 or a date).
+    #[arg(long)]
+    time: Option<Timestamp>,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let (prices, owners) = self.reference()?;
+        let provider = self.provider.as_deref().map(Into::into);
+        let config = ingest::Config { provider, time: self.time, ..ingest::Config::default() };
+        let judge = Judge { config, prices, owners };
+        let mut seen = Seen { output: self.output, style: Style::of_stdout(), ..Seen::default() };
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let done = match &self.topic {
+            Some(topic) => self.topic(topic, &judge, &mut seen, &mut out),
+            None => self.file(&judge, &mut seen, &mut out),
+        };
+        match done.and_then(|()| seen.finish(&mut out)) {
+            Err(error) if is_closed_pipe(&error) => {}
+            done => done?,
+        }
+        Ok(if seen.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn reference(&self) -> anyhow::Result<(PriceBook, Directory)> {
+        if let Some(folder) = &self.config {
+            return Configuration::read(folder)?.compile();
+        }
+        if self.log.brokers.is_none() && self.topic.is_none() {
+            return Configuration::example()?.compile();
+        }
+        let log = self.log.inspect()?;
+        let (prices, owners) = (Reference::<PriceBook>::default(), Reference::<Directory>::default());
+        for sink in [&prices as &dyn ReferenceSink, &owners] {
+            let (items, _) = stream::log::reference_items(&*log, &sink.topic(), 0)?;
+            sink.apply(items)?;
+        }
+        let missing = "nothing was published yet: run `spendstream apply DIR`, or give --config DIR";
+        let newest = (prices.versions().newest().cloned(), owners.versions().newest().cloned());
+        drop((prices, owners));
+        let prices = std::sync::Arc::into_inner(newest.0.context(missing)?).context(missing)?;
+        let owners = std::sync::Arc::into_inner(newest.1.context(missing)?).context(missing)?;
+        Ok((prices, owners))
+    }
+
+    fn file(&self, judge: &Judge, seen: &mut Seen, out: &mut impl Write) -> anyhow::Result<()> {
+        let topic = self.file.display().to_string();
+        let arrival = now();
+        for (offset, record) in input::open(&self.file)?.enumerate() {
+            let record = record?;
+            let headers: Vec<(&str, &[u8])> =
+                record.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+            let raw = RawRecord {
+                topic: &topic,
+                partition: 0,
+                offset: offset as i64,
+                timestamp: record.timestamp.unwrap_or(arrival),
+                key: None,
+                headers: &headers,
+                payload: Some(&record.payload),
+            };
+            seen.take(&judge.judge(offset as u64 + 1, &raw), record.number, out)?;
+        }
+        Ok(())
+    }
+
+    fn topic(&self, topic: &str, judge: &Judge, seen: &mut Seen, out: &mut impl Write) -> anyhow::Result<()> {
+        let log = self.log.inspect()?;
+        let mut number = 0;
+        for partition in 0..partitions(&*log, topic)? {
+            let from = log.range(topic, partition)?.end.saturating_sub(self.last);
+            stream::log::scan(&*log, topic, partition, from, |record| {
+                let headers: Vec<(&str, &[u8])> =
+                    record.headers.iter().map(|(name, value)| (name.as_str(), &**value)).collect();
+                let raw = RawRecord {
+                    topic: if topic == topics::CORRECTIONS { topics::CORRECTIONS } else { topic },
+                    partition: i32::try_from(partition).unwrap_or(i32::MAX),
+                    offset: record.offset,
+                    timestamp: record.timestamp,
+                    key: record.key.as_deref(),
+                    headers: &headers,
+                    payload: record.payload.as_deref(),
+                };
+                number += 1;
+                seen.take(&judge.judge(number, &raw), number, out)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Seen {
+    output: Output,
+    style: Style,
+    records: u64,
+    events: u64,
+    ignored: u64,
+    rejected: u64,
+    unpriced: u64,
+    unallocated: u64,
+    cost: Money,
+}
+
+impl Seen {
+    fn take(&mut self, outcome: &Outcome, place: u64, out: &mut impl Write) -> anyhow::Result<()> {
+        self.records += 1;
+        self.events += outcome.events.len() as u64;
+        self.ignored += outcome.ignored.len() as u64;
+        self.rejected += outcome.rejected.len() as u64;
+        for event in &outcome.events {
+            self.unpriced += u64::from(event.cost_usd.is_none());
+            self.unallocated += u64::from(event.team.is_none());
+            self.cost.accrue(event.cost_usd.unwrap_or_default())?;
+        }
+        if self.output == Output::Json {
+            serde_json::to_writer(&mut *out, outcome)?;
+            return Ok(out.write_all(b"\n")?);
+        }
+        let style = self.style;
+        let name = if outcome.recognised_as.is_empty() { "not recognised" } else { &outcome.recognised_as };
+        writeln!(out, "{}", style.heading(&format!("{place}  {name}")))?;
+        for event in &outcome.events {
+            let cost = match event.cost_usd {
+                Some(cost) => format!("{} USD ({})", amount::exact(cost), event.status),
+                None => style.alarm(&format!("unpriced ({})", event.unpriced.join(", "))),
+            };
+            let team = match (&event.team, &event.rule) {
+                (Some(team), Some(rule)) => format!("{team} (rule {rule})"),
+                (Some(team), None) => format!("{team} (as stated)"),
+                (None, _) => style.alarm("unallocated"),
+            };
+            writeln!(out, "   {} {} at {}  {cost}  {team}", event.provider, event.model, event.event_time)?;
+            let mut table = Table::new(&["  meter", ">quantity", ">price", ">per", ">cost USD", "rate"]);
+            for line in &event.lines {
+                let cost = line.cost_usd.map_or_else(|| "?".to_owned(), |cost| cost.to_string());
+                table.row([
+                    format!("  {}", line.meter),
+                    amount::quantity(line.quantity),
+                    line.price.to_string(),
+                    amount::count(line.per),
+                    cost,
+                    line.rate_id.to_string(),
+                ]);
+            }
+            for (meter, quantity) in
+                event.usage.iter().filter(|(meter, _)| !event.lines.iter().any(|line| line.meter.as_str() == **meter))
+            {
+                table.row([format!("  {meter}"), quantity.to_string(), "none".to_owned()]);
+            }
+            write!(out, "{}", table.render(style))?;
+            if !event.flags.is_empty() {
+                let flags: Vec<_> = event.flags.iter().map(ToString::to_string).collect();
+                writeln!(out, "    flags: {} (known by {})", flags.join(", "), event.identity)?;
+            }
+        }
+        for ignored in &outcome.ignored {
+            writeln!(out, "   item {}: not billable: {}", ignored.item, ignored.reason)?;
+        }
+        for rejected in &outcome.rejected {
+            let text = format!("item {}: rejected, {}: {}", rejected.item, rejected.reason, rejected.message);
+            writeln!(out, "   {}", style.alarm(&text))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        if self.output == Output::Table {
+            writeln!(
+                out,
+                "\n{} records: {} events of {} USD ({} unpriced, {} unallocated), {} not billable, {} rejected",
+                self.records,
+                self.events,
+                amount::exact(self.cost),
+                self.unpriced,
+                self.unallocated,
+                self.ignored,
+                self.rejected
+            )?;
+        }
+        Ok(out.flush()?)
+    }
+}

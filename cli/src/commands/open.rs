@@ -1,0 +1,80 @@
+//! Where a command finds its log: the data folder of this machine, or Kafka.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use schemas::{Timestamp, topics};
+use stream::Log;
+use stream::kafka::KafkaLog;
+use stream::local::LocalLog;
+use stream::settings::Connection;
+
+/// Where the log is: Kafka when `--brokers` is given, else the data folder.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LogArgs {
+    /// Data folder of `spendstream up`.
+    #[arg(long, env = "SPENDSTREAM_DATA", value_name = "DIR", default_value = "spendstream-data")]
+    pub(super) data: PathBuf,
+    /// Kafka brokers, as `host:port,host:port`; without them the data folder is used.
+    #[arg(long, env = "SPENDSTREAM_BROKERS")]
+    pub(super) brokers: Option<String>,
+    /// Any setting of librdkafka, as `KEY=VALUE`; may be given many times.
+    #[arg(id = "kafka", long = "kafka", value_name = "KEY=VALUE", env = "SPENDSTREAM_KAFKA", hide_env_values = true,
+        value_delimiter = ';', value_parser = key_value)]
+    pub(super) options: Vec<(String, String)>,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+impl LogArgs {
+    /// How to reach Kafka; `None` when the data folder is meant.
+    pub(super) fn connection(&self) -> Option<Connection> {
+        let brokers = self.brokers.clone()?;
+        Some(Connection { brokers, options: self.options.clone() })
+    }
+
+    /// Opens the log to look at it; nothing is written, and no group is joined.
+    pub(super) fn inspect(&self) -> anyhow::Result<Arc<dyn Log>> {
+        match self.connection() {
+            Some(connection) => Ok(Arc::new(KafkaLog::connect(&connection, "spendstream-cli")?)),
+            None => Ok(Arc::new(LocalLog::inspect(&self.data)?)),
+        }
+    }
+
+    /// Opens the log to append to it.
+    pub(super) fn open(&self) -> anyhow::Result<Arc<dyn Log>> {
+        match self.connection() {
+            Some(connection) => Ok(Arc::new(KafkaLog::connect(&connection, "spendstream-cli")?)),
+            None => Ok(Arc::new(LocalLog::open(&self.data, &topics::catalogue(&[topics::RAW]), None)?)),
+        }
+    }
+
+    /// Address of the lake: what was asked for, else the folder `lake` of the data folder.
+    pub(super) fn lake(&self, asked: Option<&str>) -> anyhow::Result<String> {
+        match asked {
+            Some(lake) => Ok(lake.to_owned()),
+            None if self.brokers.is_none() => Ok(self.data.join("lake").display().to_string()),
+            None => anyhow::bail!("say where the lake is: --lake s3://bucket/prefix or --lake DIR"),
+        }
+    }
+}
+
+/// The wall clock.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from(chrono::Utc::now())
+}
+
+/// Partitions of a topic.
+pub(super) fn partitions(log: &dyn Log, topic: &str) -> anyhow::Result<u32> {
+    log.partitions(topic)?.with_context(|| {
+        let known = log.topics().unwrap_or_default();
+        let known: Vec<_> =
+            known.into_iter().map(|(name, _)| name).filter(|name| !name.contains("changelog")).collect();
+        format!("there is no topic {topic}; there are {}", known.join(", "))
+    })
+}

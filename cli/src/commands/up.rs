@@ -1,0 +1,197 @@
+//! `spendstream up`: everything in one process, on one folder.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aggregate::{CombineStage, MergeStage};
+use anyhow::bail;
+use clap::Args;
+use enrich::{EnrichConfig, EnrichStage};
+use ingest::IngestStage;
+use schemas::topics;
+use sink::{Lake, LakeConfig, LakeReader};
+use stream::local::{LocalLog, LocalOptions, LocalRuntime, start};
+use stream::reference::{EFFECTIVE_AFTER_SECONDS, Reference};
+use stream::telemetry::{Phase, Telemetry};
+use stream::{Log, Shutdown, Stage};
+
+use super::open::now;
+use super::report::absolute;
+use crate::configuration::Configuration;
+use crate::feed::{self, Fed, Feeder};
+use crate::input;
+use crate::progress::Progress;
+use crate::report::{gather, print};
+use crate::table::Style;
+
+/// Run the whole pipeline in this process, on one folder: no Kafka, nothing to install.
+///
+/// Creates the folder or goes on with the one it finds: one SQLite file with topics, offsets and state, and the lake's
+/// Delta tables under `lake/`. Feeds it sample traffic (once) or the files of `--input`, prints the report, and keeps
+/// serving POST /v1/events, /metrics, /healthz and /readyz until Ctrl-C. It may be killed at any moment: nothing is lost
+/// or counted twice.
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// Data folder.
+    #[arg(long, env = "SPENDSTREAM_DATA", value_name = "DIR", default_value = "spendstream-data")]
+    data: PathBuf,
+    /// File or folder of usage to read instead of the sample; may be given many times. A file is read once: what a
+    /// second run finds at its end is added, the rest is not read again.
+    #[arg(long, value_name = "FILE|DIR")]
+    input: Vec<PathBuf>,
+    /// End when everything is through, instead of serving on.
+    #[arg(long)]
+    exit_when_idle: bool,
+    /// Where to serve. Anyone who can reach it may post events: keep it local, or put something that authenticates in
+    /// front. Port 0 takes any free one.
+    #[arg(long, env = "SPENDSTREAM_LISTEN", default_value = "127.0.0.1:9464")]
+    listen: SocketAddr,
+    /// Configuration folder (prices, owners, budgets) [default: the built-in example; `spendstream init` writes it].
+    #[arg(long, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// Partitions of a new data folder; more use more cores [default: 4].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
+    partitions: Option<u32>,
+    /// Records of sample traffic to feed a new folder with; 0 feeds none [default: 10000 without --input].
+    #[arg(long, value_name = "RECORDS")]
+    sample: Option<u64>,
+    /// Seed of the sample.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+const SAMPLE_RECORDS: u64 = 10_000;
+
+/// The tables are written this often: what was posted shows in a report soon, at the price of smaller files.
+const FILE_AGE: Duration = Duration::from_secs(10);
+
+impl Up {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        // Read and checked before anything is created.
+        let configuration = match &self.config {
+            Some(folder) => Configuration::read(folder)?,
+            None => Configuration::example()?,
+        };
+        configuration.compile()?;
+        let files = self.files()?;
+        let shutdown = Shutdown::on_signals()?;
+        let mut catalogue = topics::catalogue(&[topics::RAW]);
+        catalogue.push(feed::topic());
+        let fresh = !self.data.join(stream::local::FILE).exists();
+        let log = Arc::new(LocalLog::open(&self.data, &catalogue, self.partitions)?);
+        let after = if fresh { 0 } else { EFFECTIVE_AFTER_SECONDS };
+        configuration.publish(&*log, now(), after)?;
+        let lake_folder = self.data.join("lake").display().to_string();
+        let lake_config = LakeConfig { lake_file_age: FILE_AGE, ..LakeConfig::at(&lake_folder) };
+        let lake = Lake::open(&lake_config)?;
+        let telemetry = Telemetry::new();
+        let options = LocalOptions { telemetry: telemetry.clone(), ..LocalOptions::default() };
+        let tables = sink::open_tables(&lake, &lake_config)?;
+        let runtime = start(log.clone(), stages(), tables, options, shutdown.clone())?;
+        let routes = ingest::http::router(log.clone(), topics::RAW, ingest::Config::default());
+        let server = telemetry.serve(self.listen, routes, shutdown.clone())?;
+        let begun = if fresh { "made" } else { "going on with" };
+        eprintln!("{begun} {}, serving on http://{}", self.data.display(), server.address());
+
+        let worked = self.feed_and_report(&log, &files, &runtime, &telemetry, &lake, &shutdown);
+        let code = match &worked {
+            Ok(balanced) => {
+                if !self.exit_when_idle && !shutdown.is_set() {
+                    eprintln!("\n{}", self.invitation(&server.address()));
+                    while !shutdown.wait(Duration::from_secs(3_600)) {}
+                }
+                if *balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
+            Err(_) => ExitCode::FAILURE,
+        };
+        let stopped = runtime.stop();
+        server.join();
+        worked.and(stopped).map(|()| code)
+    }
+
+    fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for path in &self.input {
+            files.extend(input::files(path)?);
+        }
+        if let Some(missing) = files.iter().find(|file| !file.is_file()) {
+            bail!("{} is no file: check the path given to --input", missing.display());
+        }
+        Ok(files)
+    }
+
+    /// True when the ledger adds up.
+    fn feed_and_report(
+        &self,
+        log: &Arc<LocalLog>,
+        files: &[PathBuf],
+        runtime: &LocalRuntime,
+        telemetry: &Telemetry,
+        lake: &Lake,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<bool> {
+        let progress = Progress::start(log.clone())?;
+        let mut appended = |records: u64| progress.fed(records);
+        let stopping = || shutdown.is_set();
+        let mut feeder = Feeder::new(&**log, &mut appended, &stopping)?;
+        let default = if files.is_empty() { SAMPLE_RECORDS } else { 0 };
+        let sample = self.sample.unwrap_or(default);
+        let mut fed = Fed::default();
+        if sample > 0 || (files.is_empty() && feeder.has_sample()) {
+            fed = feeder.sample(self.seed, sample, now())?;
+        }
+        for file in files {
+            let Fed { new, before } = feeder.file(file, now())?;
+            fed = Fed { new: fed.new + new, before: fed.before + before };
+        }
+        let idle = runtime.wait_idle(Duration::from_secs(7 * 86_400));
+        progress.finish();
+        if !idle {
+            if shutdown.is_set() {
+                eprintln!("stopped before everything was through; start again to go on");
+                return Ok(true);
+            }
+            let halted = telemetry.health().partitions.into_iter().filter_map(|partition| match partition.phase {
+                Phase::Halted(reason) => {
+                    Some(format!("{} on {}/{}: {reason}", partition.stage, partition.topic, partition.partition))
+                }
+                _ => None,
+            });
+            bail!("a stage has stopped: {}", halted.collect::<Vec<_>>().join("; "));
+        }
+        if fed.before > 0 {
+            eprintln!("{} records were read by an earlier run, {} are new", fed.before, fed.new);
+        }
+        let reader = LakeReader::new(lake);
+        let folder = absolute(&self.data.join("lake").display().to_string());
+        let log: &dyn Log = &**log;
+        let report = gather(&reader, &folder, Some(log))?;
+        println!("{}", print(&report, Style::of_stdout()));
+        Ok(report.ledger.is_some_and(|ledger| ledger.balanced()))
+    }
+
+    fn invitation(&self, address: &SocketAddr) -> String {
+        let data = self.data.display();
+        format!(
+            "Still serving. Send an event, and find it in the report ten seconds later:\n\n  \
+             curl -s http://{address}/v1/events -H 'content-type: application/json' -d '{{\"id\": \"hello-1\", \
+             \"source\": \"readme\", \"team\": \"platform\", \"provider\": \"openai\", \"model\": \"gpt-4o\", \
+             \"usage\": {{\"input_text_tokens\": 1200, \"output_text_tokens\": 300}}}}'\n  \
+             spendstream report --data {data}\n\nCtrl-C stops; `spendstream up --data {data}` goes on."
+        )
+    }
+}
+
+fn stages() -> Vec<Arc<dyn Stage>> {
+    let (prices, owners, budgets) = <(Arc<Reference<_>>, Arc<Reference<_>>, Arc<Reference<_>>)>::default();
+    vec![
+        Arc::new(IngestStage::new(topics::RAW, ingest::Config::default())),
+        Arc::new(IngestStage::new(topics::CORRECTIONS, ingest::Config::default())),
+        Arc::new(EnrichStage::new(EnrichConfig::default(), prices, owners)),
+        Arc::new(CombineStage::new(aggregate::Config::default(), budgets.clone())),
+        Arc::new(MergeStage::new(aggregate::Config::default(), budgets)),
+    ]
+}

@@ -1,0 +1,154 @@
+//! Reference data of an installation: prices, owners and budgets, from a folder or from the built-in example.
+
+use std::path::Path;
+
+use aggregate::budget::{Budgets, parse_budgets};
+use anyhow::{Context, bail};
+use enrich::{Directory, PriceBook, Severity};
+use schemas::{ReferenceRow, Timestamp};
+use stream::Log;
+use stream::log::{Published, publish_reference};
+use stream::reference::{Compiled, manifest};
+
+/// The example configuration: name and text of every file, by name.
+pub const EXAMPLE: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/example.rs"));
+
+/// Rows of every set, validated whole.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    /// Prices.
+    pub prices: Vec<ReferenceRow>,
+    /// Owners.
+    pub owners: Vec<ReferenceRow>,
+    /// Budgets.
+    pub budgets: Vec<ReferenceRow>,
+    /// What is worth a look, though the data is used.
+    pub warnings: Vec<String>,
+}
+
+impl Configuration {
+    /// The built-in example.
+    ///
+    /// # Errors
+    /// Never in a release: its tests read it.
+    pub fn example() -> anyhow::Result<Self> {
+        let files: Vec<(String, String)> =
+            EXAMPLE.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        Self::parse(&files)
+    }
+
+    /// A folder with `prices.yaml` or `prices/*.yaml`, `owners.yaml` and `budgets.yaml`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with file, row and remedy; nothing of the folder is used then.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let mut files = Vec::new();
+        let mut folders = vec![folder.to_path_buf()];
+        while let Some(current) = folders.pop() {
+            let entries = std::fs::read_dir(&current).with_context(|| format!("read folder {}", current.display()))?;
+            for entry in entries {
+                let path = entry.with_context(|| format!("read folder {}", current.display()))?.path();
+                if path.is_dir() && current == folder {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+                    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+                    let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                    files.push((name, text));
+                }
+            }
+        }
+        files.sort();
+        Self::parse(&files).with_context(|| format!("use the configuration in {}", folder.display()))
+    }
+
+    fn parse(files: &[(String, String)]) -> anyhow::Result<Self> {
+        let of = |set: &str| {
+            let belongs = |name: &str| name.strip_prefix(set).is_some_and(|rest| rest.starts_with(['/', '.']));
+            files.iter().filter(|(name, _)| belongs(name)).cloned().collect::<Vec<_>>()
+        };
+        let (prices, owners, budgets) = (of(PriceBook::SET), of(Directory::SET), of(Budgets::SET));
+        for (set, files) in [(PriceBook::SET, &prices), (Directory::SET, &owners), (Budgets::SET, &budgets)] {
+            if files.is_empty() {
+                bail!("no {set}: put {set}.yaml there (`spendstream init` writes an example)");
+            }
+        }
+        let mut wrong = Vec::new();
+        let warnings = Vec::new();
+        let mut rows = |parsed: Result<Vec<ReferenceRow>, Vec<enrich::Finding>>| {
+            parsed.unwrap_or_else(|findings| {
+                let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+                wrong.extend(errors.map(ToString::to_string));
+                Vec::new()
+            })
+        };
+        let prices = rows(enrich::price::parse_prices(&prices));
+        let owners = rows(enrich::owner::parse_owners(&owners));
+        let mut budget_rows = Vec::new();
+        for (name, text) in &budgets {
+            match parse_budgets(name, text) {
+                Ok(rows) => budget_rows.extend(rows),
+                Err(findings) => wrong.push(findings.to_string()),
+            }
+        }
+        if !wrong.is_empty() {
+            bail!("nothing was used, because:\n  {}", wrong.join("\n  "));
+        }
+        Ok(Configuration { prices, owners, budgets: budget_rows, warnings })
+    }
+
+    /// The price book and directory, compiled.
+    ///
+    /// # Errors
+    /// When validated rows do not compile: a mistake of ours.
+    pub fn compile(&self) -> anyhow::Result<(PriceBook, Directory)> {
+        Ok((compile(&self.prices)?, compile(&self.owners)?))
+    }
+
+    /// Publishes every set whose rows differ from its newest version.
+    ///
+    /// # Errors
+    /// When the log cannot be read or written.
+    pub fn publish(
+        &self,
+        log: &dyn Log,
+        now: Timestamp,
+        effective_after_seconds: i64,
+    ) -> anyhow::Result<Vec<(&'static str, Published)>> {
+        let sets = [(PriceBook::SET, &self.prices), (Directory::SET, &self.owners), (Budgets::SET, &self.budgets)];
+        let publish = |(set, rows): (&'static str, &Vec<ReferenceRow>)| {
+            Ok((set, publish_reference(log, set, rows, now, effective_after_seconds)?))
+        };
+        sets.into_iter().map(publish).collect()
+    }
+}
+
+fn compile<T: Compiled>(rows: &[ReferenceRow]) -> anyhow::Result<T> {
+    let version = manifest(T::SET, rows, Timestamp::MIN, Timestamp::MIN).version;
+    T::compile(&version, &rows.iter().collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_valid_and_compiles() {
+        let example = Configuration::example().unwrap();
+        assert!(!example.prices.is_empty() && !example.owners.is_empty() && !example.budgets.is_empty());
+        example.compile().unwrap();
+    }
+
+    #[test]
+    fn a_folder_with_a_corrupt_price_file_is_refused_whole_and_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in EXAMPLE {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        Configuration::read(folder.path()).unwrap();
+        std::fs::write(folder.path().join("prices/zzz.yaml"), "rates: [").unwrap();
+        let error = format!("{:#}", Configuration::read(folder.path()).unwrap_err());
+        assert!(error.contains("zzz.yaml"), "{error}");
+    }
+}

@@ -1,0 +1,274 @@
+//! Files of usage, cut into records: JSON lines, one JSON document, several documents one after the other, or a captured
+//! stream. Files whose name ends in `.gz` are unpacked as they are read.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use flate2::read::MultiGzDecoder;
+use schemas::Timestamp;
+
+/// Largest file that is not made of lines: it is read whole.
+const WHOLE_BYTES_MAX: u64 = 256 << 20;
+
+/// Longest line. A longer one is cut off there, and so rejected with its position.
+const LINE_BYTES_MAX: u64 = 16 << 20;
+
+/// An array longer than this is cut into its elements; a shorter one is one record, as a producer might send it.
+const ARRAY_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes looked at to see what a file is made of.
+const PEEK_BYTES: usize = 256 * 1024;
+
+/// One record of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRecord {
+    /// Place in the file, from 1: the line, or the number of the document.
+    pub number: u64,
+    /// When it arrived, where the file says so.
+    pub timestamp: Option<Timestamp>,
+    /// Headers, where the file says so.
+    pub headers: Vec<(String, String)>,
+    /// Value.
+    pub payload: Vec<u8>,
+}
+
+/// The records of a file, in order.
+pub struct FileRecords {
+    number: u64,
+    from: From,
+}
+
+enum From {
+    Lines(Box<dyn BufRead>),
+    Documents(std::vec::IntoIter<Vec<u8>>),
+}
+
+impl std::fmt::Debug for FileRecords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "records of a file, {} read", self.number)
+    }
+}
+
+/// Opens a file, or standard input for `-`.
+///
+/// # Errors
+/// When it cannot be read, or is too long for a file that is not made of lines.
+pub fn open(path: &Path) -> anyhow::Result<FileRecords> {
+    if path == Path::new("-") {
+        return read(Box::new(std::io::stdin()));
+    }
+    let file = File::open(path).with_context(|| format!("read {}", path.display()))?;
+    let bytes: Box<dyn Read> = match path.extension() {
+        Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(file)),
+        _ => Box::new(file),
+    };
+    read(bytes).with_context(|| format!("read {}", path.display()))
+}
+
+/// The files meant by a path: itself, or every file of a folder and its folders, by name. Hidden files are left out.
+///
+/// # Errors
+/// When a folder cannot be listed or holds no file.
+pub fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let (mut files, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).with_context(|| format!("read folder {}", folder.display()))? {
+            let entry = entry.with_context(|| format!("read folder {}", folder.display()))?;
+            match (entry.file_name().to_string_lossy().starts_with('.'), entry.path().is_dir()) {
+                (true, _) => {}
+                (_, true) => folders.push(entry.path()),
+                (_, false) => files.push(entry.path()),
+            }
+        }
+    }
+    if files.is_empty() {
+        bail!("folder {} holds no files", path.display());
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
+    let mut bytes = BufReader::with_capacity(PEEK_BYTES, bytes);
+    let mut start = Vec::new();
+    bytes.by_ref().take(PEEK_BYTES as u64).read_to_end(&mut start)?;
+    let lines = is_lines(&start, start.len() < PEEK_BYTES);
+    let mut whole: Box<dyn BufRead> = Box::new(BufReader::new(std::io::Cursor::new(start).chain(bytes)));
+    if lines {
+        return Ok(FileRecords { number: 0, from: From::Lines(whole) });
+    }
+    let mut text = Vec::new();
+    whole.by_ref().take(WHOLE_BYTES_MAX + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > WHOLE_BYTES_MAX {
+        bail!("longer than {} MiB and not made of lines: write one JSON document a line", WHOLE_BYTES_MAX >> 20);
+    }
+    Ok(FileRecords { number: 0, from: From::Documents(documents(text).into_iter()) })
+}
+
+/// Whether a file that begins like this holds a document a line: most of its lines are whole documents.
+fn is_lines(start: &[u8], complete: bool) -> bool {
+    let mut lines: Vec<&[u8]> = start.split(|byte| *byte == b'\n').collect();
+    if !complete && lines.len() > 1 {
+        lines.pop();
+    }
+    let lines: Vec<_> = lines.into_iter().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).take(40).collect();
+    if lines.iter().any(|line| line.starts_with(b"data:") || line.starts_with(b"event:")) {
+        return false;
+    }
+    let whole =
+        |line: &&&[u8]| line.starts_with(b"{") && serde_json::from_slice::<&serde_json::value::RawValue>(line).is_ok();
+    let documents = lines.iter().filter(whole).count();
+    match lines.len() {
+        0 | 1 => complete && documents == lines.len(),
+        count => documents * 2 >= count,
+    }
+}
+
+fn documents(text: Vec<u8>) -> Vec<Vec<u8>> {
+    let trimmed = text.trim_ascii();
+    if trimmed.len() > ARRAY_BYTES_MAX
+        && let Ok(elements) = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(trimmed)
+    {
+        return elements.into_iter().map(|element| element.get().as_bytes().to_vec()).collect();
+    }
+    let mut stream = serde_json::Deserializer::from_slice(trimmed).into_iter::<&serde_json::value::RawValue>();
+    let mut found = Vec::new();
+    while let Some(Ok(document)) = stream.next() {
+        found.push(document.get().as_bytes().to_vec());
+    }
+    // What is no JSON (a captured stream, a broken end) is a record of its own: ingest says what it is.
+    let rest = trimmed.get(stream.byte_offset()..).unwrap_or_default().trim_ascii();
+    if found.is_empty() {
+        return vec![trimmed.to_vec()];
+    }
+    if !rest.is_empty() {
+        found.push(rest.to_vec());
+    }
+    found
+}
+
+/// A line of `spendstream generate --format records`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wrapped {
+    #[serde(rename = "key")]
+    _key: Option<String>,
+    headers: Vec<(String, String)>,
+    timestamp: Timestamp,
+    #[serde(rename = "slot")]
+    _slot: u32,
+    payload: String,
+}
+
+impl FileRecords {
+    fn next_payload(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
+        loop {
+            match &mut self.from {
+                From::Documents(documents) => {
+                    self.number += 1;
+                    return Ok(documents.next());
+                }
+                From::Lines(lines) => {
+                    let mut line = Vec::new();
+                    if lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
+                        return Ok(None);
+                    }
+                    if line.len() as u64 == LINE_BYTES_MAX && !line.ends_with(b"\n") {
+                        skip_line(lines.as_mut())?;
+                    }
+                    self.number += 1;
+                    let trimmed = line.trim_ascii();
+                    if !trimmed.is_empty() {
+                        return Ok(Some(trimmed.to_vec()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn skip_line(lines: &mut dyn BufRead) -> std::io::Result<()> {
+    loop {
+        let buffered = lines.fill_buf()?;
+        let (length, found) = match buffered.iter().position(|byte| *byte == b'\n') {
+            Some(at) => (at + 1, true),
+            None => (buffered.len(), false),
+        };
+        lines.consume(length);
+        if found || length == 0 {
+            return Ok(());
+        }
+    }
+}
+
+impl Iterator for FileRecords {
+    type Item = anyhow::Result<FileRecord>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let payload = match self.next_payload().transpose()? {
+            Ok(payload) => payload,
+            Err(error) => return Some(Err(error)),
+        };
+        let number = self.number;
+        let looks_wrapped = payload.starts_with(b"{\"key\":") && payload.len() < LINE_BYTES_MAX as usize;
+        let record = match looks_wrapped.then(|| serde_json::from_slice::<Wrapped>(&payload)) {
+            Some(Ok(Wrapped { headers, timestamp, payload, .. })) => {
+                FileRecord { number, timestamp: Some(timestamp), headers, payload: payload.into_bytes() }
+            }
+            _ => FileRecord { number, timestamp: None, headers: Vec::new(), payload },
+        };
+        Some(Ok(record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(text: &str) -> Vec<(u64, String)> {
+        let records = read(Box::new(std::io::Cursor::new(text.as_bytes().to_vec()))).unwrap();
+        records.map(|record| record.unwrap()).map(|r| (r.number, String::from_utf8(r.payload).unwrap())).collect()
+    }
+
+    fn numbered(number: u64, text: &str) -> (u64, String) {
+        (number, text.to_owned())
+    }
+
+    #[test]
+    fn lines_keep_their_numbers_and_a_bad_one_is_a_record_like_the_others() {
+        let records = cut("{\"a\":1}\n\nupstream error\n{\"a\":2}\n{\"a\":");
+        let expected =
+            [numbered(1, "{\"a\":1}"), numbered(3, "upstream error"), numbered(4, "{\"a\":2}"), numbered(5, "{\"a\":")];
+        assert_eq!(records, expected);
+    }
+
+    #[test]
+    fn a_document_over_several_lines_is_one_record_and_so_is_a_captured_stream() {
+        assert_eq!(cut("{\n \"a\": 1\n}\n"), [numbered(1, "{\n \"a\": 1\n}")]);
+        assert_eq!(cut("[\n{\"a\":1},\n{\"a\":2}\n]").len(), 1);
+        assert_eq!(cut("{\n\"a\": 1\n}\n{\n\"a\": 2\n}\nrest").len(), 3);
+        assert_eq!(cut("data: {\"a\":1}\n\ndata: [DONE]\n").len(), 1);
+        assert_eq!(cut(""), []);
+    }
+
+    #[test]
+    fn a_long_array_is_cut_into_its_elements() {
+        let element = format!("{{\"a\":\"{}\"}}", "x".repeat(1000));
+        let array = format!("[{}]", vec![element; 2_000].join(",\n"));
+        assert_eq!(cut(&array).len(), 2_000);
+    }
+
+    #[test]
+    fn a_record_of_the_generator_brings_its_own_time() {
+        let line = r#"{"key":null,"headers":[["content-type","application/json"]],"timestamp":"2026-11-01T00:00:00Z","slot":7,"payload":"{\"a\":1}"}"#;
+        let record = read(Box::new(std::io::Cursor::new(line.as_bytes().to_vec()))).unwrap().next().unwrap().unwrap();
+        assert_eq!(record.timestamp, Some("2026-11-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(record.payload, b"{\"a\":1}");
+        assert_eq!(record.headers.len(), 1);
+    }
+}

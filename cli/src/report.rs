@@ -1,0 +1,107 @@
+//! What was spent, on what, by whom; which budgets it meets; what needs attention; and whether all of it adds up.
+
+mod gather;
+mod print;
+
+use std::collections::BTreeMap;
+
+use schemas::{Alert, BudgetState, CurrencySum, Money, Quantity, Text};
+use serde::Serialize;
+
+use crate::ledger::Ledger;
+
+pub use gather::gather;
+pub use print::{print, print_ledger};
+
+/// Spend under one name.
+#[derive(Debug, Clone, Serialize)]
+pub struct Group {
+    /// Team, or provider and model; `None` is unallocated.
+    pub name: Option<String>,
+    /// Currency of the cost.
+    pub currency: Text,
+    /// Calls.
+    pub requests: i64,
+    /// Tokens of every kind.
+    pub tokens: Quantity,
+    /// Of these, read from a cache.
+    pub cache_read_tokens: Quantity,
+    /// Effective cost.
+    pub cost: Money,
+    /// Calls without a price, or with a partial one.
+    pub unpriced_requests: i64,
+}
+
+/// Usage without a price.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unpriced {
+    /// Provider.
+    pub provider: String,
+    /// Model.
+    pub model: String,
+    /// Calls.
+    pub requests: i64,
+    /// Their tokens.
+    pub tokens: Quantity,
+}
+
+/// What a change would have cost, set against what was spent. Never netted into cost.
+#[derive(Debug, Clone, Serialize)]
+pub struct Saving {
+    /// Counterfactual (`uncached`, `unbatched`, ...).
+    pub kind: String,
+    /// Currency.
+    pub currency: Text,
+    /// Cost under the change, less the effective cost.
+    pub amount: Money,
+}
+
+/// Why nobody pays for something.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unallocated {
+    /// Key the calls were made with.
+    pub key_id: Option<String>,
+    /// Producer.
+    pub source: String,
+    /// Calls.
+    pub requests: i64,
+    /// Their cost.
+    pub cost: Money,
+    /// Its currency.
+    pub currency: Text,
+}
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// First day of event time, in UTC.
+    pub from: Option<String>,
+    /// Last day.
+    pub to: Option<String>,
+    /// Effective cost, exact.
+    pub total: Vec<CurrencySum>,
+    /// Calls.
+    pub requests: i64,
+    /// Tokens.
+    pub tokens: Quantity,
+    /// By team, largest cost first.
+    pub teams: Vec<Group>,
+    /// By provider and model, largest cost first.
+    pub models: Vec<Group>,
+    /// What other choices would have cost.
+    pub savings: Vec<Saving>,
+    /// Budgets, newest period each.
+    pub budgets: Vec<BudgetState>,
+    /// Alerts, oldest first.
+    pub alerts: Vec<Alert>,
+    /// Usage without a price.
+    pub unpriced: Vec<Unpriced>,
+    /// Spend nobody owns.
+    pub unallocated: Vec<Unallocated>,
+    /// Items rejected, by reason.
+    pub rejected: BTreeMap<String, i64>,
+    /// Where the lake is.
+    pub lake: String,
+    /// The conservation ledger; `None` when only a lake was given.
+    pub ledger: Option<Ledger>,
+}

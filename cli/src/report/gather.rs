@@ -1,0 +1,204 @@
+//! Reads a report's facts from the lake, and its ledger from the log.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Decimal128Type;
+use schemas::{CurrencySum, Meter, Money, Quantity, Text};
+use sink::LakeReader;
+use sink::read::{Cells, Days};
+use stream::Log;
+use stream::books::add_money;
+
+use super::{Group, Report, Saving, Unallocated, Unpriced};
+use crate::books;
+
+/// Gathers the report.
+///
+/// # Errors
+/// When lake or log cannot be read.
+pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow::Result<Report> {
+    let mut sums = Sums::default();
+    let tokens: Vec<&str> = Meter::ALL.iter().filter(|meter| meter.is_tokens()).map(|meter| meter.as_str()).collect();
+    let mut columns = vec![
+        "event_date",
+        "team",
+        "provider",
+        "model",
+        "key_id",
+        "source",
+        "currency",
+        "requests",
+        "pricing_status",
+        "effective_cost",
+        "counterfactuals",
+    ];
+    columns.extend(&tokens);
+    for batch in lake.charges(&columns, Days::ALL).context("read the charges")? {
+        sums.add(&batch.context("read the charges")?, &tokens)?;
+    }
+    let ledger = log.map(|log| books::audit(log, Some(lake))).transpose()?;
+    let rejected = lake.rejected_by_reason(Days::ALL).context("read the rejections")?;
+    let by_cost = |groups: BTreeMap<(Option<String>, Text), Group>| {
+        let mut groups: Vec<Group> = groups.into_values().collect();
+        groups.sort_by(|a, b| b.cost.cmp(&a.cost).then_with(|| b.requests.cmp(&a.requests)));
+        groups
+    };
+    let mut unpriced: Vec<Unpriced> = sums.unpriced.into_values().collect();
+    unpriced.sort_by_key(|row| std::cmp::Reverse(row.tokens));
+    let mut unallocated: Vec<Unallocated> = sums.unallocated.into_values().collect();
+    unallocated.sort_by_key(|row| std::cmp::Reverse(row.cost));
+    Ok(Report {
+        from: sums.from.map(|day| day.to_string()),
+        to: sums.to.map(|day| day.to_string()),
+        total: sums.total,
+        requests: sums.requests,
+        tokens: sums.tokens,
+        teams: by_cost(sums.teams),
+        models: by_cost(sums.models),
+        savings: sums.savings.into_iter().map(|((kind, currency), amount)| Saving { kind, currency, amount }).collect(),
+        budgets: lake.latest_budgets().context("read the budgets")?,
+        alerts: lake.alerts(Days::ALL).context("read the alerts")?,
+        unpriced,
+        unallocated,
+        rejected: rejected.into_iter().map(|(reason, count)| (reason.to_string(), count)).collect(),
+        lake: address.to_owned(),
+        ledger,
+    })
+}
+
+#[derive(Default)]
+struct Sums {
+    from: Option<chrono::NaiveDate>,
+    to: Option<chrono::NaiveDate>,
+    total: Vec<CurrencySum>,
+    requests: i64,
+    tokens: Quantity,
+    teams: BTreeMap<(Option<String>, Text), Group>,
+    models: BTreeMap<(Option<String>, Text), Group>,
+    savings: BTreeMap<(String, Text), Money>,
+    unpriced: BTreeMap<(String, String), Unpriced>,
+    unallocated: BTreeMap<(Option<String>, String, Text), Unallocated>,
+}
+
+/// What one charge adds to a group.
+struct Row<'a> {
+    currency: &'a Text,
+    requests: i64,
+    tokens: Quantity,
+    cache_read: Quantity,
+    cost: Option<Money>,
+    unpriced: bool,
+}
+
+impl Sums {
+    fn add(&mut self, batch: &RecordBatch, tokens: &[&str]) -> anyhow::Result<()> {
+        let cells = Cells(batch);
+        for row in 0..batch.num_rows() {
+            let day = cells.date("event_date", row)?;
+            self.from = Some(self.from.map_or(day, |from| from.min(day)));
+            self.to = Some(self.to.map_or(day, |to| to.max(day)));
+            let currency = cells.must_text("currency", row)?;
+            let mut charge = Row {
+                currency: &currency,
+                requests: cells.must_long("requests", row)?,
+                tokens: Quantity::ZERO,
+                cache_read: Quantity::ZERO,
+                cost: cells.money("effective_cost", row)?,
+                unpriced: matches!(cells.text("pricing_status", row)?, Some("unpriced" | "partial")),
+            };
+            for name in tokens {
+                let quantity = cells.quantity(name, row)?;
+                charge.tokens.accrue(quantity)?;
+                if name.starts_with("cache_read") {
+                    charge.cache_read.accrue(quantity)?;
+                }
+            }
+            self.requests += charge.requests;
+            self.tokens.accrue(charge.tokens)?;
+            if let Some(cost) = charge.cost {
+                add_money(&mut self.total, &currency, cost)?;
+            }
+            let (provider, model) = (cells.must_text("provider", row)?, cells.must_text("model", row)?);
+            let team = cells.text("team", row)?.map(str::to_owned);
+            let unallocated = team.is_none();
+            group(&mut self.teams, team, &charge)?;
+            group(&mut self.models, Some(format!("{provider}/{model}")), &charge)?;
+            if charge.unpriced {
+                let place =
+                    self.unpriced.entry((provider.to_string(), model.to_string())).or_insert_with(|| Unpriced {
+                        provider: provider.to_string(),
+                        model: model.to_string(),
+                        requests: 0,
+                        tokens: Quantity::ZERO,
+                    });
+                place.requests += charge.requests;
+                place.tokens.accrue(charge.tokens)?;
+            }
+            if unallocated {
+                let key_id = cells.text("key_id", row)?.map(str::to_owned);
+                let source = cells.must_text("source", row)?.to_string();
+                let place = self.unallocated.entry((key_id.clone(), source.clone(), currency.clone()));
+                let place = place.or_insert_with(|| Unallocated {
+                    key_id,
+                    source,
+                    requests: 0,
+                    cost: Money::ZERO,
+                    currency: currency.clone(),
+                });
+                place.requests += charge.requests;
+                place.cost.accrue(charge.cost.unwrap_or_default())?;
+            }
+            self.add_savings(batch, row, &charge)?;
+        }
+        Ok(())
+    }
+
+    fn add_savings(&mut self, batch: &RecordBatch, row: usize, charge: &Row<'_>) -> anyhow::Result<()> {
+        let Some(effective) = charge.cost else { return Ok(()) };
+        let column = batch.column_by_name("counterfactuals").and_then(|column| column.as_list_opt::<i32>());
+        let list = column.context("column counterfactuals is not a list")?;
+        if list.is_null(row) {
+            return Ok(());
+        }
+        let entries = list.value(row);
+        let entries = entries.as_struct_opt().context("column counterfactuals is not a list of records")?;
+        let field =
+            |name: &str| entries.column_by_name(name).with_context(|| format!("counterfactuals have no {name}"));
+        let (kinds, currencies) = (field("kind")?.as_string::<i32>(), field("currency")?.as_string::<i32>());
+        let costs = field("cost")?.as_primitive::<Decimal128Type>();
+        for at in 0..entries.len() {
+            if currencies.value(at) == charge.currency.as_str() {
+                let cost = Money::from_picos(costs.value(at)).context("a counterfactual needs more than 38 digits")?;
+                let place = self.savings.entry((kinds.value(at).to_owned(), charge.currency.clone())).or_default();
+                place.accrue(cost.checked_sub(effective)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn group(
+    groups: &mut BTreeMap<(Option<String>, Text), Group>,
+    name: Option<String>,
+    charge: &Row<'_>,
+) -> anyhow::Result<()> {
+    let group = groups.entry((name.clone(), charge.currency.clone())).or_insert_with(|| Group {
+        name,
+        currency: charge.currency.clone(),
+        requests: 0,
+        tokens: Quantity::ZERO,
+        cache_read_tokens: Quantity::ZERO,
+        cost: Money::ZERO,
+        unpriced_requests: 0,
+    });
+    group.requests += charge.requests;
+    group.tokens.accrue(charge.tokens)?;
+    group.cache_read_tokens.accrue(charge.cache_read)?;
+    group.cost.accrue(charge.cost.unwrap_or_default())?;
+    if charge.unpriced {
+        group.unpriced_requests += charge.requests;
+    }
+    Ok(())
+}

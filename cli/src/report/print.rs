@@ -1,0 +1,352 @@
+//! The report as a page for a terminal.
+
+use std::fmt::Write;
+
+use schemas::{Direction, Money, Timestamp};
+
+use super::{Group, Report};
+use crate::amount::{count, exact, money, quantity, share};
+use crate::ledger::{Ledger, StageLine, show};
+use crate::table::{Style, Table};
+
+/// Most rows of a table; the rest is summed up in one line.
+const ROWS_MAX: usize = 20;
+
+/// The report as text.
+pub fn print(report: &Report, style: Style) -> String {
+    let mut page = String::new();
+    title(report, style, &mut page);
+    spend("Spend by team", "team", &report.teams, style, &mut page);
+    spend("Spend by model", "model", &report.models, style, &mut page);
+    savings(report, style, &mut page);
+    budgets(report, style, &mut page);
+    attention(report, style, &mut page);
+    if let Some(ledger) = &report.ledger {
+        page.push_str(&print_ledger(ledger, style));
+    }
+    lake(report, style, &mut page);
+    page
+}
+
+fn section(title: &str, style: Style, page: &mut String) {
+    let _ = writeln!(page, "\n{}", style.heading(title));
+}
+
+fn title(report: &Report, style: Style, page: &mut String) {
+    let days = match (&report.from, &report.to) {
+        (Some(from), Some(to)) if from == to => format!("{from} (UTC)"),
+        (Some(from), Some(to)) => format!("{from} to {to} (UTC)"),
+        _ => "nothing was charged yet".to_owned(),
+    };
+    let _ = writeln!(page, "{}  {days}", style.heading("AI spend"));
+    for sum in &report.total {
+        let rounded = money(sum.amount, 2);
+        let _ =
+            writeln!(page, "  {} {rounded}  {}", sum.currency, style.dim(&format!("exactly {}", exact(sum.amount))));
+    }
+    let _ = writeln!(page, "  {} calls, {} tokens", count(report.requests), quantity(report.tokens));
+}
+
+fn spend(title: &str, column: &str, groups: &[Group], style: Style, page: &mut String) {
+    section(title, style, page);
+    let mut table = Table::new(&[column, ">calls", ">tokens", ">from cache", ">cost", "", ">share"]);
+    let mut total = Money::ZERO;
+    for group in groups {
+        total = total.checked_add(group.cost).unwrap_or(total);
+    }
+    let one_currency = groups.windows(2).all(|pair| pair[0].currency == pair[1].currency);
+    let whole = |group: &Group| {
+        let same = groups.iter().filter(|other| other.currency == group.currency);
+        same.fold(Money::ZERO, |sum, other| sum.checked_add(other.cost).unwrap_or(sum))
+    };
+    for group in groups.iter().take(ROWS_MAX) {
+        let name = group.name.clone().unwrap_or_else(|| style.alarm("unallocated"));
+        let cost = match group.unpriced_requests {
+            unpriced if unpriced == group.requests && group.cost.is_zero() => style.alarm("unpriced"),
+            _ => money(group.cost, 4),
+        };
+        table.row([
+            name,
+            count(group.requests),
+            quantity(group.tokens),
+            quantity(group.cache_read_tokens),
+            cost,
+            group.currency.to_string(),
+            share(group.cost, whole(group)).unwrap_or_default(),
+        ]);
+    }
+    if groups.len() > ROWS_MAX {
+        table.row([format!("and {} more", groups.len() - ROWS_MAX)]);
+    }
+    if one_currency && !groups.is_empty() {
+        let requests = groups.iter().map(|group| group.requests).sum();
+        table.total([
+            "total".to_owned(),
+            count(requests),
+            String::new(),
+            String::new(),
+            money(total, 4),
+            groups[0].currency.to_string(),
+            String::new(),
+        ]);
+    }
+    page.push_str(&table.render(style));
+}
+
+fn savings(report: &Report, style: Style, page: &mut String) {
+    let says = |kind: &str| match kind {
+        "uncached" => Some("Prompt caching saved"),
+        "unbatched" => Some("Batching saved"),
+        "standard_tier" => Some("Other tiers than the standard one saved"),
+        _ => None,
+    };
+    let lines: Vec<String> = report
+        .savings
+        .iter()
+        .filter(|saving| !saving.amount.is_zero())
+        .filter_map(|saving| {
+            let what = says(&saving.kind)?;
+            let effective = report.total.iter().find(|sum| sum.currency == saving.currency);
+            let would = effective.and_then(|sum| sum.amount.checked_add(saving.amount).ok());
+            let part = would.and_then(|would| share(saving.amount, would));
+            let part = part.map(|part| format!(", {part} of what it would have cost")).unwrap_or_default();
+            Some(format!("  {what} {} {}{part}", money(saving.amount, 2), saving.currency))
+        })
+        .collect();
+    if !lines.is_empty() {
+        section("Savings", style, page);
+        let _ = writeln!(page, "{}", lines.join("\n"));
+    }
+}
+
+fn budgets(report: &Report, style: Style, page: &mut String) {
+    if report.budgets.is_empty() {
+        return;
+    }
+    section("Budgets", style, page);
+    let mut table = Table::new(&["budget", "period", "from", ">budget", ">spent", ">left", "", ">used", "state"]);
+    for budget in &report.budgets {
+        let state = match (&budget.crossed, budget.blocked) {
+            (_, true) => style.alarm("BLOCKED"),
+            (Some(share), _) => style.alarm(&format!("over {}", percent(share))),
+            (None, _) => "ok".to_owned(),
+        };
+        table.row([
+            budget.name.to_string(),
+            budget.period.to_string(),
+            day(budget.period_start),
+            money(budget.amount, 2),
+            money(budget.spent, 2),
+            money(budget.remaining, 2),
+            budget.currency.to_string(),
+            share(budget.spent, budget.amount).unwrap_or_default(),
+            state,
+        ]);
+    }
+    page.push_str(&table.render(style));
+    if report.alerts.is_empty() {
+        let _ = writeln!(page, "  no alert has fired");
+        return;
+    }
+    section("Alerts", style, page);
+    let mut table = Table::new(&["when", "budget", "period", ">threshold", "", ">spent", "action", "severity"]);
+    for alert in &report.alerts {
+        let direction = match alert.direction {
+            Direction::Up => "reached",
+            Direction::Down => "back below",
+        };
+        table.row([
+            minute(alert.booked_at),
+            alert.name.to_string(),
+            format!("{} of {}", alert.period, day(alert.period_start)),
+            percent(&alert.threshold),
+            direction.to_owned(),
+            format!("{} {}", money(alert.spent, 2), alert.currency),
+            alert.action.to_string(),
+            alert.severity.to_string(),
+        ]);
+    }
+    page.push_str(&table.render(style));
+}
+
+fn attention(report: &Report, style: Style, page: &mut String) {
+    let mut lines = Vec::new();
+    for row in &report.unpriced {
+        lines.push([
+            "unpriced".to_owned(),
+            count(row.requests),
+            format!("{} {}: {} tokens without a price", row.provider, row.model, quantity(row.tokens)),
+        ]);
+    }
+    for row in &report.unallocated {
+        let key = row.key_id.as_deref().unwrap_or("no key");
+        let cost = format!("{} {}", money(row.cost, 4), row.currency);
+        lines.push(["unallocated".to_owned(), count(row.requests), format!("{key} from {}: {cost}", row.source)]);
+    }
+    if let Some(ledger) = &report.ledger {
+        for (window, what) in [("hour", "hour"), ("day", "day"), ("month", "month"), ("quarter", "quarter")] {
+            let late = ledger.count("combine", &format!("late.{window}"));
+            if late != 0 {
+                let text = format!("came after their {what} had ended and its grace had passed; counted all the same");
+                lines.push(["late".to_owned(), count(late), text]);
+            }
+        }
+        let copies = [
+            ("duplicates", "duplicate", "copies of calls counted already"),
+            ("superseded", "superseded", "gave way to a better copy, or were the better copy"),
+            ("conflicts", "conflict", "contradict a copy of the same call; decided by rule"),
+        ];
+        for (name, says, text) in copies {
+            let (found, money) = (ledger.count("enrich", name), ledger.money("enrich", name));
+            let worth = if money.is_empty() { String::new() } else { format!(", worth {}", show(&money)) };
+            if found != 0 {
+                lines.push([says.to_owned(), count(found), format!("{text}{worth}")]);
+            }
+        }
+        for (reason, ignored) in ledger.counts("ingest", "ignored") {
+            lines.push(["not billable".to_owned(), count(ignored), reason.replace('_', " ")]);
+        }
+    }
+    for (reason, rejected) in &report.rejected {
+        lines.push(["rejected".to_owned(), count(*rejected), reason.replace('_', " ")]);
+    }
+    section("Worth a look", style, page);
+    if lines.is_empty() {
+        let _ = writeln!(page, "  nothing: everything has a price and an owner");
+        return;
+    }
+    let mut table = Table::new(&["what", ">items", "which"]);
+    let more = lines.len().saturating_sub(3 * ROWS_MAX);
+    for line in lines.into_iter().take(3 * ROWS_MAX) {
+        table.row(line);
+    }
+    page.push_str(&table.render(style));
+    if more > 0 {
+        let _ = writeln!(page, "  and {more} more");
+    }
+}
+
+/// The conservation ledger as text.
+pub fn print_ledger(ledger: &Ledger, style: Style) -> String {
+    let mut page = String::new();
+    section("Conservation ledger", style, &mut page);
+    let mut table = Table::new(&["stage", "reads", ">in", "out", ">money in", ">money out", "adds up"]);
+    for line in &ledger.stages {
+        let (taken, sent) = match line.stage.as_str() {
+            // Ingest reads what has no price yet.
+            "ingest" => ("-".to_owned(), "-".to_owned()),
+            "enrich" => ("-".to_owned(), show(&line.money_sent)),
+            "merge" => (show(&line.money_taken), show(&line.counts_money_sum(&["window_money", "expired.hour"]))),
+            _ => (show(&line.money_taken), show(&line.money_sent)),
+        };
+        table.row([
+            line.stage.clone(),
+            line.reads.join(", "),
+            count(line.taken),
+            outs(line),
+            taken,
+            sent,
+            style.verdict(line.ok),
+        ]);
+    }
+    page.push_str(&table.render(style));
+    let mut said = |text: String| {
+        let _ = writeln!(page, "  {text}");
+    };
+    if let Some(line) = ledger.stages.iter().find(|line| line.stage == "ingest") {
+        let of = |name: &str| line.counts.get(name).copied().unwrap_or(0);
+        said(format!(
+            "{} records = {} items = {} events + {} facts + {} corrections + {} rejected + {} not billable",
+            count(of("records")),
+            count(of("items")),
+            count(of("events")),
+            count(of("facts")),
+            count(of("corrections")),
+            count(of("rejected")),
+            count(of("ignored")),
+        ));
+    }
+    if let Some(line) = ledger.stages.iter().find(|line| line.stage == "enrich") {
+        let of = |name: &str| line.counts.get(name).copied().unwrap_or(0);
+        said(format!(
+            "{} events = {} originals + {} duplicates + {} superseded + {} conflicts + {} sent on",
+            count(of("events")),
+            count(of("originals")),
+            count(of("duplicates")),
+            count(of("superseded")),
+            count(of("conflicts")),
+            count(of("forwarded")),
+        ));
+        said(format!(
+            "{} charges = {} originals + {} reversals + {} replacements",
+            count(line.sent.get(schemas::topics::CHARGES).copied().unwrap_or(0)),
+            count(of("originals")),
+            count(of("reversals")),
+            count(of("replacements")),
+        ));
+    }
+    if ledger.in_flight > 0 {
+        said(format!("{} items are on their way between stages", count(ledger.in_flight)));
+    }
+    if ledger.skipped > 0 {
+        said(style.alarm(&format!("{} items were left out by order of an operator", count(ledger.skipped))));
+    }
+    for found in &ledger.breaks {
+        said(style.alarm(&found.to_string()));
+    }
+    said(match ledger.breaks.len() {
+        0 => "Everything adds up, to the picodollar.".to_owned(),
+        1 => style.alarm("One thing does not add up."),
+        many => style.alarm(&format!("{many} things do not add up.")),
+    });
+    page
+}
+
+fn outs(line: &StageLine) -> String {
+    let outs: Vec<String> =
+        line.sent.iter().filter(|(_, items)| **items > 0).map(|(to, n)| format!("{} {to}", count(*n))).collect();
+    match (outs.is_empty(), line.stage.as_str()) {
+        (true, "merge") => {
+            let of = |name: &str| count(line.counts.get(name).copied().unwrap_or(0));
+            format!("{} window and {} budget upserts", of("windows.upserted"), of("budgets.upserted"))
+        }
+        _ => outs.join(", "),
+    }
+}
+
+fn lake(report: &Report, style: Style, page: &mut String) {
+    section("Lake", style, page);
+    let address = report.lake.trim_end_matches('/');
+    let _ = writeln!(
+        page,
+        "  {address}  {}",
+        style.dim("Delta tables: charges, windows, budgets, alerts, rejected, facts, batches")
+    );
+    let _ = writeln!(
+        page,
+        "  duckdb -c \"SELECT team, sum(effective_cost) AS cost FROM delta_scan('{address}/charges') GROUP BY ALL ORDER BY cost DESC\""
+    );
+    let _ = writeln!(
+        page,
+        "  python -c \"from deltalake import DeltaTable; print(DeltaTable('{address}/charges').to_pandas().groupby('team').effective_cost.sum())\""
+    );
+}
+
+/// `0.8` as `80 %`.
+fn percent(share: &str) -> String {
+    match share.parse::<Money>() {
+        Ok(share) => {
+            let hundred = Money::from_picos(share.picos().saturating_mul(100)).unwrap_or(share);
+            format!("{hundred} %")
+        }
+        Err(_) => share.to_owned(),
+    }
+}
+
+fn day(time: Timestamp) -> String {
+    time.to_string().chars().take(10).collect()
+}
+
+fn minute(time: Timestamp) -> String {
+    time.to_string().chars().take(16).collect::<String>().replace('T', " ")
+}
