@@ -44,8 +44,8 @@ pub fn charge(
     cause: Cause,
     flags: &[Flag],
 ) -> Charge {
-    let priced = book.price(&event);
     let attribution = directory.attribute(&event);
+    let priced = book.price_for(&event, &attribution.owner);
     let class = standing_class(revision);
     let before = revision - 1;
     let corrects = (revision > 0).then(|| charge_id(event.dedup_key, before, standing_class(before)));

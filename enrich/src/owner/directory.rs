@@ -35,6 +35,8 @@ pub struct Directory {
 /// The owners of a key over time, and the provider it is for.
 #[derive(Debug)]
 struct KeyOwners {
+    /// What a charge says decided.
+    rule: Text,
     provider: Option<Text>,
     owners: Dated<Dimensions>,
 }
@@ -80,8 +82,7 @@ impl Directory {
         let for_provider = |owners: &&KeyOwners| owners.provider.as_ref().is_none_or(|for_| *for_ == event.provider);
         let owners = self.keys.get(key)?.iter().find(for_provider)?;
         let owner = owners.owners.at(event.event_time)?.clone();
-        let rule = Text::from(format!("key:{key}"));
-        Some(Attribution { owner, rule: Some(rule), confidence: Confidence::Exact })
+        Some(Attribution { owner, rule: Some(owners.rule.clone()), confidence: Confidence::Exact })
     }
 
     fn by_rule(&self, event: &UsageEvent) -> Option<Attribution> {
@@ -255,7 +256,8 @@ fn add_key(directory: &mut Directory, place: &str, key: &Key, findings: &mut Vec
     let place = match known.iter().position(|owners| owners.provider == key.provider) {
         Some(place) => place,
         None => {
-            known.push(KeyOwners { provider: key.provider.clone(), owners: Dated::default() });
+            let rule = Text::from(format!("key:{}", key.key));
+            known.push(KeyOwners { rule, provider: key.provider.clone(), owners: Dated::default() });
             // The one that names a provider goes before the one that does not.
             known.sort_by_key(|owners| owners.provider.is_none());
             known.iter().position(|owners| owners.provider == key.provider).unwrap_or_default()

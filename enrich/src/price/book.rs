@@ -1,26 +1,16 @@
-//! Compiling rows into a book: names resolved, conditions numbered, prices made fractions, ties refused.
+//! A compiled book: everything an evaluation looks up.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use hashbrown::HashMap as FastMap;
-use schemas::ids::hash_parts;
-use schemas::{Meter, PICO, Price, Quantity, Text, Timestamp};
+use schemas::{Meter, Price, Quantity, Text, Timestamp};
 use smallvec::SmallVec;
 
-use super::amount::{fraction, lcm};
 use super::condition::{Condition, Values};
-use super::hours::Hours;
-use super::row::{Book, Commitment, Discount, Exact, Provider, Rate, Round, Row, Sku, Uplift};
-use super::when::When;
-use crate::finding::Finding;
+use super::row::{Commitment, Exact, Round};
 
 /// Meters there are.
 pub(crate) const METERS: usize = Meter::ALL.len();
-/// Distinct conditions of one SKU: they are tested once per event, into one bit each.
-const CONDITIONS_MAX: usize = 128;
-/// Finest common denominator of the prices of one SKU. Leaves room for 10^14 of a meter before an `i128` is too small.
-const DENOMINATOR_MAX: i128 = 10i128.pow(22);
-
 /// One version of the price book, compiled.
 #[derive(Debug)]
 pub struct PriceBook {
@@ -76,7 +66,7 @@ pub(crate) struct SkuRates {
 }
 
 /// Where a rate stands among those of its meter: public before contract, then the precedence, highest first.
-type Precedence = (bool, std::cmp::Reverse<(i32, i32, Timestamp, Timestamp)>);
+pub(crate) type Precedence = (bool, std::cmp::Reverse<(i32, i32, Timestamp, Timestamp)>);
 
 /// One price of one meter.
 #[derive(Debug, Clone)]
@@ -85,21 +75,23 @@ pub(crate) struct CompiledRate {
     pub condition: u8,
     pub contract: bool,
     pub published: bool,
-    party: i32,
-    rank: i32,
+    pub party: i32,
+    pub rank: i32,
     pub from: Timestamp,
     pub to: Timestamp,
-    known: Timestamp,
+    pub known: Timestamp,
     /// Of the SKU's common denominator.
     pub numerator: i128,
     pub price: Price,
     pub per: i64,
     pub id: Text,
-    origin: u32,
+    /// Row it was read from.
+    pub origin: u32,
 }
 
 impl CompiledRate {
-    fn precedence(&self) -> Precedence {
+    /// Smaller goes first.
+    pub fn precedence(&self) -> Precedence {
         (self.contract, std::cmp::Reverse((self.party, self.rank, self.from, self.known)))
     }
 }
@@ -111,7 +103,7 @@ pub(crate) struct CompiledDiscount {
     pub condition: u8,
     /// One bit per meter.
     pub meters: u64,
-    rank: (i32, i32),
+    pub rank: (i32, i32),
     pub from: Timestamp,
     pub to: Timestamp,
     pub factor: Exact,
@@ -122,9 +114,9 @@ pub(crate) struct CompiledDiscount {
 /// How a used quantity becomes a billed one, in picounits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QuantityRounding {
-    minimum: i128,
-    step: i128,
-    round: Round,
+    pub minimum: i128,
+    pub step: i128,
+    pub round: Round,
 }
 
 impl QuantityRounding {
@@ -153,545 +145,4 @@ pub(crate) struct FxRate {
     pub mantissa: i128,
     pub scale: i128,
     pub id: Text,
-}
-
-/// A row and where it was read.
-pub(crate) type Placed = (String, Row);
-
-/// Compiles the rows known at `as_of`.
-pub(crate) fn build(version: &str, rows: &[Placed], as_of: Timestamp) -> Result<PriceBook, Vec<Finding>> {
-    let mut builder = Builder { rows, as_of, findings: Vec::new(), values: Values::default() };
-    let book = builder.build(version);
-    if builder.findings.is_empty() { Ok(book) } else { Err(builder.findings) }
-}
-
-struct Builder<'a> {
-    rows: &'a [Placed],
-    as_of: Timestamp,
-    findings: Vec<Finding>,
-    values: Values,
-}
-
-/// A rate before its price is put over the SKU's common denominator.
-struct Draft {
-    rate: CompiledRate,
-    condition: Condition,
-    fraction: (i128, i128),
-    /// Whether the price was stated and not made by an uplift or a fallback.
-    stated: bool,
-}
-
-impl<'a> Builder<'a> {
-    fn build(&mut self, version: &str) -> PriceBook {
-        let calendars = self.calendars();
-        let mut book = PriceBook {
-            version: version.into(),
-            reporting_currency: self.reporting_currency(),
-            values: Values::default(),
-            provider_names: FastMap::new(),
-            providers: Vec::new(),
-            skus: Vec::new(),
-            fx: FastMap::new(),
-            commitments: Vec::new(),
-        };
-        self.providers(&mut book);
-        let by_name = self.skus(&mut book);
-        let mut drafts: Vec<Vec<Draft>> = book.skus.iter().map(|_| Vec::new()).collect();
-        for (origin, (place, row)) in self.rows.iter().enumerate() {
-            match row {
-                Row::Rate(rate) if rate.period.known_at(self.as_of) => match by_name.get(&rate.sku) {
-                    Some(sku) => self.rate(origin as u32, place, rate, &calendars, &mut drafts[*sku as usize]),
-                    None => self.error(place, format!("sku {:?} is not in the book", rate.sku), "add it under skus"),
-                },
-                Row::Alias(alias) if alias.period.known_at(self.as_of) => {
-                    match (book.provider_names.get(&alias.provider), by_name.get(&alias.sku)) {
-                        (Some(provider), Some(sku)) => {
-                            let list = &mut book.providers[*provider as usize];
-                            let meaning =
-                                Meaning { from: alias.period.from(), to: alias.period.to(), sku: *sku, aliased: true };
-                            self.meaning(place, list, &alias.model, meaning);
-                        }
-                        _ => self.error(
-                            place,
-                            format!("provider {:?} or sku {:?} is not in the book", alias.provider, alias.sku),
-                            "add it, or mend the name",
-                        ),
-                    }
-                }
-                Row::Fx(fx) if fx.period.known_at(self.as_of) => {
-                    self.positive(place, fx.rate, "exchange rate");
-                    book.fx.entry(fx.from.clone()).or_default().push(FxRate {
-                        from: fx.period.from(),
-                        to: fx.period.to(),
-                        mantissa: fx.rate.0.mantissa(),
-                        scale: 10i128.pow(fx.rate.0.scale()),
-                        id: row_id(row),
-                    });
-                }
-                Row::Commitment(commitment) if commitment.period.known_at(self.as_of) => {
-                    for sku in commitment.covers.iter().filter(|sku| !by_name.contains_key(*sku)) {
-                        self.error(place, format!("covers sku {sku:?}, which is not in the book"), "add it under skus");
-                    }
-                    book.commitments.push(commitment.clone());
-                }
-                _ => {}
-            }
-        }
-        self.uplifts(&by_name, &calendars, &mut drafts);
-        for (index, drafts) in drafts.into_iter().enumerate() {
-            self.finish(&mut book.skus[index], drafts);
-        }
-        self.discounts(&mut book, &by_name, &calendars);
-        for rates in book.fx.values_mut() {
-            rates.sort_by_key(|rate| std::cmp::Reverse(rate.from));
-        }
-        self.currencies(&book);
-        book.values = std::mem::take(&mut self.values);
-        book
-    }
-
-    fn error(&mut self, place: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        self.findings.push(Finding::at(place, message, remedy));
-    }
-
-    fn positive(&mut self, place: &str, value: Exact, what: &str) {
-        if value.0.is_sign_negative() || value.0.is_zero() {
-            self.error(place, format!("{what} {} is not above zero", value.0), "state the positive figure");
-        }
-    }
-
-    fn reporting_currency(&mut self) -> Text {
-        let books: Vec<(&'a str, &'a Book)> = self
-            .rows
-            .iter()
-            .filter_map(|(place, row)| if let Row::Book(book) = row { Some((place.as_str(), book)) } else { None })
-            .collect();
-        for (place, _) in books.iter().skip(1) {
-            self.error(place, "the reporting currency is stated twice", "keep one");
-        }
-        books.first().map_or(Text::const_new("USD"), |(_, book)| book.reporting_currency.clone())
-    }
-
-    fn calendars(&self) -> HashMap<&'a str, &'a [chrono::NaiveDate]> {
-        let calendar = |(_, row): &'a Placed| match row {
-            Row::Calendar(calendar) if calendar.period.known_at(self.as_of) => {
-                Some((calendar.calendar.as_str(), calendar.days.as_slice()))
-            }
-            _ => None,
-        };
-        self.rows.iter().filter_map(calendar).collect()
-    }
-
-    fn providers(&mut self, book: &mut PriceBook) {
-        for (place, row) in self.rows {
-            let Row::Provider(Provider { provider, also, tiers, strip }) = row else { continue };
-            let number = book.providers.len() as u32;
-            for name in std::iter::once(provider).chain(also) {
-                if book.provider_names.insert(name.clone(), number).is_some() {
-                    self.error(place, format!("provider {name:?} is named twice"), "keep one");
-                }
-            }
-            book.providers.push(PriceList { tiers: tiers.clone(), strip: strip.clone(), ..Default::default() });
-        }
-    }
-
-    fn skus(&mut self, book: &mut PriceBook) -> HashMap<Text, u32> {
-        let mut by_name = HashMap::new();
-        for (place, row) in self.rows {
-            let Row::Sku(sku) = row else { continue };
-            let number = book.skus.len() as u32;
-            if by_name.insert(sku.sku.clone(), number).is_some() {
-                self.error(place, format!("sku {:?} is there twice", sku.sku), "keep one");
-            }
-            if sku.class.as_deref().is_some_and(|class| !matches!(class, "premium" | "standard" | "economy")) {
-                self.error(place, "class is none of premium, standard, economy", "use one of them");
-            }
-            book.skus.push(self.empty_sku(place, sku));
-            let Some(provider) = book.provider_names.get(&sku.provider) else {
-                self.error(place, format!("provider {:?} is not in the book", sku.provider), "add the provider");
-                continue;
-            };
-            let list = &mut book.providers[*provider as usize];
-            for model in &sku.models {
-                let meaning = Meaning { from: Timestamp::MIN, to: Timestamp::MAX, sku: number, aliased: false };
-                self.meaning(place, list, model, meaning);
-            }
-            list.prefixes.extend(sku.prefixes.iter().map(|prefix| (prefix.clone(), number)));
-            list.prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        }
-        by_name
-    }
-
-    fn empty_sku(&mut self, place: &str, sku: &Sku) -> SkuRates {
-        let picos = |exact: Option<Exact>| exact.map(|exact| exact.0 * rust_decimal::Decimal::from(PICO as i64));
-        let mut quantities = Vec::new();
-        for (meter, rule) in &sku.quantities {
-            let whole = [picos(rule.minimum), picos(rule.step)].map(|value| match value {
-                None => Some(0),
-                Some(value) => (value.fract().is_zero() && !value.is_sign_negative()).then(|| value.trunc().mantissa()),
-            });
-            match whole {
-                [Some(minimum), Some(step)] => {
-                    quantities.push((*meter, QuantityRounding { minimum, step, round: rule.round }));
-                }
-                _ => self.error(
-                    place,
-                    format!("minimum or step of {meter} is negative or too fine"),
-                    "use at most 12 places",
-                ),
-            }
-        }
-        SkuRates {
-            name: sku.sku.clone(),
-            class: sku.class.clone(),
-            currency: sku.currency.clone(),
-            snapshots: sku.snapshots,
-            denominator: 1,
-            conditions: Vec::new(),
-            looks_at: 0,
-            rates: Vec::new(),
-            ranges: Box::new([[(0, 0); 2]; METERS]),
-            has_contracts: false,
-            discounts: Vec::new(),
-            quantities,
-        }
-    }
-
-    fn meaning(&mut self, place: &str, list: &mut PriceList, model: &Text, meaning: Meaning) {
-        let meanings = list.models.entry(model.clone()).or_default();
-        if meanings.iter().any(|other| other.from == meaning.from) {
-            let message = format!("model {model:?} has two meanings from the same time");
-            self.error(place, message, "keep one, or give the later one its own valid_from");
-        }
-        meanings.push(meaning);
-        meanings.sort_by_key(|meaning| std::cmp::Reverse(meaning.from));
-    }
-
-    fn condition(&mut self, place: &str, when: &When, calendars: &HashMap<&str, &[chrono::NaiveDate]>) -> Condition {
-        let hours = when.hours.as_ref().and_then(|hours| {
-            let compiled = Hours::compile(hours, |name| calendars.get(name).copied());
-            compiled.map_err(|(message, remedy)| self.error(place, message, remedy)).ok()
-        });
-        Condition::compile(when, &mut self.values, hours)
-    }
-
-    fn rate(
-        &mut self,
-        origin: u32,
-        place: &str,
-        rate: &Rate,
-        calendars: &HashMap<&str, &[chrono::NaiveDate]>,
-        drafts: &mut Vec<Draft>,
-    ) {
-        if rate.per <= 0 {
-            return self.error(
-                place,
-                format!("per {} is not above zero", rate.per),
-                "state the quantity prices are for",
-            );
-        }
-        if rate.period.from() >= rate.period.to() {
-            self.error(place, "valid_to is not after valid_from", "a price holds in [valid_from, valid_to)");
-        }
-        let condition = self.condition(place, &rate.when, calendars);
-        let id = rate_id(rate);
-        for (meter, price) in &rate.prices {
-            if price.0.is_sign_negative() {
-                self.error(
-                    place,
-                    format!("price of {meter} is negative"),
-                    "credits are charges of their own, not prices",
-                );
-                continue;
-            }
-            let Some(fraction) = fraction(price.0, rate.per) else {
-                self.error(place, format!("price of {meter} is too fine"), "state it for a smaller quantity");
-                continue;
-            };
-            drafts.push(Draft {
-                rate: CompiledRate {
-                    meter: *meter,
-                    condition: 0,
-                    contract: rate.when.is_contract(),
-                    published: !rate.derived.contains_key(meter) && !rate.provenance.basis.starts_with("derived"),
-                    party: condition.party(),
-                    rank: rate.rank.unwrap_or_else(|| condition.specificity()),
-                    from: rate.period.from(),
-                    to: rate.period.to(),
-                    known: rate.period.known_from.unwrap_or(Timestamp::MIN),
-                    numerator: 0,
-                    price: price.price(),
-                    per: rate.per,
-                    id: id.clone(),
-                    origin,
-                },
-                condition: condition.clone(),
-                fraction,
-                stated: true,
-            });
-        }
-    }
-
-    /// Makes an explicit rate of every stated rate an uplift applies to. Uplifts apply one after the other, so a call
-    /// that meets two is priced by both.
-    fn uplifts(
-        &mut self,
-        by_name: &HashMap<Text, u32>,
-        calendars: &HashMap<&str, &[chrono::NaiveDate]>,
-        drafts: &mut [Vec<Draft>],
-    ) {
-        for (place, row) in self.rows {
-            let Row::Uplift(uplift) = row else { continue };
-            if !uplift.period.known_at(self.as_of) {
-                continue;
-            }
-            self.positive(place, uplift.factor, "factor");
-            let change = self.condition(place, &uplift.when, calendars);
-            for name in &uplift.skus {
-                let Some(sku) = by_name.get(name) else {
-                    self.error(place, format!("sku {name:?} is not in the book"), "add it under skus");
-                    continue;
-                };
-                let drafts = &mut drafts[*sku as usize];
-                let mut raised = Vec::new();
-                for draft in drafts.iter() {
-                    raised.extend(self.raise(place, uplift, &change, draft));
-                }
-                // A stated price for the same calls goes before a computed one.
-                raised.retain(|raised| {
-                    let same =
-                        |draft: &Draft| draft.rate.meter == raised.rate.meter && draft.condition == raised.condition;
-                    !drafts.iter().any(|draft| draft.stated && same(draft))
-                });
-                drafts.extend(raised);
-            }
-        }
-    }
-
-    fn raise(&mut self, place: &str, uplift: &Uplift, change: &Condition, draft: &Draft) -> Option<Draft> {
-        let meter = draft.rate.meter;
-        let applies = if uplift.meters.is_empty() { meter.is_tokens() } else { uplift.meters.contains(&meter) };
-        let condition = draft.condition.changed_by(change, &uplift.when).filter(|_| applies && !draft.rate.contract)?;
-        let (from, to) = (draft.rate.from.max(uplift.period.from()), draft.rate.to.min(uplift.period.to()));
-        if from >= to || condition == draft.condition {
-            return None;
-        }
-        let price = draft.rate.price.0.checked_mul(uplift.factor.0).map(|price| price.normalize());
-        let raised = price
-            .filter(|price| price.scale() <= Price::SCALE)
-            .and_then(|price| Some((price, fraction(price, draft.rate.per)?)));
-        let Some((price, fraction)) = raised else {
-            self.error(place, format!("price of {meter} becomes too fine"), "state the raised prices as rates");
-            return None;
-        };
-        let id = short_hash([draft.rate.id.as_bytes(), uplift.factor.0.to_string().as_bytes(), &json(&uplift.when)]);
-        let rank = draft.rate.rank + condition.specificity() - draft.condition.specificity();
-        let rate = CompiledRate { from, to, price: Price(price), id, rank, ..draft.rate.clone() };
-        Some(Draft { rate, condition, fraction, stated: false })
-    }
-
-    /// Puts the prices of a SKU over a common denominator, in order of precedence, and refuses ties.
-    fn finish(&mut self, sku: &mut SkuRates, mut drafts: Vec<Draft>) {
-        drafts.sort_by_key(|draft| (draft.rate.meter, draft.rate.precedence()));
-        self.ties(&sku.name, &drafts);
-        for draft in &drafts {
-            match lcm(sku.denominator, draft.fraction.1, DENOMINATOR_MAX) {
-                Some(denominator) => sku.denominator = denominator,
-                None => {
-                    let place = &self.rows[draft.rate.origin as usize].0;
-                    self.error(
-                        place,
-                        "prices of this sku have no common denominator",
-                        "state prices per 1, 1000 or 1000000",
-                    );
-                    return;
-                }
-            }
-        }
-        for draft in drafts {
-            let condition = self.number_condition(sku, draft.rate.origin, draft.condition);
-            sku.has_contracts |= draft.rate.contract;
-            let range = &mut sku.ranges[draft.rate.meter as usize][usize::from(draft.rate.contract)];
-            let place = sku.rates.len() as u32;
-            if range.1 == 0 {
-                range.0 = place;
-            }
-            range.1 = place + 1;
-            let Some(numerator) = draft.fraction.0.checked_mul(sku.denominator / draft.fraction.1) else {
-                let place = &self.rows[draft.rate.origin as usize].0;
-                self.error(place, format!("price of {} is too large", draft.rate.meter), "check the price and its per");
-                return;
-            };
-            sku.rates.push(CompiledRate { condition, numerator, ..draft.rate });
-        }
-    }
-
-    fn number_condition(&mut self, sku: &mut SkuRates, origin: u32, condition: Condition) -> u8 {
-        let known = sku.conditions.iter().position(|known| *known == condition);
-        let number = known.unwrap_or_else(|| {
-            sku.looks_at |= condition.looks_at();
-            sku.conditions.push(condition);
-            sku.conditions.len() - 1
-        });
-        if number >= CONDITIONS_MAX {
-            let place = &self.rows[origin as usize].0;
-            self.error(place, format!("more than {CONDITIONS_MAX} different conditions"), "split the sku");
-        }
-        number as u8
-    }
-
-    /// Two rates tie when a call could meet both, neither goes before the other, and no third decides between them.
-    fn ties(&mut self, sku: &str, drafts: &[Draft]) {
-        for (index, one) in drafts.iter().enumerate() {
-            let same_meter = |other: &&Draft| {
-                (other.rate.meter, other.rate.contract, other.rate.party, other.rate.rank)
-                    == (one.rate.meter, one.rate.contract, one.rate.party, one.rate.rank)
-            };
-            for other in drafts[index + 1..].iter().take_while(same_meter) {
-                let (from, to) = (one.rate.from.max(other.rate.from), one.rate.to.min(other.rate.to));
-                let successive = one.condition == other.condition
-                    && (one.rate.from, one.rate.known) != (other.rate.from, other.rate.known);
-                // An uplift's rate begins when its base does, so the later base's goes first too.
-                if from >= to || successive {
-                    continue;
-                }
-                let Some(both) = one.condition.both(&other.condition) else { continue };
-                let decided = drafts.iter().any(|third| {
-                    third.rate.meter == one.rate.meter
-                        && third.rate.precedence() < one.rate.precedence().min(other.rate.precedence())
-                        && third.rate.contract == one.rate.contract
-                        && (third.rate.from <= from && third.rate.to >= to)
-                        && third.condition.covers(&both)
-                });
-                if !decided {
-                    let place = &self.rows[other.rate.origin as usize].0;
-                    let first = &self.rows[one.rate.origin as usize].0;
-                    let how = if one.stated && other.stated { "" } else { " once raised by an uplift" };
-                    let message = format!("{} of {sku} ties with {first}{how}: a call could meet both", one.rate.meter);
-                    let remedy = "give one a later valid_from, or add the row for calls that meet both";
-                    self.findings.push(Finding::at(place, message, remedy));
-                }
-            }
-        }
-    }
-
-    fn discounts(
-        &mut self,
-        book: &mut PriceBook,
-        by_name: &HashMap<Text, u32>,
-        calendars: &HashMap<&str, &[chrono::NaiveDate]>,
-    ) {
-        for (origin, (place, row)) in self.rows.iter().enumerate() {
-            let Row::Discount(discount) = row else { continue };
-            if !discount.period.known_at(self.as_of) {
-                continue;
-            }
-            self.positive(place, discount.factor, "factor");
-            let micros = discount.factor.0 * rust_decimal::Decimal::from(1_000_000);
-            if !micros.fract().is_zero() {
-                self.error(place, "factor has more than 6 decimal places", "round it as the contract does");
-            }
-            if !discount.when.is_contract() {
-                self.error(place, "names no tenant, account or team", "say in when whose contract it is");
-            }
-            let condition = self.condition(place, &discount.when, calendars);
-            let skus = self.covered(place, discount, book, by_name);
-            for sku in skus {
-                let sku = &mut book.skus[sku as usize];
-                let number = self.number_condition(sku, origin as u32, condition.clone());
-                let meters = discount.meters.iter().fold(0u64, |bits, meter| bits | 1 << *meter as u64);
-                sku.discounts.push(CompiledDiscount {
-                    id: discount.id.clone(),
-                    condition: number,
-                    meters: if meters == 0 { u64::MAX } else { meters },
-                    rank: (condition.party(), condition.specificity()),
-                    from: discount.period.from(),
-                    to: discount.period.to(),
-                    factor: discount.factor,
-                    micros: micros.trunc().mantissa(),
-                });
-                sku.discounts.sort_by_key(|discount| std::cmp::Reverse((discount.rank, discount.from)));
-                let tied = sku.discounts.windows(2).any(|pair| {
-                    let both =
-                        sku.conditions[pair[0].condition as usize].both(&sku.conditions[pair[1].condition as usize]);
-                    pair[0].rank == pair[1].rank
-                        && pair[0].from == pair[1].from
-                        && pair[0].meters & pair[1].meters != 0
-                        && both.is_some()
-                });
-                if tied {
-                    self.error(place, "ties with another discount: a call could meet both", "make one more specific");
-                }
-            }
-        }
-    }
-
-    fn covered(
-        &mut self,
-        place: &str,
-        discount: &Discount,
-        book: &PriceBook,
-        by_name: &HashMap<Text, u32>,
-    ) -> Vec<u32> {
-        if !discount.skus.is_empty() {
-            let mut covered = Vec::new();
-            for name in &discount.skus {
-                match by_name.get(name) {
-                    Some(sku) => covered.push(*sku),
-                    None => self.error(place, format!("sku {name:?} is not in the book"), "add it under skus"),
-                }
-            }
-            return covered;
-        }
-        let Some(name) = &discount.provider else { return (0..book.skus.len() as u32).collect() };
-        let Some(number) = book.provider_names.get(name) else {
-            self.error(place, format!("provider {name:?} is not in the book"), "add the provider");
-            return Vec::new();
-        };
-        let sold_there = |(_, row): &&Placed| match row {
-            Row::Sku(sku) => book.provider_names.get(&sku.provider) == Some(number),
-            _ => false,
-        };
-        let names = self.rows.iter().filter(sold_there).filter_map(|(_, row)| match row {
-            Row::Sku(sku) => by_name.get(&sku.sku).copied(),
-            _ => None,
-        });
-        names.collect()
-    }
-
-    /// Every currency of a price must lead to the reporting currency.
-    fn currencies(&mut self, book: &PriceBook) {
-        let iso = |currency: &str| currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
-        let mut missing: BTreeMap<&str, &str> = BTreeMap::new();
-        for (place, row) in self.rows {
-            let Row::Sku(sku) = row else { continue };
-            if sku.currency != book.reporting_currency && !book.fx.contains_key(&sku.currency) {
-                missing.entry(&sku.currency).or_insert(place);
-            }
-        }
-        for (currency, place) in missing {
-            let message = format!("currency {currency:?} has no exchange rate to {}", book.reporting_currency);
-            let remedy =
-                if iso(currency) { "add one under fx" } else { "use an ISO 4217 code and add its rate under fx" };
-            self.error(place, message, remedy);
-        }
-    }
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
-}
-
-fn short_hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Text {
-    hash_parts(parts).to_string().chars().take(16).collect()
-}
-
-/// Names a rate row by what it says, not by where that was read, so that checking it again leaves its name.
-fn rate_id(rate: &Rate) -> Text {
-    let said = Rate { provenance: Default::default(), ..rate.clone() };
-    short_hash([b"rate".as_slice(), &json(&said)])
-}
-
-fn row_id(row: &Row) -> Text {
-    short_hash([b"row".as_slice(), &json(row)])
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemas::{Meter, ReferenceRow, Text, Timestamp};
 use serde::Deserialize;
 
-use super::book::{Placed, build};
+use super::build::{Placed, build};
 use super::row::{
     Alias, Book, Calendar, Commitment, Discount, Exact, Fx, Provenance, Provider, QuantityRule, Rate, Row, Sku, Uplift,
 };

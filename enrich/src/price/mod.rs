@@ -6,10 +6,12 @@
 
 mod amount;
 mod book;
+mod build;
 mod condition;
 mod evaluate;
 mod file;
 mod hours;
+mod lint;
 mod row;
 mod when;
 
@@ -42,7 +44,7 @@ impl PriceBook {
                 parsed.map_err(|error| anyhow::anyhow!("price row {} ({}): {error}", row.row_id, row.origin))?;
             placed.push((row.origin.to_string(), parsed));
         }
-        book::build(version, &placed, as_of).map_err(|findings| {
+        build::build(version, &placed, as_of).map_err(|findings| {
             let more = findings.len().saturating_sub(1);
             let first = findings.first().map(ToString::to_string).unwrap_or_default();
             anyhow::anyhow!("price book {version}: {first} (and {more} more)")
@@ -77,4 +79,14 @@ pub fn read_prices(dir: &Path) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
 /// Everything that is wrong, each with file, row and remedy.
 pub fn parse_prices(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
     file::parse(files)
+}
+
+/// Everything worth saying about files that are valid: figures without source or day, and prices that lie suspiciously
+/// far from the others of their meter.
+///
+/// # Errors
+/// What makes them invalid, as [`parse_prices`] says it.
+pub fn lint_prices(files: &[(String, String)]) -> Result<Vec<Finding>, Vec<Finding>> {
+    let rows = parse_prices(files)?;
+    Ok(lint::warnings(&rows))
 }

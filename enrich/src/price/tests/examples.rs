@@ -317,6 +317,11 @@ fn the_savings_of_batch_and_cache_add_up() {
         found,
         [(CounterfactualKind::Uncached, "0.06".to_string()), (CounterfactualKind::Unbatched, "0.12".to_string())]
     );
+    // Reasoning is billed as output by a published rule, so the batch saves on it too: 300 at 10, less half.
+    let mut event = call("openai/gpt-5", NOW, "output_text_tokens 100, output_reasoning_tokens 200");
+    event.price_context.batch = true;
+    let unbatched = &example().price(&event).counterfactuals[0];
+    assert_eq!((unbatched.kind, unbatched.cost.to_string().as_str()), (CounterfactualKind::Unbatched, "0.003"));
     // Writing a cache that nobody reads costs more than none: the saving is negative and stays so.
     let event = call("anthropic/claude-sonnet-5-5", NOW, "cache_write_1h_tokens 1000");
     let priced = example().price(&event);

@@ -1,7 +1,7 @@
 //! Books that are refused whole, with file, row and what to do.
 
 use super::text;
-use crate::price::parse_prices;
+use crate::price::{lint_prices, parse_prices};
 
 const HEAD: &str = "provider: p
 currency: USD
@@ -76,4 +76,19 @@ fn files_that_are_cut_off_or_misspelt() {
     check("skuz: []\n", &["skuz"]);
     let findings = parse_prices(&[("a.yaml".to_string(), "skus:\n  - {sku: s, models: [m]}\n".to_string())]);
     assert!(text(&findings.expect_err("no provider")).contains("names no provider"));
+}
+
+#[test]
+fn figures_without_source_and_suspicious_jumps_are_worth_a_look() {
+    let yaml = rates(
+        "      - {per: 1000, prices: {output_images: 0.05}}
+      - {per: 1000, when: {tier: priority}, source: https://example.com/pricing, checked: 2026-11-22, prices: {output_images: 2.6}}
+",
+    );
+    let warnings = lint_prices(&[("prices/p.yaml".to_string(), format!("{HEAD}{yaml}"))]).unwrap();
+    let said = text(&warnings);
+    assert_eq!(warnings.len(), 2, "{said}");
+    assert!(
+        said.contains("rates[0]: has no source") && said.contains("rates[1]: 2.6 per 1000 output_images is 52 times")
+    );
 }
