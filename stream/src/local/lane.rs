@@ -49,7 +49,7 @@ struct Partition {
     position: i64,
     life: Life,
     committed_at: Instant,
-    watch: Watch,
+    watch: Arc<Watch>,
 }
 
 enum Life {
@@ -104,8 +104,9 @@ impl Lane {
             log,
         };
         // All are announced before the first is restored: the service is ready when all of them are.
-        let watches: Vec<_> = (0..count).map(|number| telemetry.watch(&lane.name, &lane.input, number)).collect();
-        for (number, watch) in (0..count).zip(watches) {
+        let watches: Vec<_> =
+            (0..count).map(|number| Arc::new(telemetry.watch(&lane.name, &lane.input, number))).collect();
+        for (number, watch) in (0..count).zip(watches.iter().cloned()) {
             let source = Source {
                 topic: stage.input().into(),
                 partition: number,
@@ -123,7 +124,7 @@ impl Lane {
                 committed_at: Instant::now(),
                 watch,
             };
-            match lane.restore(&mut partition)? {
+            match lane.restore(&mut partition, &watches)? {
                 Ok(()) => partition.watch.running(),
                 Err(halt) => {
                     tracing::error!(stage = %lane.name, topic = %lane.input, partition = number, %halt, "partition cannot start");
@@ -138,7 +139,7 @@ impl Lane {
     }
 
     /// Reads the changelog back and checks that it and the committed offset are of the same transaction.
-    fn restore(&self, partition: &mut Partition) -> Result<Result<(), Halt>> {
+    fn restore(&self, partition: &mut Partition, lane: &[Arc<Watch>]) -> Result<Result<(), Halt>> {
         let mut last: Option<LedgerEntry> = None;
         let mut failed: Option<Halt> = None;
         scan(&*self.log, &self.changelog, partition.number, 0, |record| {
@@ -157,7 +158,8 @@ impl Lane {
                 (false, payload) => partition.processor.restore(key, payload.as_deref()),
             };
             if record.offset % 1024 == 0 {
-                partition.watch.beat();
+                // Those that wait for their turn are not stuck either.
+                lane.iter().for_each(|watch| watch.beat());
             }
             if let Err(halt) = restored {
                 failed.get_or_insert(halt);

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use schemas::Timestamp;
 use schemas::topics::{self, Kept, Partitions, TopicSpec};
 
+use super::retention::Cleaner;
+use super::writer::Request;
 use super::*;
 use crate::log::{Log, Published, publish_reference};
 use crate::processor::OutRecord;
@@ -138,4 +140,42 @@ fn waiting_ends_with_the_next_commit() {
     });
     log.append(vec![record("a", 0, "wake up")]).unwrap();
     waiter.join().unwrap();
+}
+
+#[test]
+fn records_are_deleted_by_the_time_they_were_appended_and_never_before_they_were_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = LocalLog::open(folder.path(), &[topic("a", Kept::For(Duration::from_secs(86_400)))], Some(1)).unwrap();
+    let old = |n: i64| OutRecord { timestamp: Some(Timestamp::from_millis(n)), ..record("a", 0, format!("{n}")) };
+    log.append((0..3_000).map(old).collect()).unwrap();
+    let clean = |days: i64| {
+        let now = crate::clock::now().plus_seconds(days * 86_400);
+        Cleaner::default().round(&log, now, &crate::Shutdown::new()).unwrap();
+        log.range("a", 0).unwrap()
+    };
+    assert_eq!(clean(0), 0..3_000, "their own timestamps are of 1970, but they came just now");
+    let position = log.prepare_position(&Arc::from("stage"), 0, 2_500, 1);
+    log.write(Request { positions: vec![position], ..Request::default() }).unwrap();
+    assert_eq!(clean(2), 2_500..3_000, "the stage has read that far");
+    drop(log);
+    let log = LocalLog::open(folder.path(), &[], None).unwrap();
+    assert_eq!(log.range("a", 0).unwrap(), 2_500..3_000);
+    assert_eq!(log.read("a", 0, 0, 1).unwrap()[0].offset, 2_500);
+}
+
+#[test]
+fn compaction_keeps_the_newest_record_of_each_key_and_nothing_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = LocalLog::open(folder.path(), &[topic("a", Kept::Compacted(Duration::ZERO))], Some(1)).unwrap();
+    let keyed = |n: i64| OutRecord { key: Some(Bytes::from(format!("{}", n % 10))), ..record("a", 0, format!("{n}")) };
+    log.append((0..12_000).map(keyed).collect()).unwrap();
+    log.append(vec![OutRecord { payload: None, ..keyed(3) }]).unwrap();
+    let now = crate::clock::now().plus_seconds(60);
+    Cleaner::default().round(&log, now, &crate::Shutdown::new()).unwrap();
+    let kept = log.read("a", 0, 0, usize::MAX).unwrap();
+    let values: Vec<_> = kept.iter().map(|record| record.payload.clone().unwrap()).collect();
+    let expected = (11_990..12_000).filter(|n| n % 10 != 3).map(|n| Bytes::from(n.to_string()));
+    assert_eq!(values, expected.collect::<Vec<_>>());
+    log.append(vec![keyed(1)]).unwrap();
+    assert_eq!(log.range("a", 0).unwrap(), 0..12_002, "offsets go on");
 }
