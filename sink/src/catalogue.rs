@@ -18,7 +18,7 @@ pub struct TableSpec {
     /// What a row is.
     pub about: &'static str,
     schema: fn() -> SchemaRef,
-    columns: fn() -> Vec<(String, String, String, String)>,
+    columns: fn() -> String,
     open: fn(&Lake, &LakeConfig) -> anyhow::Result<Box<dyn Table>>,
 }
 
@@ -42,9 +42,7 @@ impl TableSpec {
             "# {}\n\n{} Filled from `{}`, partitioned by `event_date`.\n\n| column | type | unit | meaning |\n|---|---|---|---|\n",
             self.name, self.about, self.topic
         );
-        for (name, data_type, unit, doc) in (self.columns)() {
-            text.push_str(&format!("| `{name}` | {data_type} | {unit} | {doc} |\n"));
-        }
+        text.push_str(&(self.columns)());
         text
     }
 }
@@ -55,10 +53,7 @@ const fn spec<R: Rows>() -> TableSpec {
         topic: R::TOPIC,
         about: R::ABOUT,
         schema: || column::schema(&all_columns::<R>()),
-        columns: || {
-            let columns = all_columns::<R>();
-            columns.iter().map(|c| (c.name.to_owned(), c.sql_type(), c.unit.to_owned(), c.doc.clone())).collect()
-        },
+        columns: || all_columns::<R>().iter().map(column::Column::markdown).collect(),
         open: |lake, config| Ok(Box::new(LakeTable::<R>::open(lake, config)?)),
     }
 }

@@ -16,6 +16,12 @@ use schemas::{Id128, Money, Price, Quantity, Timestamp};
 /// How a column is filled from a run of rows.
 type Fill<T> = Box<dyn Fn(&[&T]) -> ArrayRef + Send + Sync>;
 
+/// Gives each text of a row to a callback.
+pub type EachText<T> = fn(&T, &mut dyn FnMut(&str));
+
+/// Gives each pair of texts of a row to a callback.
+pub type EachPair<T> = fn(&T, &mut dyn FnMut(&str, &str));
+
 /// A column of rows of type `T`. Every column is nullable, so that later releases can add some.
 pub struct Column<T> {
     /// Name.
@@ -38,6 +44,11 @@ impl<T> std::fmt::Debug for Column<T> {
 impl<T> Column<T> {
     fn field(&self) -> Field {
         Field::new(self.name, self.data_type.clone(), true)
+    }
+
+    /// As a row of a Markdown table.
+    pub fn markdown(&self) -> String {
+        format!("| `{}` | {} | {} | {} |\n", self.name, self.sql_type(), self.unit, self.doc)
     }
 
     /// The type as SQL names it.
@@ -200,7 +211,7 @@ pub fn time<T: 'static>(name: &'static str, doc: &str, get: fn(&T) -> Option<Tim
 }
 
 /// A list of texts; the getter gives each to its callback.
-pub fn texts<T: 'static>(name: &'static str, doc: &str, each: fn(&T, &mut dyn FnMut(&str))) -> Column<T> {
+pub fn texts<T: 'static>(name: &'static str, doc: &str, each: EachText<T>) -> Column<T> {
     let element = Arc::new(Field::new("element", DataType::Utf8, true));
     let of = element.clone();
     column(name, "", doc, DataType::List(element), move |rows| {
@@ -214,7 +225,7 @@ pub fn texts<T: 'static>(name: &'static str, doc: &str, each: fn(&T, &mut dyn Fn
 }
 
 /// A map from text to text; the getter gives each pair to its callback.
-pub fn pairs<T: 'static>(name: &'static str, doc: &str, each: fn(&T, &mut dyn FnMut(&str, &str))) -> Column<T> {
+pub fn pairs<T: 'static>(name: &'static str, doc: &str, each: EachPair<T>) -> Column<T> {
     let fields: Fields =
         vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true)].into();
     let entries = Arc::new(Field::new("key_value", DataType::Struct(fields.clone()), false));

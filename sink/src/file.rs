@@ -5,7 +5,7 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, LogicalType, ZstdLevel};
 use parquet::data_type::ByteArray;
 use parquet::file::metadata::{ParquetMetaData, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -16,6 +16,24 @@ use serde_json::{Map, Value, json};
 
 /// Text in statistics is cut to this length; longer values are left out, as a cut maximum would be wrong.
 const STATISTICS_TEXT_MAX: usize = 64;
+
+/// Columns, besides those a table is sorted by, times and positions, that people filter by: their bounds go into the
+/// log. The bounds of all columns would make the log as large as the data of a small file.
+const FILTERED: &[&str] = &[
+    "team",
+    "project",
+    "environment",
+    "provider",
+    "model",
+    "use_case",
+    "class",
+    "granularity",
+    "kafka_partition",
+    "kafka_offset",
+];
+
+/// Files with fewer rows have no page statistics: a page index would be larger than what it saves reading.
+const PAGED_ROWS: usize = 10_000;
 
 /// A file in memory.
 #[derive(Debug)]
@@ -35,7 +53,8 @@ pub(crate) fn encode(batches: &[RecordBatch], sort: &[&str], lookups: &[&str]) -
     });
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_statistics_enabled(if rows < PAGED_ROWS { EnabledStatistics::Chunk } else { EnabledStatistics::Page })
+        .set_offset_index_disabled(rows < PAGED_ROWS)
         .set_created_by(format!("spendstream {}", env!("CARGO_PKG_VERSION")))
         .set_sorting_columns(Some(sorted.collect()));
     for name in lookups {
@@ -51,12 +70,12 @@ pub(crate) fn encode(batches: &[RecordBatch], sort: &[&str], lookups: &[&str]) -
         writer.write(batch)?;
     }
     let metadata = writer.finish()?;
-    let statistics = statistics(&metadata);
+    let statistics = statistics(&metadata, sort);
     Ok(Encoded { bytes: Bytes::from(std::mem::take(writer.inner_mut())), statistics })
 }
 
 /// Statistics as Delta wants them: JSON. Decimals are left out, because JSON numbers become floats in many readers.
-fn statistics(metadata: &ParquetMetaData) -> String {
+fn statistics(metadata: &ParquetMetaData, sort: &[&str]) -> String {
     let (mut least, mut most, mut nulls) = (Map::new(), Map::new(), Map::new());
     let columns = metadata.row_groups().first().map(|group| group.columns()).unwrap_or_default();
     for (index, column) in columns.iter().enumerate() {
@@ -64,6 +83,10 @@ fn statistics(metadata: &ParquetMetaData) -> String {
             continue;
         }
         let name = column.column_path().string();
+        let is_time = matches!(column.column_descr().logical_type_ref(), Some(LogicalType::Timestamp { .. }));
+        if !(is_time || sort.contains(&name.as_str()) || FILTERED.contains(&name.as_str())) {
+            continue;
+        }
         let groups = metadata.row_groups().iter().map(|group| group.column(index).statistics());
         let Some(groups) = groups.collect::<Option<Vec<_>>>() else { continue };
         if let Some(count) = groups.iter().map(|group| group.null_count_opt()).sum::<Option<u64>>() {
@@ -83,8 +106,7 @@ fn statistics(metadata: &ParquetMetaData) -> String {
     .to_string()
 }
 
-fn bounds(groups: &[&Statistics], logical: Option<&parquet::basic::LogicalType>) -> Option<(Value, Value)> {
-    use parquet::basic::LogicalType;
+fn bounds(groups: &[&Statistics], logical: Option<&LogicalType>) -> Option<(Value, Value)> {
     let present = groups.iter().filter(|group| group.min_bytes_opt().is_some());
     match logical {
         Some(LogicalType::Timestamp { .. }) => {

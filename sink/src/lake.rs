@@ -42,7 +42,7 @@ pub struct LakeConfig {
     ///
     /// More means fewer, larger files, and more read again after a crash. Every table has its own buffer, and writing
     /// takes about half as much again.
-    #[arg(long, env = "SPENDSTREAM_LAKE_BUFFER_BYTES", default_value_t = 64 * 1024 * 1024)]
+    #[arg(long, env = "SPENDSTREAM_LAKE_BUFFER_BYTES", default_value = "64MiB", value_parser = stream::settings::parse_bytes)]
     pub lake_buffer_bytes: usize,
 
     /// Longest time a row waits before its file is written.

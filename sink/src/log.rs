@@ -51,11 +51,10 @@ impl TableLog {
     ) -> anyhow::Result<Self> {
         let mut log = TableLog { table, name, topic };
         let exists = log.table.verify_deltatable_existence().await;
-        if !exists.with_context(|| format!("look for the table {name}"))? {
-            if let Err(error) = create(&log.table, name, about, schema, comments).await {
-                // Another writer may have been quicker; what counts is that there is a table.
-                tracing::info!(table = name, %error, "table was not created here");
-            }
+        let exists = exists.with_context(|| format!("look for the table {name}"))?;
+        if !exists && let Err(error) = create(&log.table, name, about, schema, comments).await {
+            // Another writer may have been quicker; what counts is that there is a table.
+            tracing::info!(table = name, %error, "table was not created here");
         }
         log.table.load().await.with_context(|| format!("open the table {name}"))?;
         log.add_missing_columns(schema, comments).await?;

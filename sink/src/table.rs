@@ -53,6 +53,12 @@ pub struct LakeTable<R: Rows> {
     flushes: u64,
 }
 
+/// The rows of one file, in order: chunk and row within it.
+struct DayFile {
+    day: i32,
+    places: Vec<(usize, usize)>,
+}
+
 /// What waits of one partition.
 struct Buffer<T> {
     /// Where the table stands.
@@ -166,7 +172,7 @@ impl<R: Rows> LakeTable<R> {
     }
 
     /// Sorts the chunks and cuts them by day: the rows of each file, in order.
-    fn files(&self, chunks: &[&RecordBatch]) -> anyhow::Result<Vec<(i32, Vec<(usize, usize)>)>> {
+    fn files(&self, chunks: &[&RecordBatch]) -> anyhow::Result<Vec<DayFile>> {
         let sort: Vec<usize> =
             R::SORT.iter().map(|name| self.schema.index_of(name)).collect::<Result<_, _>>().context("sort rows")?;
         let fields = sort.iter().map(|index| SortField::new(self.schema.field(*index).data_type().clone()));
@@ -184,12 +190,11 @@ impl<R: Rows> LakeTable<R> {
             // Equal keys stay in the order they came.
             a.0.cmp(&b.0).then_with(by_key).then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
         });
-        let mut files: Vec<(i32, Vec<(usize, usize)>)> = Vec::new();
+        let mut files: Vec<DayFile> = Vec::new();
         for (day, chunk, row) in order {
-            let place = (chunk, row);
             match files.last_mut() {
-                Some((last, places)) if *last == day => places.push(place),
-                _ => files.push((day, vec![place])),
+                Some(file) if file.day == day => file.places.push((chunk, row)),
+                _ => files.push(DayFile { day, places: vec![(chunk, row)] }),
             }
         }
         Ok(files)
@@ -213,7 +218,7 @@ impl<R: Rows> LakeTable<R> {
         let store = self.log.store();
         let mut adds = Vec::new();
         let mut uploads = JoinSet::new();
-        for (day, places) in self.files(chunks)? {
+        for DayFile { day, places } in self.files(chunks)? {
             let slices = places.chunks(WRITE_ROWS).map(|places| {
                 let mut batch = interleave_record_batch(chunks, places)?;
                 // The partition column is in the file's path and its log entry, as Delta wants it.
