@@ -12,42 +12,42 @@ pub struct Config {
     /// How long after its end an hour waits for stragglers.
     ///
     /// What arrives later is counted late and restates the hour. Longer means final numbers come later, not better ones.
-    #[arg(long, env, default_value = "1h", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SPENDSTREAM_GRACE_HOUR", default_value = "1h", value_parser = humantime::parse_duration)]
     pub grace_hour: Duration,
 
     /// How long after its end a day waits for stragglers: long enough for a gateway that was cut off overnight.
-    #[arg(long, env, default_value = "6h", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SPENDSTREAM_GRACE_DAY", default_value = "6h", value_parser = humantime::parse_duration)]
     pub grace_day: Duration,
 
     /// How long after its end a month waits for stragglers: daily exports of the last day are in by then.
-    #[arg(long, env, default_value = "2d", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SPENDSTREAM_GRACE_MONTH", default_value = "2d", value_parser = humantime::parse_duration)]
     pub grace_month: Duration,
 
     /// How long after its end a quarter waits for stragglers.
-    #[arg(long, env, default_value = "3d", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SPENDSTREAM_GRACE_QUARTER", default_value = "3d", value_parser = humantime::parse_duration)]
     pub grace_quarter: Duration,
 
     /// A window that keeps changing is written at most this often.
     ///
     /// Shorter means fresher dashboards and more records: at 5 s a busy key costs 17,000 records a day and width.
-    #[arg(long, env, default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SPENDSTREAM_WINDOW_EVERY", default_value = "5s", value_parser = humantime::parse_duration)]
     pub window_every: Duration,
 
     /// How long after its end an hour is held in memory, about 0.6 KB each.
     ///
     /// Corrections to an hour that was dropped no longer restate it; its day, month and quarter still take them, and the
     /// count `expired.hour` shows their money.
-    #[arg(long, env, default_value = "35d", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SPENDSTREAM_RETENTION_HOUR", default_value = "35d", value_parser = humantime::parse_duration)]
     pub retention_hour: Duration,
 
     /// How long after their end days, months, quarters and budget periods are held in memory.
-    #[arg(long, env, default_value = "400d", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SPENDSTREAM_RETENTION", default_value = "400d", value_parser = humantime::parse_duration)]
     pub retention: Duration,
 
     /// How long spend must stay below a threshold, by the watermark, before the alert is taken back.
     ///
     /// A repricing reverses a charge and books it anew a moment later: shorter than that moment, alerts flap.
-    #[arg(long, env, default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SPENDSTREAM_RECOVERY_GRACE", default_value = "5m", value_parser = humantime::parse_duration)]
     pub recovery_grace: Duration,
 }
 
