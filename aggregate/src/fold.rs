@@ -108,3 +108,58 @@ pub fn accrue(sums: &mut Sums, more: &Sums) -> Result<(), AmountError> {
     sums.output_tokens.accrue(more.output_tokens)?;
     sums.reasoning_tokens.accrue(more.reasoning_tokens)
 }
+
+#[cfg(test)]
+mod tests {
+    use schemas::Metered;
+
+    use super::*;
+    use crate::testing::{charge, money, reversal};
+
+    fn used(meter: Meter, units: i64) -> Metered {
+        Metered { meter, quantity: Quantity::from_units(units) }
+    }
+
+    fn every_token() -> Charge {
+        let mut charge = charge(1, "platform", "1", "2026-11-22T10:00:00Z");
+        let tokens = Meter::ALL.iter().filter(|meter| meter.is_tokens());
+        charge.event.usage = tokens.map(|meter| used(*meter, 1)).chain([used(Meter::WebSearches, 9)]).collect();
+        charge
+    }
+
+    #[test]
+    fn every_token_is_in_exactly_one_sum() {
+        let sums = sums(&every_token()).unwrap();
+        let [input, read, write, output] =
+            [sums.input_tokens, sums.cache_read_tokens, sums.cache_write_tokens, sums.output_tokens]
+                .map(|quantity| quantity.picos() / schemas::PICO);
+        assert_eq!((input, read, write, output), (4, 3, 2, 4));
+        assert_eq!(input + read + write + output, Meter::ALL.iter().filter(|meter| meter.is_tokens()).count() as i128);
+        assert_eq!(sums.reasoning_tokens, Quantity::from_units(1));
+    }
+
+    #[test]
+    fn a_charge_and_its_reversal_add_up_to_two_rows() {
+        let mut original = every_token();
+        original.status = PricingStatus::Partial;
+        original.unpriced = vec![schemas::UnpricedMeter {
+            meter: Meter::InputAudioTokens,
+            quantity: Quantity::from_units(1),
+            reason: "unknown_meter".into(),
+        }];
+        let mut total = sums(&original).unwrap();
+        assert_eq!((total.unpriced_requests, total.unpriced_tokens), (1, Quantity::from_units(1)));
+        accrue(&mut total, &sums(&reversal(&original, "2026-11-22T11:00:00Z")).unwrap()).unwrap();
+        assert_eq!(total, Sums { charges: 2, ..Sums::default() });
+    }
+
+    #[test]
+    fn an_allocation_moves_money_and_no_tokens() {
+        let mut share = every_token();
+        share.class = ChargeClass::Allocation;
+        share.requests = 0;
+        let amount = money("1");
+        let expected = Sums { charges: 1, list: amount, contracted: amount, effective: amount, ..Sums::default() };
+        assert_eq!(sums(&share).unwrap(), expected);
+    }
+}

@@ -431,8 +431,9 @@ impl Processor for Merge {
 
     fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt> {
         for record in records {
-            let Some(batch) = books.open(&self.formats.partials, record, tick)? else { continue };
+            // A batch's watermark speaks of what follows it: judged by their own, the last of a long history would be too old.
             let watermark = books.watermark();
+            let Some(batch) = books.open(&self.formats.partials, record, tick)? else { continue };
             for item in batch.items {
                 match item {
                     PartialItem::Window(partial) => {

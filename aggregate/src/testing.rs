@@ -413,13 +413,18 @@ impl Pipeline {
 
     /// Moves the clock and every watermark.
     pub fn pass(&mut self, to: &str) {
+        self.pass_with(to, &[]);
+    }
+
+    /// As [`Pipeline::pass`]; the batch that moves the watermark holds these charges.
+    pub fn pass_with(&mut self, to: &str, charges: &[Charge]) {
         self.now = at(to);
         // Twice, so that every partition of combine has heard every source and passed it on.
-        for _ in 0..2 {
+        for last in [false, true] {
             self.beat = self.beat.plus_seconds(1);
             for partition in 0..self.charges.len() {
                 self.charges[partition].0.set_watermark(self.now);
-                self.charge(partition, &[]);
+                self.charge(partition, if last && partition == 0 { charges } else { &[] });
             }
         }
         self.merge();

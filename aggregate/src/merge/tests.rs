@@ -100,6 +100,17 @@ fn an_hour_past_its_retention_is_dropped_and_what_comes_for_it_is_visible() {
 }
 
 #[test]
+fn a_history_read_in_one_go_has_its_hours_however_old() {
+    let mut pipeline = pipeline(vec![]);
+    pipeline.pass_with("2026-11-22T12:00:00Z", &[charge(1, "platform", "2", "2026-08-01T10:30:00Z")]);
+    assert_eq!(pipeline.counted("expired.hour"), 0);
+    let widths: Vec<_> = pipeline.seen.windows.values().map(|w| (w.granularity, w.status, w.sums.effective)).collect();
+    for granularity in [Granularity::Hour, Granularity::Day, Granularity::Month, Granularity::Quarter] {
+        assert!(widths.contains(&(granularity, WindowStatus::Final, money("2"))), "{granularity}: {widths:?}");
+    }
+}
+
+#[test]
 fn an_unpriced_call_counts_requests_and_tokens_but_no_money() {
     let mut pipeline = pipeline(vec![definition()]);
     let mut unpriced = charge(1, "platform", "999", ELEVEN);
