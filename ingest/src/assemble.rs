@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemas::ids::{self, hash_parts};
 use schemas::wire::{Wire, put_long};
 use schemas::{
-    ChargeCategory, CostBasis, Flag, IdentityKind, Link, Position, PriceContext, RejectReason, ReportedCost, Text,
-    Timestamp, UsageEvent,
+    ChargeCategory, CostBasis, Fact, Flag, IdentityKind, Link, Position, PriceContext, RejectReason, ReportedCost,
+    Text, Timestamp, UsageEvent,
 };
 use smallvec::SmallVec;
 
@@ -32,7 +32,10 @@ const SKEW_MAX_SECONDS: i64 = 300;
 /// Precedence of sources among copies of one call: smaller wins. The table is in `DESIGN.md`.
 pub(crate) mod precedence {
     pub(crate) const PROVIDER: i32 = 10;
+    pub(crate) const GATEWAY: i32 = 20;
     pub(crate) const STATED: i32 = 30;
+    pub(crate) const SPAN: i32 = 40;
+    pub(crate) const AGENT: i32 = 50;
 }
 
 /// One call as a body describes it.
@@ -133,6 +136,12 @@ impl<'r> Out<'r> {
     pub(crate) fn ignore(&mut self, reason: IgnoreReason) {
         let item = self.position().item;
         self.items.push(Item::Ignored { item, reason });
+    }
+
+    /// A fact, made from its position.
+    pub(crate) fn fact(&mut self, make: impl FnOnce(Position) -> Fact) {
+        let position = self.position();
+        self.items.push(Item::Fact(make(position)));
     }
 
     /// One call: an event for each model call in it, and a link for each weaker key.

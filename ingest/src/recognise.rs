@@ -66,8 +66,6 @@ schemas::symbols! {
         Seat = "ai.seat.period",
         /// A manual ledger entry.
         Ledger = "ai.ledger.entry",
-        /// A fact: value units, metrics, outcomes, user counts.
-        Fact = "ai.fact",
         /// The state of a job or a page of a list: nothing billable.
         Status = "status",
         /// A correction written by a job.

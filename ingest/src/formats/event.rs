@@ -7,7 +7,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope};
-use crate::formats::{self, anthropic, bedrock, gemini, openai, stream};
+use crate::formats::{self, anthropic, bedrock, gemini, openai, resource, stream};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Kind, Object, deeper_than};
 use crate::number;
@@ -74,7 +74,13 @@ pub(crate) fn cloud_event_data<'a>(
     let Some(object) = data.object() else {
         return Err(Problem::wrong_type("data", data, "an object"));
     };
+    if let Some(fact) = resource::fact_kind(kind) {
+        return resource::fact(fact, &object, envelope, out);
+    }
     match kind {
+        "ai.gpu.usage" => resource::gpu(json, &object, envelope, out),
+        "ai.seat.period" => resource::seat(json, &object, envelope, out),
+        "ai.ledger.entry" => resource::ledger(json, &object, envelope, out),
         "ai.usage" if object.has("response") || object.has("body") => wrapped(json, &object, envelope, wrappers, out),
         "ai.usage" => match crate::recognise::recognise(&object) {
             // A provider's body put into the data as it is.

@@ -5,9 +5,12 @@ pub(crate) mod anthropic;
 mod bedrock;
 mod cohere;
 pub(crate) mod event;
+mod gateway;
 mod gemini;
 mod ollama;
 pub(crate) mod openai;
+mod otlp;
+mod resource;
 pub(crate) mod stream;
 
 use schemas::RejectReason;
@@ -92,6 +95,14 @@ fn shaped<'a>(
         Shape::BedrockLog => return bedrock::log(json, object, envelope, out),
         Shape::Cohere => cohere::response(object)?,
         Shape::Ollama => ollama::response(object)?,
+        Shape::LiteLlm => return gateway::litellm(json, object, envelope, out),
+        Shape::Langfuse => return gateway::langfuse(json, object, envelope, out),
+        Shape::OtlpTraces => return otlp::traces(object, &envelope, out),
+        Shape::OtlpLogs => return otlp::logs(object, &envelope, out),
+        Shape::OtlpMetrics => return otlp::metrics(object, out),
+        Shape::Gpu => return resource::gpu(json, object, envelope, out),
+        Shape::Seat => return resource::seat(json, object, envelope, out),
+        Shape::Ledger => return resource::ledger(json, object, envelope, out),
         _ => {
             let message = format!("{shape} is not decoded by this release");
             return Err(Problem::new(RejectReason::UnknownFormat, "", message));

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod bad_input;
+mod emitters;
 mod event;
 mod http;
 mod openai;

@@ -1,0 +1,182 @@
+//! What costs money without being a model call (GPU time, seats, ledger entries), and facts, which cost nothing: our
+//! documented CloudEvents types.
+
+use std::borrow::Cow;
+
+use schemas::ids::hash_parts;
+use schemas::{ChargeCategory, CostBasis, Fact, FactKind, Meter, Money, RejectReason, ReportedCost, Text};
+use smallvec::smallvec;
+
+use crate::assemble::{Call, Out, Part, check_time, precedence};
+use crate::envelope::{self, Envelope};
+use crate::identity::Known;
+use crate::json::{Json, Object};
+use crate::problem::{Problem, Result};
+use crate::usage::{Counts, raw};
+
+/// What the type of a CloudEvent names, when it is one of these.
+pub(crate) fn fact_kind(kind: &str) -> Option<FactKind> {
+    match kind {
+        "ai.value_unit" => Some(FactKind::ValueUnits),
+        "ai.business_metric" => Some(FactKind::BusinessMetric),
+        "ai.outcome" => Some(FactKind::Outcome),
+        "ai.user_count" => Some(FactKind::UserCount),
+        _ => None,
+    }
+}
+
+/// GPU time: the allocated seconds are billed, used or idle. Used seconds stay in the original usage.
+pub(crate) fn gpu<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let mut envelope = envelope.read(object, out.config)?;
+    let mut call = Call::new("ai.gpu.usage", "gpu", precedence::STATED);
+    call.model = envelope::text(object, "gpu_model")?;
+    if call.model.is_none() && envelope.model.is_none() {
+        return Err(Problem::missing("gpu_model", "name the GPU (or the SKU) the price depends on"));
+    }
+    let counts = Counts::new(object, "");
+    let allocated = counts.quantity("gpu_seconds_allocated")?;
+    let used = counts.quantity("gpu_seconds_used")?;
+    let seconds = allocated.ok_or_else(|| Problem::missing("gpu_seconds_allocated", "it is what is billed"))?;
+    if let Some(used) = used
+        && used > seconds
+    {
+        let message = format!("gpu_seconds_used {used} is more than gpu_seconds_allocated {seconds}");
+        return Err(Problem::contradiction("gpu_seconds_used", message));
+    }
+    let used = used.map(|used| format!(",\"gpu_seconds_used\":{used}")).unwrap_or_default();
+    call.raw_usage = Cow::Owned(format!("{{\"gpu_seconds_allocated\":{seconds}{used}}}"));
+    let mut part = Part::default();
+    part.usage.add_quantity(Meter::GpuSeconds, seconds);
+    call.parts = smallvec![part];
+    let option = envelope::owned(object, "purchase_option")?;
+    if option.as_deref() == Some("reserved") {
+        call.cost_basis = Some(CostBasis::Committed);
+    }
+    call.context.service_tier = option;
+    call.time = envelope.period.map(|(start, _)| start);
+    envelope.claimed.cost_category.get_or_insert_with(|| "compute".into());
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// Seats for a period: seat days are seats times days, and the purchase is stated when the unit price is.
+pub(crate) fn seat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let mut envelope = envelope.read(object, out.config)?;
+    let mut call = Call::new("ai.seat.period", "seat", precedence::STATED);
+    if let Some(vendor) = envelope::owned(object, "vendor")? {
+        envelope.provider = Some(vendor);
+    }
+    call.model = match envelope::text(object, "sku")? {
+        Some(sku) => Some(sku),
+        None => envelope::text(object, "product")?,
+    };
+    let (start, end) =
+        envelope.period.ok_or_else(|| Problem::missing("period_start", "a seat covers a period: send both ends"))?;
+    let seats = Counts::new(object, "").count("quantity")?.unwrap_or(1);
+    let days = end.micros_since(start) / 86_400_000_000;
+    if days == 0 || days > 3_660 {
+        let message = format!("the period of a seat covers {days} days; it must cover 1 to 3660");
+        return Err(Problem::new(RejectReason::InvalidField, "period_end", message));
+    }
+    let seat_days = seats.checked_mul(days).filter(|days| *days <= crate::COUNT_MAX);
+    let seat_days = seat_days
+        .ok_or_else(|| Problem::new(RejectReason::InvalidField, "quantity", "seats times days is larger than 10^12"))?;
+    let mut part = Part { checked: "seat days = seats x days", ..Part::default() };
+    part.usage.add(Meter::SeatDays, seat_days);
+    call.parts = smallvec![part];
+    call.raw_usage = Cow::Owned(format!("{{\"quantity\":{seats},\"days\":{days}}}"));
+    call.time = Some(start);
+    call.charge_category = ChargeCategory::Purchase;
+    if let Some(price) = envelope::cost(object, "unit_price", "seats_times_unit_price")? {
+        let currency = envelope::owned(object, "currency")?.unwrap_or(price.currency);
+        let amount = price.amount.picos().checked_mul(i128::from(seats)).and_then(Money::from_picos);
+        let too_large =
+            || Problem::new(RejectReason::InvalidField, "unit_price", "seats times unit price is too large");
+        let amount = amount.ok_or_else(too_large)?;
+        envelope.stated_cost = Some(ReportedCost { amount, currency, basis: price.basis });
+    }
+    envelope.claimed.cost_category.get_or_insert_with(|| "api_and_licences".into());
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// The cost categories of a ledger entry.
+const CATEGORIES: [&str; 6] = ["compute", "api_and_licences", "data_and_labelling", "people", "tooling", "compliance"];
+
+/// A cost that is stated, not metered.
+pub(crate) fn ledger<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let mut envelope = envelope.read(object, out.config)?;
+    let mut call = Call::new("ai.ledger.entry", "ledger_entry", precedence::STATED);
+    let category = envelope.claimed.cost_category.as_deref();
+    if !category.is_some_and(|category| CATEGORIES.contains(&category)) {
+        let message = format!("cost_category must be one of {}", CATEGORIES.join(", "));
+        return Err(Problem::new(RejectReason::InvalidField, "cost_category", message));
+    }
+    if let Some(vendor) = envelope::owned(object, "vendor")? {
+        envelope.provider = Some(vendor);
+    }
+    call.model = Some(envelope::text(object, "item")?.unwrap_or(Cow::Borrowed("entry")));
+    let cost = envelope::cost(object, "cost", "ledger_entry")?;
+    envelope.stated_cost = Some(cost.ok_or_else(|| Problem::missing("cost", "send {amount, currency}"))?);
+    call.raw_usage = Cow::Borrowed(raw(object.get("cost")));
+    call.charge_category = ChargeCategory::Purchase;
+    call.parts = smallvec![Part::default()];
+    call.time = envelope.time.or(envelope.period.map(|(start, _)| start));
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// A fact.
+pub(crate) fn fact<'a>(kind: FactKind, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let envelope = envelope.read(object, out.config)?;
+    let name = envelope::owned(object, "name")?.or(envelope::owned(object, "unit")?);
+    let name = name.ok_or_else(|| Problem::missing("name", "name the measure (resolutions, blocked, revenue, ...)"))?;
+    let counts = Counts::new(object, "");
+    let quantity = match counts.quantity("quantity")? {
+        Some(quantity) => quantity,
+        None if kind == FactKind::Outcome => schemas::Quantity::from_units(1),
+        None => return Err(Problem::missing("quantity", "send how much of it there was")),
+    };
+    let value = envelope::cost(object, "value", "stated_by_producer")?;
+    let workload = envelope::owned(object, "workload")?.or(envelope.claimed.workload_profile.clone());
+    let source = envelope.source.unwrap_or(Cow::Borrowed(out.record.topic));
+    let received_at = out.record.timestamp;
+    let event_time = envelope.time.or(out.config.time).unwrap_or(received_at);
+    check_time(event_time, received_at)?;
+    let provider = envelope.provider.as_deref().unwrap_or("");
+    let about = Known {
+        provider,
+        response_id: envelope.response_id.as_deref(),
+        span: envelope.trace_id.as_deref().zip(envelope.span_id.as_deref()),
+        ..Known::default()
+    };
+    let call_key = envelope::owned(object, "call_key")?.or_else(|| about.keys().map(|keys| keys.strongest));
+    let unit = envelope::owned(object, "unit")?.filter(|unit| *unit != name);
+    let tenant = out.config.tenant.clone();
+    let id = envelope.event_id;
+    let mut tags = envelope.tags;
+    tags.sort_unstable();
+    out.fact(|position| {
+        let place = format!("{}/{}/{}/{}", position.topic, position.partition, position.offset, position.item);
+        let identity = id.as_deref().unwrap_or(&place);
+        Fact {
+            fact_id: hash_parts([b"fact".as_slice(), tenant.as_bytes(), source.as_bytes(), identity.as_bytes()]),
+            tenant: tenant.clone(),
+            kind,
+            workload: workload.unwrap_or_else(|| "default".into()),
+            name,
+            quantity,
+            unit,
+            value: value.as_ref().map(|value| value.amount),
+            currency: value.map(|value| value.currency),
+            call_key,
+            event_time,
+            received_at,
+            source: Text::from(source),
+            position,
+            claimed: envelope.claimed,
+            tags,
+        }
+    });
+    Ok(())
+}

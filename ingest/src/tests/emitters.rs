@@ -1,0 +1,289 @@
+use schemas::{CostBasis, FactKind, IdentityKind};
+
+use super::{check, check_rejected, decoded, event, events, line};
+use crate::{IgnoreReason, Item};
+
+fn ignored(payload: &str) -> Vec<IgnoreReason> {
+    let items = decoded(payload).items;
+    let reasons = items.iter().filter_map(|item| match item {
+        Item::Ignored { reason, .. } => Some(*reason),
+        _ => None,
+    });
+    reasons.collect()
+}
+
+/// Spans of one trace; attributes as `name=value`, whole numbers as OTLP writes them: in strings.
+fn spans(scope: &str, spans: &[(&str, &str)]) -> String {
+    let spans: Vec<String> = spans
+        .iter()
+        .enumerate()
+        .map(|(index, (name, attributes))| {
+            let attributes: Vec<String> = attributes
+                .split_whitespace()
+                .map(|pair| {
+                    let (key, value) = pair.split_once('=').unwrap();
+                    let kind = if value.bytes().all(|b| b.is_ascii_digit()) { "intValue" } else { "stringValue" };
+                    format!(r#"{{"key":"{key}","value":{{"{kind}":"{value}"}}}}"#)
+                })
+                .collect();
+            format!(
+                r#"{{"traceId":"4BF92F3577B34DA6A3CE929D0E0E4736","spanId":"00f067aa0ba902b{index}","name":"{name}",
+                "startTimeUnixNano":"1785578390000000000","attributes":[{}]}}"#,
+                attributes.join(",")
+            )
+        })
+        .collect();
+    format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"shop"}}}}]}},
+        "scopeSpans":[{{"scope":{{"name":"{scope}"}},"spans":[{}]}}]}}]}}"#,
+        spans.join(",")
+    )
+}
+
+#[test]
+fn a_model_call_span_is_an_event_keyed_by_its_response_and_linked_to_its_span() {
+    let payload = spans(
+        "opentelemetry.instrumentation.openai_v2",
+        &[(
+            "chat gpt-4o",
+            "gen_ai.operation.name=chat gen_ai.provider.name=openai gen_ai.request.model=gpt-4o \
+             gen_ai.response.model=gpt-4o-2024-08-06 gen_ai.response.id=chatcmpl-Z gen_ai.usage.input_tokens=100 \
+             gen_ai.usage.cache_read.input_tokens=40 gen_ai.usage.output_tokens=20 \
+             gen_ai.usage.reasoning.output_tokens=5 gen_ai.conversation.id=conv-1",
+        )],
+    );
+    let event = event(&payload);
+    assert_eq!(
+        line(&event),
+        "openai gpt-4o-2024-08-06: input_text_tokens 60, cache_read_text_tokens 40, output_text_tokens 15, \
+         output_reasoning_tokens 5"
+    );
+    assert_eq!((event.identity, &*event.call_key), (IdentityKind::ResponseId, "openai/chatcmpl-Z"));
+    assert_eq!(event.weaker_keys, ["span/4bf92f3577b34da6a3ce929d0e0e4736/00f067aa0ba902b0"]);
+    assert_eq!((&*event.source, event.claimed.session.as_deref()), ("shop", Some("conv-1")));
+    assert_eq!(event.requested_model.as_deref(), Some("gpt-4o"));
+}
+
+#[test]
+fn agent_spans_repeat_their_children_and_are_not_billed() {
+    let payload = spans(
+        "x",
+        &[
+            (
+                "invoke_agent a",
+                "gen_ai.operation.name=invoke_agent gen_ai.usage.input_tokens=100 gen_ai.usage.output_tokens=20",
+            ),
+            ("ai.generateText", "gen_ai.usage.input_tokens=100 gen_ai.usage.output_tokens=20"),
+            ("execute_tool t", "gen_ai.operation.name=execute_tool"),
+            ("GET /", "http.method=GET"),
+            (
+                "ai.generateText.doGenerate",
+                "gen_ai.request.model=gpt-4o gen_ai.usage.input_tokens=100 gen_ai.usage.output_tokens=20",
+            ),
+        ],
+    );
+    check(&payload, "otlp.traces", &["openai gpt-4o: input_text_tokens 100, output_text_tokens 20"]);
+    use IgnoreReason::{AgentSpan, NotAModelCall};
+    assert_eq!(ignored(&payload), [AgentSpan, AgentSpan, NotAModelCall, NotAModelCall]);
+}
+
+#[test]
+fn whether_input_includes_the_cache_is_told_by_total_size_and_scope() {
+    let with = |scope: &str, more: &str| {
+        let attributes = format!(
+            "gen_ai.provider.name=anthropic gen_ai.request.model=claude-sonnet-4-6 gen_ai.usage.output_tokens=1 {more}"
+        );
+        line(&event(&spans(scope, &[("chat", &attributes)])))
+    };
+    let cached = "gen_ai.usage.input_tokens=100 gen_ai.usage.cache_read.input_tokens=40";
+    let inclusive =
+        "anthropic claude-sonnet-4-6: input_text_tokens 60, cache_read_text_tokens 40, output_text_tokens 1";
+    let exclusive =
+        "anthropic claude-sonnet-4-6: input_text_tokens 100, cache_read_text_tokens 40, output_text_tokens 1";
+    assert_eq!(with("any.scope", cached), inclusive);
+    assert_eq!(with("opentelemetry.instrumentation.anthropic", cached), exclusive);
+    assert_eq!(with("any.scope", &format!("{cached} gen_ai.usage.total_tokens=141")), exclusive);
+    assert_eq!(with("openlit", &format!("{cached} gen_ai.usage.total_tokens=101")), exclusive);
+    assert_eq!(
+        with("any.scope", "gen_ai.usage.input_tokens=10 gen_ai.usage.cache_read.input_tokens=40"),
+        "anthropic claude-sonnet-4-6: input_text_tokens 10, cache_read_text_tokens 40, output_text_tokens 1"
+    );
+}
+
+#[test]
+fn older_spellings_are_the_same_counts() {
+    for attributes in [
+        "gen_ai.system=openai gen_ai.request.model=gpt-4o gen_ai.usage.prompt_tokens=7 gen_ai.usage.completion_tokens=8",
+        "llm.provider=openai llm.model_name=gpt-4o llm.token_count.prompt=7 llm.token_count.completion=8",
+    ] {
+        check(
+            &spans("x", &[("llm", attributes)]),
+            "otlp.traces",
+            &["openai gpt-4o: input_text_tokens 7, output_text_tokens 8"],
+        );
+    }
+}
+
+#[test]
+fn a_claude_code_request_keeps_its_estimate_beside_and_hashes_its_user() {
+    let event = event(
+        r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1785578390549000000","attributes":[
+            {"key":"event.name","value":{"stringValue":"claude_code.api_request"}},
+            {"key":"user.email","value":{"stringValue":"alice@example.com"}},
+            {"key":"session.id","value":{"stringValue":"s1"}},{"key":"event.sequence","value":{"intValue":"4"}},
+            {"key":"model","value":{"stringValue":"claude-sonnet-4-6"}},
+            {"key":"input_tokens","value":{"intValue":"100"}},{"key":"output_tokens","value":{"intValue":"50"}},
+            {"key":"cache_read_tokens","value":{"intValue":"10"}},
+            {"key":"cache_creation_tokens","value":{"intValue":"5"}},
+            {"key":"cost_usd","value":{"doubleValue":0.25}}]}]}]}]}"#,
+    );
+    assert_eq!(
+        line(&event),
+        "anthropic claude-sonnet-4-6: input_text_tokens 100, cache_read_text_tokens 10, cache_write_5m_tokens 5, \
+         output_text_tokens 50 [assumed_5m]"
+    );
+    assert_eq!(event.call_key, "event/claude-code/s1/4");
+    let reported = event.reported_cost.as_ref().unwrap();
+    assert_eq!((reported.amount.to_string(), &*reported.basis), ("0.25".to_owned(), "estimate_at_list_price"));
+    assert!(!format!("{event:?}").contains("alice"));
+}
+
+#[test]
+fn token_metrics_are_never_priced() {
+    let payload =
+        r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"claude_code.cost.usage","sum":{}}]}]}]}"#;
+    assert_eq!(ignored(payload), [IgnoreReason::TokenMetric]);
+}
+
+fn litellm(more: &str) -> String {
+    format!(
+        r#"{{"id":"chatcmpl-L","litellm_call_id":"b980","trace_id":"t","call_type":"acompletion","status":"success",
+        "response_cost":0.04708,"custom_llm_provider":"bedrock","total_tokens":110,"prompt_tokens":100,
+        "completion_tokens":10,"startTime":1785578390.5,"model":"eu.anthropic.claude-opus-4-5","model_group":"opus",
+        "metadata":{{"user_api_key_alias":"prod","user_api_key_team_alias":"search","user_api_key_user_id":"bob",
+        "usage_object":{{"total_tokens":110,"prompt_tokens":100,"completion_tokens":10,"cache_read_input_tokens":60,
+        "cache_creation_input_tokens":30,"prompt_tokens_details":{{"cached_tokens":60,"text_tokens":null}}}}}},
+        "request_tags":["env:prod","nightly"]{more}}}"#
+    )
+}
+
+#[test]
+fn litellm_folds_every_cache_count_into_the_prompt() {
+    let event = event(&litellm(""));
+    assert_eq!(
+        line(&event),
+        "aws.bedrock eu.anthropic.claude-opus-4-5: input_text_tokens 10, cache_read_text_tokens 60, \
+         cache_write_5m_tokens 30, output_text_tokens 10"
+    );
+    assert_eq!((event.claimed.team.as_deref(), event.key_id.as_deref()), (Some("search"), Some("prod")));
+    assert_eq!(event.weaker_keys, ["event/litellm/b980"]);
+    assert_eq!(event.event_time.micros(), 1_785_578_390_500_000);
+    assert_eq!(event.tags.len(), 2);
+    assert_eq!(event.reported_cost.unwrap().amount.to_string(), "0.04708");
+}
+
+#[test]
+fn a_gateway_cache_hit_is_no_call_of_the_provider() {
+    let event = event(&litellm(r#","cache_hit":true"#));
+    assert_eq!((event.cost_basis, &*event.call_key), (CostBasis::GatewayCache, "event/litellm/b980"));
+    let failed = litellm("").replace("\"success\"", "\"failure\"").replace(":100", ":0").replace(":10,", ":0,");
+    let failed = failed.replace(":110", ":0").replace(":60", ":0").replace(":30,", ":0,");
+    assert_eq!(ignored(&failed), [IgnoreReason::FailedCall]);
+}
+
+#[test]
+fn langfuse_buckets_are_exclusive_and_an_update_with_usage_amends() {
+    let batch = |kind: &str, usage: &str| {
+        format!(
+            r#"{{"batch":[{{"id":"evt-1","type":"{kind}","timestamp":"2026-08-01T09:00:01Z","body":{{"id":"gen-1",
+            "traceId":"trace-1","startTime":"2026-08-01T09:00:00Z","model":"gpt-5.4",
+            "modelParameters":{{"service_tier":"flex"}},"usageDetails":{usage},"costDetails":{{"total":0.001}},
+            "metadata":{{"team":"support"}},"environment":"production"}}}},
+            {{"id":"evt-2","type":"trace-create","timestamp":"2026-08-01T09:00:00Z","body":{{}}}}]}}"#
+        )
+    };
+    let usage = r#"{"input":86,"input_cached_tokens":17817,"output":120,"total":18023}"#;
+    let created = event(&batch("generation-create", usage));
+    assert_eq!(
+        line(&created),
+        "openai gpt-5.4: input_text_tokens 86, cache_read_text_tokens 17817, output_text_tokens 120"
+    );
+    assert_eq!((created.amends, &*created.call_key), (false, "event/langfuse/gen-1"));
+    assert_eq!(created.price_context.service_tier, None);
+    assert_eq!(created.price_context.requested_tier.as_deref(), Some("flex"));
+    assert!(event(&batch("generation-update", usage)).amends);
+    assert_eq!(ignored(&batch("generation-create", usage)), [IgnoreReason::NotAModelCall]);
+    let wrong = decoded(&batch("generation-create", r#"{"input":1,"output":1,"total":3}"#));
+    assert!(matches!(&wrong.items[0], Item::Rejected(rejection) if rejection.field == "usageDetails.total"));
+}
+
+fn cloud_event(kind: &str, data: &str) -> String {
+    format!(
+        r#"{{"specversion":"1.0","type":"{kind}","id":"1","source":"billing","time":"2026-08-01T09:00:00Z","data":{data}}}"#
+    )
+}
+
+#[test]
+fn gpu_time_is_billed_as_allocated() {
+    let data = |used: u32| {
+        format!(
+            r#"{{"provider":"runpod","gpu_model":"H100","resource":"pod-1","period_start":"2026-08-01T08:00:00Z",
+            "period_end":"2026-08-01T09:00:00Z","gpu_seconds_allocated":"7200.5","gpu_seconds_used":{used},
+            "purchase_option":"spot","run_id":"r1"}}"#
+        )
+    };
+    let event = event(&cloud_event("ai.gpu.usage", &data(3_000)));
+    assert_eq!(line(&event), "runpod H100: gpu_seconds 7200.5");
+    assert_eq!(event.charge_period_end.unwrap().micros_since(event.charge_period_start.unwrap()), 3_600_000_000);
+    assert_eq!(
+        (event.claimed.cost_category.as_deref(), event.claimed.run_id.as_deref()),
+        (Some("compute"), Some("r1"))
+    );
+    check_rejected(
+        &cloud_event("ai.gpu.usage", &data(9_000)),
+        "contradiction",
+        "gpu_seconds_used",
+        &["9000", "7200.5"],
+    );
+}
+
+#[test]
+fn seats_are_seat_days_and_a_stated_purchase() {
+    let event = event(&cloud_event(
+        "ai.seat.period",
+        r#"{"vendor":"github","product":"copilot-business","quantity":10,"unit_price":"19.00","currency":"USD",
+            "period_start":"2026-08-01","period_end":"2026-09-01","team":"web"}"#,
+    ));
+    assert_eq!(line(&event), "github copilot-business: seat_days 310");
+    assert_eq!(event.stated_cost.unwrap().amount.to_string(), "190");
+}
+
+#[test]
+fn a_ledger_entry_states_its_cost_and_category() {
+    let entry = |category: &str| {
+        cloud_event(
+            "ai.ledger.entry",
+            &format!(
+                r#"{{"vendor":"labels-r-us","item":"annotation","cost_category":"{category}",
+                "cost":{{"amount":"1250.50","currency":"EUR"}}}}"#
+            ),
+        )
+    };
+    let event = event(&entry("data_and_labelling"));
+    let cost = event.stated_cost.unwrap();
+    assert_eq!((cost.amount.to_string(), &*cost.currency), ("1250.5".to_owned(), "EUR"));
+    check_rejected(&entry("fun"), "invalid_field", "cost_category", &["people"]);
+}
+
+#[test]
+fn facts_state_what_happened_and_cost_nothing() {
+    let decoded = decoded(&cloud_event(
+        "ai.value_unit",
+        r#"{"workload":"support","name":"resolutions","quantity":12,"value":{"amount":"48","currency":"USD"}}"#,
+    ));
+    assert!(events(&decoded).is_empty());
+    let [Item::Fact(fact)] = &decoded.items[..] else { panic!("{decoded:?}") };
+    assert_eq!((fact.kind, &*fact.workload, &*fact.name), (FactKind::ValueUnits, "support", "resolutions"));
+    assert_eq!((fact.quantity.to_string(), fact.value.unwrap().to_string()), ("12".to_owned(), "48".to_owned()));
+    check_rejected(&cloud_event("ai.business_metric", r#"{"name":"revenue"}"#), "missing_field", "quantity", &[]);
+}
