@@ -135,6 +135,24 @@ fn a_charge_under_a_linked_key_gives_way_whether_the_link_comes_before_it_or_aft
 }
 
 #[test]
+fn a_copy_that_is_sent_on_takes_the_rank_of_its_earliest_duplicate_along() {
+    let late = EventItem::Event(by_span(copy("r", "a", 1, 10, 50), "t/s"));
+    let early = EventItem::Event(by_span(copy("r", "a", 1, 10, 10), "t/s"));
+    let between = copy("r", "b", 1, 20, 30);
+    for order in [[0, 1, 2], [2, 1, 0], [2, 0, 1]] {
+        let items = [late.clone(), early.clone(), link("t/s", "r", 60)];
+        let mut partition = partition();
+        for index in order {
+            partition.send([items[index].clone()]);
+        }
+        partition.send_events([between.clone()]);
+        partition.drain();
+        let want = copy("r", "a", 1, 10, 0).content_hash;
+        assert_eq!(partition.finals()["openai/r"].content, want, "{order:?}");
+    }
+}
+
+#[test]
 fn a_link_that_does_not_lead_to_a_stronger_key_is_ignored() {
     let mut partition = partition();
     partition.send_events([copy("r", "a", 1, 10, 0)]);

@@ -122,6 +122,7 @@ pub(crate) struct Final {
     pub(crate) content: Id128,
     pub(crate) effective: Option<Money>,
     pub(crate) requests: i32,
+    pub(crate) event_time: Timestamp,
     pub(crate) owner: Dimensions,
     pub(crate) book_version: Text,
 }
@@ -312,6 +313,7 @@ impl Partition {
                 content: row.event.content_hash,
                 effective: row.costs.effective,
                 requests: row.requests,
+                event_time: row.event.event_time,
                 owner: row.owner.clone(),
                 book_version: row.book_version.clone(),
             };
