@@ -47,7 +47,8 @@ fn items(chance: &mut Chance) -> Vec<EventItem> {
             items.push(link(&span, &response, chance.below(60) as i64));
         }
         for _ in 0..2 + chance.below(6) {
-            let (source, precedence) = [("a", 1), ("a", 1), ("b", 1), ("b", 1), ("c", 2), ("growing", 1)][chance.below(6) as usize];
+            let (source, precedence) =
+                [("a", 1), ("a", 1), ("b", 1), ("b", 1), ("c", 2), ("growing", 1)][chance.below(6) as usize];
             let tokens = 1_000_000 * (1 + chance.below(2) as i64);
             let mut event: UsageEvent = copy(&response, source, precedence, tokens, chance.below(150) as i64);
             // The content hash of a real event depends on its source.
