@@ -4,32 +4,30 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::codec::Format;
 use schemas::{LedgerEntry, topics};
 
-use super::client::{self, ANSWER_TIMEOUT, Events, Rebalance};
-use super::fate::{self, Fate, Mark, Outcome, Standing, Step};
-use super::now;
-use super::producer::{Failure, Producer, Write};
-use super::task::{Closed, Phase, Task};
+use super::client::{self, Events, Rebalance};
+use super::fate::{Mark, Standing};
+use super::producer::Producer;
+use super::task::{Phase, Task};
 use super::watch::Watch;
-use crate::books::BOOKS_KEY;
-use crate::log::ledger_key;
+use super::{group, now};
 use crate::processor::{Source, Stage};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry::Telemetry;
 
 /// Most records taken from the client before they are processed.
 const ROUND_RECORDS_MAX: usize = 10_000;
 
 /// Every partition commits its books this often, with or without records: watermarks and the ledger move on.
-const BEAT_EVERY: Duration = Duration::from_secs(1);
+pub(super) const BEAT_EVERY: Duration = Duration::from_secs(1);
 
 /// Changelogs read at the same time; each has connections of its own.
 const RESTORES_MAX: usize = 4;
@@ -54,24 +52,24 @@ pub(crate) struct LaneOf {
 
 /// A lane at work.
 pub(crate) struct Lane {
-    of: LaneOf,
+    pub(super) of: LaneOf,
     /// Transactional id.
-    id: String,
-    consumer: BaseConsumer<Events>,
-    producer: Option<Producer>,
-    tasks: BTreeMap<i32, Task>,
-    format: Format<LedgerEntry>,
-    changelog: String,
+    pub(super) id: String,
+    pub(super) consumer: BaseConsumer<Events>,
+    pub(super) producer: Option<Producer>,
+    pub(super) tasks: BTreeMap<i32, Task>,
+    pub(super) format: Format<LedgerEntry>,
+    pub(super) changelog: String,
     /// When the first record of the open transaction was taken.
-    opened_at: Option<Instant>,
-    beaten_at: Instant,
+    pub(super) opened_at: Option<Instant>,
+    pub(super) beaten_at: Instant,
     /// When health was last told that the lane is not stuck.
     visited_at: Instant,
-    bytes: usize,
+    pub(super) bytes: usize,
     /// True while reading is paused because reference data is too old.
     stale: bool,
     /// Transactions failed in a row.
-    failures: u32,
+    pub(super) failures: u32,
 }
 
 impl Lane {
@@ -170,18 +168,17 @@ impl Lane {
         Ok(())
     }
 
-    fn list(&self, partitions: &[i32], offset: Offset) -> anyhow::Result<TopicPartitionList> {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition_offset(self.of.stage.input(), *partition, offset).context("list partitions")?;
-        }
-        Ok(list)
+    pub(super) fn list(&self, partitions: &[i32], offset: Offset) -> anyhow::Result<TopicPartitionList> {
+        group::list(self.of.stage.input(), partitions, offset)
     }
 
     /// Asks what the group has committed for these partitions. `None` when it cannot be answered now, for example while
     /// a transaction that writes it is being settled.
     #[expect(clippy::type_complexity, reason = "named once, used once")]
-    fn committed(&self, partitions: &[i32]) -> anyhow::Result<Option<BTreeMap<i32, Option<(i64, Option<Mark>)>>>> {
+    pub(super) fn committed(
+        &self,
+        partitions: &[i32],
+    ) -> anyhow::Result<Option<BTreeMap<i32, Option<(i64, Option<Mark>)>>>> {
         let list = self.list(partitions, Offset::Invalid)?;
         let answer = match self.consumer.committed_offsets(list, Duration::from_secs(5)) {
             Ok(answer) => answer,
@@ -322,7 +319,7 @@ impl Lane {
                     }
                 }
                 Some(Err(error)) => {
-                    refused = trouble(of, &error)?;
+                    refused = group::trouble(&error, of.stage.name(), of.stage.input(), &of.settings.instance)?;
                     break;
                 }
             }
@@ -339,260 +336,19 @@ impl Lane {
         }
         drop(runs);
         self.pause_halted(&halted)?;
-        if refused { self.explain_missing() } else { Ok(()) }
+        if refused {
+            let restored = self.tasks.iter().filter(|(_, task)| task.restored());
+            let positions = restored.filter_map(|(partition, task)| Some((*partition, task.books.next_offset()?)));
+            group::explain_missing(&self.consumer, self.of.stage.name(), self.of.stage.input(), positions)?;
+        }
+        Ok(())
     }
 
-    fn pause_halted(&self, partitions: &[i32]) -> anyhow::Result<()> {
+    pub(super) fn pause_halted(&self, partitions: &[i32]) -> anyhow::Result<()> {
         if partitions.is_empty() {
             return Ok(());
         }
         self.consumer.pause(&self.list(partitions, Offset::Invalid)?).context("pause halted partitions")
-    }
-
-    /// An offset was refused: says which, and what happened to its records.
-    fn explain_missing(&self) -> anyhow::Result<()> {
-        let input = self.of.stage.input();
-        for (partition, task) in self.tasks.iter().filter(|(_, task)| task.restored()) {
-            let Some(next) = task.books.next_offset() else { continue };
-            let (first, end) = self
-                .consumer
-                .fetch_watermarks(input, *partition, ANSWER_TIMEOUT)
-                .with_context(|| format!("ask for the range of {input}/{partition}"))?;
-            if next < first {
-                bail!(
-                    "records {next}..{first} of {input}/{partition} expired before {} had read them: they are lost to \
-                     it. Restore the topic, or reset this partition's group offset and changelog to go on without them",
-                    self.of.stage.name()
-                );
-            }
-            if next > end {
-                bail!(
-                    "{input}/{partition} ends at {end}, before the committed offset {next}: was the topic re-created?"
-                );
-            }
-        }
-        Ok(())
-    }
-
-    // ---- the transaction
-
-    /// Commits what was processed, and the books of partitions that had nothing when a heartbeat is due.
-    fn transact(&mut self) -> anyhow::Result<()> {
-        let beat = self.beaten_at.elapsed() >= BEAT_EVERY;
-        if beat {
-            self.beaten_at = Instant::now();
-        }
-        let began = self.opened_at.take().unwrap_or_else(Instant::now);
-        self.bytes = 0;
-        let (moment, skips) = (now(), self.of.watch.skips());
-        let mut closed = BTreeMap::new();
-        let mut halted = Vec::new();
-        for (partition, task) in &mut self.tasks {
-            if !(task.running() && (task.dirty || beat)) {
-                continue;
-            }
-            match task.close(moment, &skips) {
-                Ok(part) => drop(closed.insert(*partition, part)),
-                Err(halt) => {
-                    report_halt(self.of.stage.name(), task, &halt);
-                    halted.push(*partition);
-                }
-            }
-        }
-        self.pause_halted(&halted)?;
-        let Some(producer) = self.producer.as_ref().filter(|_| !closed.is_empty()) else { return Ok(()) };
-        let writer = producer.writer().to_owned();
-        let mark = |part: &Closed| Mark { transaction: part.entry.transaction, writer: writer.clone() };
-        let marks: BTreeMap<i32, Mark> = closed.iter().map(|(partition, part)| (*partition, mark(part))).collect();
-        match self.write(producer, &closed, &marks) {
-            Ok(()) => {
-                self.failures = 0;
-                let took = began.elapsed();
-                for (partition, mark) in marks {
-                    let (Some(task), Some(part)) = (self.tasks.get_mut(&partition), closed.get(&partition)) else {
-                        continue;
-                    };
-                    let (records, bytes) = task.taken;
-                    task.promote(mark);
-                    let lag = lag(&self.consumer, self.of.stage.input(), task);
-                    let state_bytes = task.processor.state_bytes();
-                    let books = &part.entry;
-                    task.watch.committed(&telemetry::Commit { books, records, bytes, took, lag, state_bytes });
-                }
-                Ok(())
-            }
-            Err(failure) => self.recover(failure, marks),
-        }
-    }
-
-    /// Writes one transaction: outputs, changelog, ledger, offsets.
-    fn write(
-        &self,
-        producer: &Producer,
-        closed: &BTreeMap<i32, Closed>,
-        marks: &BTreeMap<i32, Mark>,
-    ) -> Result<(), Failure> {
-        let offsets = |error| Failure { step: Step::Offsets, error };
-        producer.begin()?;
-        let (stage, input) = (self.of.stage.name(), self.of.stage.input());
-        let mut payload = Vec::new();
-        for (partition, Closed { output, entry }) in closed {
-            let partition = *partition as u32;
-            for record in &output.records {
-                producer.send(Write {
-                    topic: &record.topic,
-                    partition: record.partition,
-                    key: record.key.as_deref(),
-                    payload: record.payload.as_deref(),
-                    headers: &record.headers,
-                    timestamp: record.timestamp,
-                })?;
-            }
-            let kept =
-                Write { topic: &self.changelog, partition, key: None, payload: None, headers: &[], timestamp: None };
-            for (key, value) in &output.changes {
-                producer.send(Write { key: Some(key), payload: value.as_deref(), ..kept })?;
-            }
-            payload.clear();
-            self.format.encode_into(entry, &mut payload);
-            producer.send(Write { key: Some(BOOKS_KEY), payload: Some(&payload), ..kept })?;
-            let key = ledger_key(stage, input, partition);
-            let booked = Write { topic: topics::LEDGER, partition: 0, key: Some(key.as_bytes()), ..kept };
-            producer.send(Write { payload: Some(&payload), ..booked })?;
-        }
-        // Every partition that works, also one that had nothing: its offset never grows old.
-        let mut list = TopicPartitionList::new();
-        for (partition, task) in self.tasks.iter().filter(|(_, task)| task.running()) {
-            let (Some(next), Some(mark)) = (task.books.next_offset(), marks.get(partition).or(task.mark.as_ref()))
-            else {
-                continue;
-            };
-            let mut element = list.add_partition(input, *partition);
-            element.set_offset(Offset::Offset(next)).map_err(offsets)?;
-            element.set_metadata(mark.encode());
-        }
-        // A member that was thrown out may not know its generation any more, and a commit without one is not checked.
-        let lost = || offsets(KafkaError::Canceled);
-        if self.consumer.assignment_lost() {
-            return Err(lost());
-        }
-        let group = self.consumer.group_metadata().ok_or_else(lost)?;
-        producer.send_offsets(&list, &group)?;
-        if self.consumer.assignment_lost() {
-            return Err(lost());
-        }
-        producer.commit()
-    }
-
-    /// Decides what became of a failed transaction and carries it out. Afterwards the lane goes on, with every partition
-    /// where it is known to be.
-    fn recover(&mut self, failure: Failure, marks: BTreeMap<i32, Mark>) -> anyhow::Result<()> {
-        permanent(&failure)?;
-        self.failures += 1;
-        // A lost assignment is our own observation, made before the commit was sent.
-        let fate = match failure.error {
-            KafkaError::Canceled => Fate::Abort,
-            _ => fate::fate(failure.step, fate::fault(&failure.error)),
-        };
-        let Failure { step, error } = failure;
-        tracing::info!(lane = self.id, ?step, %error, ?fate, "transaction failed");
-        let outcome = match fate {
-            Fate::Abort => telemetry::Outcome::Aborted,
-            Fate::Rebuild => telemetry::Outcome::Fenced,
-            Fate::Unknown => telemetry::Outcome::Unknown,
-        };
-        for partition in marks.keys() {
-            self.tasks.get(partition).inspect(|task| task.watch.aborted(outcome));
-        }
-        if fate == Fate::Abort
-            && let Some(producer) = &self.producer
-        {
-            match producer.abort() {
-                Ok(()) => {
-                    for task in self.tasks.values_mut().filter(|task| task.running()) {
-                        task.undo();
-                        task.phase = Phase::Starting;
-                    }
-                    self.back_off();
-                    return Ok(());
-                }
-                Err(Failure { error, .. }) => tracing::info!(lane = self.id, %error, "abort failed"),
-            }
-        }
-        self.settle(marks)
-    }
-
-    fn back_off(&self) {
-        if self.failures > 1 {
-            let wait = Duration::from_millis(50) * 2u32.pow(self.failures.min(7));
-            self.of.shutdown.wait(wait);
-        }
-    }
-
-    /// Replaces the producer, which settles its transaction at the broker, and reads what came of it.
-    fn settle(&mut self, marks: BTreeMap<i32, Mark>) -> anyhow::Result<()> {
-        self.back_off();
-        self.producer = None;
-        self.producer = self.open_producer()?;
-        let restored: Vec<i32> =
-            self.tasks.iter().filter(|(_, task)| task.restored()).map(|(partition, _)| *partition).collect();
-        let committed = loop {
-            if self.producer.is_none() || self.of.shutdown.is_set() {
-                // Nothing is committed any more by this lane, so what it holds does not matter.
-                self.tasks.clear();
-                return Ok(());
-            }
-            match self.committed(&restored)? {
-                Some(committed) => break committed,
-                None => self.idle(Duration::from_millis(100)),
-            }
-        };
-        for (partition, found) in committed {
-            let Some(task) = self.tasks.get_mut(&partition) else { continue };
-            let found = found.and_then(|(_, mark)| mark);
-            let outcome = fate::outcome(found.as_ref(), marks.get(&partition), task.books.committed_transaction());
-            tracing::info!(lane = self.id, partition, ?outcome, "transaction settled");
-            match (outcome, found) {
-                (Outcome::Promote, Some(mark)) => task.promote(mark),
-                (Outcome::Undo, _) => task.undo(),
-                (Outcome::Promote | Outcome::Restore, _) => {
-                    task.forget(&*self.of.stage);
-                    self.consumer.pause(&self.list(&[partition], Offset::Invalid)?).context("pause partition")?;
-                    continue;
-                }
-            }
-            task.phase = Phase::Starting;
-        }
-        Ok(())
-    }
-
-    /// Opens a producer, however long the brokers take. `None` on shutdown.
-    fn open_producer(&self) -> anyhow::Result<Option<Producer>> {
-        let mut attempt = 0;
-        while !self.of.shutdown.is_set() {
-            match Producer::open(&self.of.settings, &self.id)? {
-                Ok(producer) => return Ok(Some(producer)),
-                Err(error) => {
-                    let failure = Failure { step: Step::Begin, error };
-                    permanent(&failure)?;
-                    tracing::warn!(lane = self.id, attempt, error = %failure.error, "transactional id is not available");
-                }
-            }
-            attempt += 1;
-            self.idle(Duration::from_millis(100) * attempt.min(20));
-        }
-        Ok(None)
-    }
-
-    /// Stays a member of the group while there is nothing to do. Records that come are dropped: every partition is put
-    /// to its position again before it goes on.
-    fn idle(&self, time: Duration) {
-        self.of.shutdown.wait(time);
-        for _ in 0..100 {
-            if self.consumer.poll(Duration::ZERO).is_none() {
-                break;
-            }
-        }
     }
 
     // ---- the end
@@ -619,71 +375,7 @@ impl Lane {
     }
 }
 
-/// Offsets between a partition's position and its end, as the client last heard of it.
-fn lag(consumer: &BaseConsumer<Events>, input: &str, task: &Task) -> i64 {
-    let (Some(next), false, Ok(topic)) = (task.books.next_offset(), task.at_end, std::ffi::CString::new(input)) else {
-        return 0;
-    };
-    let (mut first, mut end) = (0, 0);
-    // SAFETY: the client lives as long as the borrow of the consumer, the name as long as the call.
-    let known = unsafe {
-        rdkafka::bindings::rd_kafka_get_watermark_offsets(
-            consumer.client().native_ptr(),
-            topic.as_ptr(),
-            task.source.partition as i32,
-            &mut first,
-            &mut end,
-        )
-    };
-    if RDKafkaErrorCode::from(known) == RDKafkaErrorCode::NoError { (end - next).max(0) } else { 0 }
-}
-
-fn report_halt(stage: &str, task: &Task, halt: &crate::Halt) {
+pub(super) fn report_halt(stage: &str, task: &Task, halt: &crate::Halt) {
     let (topic, partition) = (&*task.source.topic, task.source.partition);
     tracing::error!(stage, topic, partition, "partition stopped: {halt}");
-}
-
-/// Sorts what polling complains about: most passes, some never will. True when an offset was refused.
-fn trouble(of: &LaneOf, error: &KafkaError) -> anyhow::Result<bool> {
-    let stage = of.stage.name();
-    match error {
-        KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
-            bail!("another process runs {stage} as instance {:?}: give each its own --instance", of.settings.instance)
-        }
-        KafkaError::MessageConsumptionFatal(code) => bail!("{stage} cannot stay in its group: {code}"),
-        KafkaError::MessageConsumption(
-            code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed),
-        ) => bail!("{stage} may not read {}: {code}. The documentation lists the ACLs it needs", of.stage.input()),
-        KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-            Ok(true)
-        }
-        error => {
-            tracing::info!(stage, %error, "reading interrupted; the client retries");
-            Ok(false)
-        }
-    }
-}
-
-/// Refuses what no retry will mend.
-fn permanent(failure: &Failure) -> anyhow::Result<()> {
-    let code = match &failure.error {
-        KafkaError::Transaction(error) => Some(error.code()),
-        error => error.rdkafka_error_code(),
-    };
-    match code {
-        Some(RDKafkaErrorCode::MessageSizeTooLarge) => bail!(
-            "a record is larger than the broker accepts: set max.message.bytes of the internal topics to at least 1 MiB, \
-             as `spendstream topics apply` does"
-        ),
-        Some(
-            code @ (RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::InvalidRecord),
-        ) => bail!("writing is refused for good at {:?}: {code}", failure.step),
-        _ => Ok(()),
-    }
 }

@@ -6,16 +6,20 @@
 
 mod client;
 mod fate;
+mod group;
 mod lane;
 mod log;
 mod producer;
 mod reader;
+mod table;
 mod task;
+mod transaction;
 mod watch;
 
 pub mod topics;
 
 pub use log::KafkaLog;
+pub use table::run_table;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,0 +1,78 @@
+//! What lanes and tables do alike as members of a group.
+
+use anyhow::{Context as _, bail};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::client::{ANSWER_TIMEOUT, Events};
+
+/// Partitions of a topic, all with the same offset.
+pub(crate) fn list(topic: &str, partitions: &[i32], offset: Offset) -> anyhow::Result<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition_offset(topic, *partition, offset).context("list partitions")?;
+    }
+    Ok(list)
+}
+
+/// Sorts what polling complains about: most passes, some never will. True when an offset was refused.
+pub(crate) fn trouble(error: &KafkaError, who: &str, topic: &str, instance: &str) -> anyhow::Result<bool> {
+    match error {
+        KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
+            bail!("another process runs {who} as instance {instance:?}: give each its own --instance")
+        }
+        KafkaError::MessageConsumptionFatal(code) => bail!("{who} cannot stay in its group: {code}"),
+        KafkaError::MessageConsumption(
+            code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed),
+        ) => bail!("{who} may not read {topic}: {code}. The documentation lists the ACLs it needs"),
+        KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+            Ok(true)
+        }
+        error => {
+            tracing::info!(who, %error, "reading interrupted; the client retries");
+            Ok(false)
+        }
+    }
+}
+
+/// An offset was refused: says which, and what happened to its records.
+pub(crate) fn explain_missing(
+    consumer: &BaseConsumer<Events>,
+    who: &str,
+    topic: &str,
+    positions: impl Iterator<Item = (i32, i64)>,
+) -> anyhow::Result<()> {
+    for (partition, next) in positions {
+        let (first, end) = consumer
+            .fetch_watermarks(topic, partition, ANSWER_TIMEOUT)
+            .with_context(|| format!("ask for the range of {topic}/{partition}"))?;
+        if next < first {
+            bail!(
+                "records {next}..{first} of {topic}/{partition} expired before {who} had read them: they are lost to it. \
+                 Restore the topic, or reset this partition's offset and state to go on without them"
+            );
+        }
+        if next > end {
+            bail!("{topic}/{partition} ends at {end}, before the committed offset {next}: was the topic re-created?");
+        }
+    }
+    Ok(())
+}
+
+/// Offsets between a position and the end of its partition, as the client last heard of it.
+pub(crate) fn lag(consumer: &BaseConsumer<Events>, topic: &str, partition: i32, next: i64) -> i64 {
+    let Ok(topic) = std::ffi::CString::new(topic) else { return 0 };
+    let (mut first, mut end) = (0, 0);
+    // SAFETY: the client lives as long as the borrow of the consumer, the name as long as the call.
+    let known = unsafe {
+        rdkafka::bindings::rd_kafka_get_watermark_offsets(
+            consumer.client().native_ptr(),
+            topic.as_ptr(),
+            partition,
+            &mut first,
+            &mut end,
+        )
+    };
+    if RDKafkaErrorCode::from(known) == RDKafkaErrorCode::NoError { (end - next).max(0) } else { 0 }
+}

@@ -1,0 +1,355 @@
+//! Drives a table that owns its offsets: the group only says which partitions, the table says from where.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use schemas::Skip;
+
+use super::client::{self, Events, Rebalance};
+use super::watch::Watch;
+use super::{group, now, task};
+use crate::processor::{Halt, Record, Table};
+use crate::settings::Settings;
+use crate::shutdown::Shutdown;
+use crate::telemetry::{self, Telemetry};
+
+/// Most records handed to the table at a time.
+const ROUND_RECORDS_MAX: usize = 10_000;
+
+/// Longest wait before a store that failed is asked again.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// Longest time closing the consumer may take.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+/// One partition of a table.
+struct Part {
+    phase: Phase,
+    watch: telemetry::Watch,
+    at_end: bool,
+    /// Records buffered since the last flush.
+    records: usize,
+}
+
+enum Phase {
+    /// The table has not said yet from where to read.
+    Asking,
+    /// It has; the consumer still has to be put there.
+    Starting(i64),
+    /// Reading; the next offset.
+    Running(i64),
+    /// Stopped before a record it cannot take, until an order to skip something comes: orders known then.
+    Halted(usize),
+}
+
+struct Driver {
+    settings: Settings,
+    table: Box<dyn Table>,
+    topic: String,
+    consumer: BaseConsumer<Events>,
+    watch: Arc<Watch>,
+    shutdown: Shutdown,
+    telemetry: Arc<Telemetry>,
+    parts: BTreeMap<i32, Part>,
+    /// Flushes and assignments failed in a row, and when to try again.
+    failures: u32,
+    retry_at: Instant,
+}
+
+/// Runs a table until shutdown, on the calling thread.
+///
+/// # Errors
+/// When the brokers cannot be reached, the topic is missing, or records expired before the table had read them. A store
+/// that fails is tried again for ever: what is not in the table yet stays in the topic.
+pub fn run_table(
+    settings: &Settings,
+    table: Box<dyn Table>,
+    shutdown: &Shutdown,
+    telemetry: &Arc<Telemetry>,
+) -> anyhow::Result<()> {
+    settings.validate()?;
+    client::check_options(&settings.connection)?;
+    let topic = table.input().to_owned();
+    let counts = client::partition_counts(&settings.connection)?;
+    anyhow::ensure!(
+        counts.contains_key(&topic),
+        "topic {topic} of table {} does not exist: create topics with `spendstream topics apply`",
+        table.name()
+    );
+    let watch = Watch::start(settings, &[], shutdown)?;
+    let group = format!("{}.sink.{}", settings.environment, table.name());
+    let member = format!("{group}.{}", settings.instance);
+    let consumer: BaseConsumer<Events> = client::create(&client::member(settings, &group, &member))?;
+    consumer.subscribe(&[&topic]).with_context(|| format!("subscribe to {topic}"))?;
+    let mut driver = Driver {
+        settings: settings.clone(),
+        table,
+        topic,
+        consumer,
+        watch,
+        shutdown: shutdown.clone(),
+        telemetry: telemetry.clone(),
+        parts: BTreeMap::new(),
+        failures: 0,
+        retry_at: Instant::now(),
+    };
+    let worked = driver.work();
+    client::close_bounded(driver.consumer, CLOSE_MAX);
+    worked
+}
+
+impl Driver {
+    fn work(&mut self) -> anyhow::Result<()> {
+        let mut visited_at = Instant::now();
+        while !self.shutdown.is_set() {
+            if visited_at.elapsed() > Duration::from_secs(1) {
+                visited_at = Instant::now();
+                self.parts.values().for_each(|part| part.watch.beat());
+            }
+            self.rebalance()?;
+            self.ask();
+            self.start();
+            self.take()?;
+            // Reading stops while writing: the buffer's bound is kept by writing it before more is read.
+            let full = self.table.buffered_bytes() >= self.settings.table_bytes_max;
+            if full || self.table.due(now()) {
+                self.flush()?;
+            }
+        }
+        if self.table.buffered_bytes() > 0 {
+            self.flush()?;
+        }
+        self.consumer.unsubscribe();
+        let deadline = Instant::now() + CLOSE_MAX;
+        while Instant::now() < deadline && self.consumer.assignment().is_ok_and(|list| list.count() > 0) {
+            // Records that still come are not the table's any more.
+            drop(self.consumer.poll(Duration::from_millis(20)));
+            self.rebalance()?;
+        }
+        Ok(())
+    }
+
+    fn rebalance(&mut self) -> anyhow::Result<()> {
+        for event in self.consumer.context().take_rebalances() {
+            match event {
+                Rebalance::Assign(partitions) => {
+                    let list = group::list(&self.topic, &partitions, Offset::Beginning)?;
+                    self.consumer.incremental_assign(&list).context("take partitions over")?;
+                    self.consumer.pause(&group::list(&self.topic, &partitions, Offset::Invalid)?).context("pause")?;
+                    for partition in partitions {
+                        let watch = self.telemetry.watch(self.table.name(), &self.topic, partition as u32);
+                        let part = Part { phase: Phase::Asking, watch, at_end: false, records: 0 };
+                        self.parts.insert(partition, part);
+                    }
+                }
+                Rebalance::Revoke(partitions) => {
+                    // What is buffered is dropped: the next owner reads it again from where the table stands.
+                    self.give_up(&partitions);
+                    partitions.iter().for_each(|partition| drop(self.parts.remove(partition)));
+                    let list = group::list(&self.topic, &partitions, Offset::Invalid)?;
+                    self.consumer.incremental_unassign(&list).context("give partitions up")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self, partitions: &[i32]) {
+        let known =
+            |partition: &&i32| self.parts.get(partition).is_some_and(|part| !matches!(part.phase, Phase::Asking));
+        let numbers: Vec<u32> = partitions.iter().filter(known).map(|partition| *partition as u32).collect();
+        if !numbers.is_empty() {
+            self.table.revoke(&numbers);
+        }
+    }
+
+    /// Asks the table from where to read.
+    fn ask(&mut self) {
+        let asking = self.parts.iter().filter(|(_, part)| matches!(part.phase, Phase::Asking));
+        let asking: Vec<u32> = asking.map(|(partition, _)| *partition as u32).collect();
+        if asking.is_empty() || Instant::now() < self.retry_at {
+            return;
+        }
+        let from = self.table.assign(&asking).and_then(|from| {
+            let first = |partition| {
+                let range = self.consumer.fetch_watermarks(&self.topic, partition as i32, client::ANSWER_TIMEOUT);
+                range.map(|(first, _)| first).with_context(|| format!("ask for the range of {}", self.topic))
+            };
+            let from =
+                from.into_iter().map(|(partition, from)| Ok((partition, from.map_or_else(|| first(partition), Ok)?)));
+            from.collect::<anyhow::Result<Vec<(u32, i64)>>>()
+        });
+        match from {
+            Ok(from) => {
+                for (partition, offset) in from {
+                    let table = self.table.name();
+                    tracing::info!(table, topic = self.topic, partition, offset, "table says where to read from");
+                    if let Some(part) = self.parts.get_mut(&(partition as i32)) {
+                        (part.phase, part.records, part.at_end) = (Phase::Starting(offset), 0, false);
+                    }
+                }
+            }
+            Err(error) => self.failed("table cannot be read", &error),
+        }
+    }
+
+    fn failed(&mut self, what: &str, error: &anyhow::Error) {
+        self.failures += 1;
+        let wait = (Duration::from_millis(100) * 2u32.pow(self.failures.min(10))).min(BACKOFF_MAX);
+        self.retry_at = Instant::now() + wait;
+        let (table, error, seconds) = (self.table.name(), format!("{error:#}"), wait.as_secs());
+        tracing::warn!(table, error, seconds, "{what}; tried again");
+    }
+
+    fn start(&mut self) {
+        let orders = self.watch.skips();
+        for (partition, part) in &mut self.parts {
+            if let Phase::Halted(known) = part.phase
+                && orders.len() > known
+            {
+                // Whether an order concerns it shows when the record comes again.
+                part.phase = Phase::Asking;
+            }
+            let Phase::Starting(offset) = part.phase else { continue };
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&self.topic, *partition);
+            let sought = self.consumer.seek(&self.topic, *partition, Offset::Offset(offset), Duration::from_secs(1));
+            match sought.and_then(|()| self.consumer.resume(&list)) {
+                Ok(()) => {
+                    part.phase = Phase::Running(offset);
+                    part.watch.running();
+                }
+                Err(error) => tracing::debug!(topic = self.topic, partition, %error, "cannot start yet"),
+            }
+        }
+    }
+
+    /// Takes what has come and hands it to the table.
+    fn take(&mut self) -> anyhow::Result<()> {
+        let Driver { consumer, parts, topic, table, settings, watch, .. } = self;
+        let mut runs: BTreeMap<i32, Vec<BorrowedMessage<'_>>> = BTreeMap::new();
+        let waiting = parts.values().any(|part| !matches!(part.phase, Phase::Running(_) | Phase::Halted(_)));
+        let mut patience = Duration::from_millis(if waiting { 10 } else { 100 });
+        let (mut records, mut bytes, mut refused) = (0, table.buffered_bytes(), false);
+        while records < ROUND_RECORDS_MAX && bytes < settings.table_bytes_max {
+            match consumer.poll(patience) {
+                None => break,
+                Some(Ok(message)) => {
+                    patience = Duration::ZERO;
+                    let Some(part) = parts.get_mut(&message.partition()) else { continue };
+                    let Phase::Running(next) = part.phase else { continue };
+                    if message.offset() >= next {
+                        part.at_end = false;
+                        records += 1;
+                        bytes += message.payload_len() + message.key_len();
+                        runs.entry(message.partition()).or_default().push(message);
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    patience = Duration::ZERO;
+                    if let Some(part) = parts.get_mut(&partition) {
+                        part.at_end = true;
+                    }
+                }
+                Some(Err(error)) => {
+                    refused = group::trouble(&error, table.name(), topic, &settings.instance)?;
+                    break;
+                }
+            }
+        }
+        let orders = watch.skips();
+        let mut halted = Vec::new();
+        for (partition, messages) in &runs {
+            let Some(part) = parts.get_mut(partition) else { continue };
+            let Some(position) = messages.last().map(|last| last.offset() + 1) else { continue };
+            let wanted = messages.iter().filter(|message| !skipped(&orders, table.name(), topic, message));
+            let records: Vec<Record<'_>> = wanted.map(task::record).collect();
+            match table.append(*partition as u32, &records, position) {
+                Ok(()) => {
+                    part.records += records.len();
+                    part.phase = Phase::Running(position);
+                }
+                Err(halt) => {
+                    report(table.name(), topic, *partition, &halt);
+                    part.watch.halted(&halt);
+                    part.phase = Phase::Halted(orders.len());
+                    halted.push(*partition);
+                }
+            }
+        }
+        drop(runs);
+        if !halted.is_empty() {
+            let numbers: Vec<u32> = halted.iter().map(|partition| *partition as u32).collect();
+            table.revoke(&numbers);
+            consumer.pause(&group::list(topic, &halted, Offset::Invalid)?).context("pause halted partitions")?;
+        }
+        if refused {
+            let positions = self.parts.iter().filter_map(|(partition, part)| match part.phase {
+                Phase::Running(next) => Some((*partition, next)),
+                _ => None,
+            });
+            group::explain_missing(&self.consumer, self.table.name(), &self.topic, positions)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the buffer. On an error nothing is known: everything is asked for again.
+    fn flush(&mut self) -> anyhow::Result<()> {
+        if Instant::now() < self.retry_at {
+            return Ok(());
+        }
+        let began = Instant::now();
+        if let Err(error) = self.table.flush(now()) {
+            self.failed("table cannot be written", &error);
+            let partitions: Vec<i32> = self.parts.keys().copied().collect();
+            self.give_up(&partitions);
+            for part in self.parts.values_mut() {
+                part.watch.aborted(telemetry::Outcome::Unknown);
+                if !matches!(part.phase, Phase::Halted(_)) {
+                    part.phase = Phase::Asking;
+                }
+            }
+            // What would come until the table has answered could only be dropped.
+            let list = group::list(&self.topic, &partitions, Offset::Invalid)?;
+            return self.consumer.pause(&list).context("pause while the store fails");
+        }
+        self.failures = 0;
+        let took = began.elapsed();
+        let mut positions = TopicPartitionList::new();
+        for (partition, part) in &mut self.parts {
+            let Phase::Running(next) = part.phase else { continue };
+            let lag = if part.at_end { 0 } else { group::lag(&self.consumer, &self.topic, *partition, next) };
+            part.watch.flushed(std::mem::take(&mut part.records), took, lag);
+            let mut element = positions.add_partition(&self.topic, *partition);
+            if let Err(error) = element.set_offset(Offset::Offset(next)) {
+                tracing::debug!(%error, "offset hint");
+            }
+        }
+        // Only for tools that show lag: the table's own offsets are the ones that count.
+        if positions.count() > 0
+            && let Err(error) = self.consumer.commit(&positions, CommitMode::Async)
+        {
+            tracing::debug!(%error, "offset hint was not committed");
+        }
+        Ok(())
+    }
+}
+
+fn skipped(orders: &[Skip], table: &str, topic: &str, message: &BorrowedMessage<'_>) -> bool {
+    orders.iter().any(|skip| {
+        skip.stage == table
+            && skip.topic == topic
+            && skip.partition == message.partition()
+            && skip.offset == Some(message.offset())
+    })
+}
+
+fn report(table: &str, topic: &str, partition: i32, halt: &Halt) {
+    tracing::error!(table, topic, partition, "partition stopped: {halt}");
+}

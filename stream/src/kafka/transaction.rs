@@ -1,0 +1,266 @@
+//! The transaction of a lane: written, committed, and settled when that fails.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use schemas::topics;
+
+use super::fate::{self, Fate, Mark, Outcome, Step};
+use super::lane::{BEAT_EVERY, Lane, report_halt};
+use super::producer::{Failure, Producer, Write};
+use super::task::{Closed, Phase};
+use super::{group, now};
+use crate::books::BOOKS_KEY;
+use crate::log::ledger_key;
+use crate::telemetry;
+
+impl Lane {
+    /// Commits what was processed, and the books of partitions that had nothing when a heartbeat is due.
+    pub(super) fn transact(&mut self) -> anyhow::Result<()> {
+        let beat = self.beaten_at.elapsed() >= BEAT_EVERY;
+        if beat {
+            self.beaten_at = Instant::now();
+        }
+        let began = self.opened_at.take().unwrap_or_else(Instant::now);
+        self.bytes = 0;
+        let (moment, skips) = (now(), self.of.watch.skips());
+        let mut closed = BTreeMap::new();
+        let mut halted = Vec::new();
+        for (partition, task) in &mut self.tasks {
+            if !(task.running() && (task.dirty || beat)) {
+                continue;
+            }
+            match task.close(moment, &skips) {
+                Ok(part) => drop(closed.insert(*partition, part)),
+                Err(halt) => {
+                    report_halt(self.of.stage.name(), task, &halt);
+                    halted.push(*partition);
+                }
+            }
+        }
+        self.pause_halted(&halted)?;
+        let Some(producer) = self.producer.as_ref().filter(|_| !closed.is_empty()) else { return Ok(()) };
+        let writer = producer.writer().to_owned();
+        let mark = |part: &Closed| Mark { transaction: part.entry.transaction, writer: writer.clone() };
+        let marks: BTreeMap<i32, Mark> = closed.iter().map(|(partition, part)| (*partition, mark(part))).collect();
+        match self.write(producer, &closed, &marks) {
+            Ok(()) => {
+                self.failures = 0;
+                let took = began.elapsed();
+                for (partition, mark) in marks {
+                    let (Some(task), Some(part)) = (self.tasks.get_mut(&partition), closed.get(&partition)) else {
+                        continue;
+                    };
+                    let (records, bytes) = task.taken;
+                    task.promote(mark);
+                    let next = task.books.next_offset().filter(|_| !task.at_end);
+                    let input = self.of.stage.input();
+                    let lag = next.map_or(0, |next| group::lag(&self.consumer, input, partition, next));
+                    let state_bytes = task.processor.state_bytes();
+                    let books = &part.entry;
+                    task.watch.committed(&telemetry::Commit { books, records, bytes, took, lag, state_bytes });
+                }
+                Ok(())
+            }
+            Err(failure) => self.recover(failure, marks),
+        }
+    }
+
+    /// Writes one transaction: outputs, changelog, ledger, offsets.
+    fn write(
+        &self,
+        producer: &Producer,
+        closed: &BTreeMap<i32, Closed>,
+        marks: &BTreeMap<i32, Mark>,
+    ) -> Result<(), Failure> {
+        let offsets = |error| Failure { step: Step::Offsets, error };
+        producer.begin()?;
+        let (stage, input) = (self.of.stage.name(), self.of.stage.input());
+        let mut payload = Vec::new();
+        for (partition, Closed { output, entry }) in closed {
+            let partition = *partition as u32;
+            for record in &output.records {
+                producer.send(Write {
+                    topic: &record.topic,
+                    partition: record.partition,
+                    key: record.key.as_deref(),
+                    payload: record.payload.as_deref(),
+                    headers: &record.headers,
+                    timestamp: record.timestamp,
+                })?;
+            }
+            let kept =
+                Write { topic: &self.changelog, partition, key: None, payload: None, headers: &[], timestamp: None };
+            for (key, value) in &output.changes {
+                producer.send(Write { key: Some(key), payload: value.as_deref(), ..kept })?;
+            }
+            payload.clear();
+            self.format.encode_into(entry, &mut payload);
+            producer.send(Write { key: Some(BOOKS_KEY), payload: Some(&payload), ..kept })?;
+            let key = ledger_key(stage, input, partition);
+            let booked = Write { topic: topics::LEDGER, partition: 0, key: Some(key.as_bytes()), ..kept };
+            producer.send(Write { payload: Some(&payload), ..booked })?;
+        }
+        // Every partition that works, also one that had nothing: its offset never grows old.
+        let mut list = TopicPartitionList::new();
+        for (partition, task) in self.tasks.iter().filter(|(_, task)| task.running()) {
+            let (Some(next), Some(mark)) = (task.books.next_offset(), marks.get(partition).or(task.mark.as_ref()))
+            else {
+                continue;
+            };
+            let mut element = list.add_partition(input, *partition);
+            element.set_offset(Offset::Offset(next)).map_err(offsets)?;
+            element.set_metadata(mark.encode());
+        }
+        // A member that was thrown out may not know its generation any more, and a commit without one is not checked.
+        let lost = || offsets(KafkaError::Canceled);
+        if self.consumer.assignment_lost() {
+            return Err(lost());
+        }
+        let group = self.consumer.group_metadata().ok_or_else(lost)?;
+        producer.send_offsets(&list, &group)?;
+        if self.consumer.assignment_lost() {
+            return Err(lost());
+        }
+        producer.commit()
+    }
+
+    /// Decides what became of a failed transaction and carries it out. Afterwards the lane goes on, with every partition
+    /// where it is known to be.
+    fn recover(&mut self, failure: Failure, marks: BTreeMap<i32, Mark>) -> anyhow::Result<()> {
+        permanent(&failure)?;
+        self.failures += 1;
+        // A lost assignment is our own observation, made before the commit was sent.
+        let fate = match failure.error {
+            KafkaError::Canceled => Fate::Abort,
+            _ => fate::fate(failure.step, fate::fault(&failure.error)),
+        };
+        let Failure { step, error } = failure;
+        tracing::info!(lane = self.id, ?step, %error, ?fate, "transaction failed");
+        let outcome = match fate {
+            Fate::Abort => telemetry::Outcome::Aborted,
+            Fate::Rebuild => telemetry::Outcome::Fenced,
+            Fate::Unknown => telemetry::Outcome::Unknown,
+        };
+        for partition in marks.keys() {
+            self.tasks.get(partition).inspect(|task| task.watch.aborted(outcome));
+        }
+        if fate == Fate::Abort
+            && let Some(producer) = &self.producer
+        {
+            match producer.abort() {
+                Ok(()) => {
+                    for task in self.tasks.values_mut().filter(|task| task.running()) {
+                        task.undo();
+                        task.phase = Phase::Starting;
+                    }
+                    self.back_off();
+                    return Ok(());
+                }
+                Err(Failure { error, .. }) => tracing::info!(lane = self.id, %error, "abort failed"),
+            }
+        }
+        self.settle(marks)
+    }
+
+    fn back_off(&self) {
+        if self.failures > 1 {
+            let wait = Duration::from_millis(50) * 2u32.pow(self.failures.min(7));
+            self.of.shutdown.wait(wait);
+        }
+    }
+
+    /// Replaces the producer, which settles its transaction at the broker, and reads what came of it.
+    fn settle(&mut self, marks: BTreeMap<i32, Mark>) -> anyhow::Result<()> {
+        self.back_off();
+        self.producer = None;
+        self.producer = self.open_producer()?;
+        let restored: Vec<i32> =
+            self.tasks.iter().filter(|(_, task)| task.restored()).map(|(partition, _)| *partition).collect();
+        let committed = loop {
+            if self.producer.is_none() || self.of.shutdown.is_set() {
+                // Nothing is committed any more by this lane, so what it holds does not matter.
+                self.tasks.clear();
+                return Ok(());
+            }
+            match self.committed(&restored)? {
+                Some(committed) => break committed,
+                None => self.idle(Duration::from_millis(100)),
+            }
+        };
+        for (partition, found) in committed {
+            let Some(task) = self.tasks.get_mut(&partition) else { continue };
+            let found = found.and_then(|(_, mark)| mark);
+            let outcome = fate::outcome(found.as_ref(), marks.get(&partition), task.books.committed_transaction());
+            tracing::info!(lane = self.id, partition, ?outcome, "transaction settled");
+            match (outcome, found) {
+                (Outcome::Promote, Some(mark)) => task.promote(mark),
+                (Outcome::Undo, _) => task.undo(),
+                (Outcome::Promote | Outcome::Restore, _) => {
+                    task.forget(&*self.of.stage);
+                    self.consumer.pause(&self.list(&[partition], Offset::Invalid)?).context("pause partition")?;
+                    continue;
+                }
+            }
+            task.phase = Phase::Starting;
+        }
+        Ok(())
+    }
+
+    /// Opens a producer, however long the brokers take. `None` on shutdown.
+    pub(super) fn open_producer(&self) -> anyhow::Result<Option<Producer>> {
+        let mut attempt = 0;
+        while !self.of.shutdown.is_set() {
+            match Producer::open(&self.of.settings, &self.id)? {
+                Ok(producer) => return Ok(Some(producer)),
+                Err(error) => {
+                    let failure = Failure { step: Step::Begin, error };
+                    permanent(&failure)?;
+                    tracing::warn!(lane = self.id, attempt, error = %failure.error, "transactional id is not available");
+                }
+            }
+            attempt += 1;
+            self.idle(Duration::from_millis(100) * attempt.min(20));
+        }
+        Ok(None)
+    }
+
+    /// Stays a member of the group while there is nothing to do. Records that come are dropped: every partition is put
+    /// to its position again before it goes on.
+    fn idle(&self, time: Duration) {
+        self.of.shutdown.wait(time);
+        for _ in 0..100 {
+            if self.consumer.poll(Duration::ZERO).is_none() {
+                break;
+            }
+        }
+    }
+}
+
+/// Refuses what no retry will mend.
+fn permanent(failure: &Failure) -> anyhow::Result<()> {
+    let code = match &failure.error {
+        KafkaError::Transaction(error) => Some(error.code()),
+        error => error.rdkafka_error_code(),
+    };
+    match code {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => bail!(
+            "a record is larger than the broker accepts: set max.message.bytes of the internal topics to at least 1 MiB, \
+             as `spendstream topics apply` does"
+        ),
+        Some(
+            code @ (RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::InvalidRecord),
+        ) => bail!("writing is refused for good at {:?}: {code}", failure.step),
+        _ => Ok(()),
+    }
+}
