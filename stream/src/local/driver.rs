@@ -65,7 +65,8 @@ impl Activity {
         };
     }
 
-    fn quiet_for(&self) -> Duration {
+    /// How long nothing but heartbeats has moved.
+    pub(super) fn quiet_for(&self) -> Duration {
         self.worked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 

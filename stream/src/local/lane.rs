@@ -22,6 +22,13 @@ use crate::telemetry::{Commit, Outcome, Telemetry, Watch};
 /// A partition without records commits this often: watermarks and the ledger move on, and processors may emit.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// After a minute of nothing but heartbeats they come this often: every second for ever would fill a laptop's disk with a
+/// gigabyte of them a day.
+const HEARTBEAT_QUIET: Duration = Duration::from_secs(10);
+
+/// Quiet for this long, heartbeats become rare.
+const QUIET_AFTER: Duration = Duration::from_secs(60);
+
 /// A halted partition looks this often whether it may go on.
 const HALTED_RETRY: Duration = Duration::from_secs(1);
 
@@ -204,7 +211,8 @@ impl Lane {
             let seen = self.log.shared().heads().commits;
             let pending = self.step()?;
             if pending.is_empty() {
-                let due = self.partitions.iter().map(|partition| partition.committed_at + HEARTBEAT).min();
+                let heartbeat = self.heartbeat();
+                let due = self.partitions.iter().map(|partition| partition.committed_at + heartbeat).min();
                 let wait = due.map_or(HEARTBEAT, |due| due.saturating_duration_since(Instant::now()));
                 // Never zero: a halted partition has been due for long.
                 self.log.shared().wait(seen, wait.clamp(Duration::from_millis(10), HEARTBEAT));
@@ -216,6 +224,10 @@ impl Lane {
         Ok(())
     }
 
+    fn heartbeat(&self) -> Duration {
+        if self.activity.quiet_for() < QUIET_AFTER { HEARTBEAT } else { HEARTBEAT_QUIET }
+    }
+
     /// Processes what waits in every partition, a bounded part of it.
     fn step(&mut self) -> Result<Vec<Pending>> {
         let skips = {
@@ -223,6 +235,7 @@ impl Lane {
             follower.refresh(&*self.log)?;
             follower.skips()
         };
+        let heartbeat = self.heartbeat();
         let mut all = Vec::new();
         for index in 0..self.partitions.len() {
             let partition = &mut self.partitions[index];
@@ -240,7 +253,7 @@ impl Lane {
                 true => self.log.read(&self.input, partition.number, partition.position, self.read_bytes_max)?,
                 false => Vec::new(),
             };
-            if records.is_empty() && partition.committed_at.elapsed() < HEARTBEAT {
+            if records.is_empty() && partition.committed_at.elapsed() < heartbeat {
                 continue;
             }
             match partition.take(&records, now, end, &skips) {
