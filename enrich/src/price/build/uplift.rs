@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use schemas::{Price, Text};
 
-use super::{Builder, Draft, json, short_hash};
+use super::{Builder, Draft, Placed, json, short_hash};
 use crate::price::amount::fraction;
 use crate::price::book::CompiledRate;
 use crate::price::condition::Condition;
@@ -19,11 +19,14 @@ impl Builder<'_> {
         calendars: &HashMap<&str, &[chrono::NaiveDate]>,
         drafts: &mut [Vec<Draft>],
     ) {
-        for (place, row) in self.rows {
-            let Row::Uplift(uplift) = row else { continue };
-            if !uplift.period.known_at(self.as_of) {
-                continue;
-            }
+        let uplift = |(place, row): &'_ Placed| match row {
+            Row::Uplift(uplift) if uplift.period.known_at(self.as_of) => Some((place.clone(), uplift.clone())),
+            _ => None,
+        };
+        let mut uplifts: Vec<(String, Uplift)> = self.rows.iter().filter_map(uplift).collect();
+        // A rate raised twice is named by both uplifts in this order, wherever their rows stand.
+        uplifts.sort_by_cached_key(|(_, uplift)| json(uplift));
+        for (place, uplift) in &uplifts {
             self.positive(place, uplift.factor, "factor");
             let change = self.condition(place, &uplift.when, calendars);
             for name in &uplift.skus {

@@ -118,19 +118,19 @@ fn a_cost_scales_with_its_usage() {
 
 #[test]
 fn rows_in_any_order_make_the_same_book() {
-    let yaml = include_str!("../../../../deploy/example/prices/google.yaml");
-    let mut rows = parse_prices(&[("google.yaml".to_string(), yaml.to_string())]).unwrap();
+    let yaml = include_str!("../../../../deploy/example/prices/anthropic.yaml");
+    let mut rows = parse_prices(&[("anthropic.yaml".to_string(), yaml.to_string())]).unwrap();
     let forward = book(&rows);
     let mut random = Random(7);
     for index in (1..rows.len()).rev() {
         rows.swap(index, random.below(index as u64 + 1) as usize);
     }
     let shuffled = book(&rows);
-    let mut random = Random(11);
     for _ in 0..500 {
         let mut event = some_call(&mut random);
-        event.provider = "google".into();
-        event.model = ["gemini-2.5-pro", "gemini-4-argon", "gemini-2.5-flash"][random.below(3) as usize].into();
+        event.provider = "anthropic".into();
+        event.model = ["claude-opus-5-5", "claude-haiku-5-5", "claude-sonnet-4-6"][random.below(3) as usize].into();
+        event.price_context.speed = (random.below(2) == 0).then(|| "fast".into());
         assert_eq!(forward.price(&event), shuffled.price(&event));
     }
 }
