@@ -12,6 +12,7 @@ pub mod kafka;
 pub mod local;
 pub mod log;
 pub mod reference;
+pub mod service;
 pub mod settings;
 pub mod telemetry;
 
@@ -26,6 +27,7 @@ pub use clock::now;
 pub use follow::Follower;
 pub use log::{Log, StoredRecord};
 pub use processor::{Halt, OutRecord, Output, Processor, Record, Source, Stage, Table, Tick};
+pub use service::Service;
 pub use settings::Settings;
 pub use shutdown::Shutdown;
 pub use state::TxMap;
