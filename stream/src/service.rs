@@ -70,38 +70,32 @@ impl Service {
     pub fn run(self, stages: Vec<Arc<dyn Stage>>, tables: Vec<Box<dyn Table>>) -> Result<()> {
         let Service { settings, shutdown, telemetry, routes } = self;
         let server = telemetry.serve(settings.telemetry.listen, routes, shutdown.clone())?;
+        let mut jobs: Vec<(String, Job<'_>)> = Vec::new();
+        if !stages.is_empty() {
+            let run = || kafka::run_stages(&settings, stages, &shutdown, &telemetry);
+            jobs.push(("stages".to_owned(), Box::new(run)));
+        }
+        for table in tables {
+            let name = format!("table {}", table.name());
+            let (settings, shutdown, telemetry) = (&settings, &shutdown, &telemetry);
+            jobs.push((name, Box::new(move || kafka::run_table(settings, table, shutdown, telemetry))));
+        }
         let result = std::thread::scope(|scope| {
+            // All are started before the first is waited for.
             let mut running = Vec::new();
-            let mut spawn = |name: String, work: Box<dyn FnOnce() -> Result<()> + Send + '_>| {
-                let ending = Ending(shutdown.clone());
-                let guarded = move || {
+            for (name, job) in jobs {
+                let ending = Ending(&shutdown);
+                let work = move || {
                     let _ending = ending;
-                    work()
+                    job()
                 };
-                let thread = std::thread::Builder::new().name(name.clone()).spawn_scoped(scope, guarded);
-                running.push((name, thread));
-            };
-            let (settings, flag, telemetry) = (&settings, &shutdown, &telemetry);
-            if !stages.is_empty() {
-                let work = move || kafka::run_stages(settings, stages, flag, telemetry);
-                spawn("stages".to_owned(), Box::new(work));
+                running.push((name, scope.spawn(work)));
             }
-            for table in tables {
-                let name = table.name().to_owned();
-                spawn(name, Box::new(move || kafka::run_table(settings, table, flag, telemetry)));
-            }
-            let mut first = Ok(());
-            for (name, thread) in running {
-                let result = match thread.context("start a thread") {
-                    Ok(thread) => thread.join().unwrap_or_else(|_| Err(anyhow!("{name} panicked"))),
-                    Err(error) => {
-                        shutdown.set();
-                        Err(error)
-                    }
-                };
-                first = first.and(result.with_context(|| format!("run {name}")));
-            }
-            first
+            let ended = running.into_iter().map(|(name, thread)| {
+                let result = thread.join().unwrap_or_else(|_| Err(anyhow!("it panicked: see the message above")));
+                result.with_context(|| format!("run {name}"))
+            });
+            ended.collect::<Vec<_>>().into_iter().collect()
         });
         shutdown.set();
         server.join();
@@ -109,10 +103,12 @@ impl Service {
     }
 }
 
-/// Whoever ends, by a signal, an error or a panic, ends the process with the others.
-struct Ending(Shutdown);
+type Job<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
 
-impl Drop for Ending {
+/// Whoever ends, by a signal, an error or a panic, ends the process with the others.
+struct Ending<'a>(&'a Shutdown);
+
+impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.set();
     }
