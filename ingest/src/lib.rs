@@ -24,6 +24,7 @@ mod json;
 mod number;
 mod problem;
 mod recognise;
+mod settings;
 mod stage;
 mod usage;
 
@@ -36,4 +37,5 @@ pub use identity::UNIQUE_RESPONSE_IDS;
 pub use item::{Decoded, IgnoreReason, Item, RawRecord};
 pub use number::COUNT_MAX;
 pub use recognise::Shape;
+pub use settings::IngestSettings;
 pub use stage::IngestStage;

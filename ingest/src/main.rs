@@ -1,0 +1,44 @@
+//! Turns raw records of any known format into usage events.
+
+extern crate spendstream_ingest as ingest;
+extern crate spendstream_stream as stream;
+
+use std::sync::Arc;
+
+use clap::Parser;
+use ingest::{IngestSettings, IngestStage};
+use stream::kafka::KafkaLog;
+use stream::{Log, Settings, Shutdown, Stage, Telemetry};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Recognises raw usage records and normalises them: usage.raw -> usage.events, usage.facts, usage.rejected. Also takes
+/// events over HTTP (`POST /v1/events`) and appends them to the first raw topic.
+#[derive(Debug, Parser)]
+#[command(name = "spendstream-ingest", version)]
+struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    ingest: IngestSettings,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { settings, ingest } = Arguments::parse();
+    stream::telemetry::init(settings.telemetry.log_format)?;
+    let config = ingest.config()?;
+    let inputs = ingest.inputs();
+    let shutdown = Shutdown::on_signals()?;
+    let telemetry = Telemetry::new();
+
+    let log: Arc<dyn Log> = Arc::new(KafkaLog::connect(&settings.connection, &settings.environment)?);
+    let door = ingest::http::router(log, inputs[0], config.clone());
+    let server = telemetry.serve(settings.telemetry.listen, door, shutdown.clone())?;
+
+    let stage = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone())) as Arc<dyn Stage>;
+    let ended = stream::kafka::run_stages(&settings, inputs.iter().map(stage).collect(), &shutdown, &telemetry);
+    shutdown.set();
+    server.join();
+    ended
+}
