@@ -18,7 +18,7 @@ pub struct EnrichConfig {
     /// Memory for what is remembered of calls, over all partitions of the topic.
     ///
     /// Each partition gets its share, so one instance that holds them all stays within it. 384 MiB remember about 1.4
-    /// million calls and 200,000 whole events. Beyond that the oldest are forgotten before the horizon.
+    /// million calls and 100,000 whole events. Beyond that the oldest are forgotten before the horizon.
     #[arg(long, env = "SPENDSTREAM_DEDUP_MEMORY_MAX", default_value = "384MiB", value_parser = parse_bytes)]
     pub dedup_memory_max: usize,
 
@@ -65,7 +65,8 @@ impl Limits {
         Limits {
             horizon_seconds: i64::try_from(config.dedup_horizon.as_secs()).unwrap_or(i64::MAX / 1_000_000),
             ids_max: (share / 8 * 5 / ID_BYTES).max(1_000),
-            recent_bytes_max: (share / 4).max(64 * 1024),
+            // A ring of bytes that grows by doubling may have room for twice what it holds.
+            recent_bytes_max: (share / 8).max(64 * 1024),
             open_max: (share / 16 / 1024).max(100),
             parked_max: (share / 16 / 4096).max(100),
             parked_per_call_max: 16,
