@@ -235,7 +235,8 @@ impl Lane {
             task.restore(settings, stage, &self.format, RESTORE_SLICE)
                 .with_context(|| format!("restore {}/{}", task.source.topic, task.source.partition))?;
             if let Phase::Halted(halted) = &task.phase {
-                report_halt(stage.name(), task, &halted.reason);
+                let reason = halted.reason.clone();
+                report_halt(stage.name(), task, &reason);
             }
         }
         Ok(())
@@ -375,7 +376,10 @@ impl Lane {
     }
 }
 
-pub(super) fn report_halt(stage: &str, task: &Task, halt: &crate::Halt) {
+pub(super) fn report_halt(stage: &str, task: &mut Task, halt: &crate::Halt) {
+    if !task.first_report(halt) {
+        return;
+    }
     let (topic, partition) = (&*task.source.topic, task.source.partition);
     tracing::error!(stage, topic, partition, "partition stopped: {halt}");
 }

@@ -35,7 +35,11 @@ pub(crate) struct Halted {
     skips: usize,
     /// False when the state itself is in doubt: no order helps then.
     resumable: bool,
+    at: Instant,
 }
+
+/// A partition that stopped for want of usable reference data looks again this often: new data may have come.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// A restore under way.
 #[derive(Default)]
@@ -62,8 +66,13 @@ pub(crate) struct Task {
     pub(crate) mark: Option<Mark>,
     /// True when nothing more was waiting.
     pub(crate) at_end: bool,
-    /// True when records were processed in the open transaction.
+    /// True when records were processed in the open transaction. A partition that stopped before a bad record commits
+    /// what came before it.
     pub(crate) dirty: bool,
+    /// The record it cannot take, and why: what comes before it is processed and committed first.
+    stop_before: Option<(i64, Halt)>,
+    /// What was last reported, so that it is said once.
+    reported: Option<Halt>,
     /// Records and bytes processed in the open transaction.
     pub(crate) taken: (usize, usize),
     pub(crate) watch: Watch,
@@ -87,6 +96,8 @@ impl Task {
             mark: None,
             at_end: false,
             dirty: false,
+            stop_before: None,
+            reported: None,
             taken: (0, 0),
         }
     }
@@ -96,16 +107,17 @@ impl Task {
         self.books = Books::new(stage.name(), self.source.clone());
         self.processor = stage.processor(&self.source);
         self.phase = Phase::Restoring(Restore::default());
-        (self.mark, self.at_end, self.dirty, self.taken) = (None, false, false, (0, 0));
+        (self.mark, self.at_end, self.dirty, self.taken, self.stop_before) = (None, false, false, (0, 0), None);
     }
 
     pub(crate) fn running(&self) -> bool {
         matches!(self.phase, Phase::Running)
     }
 
-    /// True when state in memory is complete: working, or only waiting to be put to its position.
+    /// True when it takes part in transactions: working, or only waiting to be put to its position, or stopped with
+    /// something left to commit.
     pub(crate) fn restored(&self) -> bool {
-        matches!(self.phase, Phase::Running | Phase::Starting)
+        matches!(self.phase, Phase::Running | Phase::Starting) || self.dirty
     }
 
     fn tick(&self, now: Timestamp, skips: &Arc<Vec<Skip>>) -> Tick {
@@ -120,20 +132,57 @@ impl Task {
         skips: &Arc<Vec<Skip>>,
     ) -> Result<(), Halt> {
         let from = self.books.next_offset().unwrap_or(0);
-        let records: Vec<Record<'_>> = messages.iter().filter(|m| m.offset() >= from).map(record).collect();
-        let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
-        self.dirty = true;
-        self.books.advance(first.offset, last.offset + 1);
-        let tick = self.tick(now, skips);
-        match self.processor.process(&records, &tick, &mut self.books) {
-            Ok(()) => {
-                let bytes = |record: &Record<'_>| record.payload.map_or(0, <[u8]>::len);
-                self.taken.0 += records.len();
-                self.taken.1 += records.iter().map(bytes).sum::<usize>();
+        let bound = self.stop_before.as_ref().map_or(i64::MAX, |(offset, _)| *offset);
+        let wanted = messages.iter().filter(|message| (from..bound).contains(&message.offset()));
+        let records: Vec<Record<'_>> = wanted.map(record).collect();
+        if let (Some(first), Some(last)) = (records.first(), records.last()) {
+            self.dirty = true;
+            self.books.advance(first.offset, last.offset + 1);
+            let tick = self.tick(now, skips);
+            if let Err(halt) = self.processor.process(&records, &tick, &mut self.books) {
+                return self.stop(halt, skips.len());
+            }
+            self.taken.0 += records.len();
+            self.taken.1 += records.iter().map(|record| record.payload.map_or(0, <[u8]>::len)).sum::<usize>();
+        }
+        match &self.stop_before {
+            Some((offset, halt)) if messages.iter().any(|message| message.offset() >= *offset) => {
+                let halt = halt.clone();
+                self.rest(halt.clone(), skips.len(), true);
+                Err(halt)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// It cannot take a record. What came before it in the transaction is undone with it, and taken again alone; then the
+    /// partition stops.
+    fn stop(&mut self, halt: Halt, skips: usize) -> Result<(), Halt> {
+        let offset = match &halt {
+            Halt::Undecodable { offset, .. } | Halt::Gap { offset, .. } => Some(*offset),
+            Halt::State(_) => None,
+        };
+        self.undo();
+        match offset.filter(|offset| self.books.next_offset().is_some_and(|next| next < *offset)) {
+            Some(offset) if self.stop_before.is_none() => {
+                self.stop_before = Some((offset, halt));
+                self.phase = Phase::Starting;
                 Ok(())
             }
-            Err(halt) => Err(self.halt(halt, skips.len())),
+            _ => Err(self.halt(halt, skips)),
         }
+    }
+
+    fn rest(&mut self, reason: Halt, skips: usize, resumable: bool) {
+        self.watch.halted(&reason);
+        self.phase = Phase::Halted(Halted { reason, skips, resumable, at: Instant::now() });
+    }
+
+    /// True the first time a halt is asked about.
+    pub(crate) fn first_report(&mut self, halt: &Halt) -> bool {
+        let new = self.reported.as_ref() != Some(halt);
+        self.reported = Some(halt.clone());
+        new
     }
 
     /// Closes its part of the transaction.
@@ -148,8 +197,7 @@ impl Task {
 
     fn halt(&mut self, halt: Halt, skips: usize) -> Halt {
         self.undo();
-        self.watch.halted(&halt);
-        self.phase = Phase::Halted(Halted { reason: halt.clone(), skips, resumable: true });
+        self.rest(halt.clone(), skips, true);
         halt
     }
 
@@ -169,16 +217,20 @@ impl Task {
         self.at_end = false;
     }
 
-    /// Goes on when an operator has given an order since it stopped. True when there is one.
+    /// Goes on when an operator has given an order since it stopped; true when there is one. Also looks again now and then
+    /// when reference data was what was missing.
     pub(crate) fn resume(&mut self, stage: &str, skips: &[Skip]) -> bool {
         let Phase::Halted(halted) = &self.phase else { return false };
         let ours = |skip: &Skip| {
             skip.stage == stage && skip.topic == *self.source.topic && skip.partition == self.source.partition as i32
         };
-        let ordered = halted.resumable && skips.iter().skip(halted.skips).any(ours);
-        if ordered {
-            self.phase = Phase::Starting;
+        let ordered = skips.iter().skip(halted.skips).any(ours);
+        let look_again = matches!(halted.reason, Halt::State(_)) && halted.at.elapsed() > LOOK_AGAIN;
+        if !halted.resumable || self.dirty || !(ordered || look_again) {
+            return false;
         }
+        self.stop_before = None;
+        self.phase = Phase::Starting;
         ordered
     }
 
@@ -229,8 +281,7 @@ impl Task {
             }
         }
         if let Some(reason) = failed {
-            self.watch.halted(&reason);
-            self.phase = Phase::Halted(Halted { reason, skips: 0, resumable: false });
+            self.rest(reason, 0, false);
             return Ok(());
         }
         let (true, Some(offset)) = (restore.at_end, restore.offset) else { return Ok(()) };
@@ -246,8 +297,7 @@ impl Task {
                 let since = *restore.disagree_since.get_or_insert_with(Instant::now);
                 if since.elapsed() > settings.transaction_timeout + Duration::from_secs(10) {
                     let reason = Halt::State(fate::disagreement(restore.changelog, offset));
-                    self.watch.halted(&reason);
-                    self.phase = Phase::Halted(Halted { reason, skips: 0, resumable: false });
+                    self.rest(reason, 0, false);
                 }
                 return Ok(());
             }

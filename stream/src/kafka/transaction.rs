@@ -31,7 +31,7 @@ impl Lane {
         let mut closed = BTreeMap::new();
         let mut halted = Vec::new();
         for (partition, task) in &mut self.tasks {
-            if !(task.running() && (task.dirty || beat)) {
+            if !(task.dirty || task.running() && beat) {
                 continue;
             }
             match task.close(moment, &skips) {
@@ -107,7 +107,7 @@ impl Lane {
         }
         // Every partition that works, also one that had nothing: its offset never grows old.
         let mut list = TopicPartitionList::new();
-        for (partition, task) in self.tasks.iter().filter(|(_, task)| task.running()) {
+        for (partition, task) in self.tasks.iter().filter(|(_, task)| task.running() || task.dirty) {
             let (Some(next), Some(mark)) = (task.books.next_offset(), marks.get(partition).or(task.mark.as_ref()))
             else {
                 continue;
@@ -154,7 +154,7 @@ impl Lane {
         {
             match producer.abort() {
                 Ok(()) => {
-                    for task in self.tasks.values_mut().filter(|task| task.running()) {
+                    for task in self.tasks.values_mut().filter(|task| task.running() || task.dirty) {
                         task.undo();
                         task.phase = Phase::Starting;
                     }
