@@ -68,7 +68,7 @@ fn record_items<'r>(record: &'r RawRecord<'r>, config: &'r Config, out: &mut Out
         shape
     });
     let documents = stream::documents(text)?;
-    stream::items(&documents, hint, &Envelope::default(), 0, out);
+    stream::items(documents, hint, &Envelope::default(), 0, out);
     Ok(())
 }
 

@@ -127,8 +127,8 @@ fn take(door: &Door, headers: &HeaderMap, body: &Bytes, now: Timestamp) -> Resul
         let documents = documents(text).map_err(|problem| bad(&problem.message))?;
         let mut items = Vec::with_capacity(documents.len());
         for (index, document) in documents.into_iter().enumerate() {
-            let json = document.map_err(|problem| bad(&format!("item {index}: {}", problem.message)))?;
-            items.push(json.text());
+            let document = document.map_err(|problem| bad(&format!("item {index}: {}", problem.message)))?;
+            items.push(document.json.text());
         }
         items
     };

@@ -44,6 +44,15 @@ impl<'a> Json<'a> {
         serde_json::from_str::<&RawValue>(text).map(|raw| Json(raw.get()))
     }
 
+    /// Reads a whole document that is one object, in one pass; `None` when it is anything else.
+    pub(crate) fn parse_object(text: &'a str) -> Option<(Self, Object<'a>)> {
+        let text = text.trim_ascii();
+        if !text.starts_with('{') {
+            return None;
+        }
+        serde_json::from_str(text).ok().map(|object| (Json(text), object))
+    }
+
     /// The JSON text.
     pub(crate) fn text(self) -> &'a str {
         self.0

@@ -75,6 +75,12 @@ schemas::symbols! {
 
 /// What an object is and the evidence for it; `None` when it is nothing known.
 pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    // The commonest bodies say what they are.
+    if object.has("object")
+        && let Some(found) = by_marker(object)
+    {
+        return Some(found);
+    }
     if object.has("specversion") && object.has("type") {
         return Some((Shape::CloudEvent, "specversion and type"));
     }

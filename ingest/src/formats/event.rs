@@ -119,11 +119,11 @@ pub(crate) fn wrapped<'a>(
         envelope.requested_model = envelope.model.clone();
     }
     match body.kind() {
-        Kind::Object => stream::items(&[Ok(body)], None, &envelope, wrappers + 1, out),
+        Kind::Object => stream::items(vec![Ok(body.into())], None, &envelope, wrappers + 1, out),
         // A captured stream: its chunks, or the text of its events.
         Kind::Array => {
-            let chunks: Vec<Result<Json<'_>>> = body.array().unwrap_or_default().into_iter().map(Ok).collect();
-            stream::items(&chunks, None, &envelope, wrappers + 1, out);
+            let chunks = body.array().unwrap_or_default().into_iter().map(|chunk| Ok(chunk.into())).collect();
+            stream::items(chunks, None, &envelope, wrappers + 1, out);
         }
         Kind::String => {
             let text = body.string().unwrap_or_default();
@@ -131,7 +131,7 @@ pub(crate) fn wrapped<'a>(
                 return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
             }
             let documents = stream::documents(text.trim_ascii())?;
-            stream::items(&documents, None, &envelope, wrappers + 1, out);
+            stream::items(documents, None, &envelope, wrappers + 1, out);
         }
         kind => {
             let message = format!("the body is of type {}; send the provider's JSON", kind.as_str());

@@ -20,26 +20,33 @@ use crate::envelope::Envelope;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
-use crate::recognise::{Shape, recognise};
+use crate::recognise::Shape;
 
 /// Wrappers within wrappers beyond this are refused: a CloudEvent around our envelope around a body is two.
 const WRAPPERS_MAX: u8 = 4;
 
 /// Decodes one item whose shape must be told by itself, unless the operator's word is `hint`.
 pub(crate) fn item<'a>(json: Json<'a>, hint: Option<Shape>, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
-    if out.is_full() {
-        return;
-    }
-    let Some(object) = json.object() else {
+    let object = json.object();
+    let shape = object.as_ref().and_then(|object| stream::told(object, hint));
+    read(json, object, shape, envelope, wrappers, out);
+}
+
+/// Decodes one item that was opened and recognised, as far as it could be.
+pub(crate) fn read<'a>(
+    json: Json<'a>,
+    object: Option<Object<'a>>,
+    shape: Option<(Shape, &'static str)>,
+    envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) {
+    let Some(object) = object else {
         let found = json.kind().as_str();
         let message = format!("the item is of type {found}; send a JSON object");
         return out.reject(Problem::new(RejectReason::UnknownFormat, "", message), Some(json));
     };
-    let recognised = match hint {
-        Some(shape) => Some((shape, "setting")),
-        None => recognise(&object),
-    };
-    let Some((shape, evidence)) = recognised else {
+    let Some((shape, evidence)) = shape else {
         let message = "no known format: none of its fields mark one. Send `usage` with `provider` and `model`, or a \
                        provider's whole response; FORMATS.md lists what is recognised";
         return out.reject(Problem::new(RejectReason::UnknownFormat, "", message), Some(json));

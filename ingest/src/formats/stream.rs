@@ -14,7 +14,35 @@ use crate::problem::{Problem, Result};
 use crate::recognise::{Shape, recognise};
 
 /// The JSON documents in a text: one, the elements of an array, one a line, or the data of server-sent events.
-pub(crate) fn documents(text: &str) -> Result<Vec<Result<Json<'_>>>> {
+pub(crate) fn documents(text: &str) -> Result<Vec<Result<Document<'_>>>> {
+    // Nearly every record is one object: it is read in one pass.
+    if let Some(document) = Document::object(text) {
+        return Ok(vec![Ok(document)]);
+    }
+    Ok(several(text)?.into_iter().map(|document| document.map(Document::from)).collect())
+}
+
+/// A JSON document, read already when it is an object that stands alone.
+#[derive(Debug, Clone)]
+pub(crate) struct Document<'a> {
+    pub json: Json<'a>,
+    object: Option<Object<'a>>,
+}
+
+impl<'a> Document<'a> {
+    fn object(text: &'a str) -> Option<Self> {
+        let (json, object) = Json::parse_object(text)?;
+        Some(Document { json, object: Some(object) })
+    }
+}
+
+impl<'a> From<Json<'a>> for Document<'a> {
+    fn from(json: Json<'a>) -> Self {
+        Document { json, object: None }
+    }
+}
+
+fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
     if is_event_stream(text) {
         let documents = event_stream(text);
         if documents.is_empty() {
@@ -68,7 +96,7 @@ fn event_stream(text: &str) -> Vec<Result<Json<'_>>> {
 
 /// Decodes documents in order; runs of frames that belong together become one item.
 pub(crate) fn items<'a>(
-    documents: &[Result<Json<'a>>],
+    documents: Vec<Result<Document<'a>>>,
     hint: Option<Shape>,
     envelope: &Envelope<'a>,
     wrappers: u8,
@@ -76,20 +104,19 @@ pub(crate) fn items<'a>(
 ) {
     let mut open: Option<Stream<'a>> = None;
     let many = documents.len() > 1;
-    for (index, document) in documents.iter().enumerate() {
+    for (index, document) in documents.into_iter().enumerate() {
         if out.is_full() {
             let message = format!("the record holds more than {} items", out.config.items_max);
             return out.reject(Problem::new(RejectReason::TooLarge, "", message), None);
         }
-        let json = match document {
-            Ok(json) => *json,
+        let Document { json, object } = match document {
+            Ok(document) => document,
             Err(_) if open.is_some() => {
                 // The capture broke off within a frame.
                 open.as_mut().into_iter().for_each(|stream| stream.cut = true);
                 continue;
             }
-            Err(problem) => {
-                let mut problem = problem.clone();
+            Err(mut problem) => {
                 if many {
                     problem.message = format!("line {}: {}", index + 1, problem.message);
                 }
@@ -97,25 +124,36 @@ pub(crate) fn items<'a>(
                 continue;
             }
         };
-        let frame = json.object().and_then(|object| frame(object, hint, many));
-        match frame {
-            Some((family, object)) => {
+        let object = object.or_else(|| json.object());
+        let shape = object.as_ref().and_then(|object| told(object, hint));
+        let frame = object.as_ref().and_then(|object| frame(object, shape, many));
+        match (frame, object) {
+            (Some((family, inner)), Some(object)) => {
+                let object = inner.unwrap_or(object);
                 let starts = open.as_ref().is_none_or(|stream| !stream.takes(family, &object));
                 if starts && let Some(done) = open.take() {
                     done.finish(envelope, wrappers, out);
                 }
                 open.get_or_insert_with(|| Stream::new(family, json)).push(object);
             }
-            None => {
+            (_, object) => {
                 if let Some(done) = open.take() {
                     done.finish(envelope, wrappers, out);
                 }
-                formats::item(json, hint, envelope.clone(), wrappers, out);
+                formats::read(json, object, shape, envelope.clone(), wrappers, out);
             }
         }
     }
     if let Some(done) = open {
         done.finish(envelope, wrappers, out);
+    }
+}
+
+/// What an object is and by which evidence: the operator's word first.
+pub(crate) fn told(object: &Object<'_>, hint: Option<Shape>) -> Option<(Shape, &'static str)> {
+    match hint {
+        Some(shape) => Some((shape, "setting")),
+        None => recognise(object),
     }
 }
 
@@ -128,26 +166,28 @@ enum Family {
     Converse,
 }
 
-/// The family of a frame. A Gemini frame looks like a whole response, so it is a frame only among others.
-fn frame<'a>(object: Object<'a>, hint: Option<Shape>, many: bool) -> Option<(Family, Object<'a>)> {
-    // The Gemini CLI wraps each frame.
-    let object = match object.object("response") {
-        Some(inner) if many && (inner.has("usageMetadata") || inner.has("candidates")) => inner,
-        _ => object,
-    };
-    let shape = match hint {
-        Some(shape) => shape,
-        None => recognise(&object)?.0,
-    };
-    let family = match shape {
+/// The family of a frame, and the frame within the wrapper that the Gemini CLI puts around each. A Gemini frame looks
+/// like a whole response, so it is a frame only among others.
+fn frame<'a>(
+    object: &Object<'a>,
+    shape: Option<(Shape, &'static str)>,
+    many: bool,
+) -> Option<(Family, Option<Object<'a>>)> {
+    let family = match shape?.0 {
         Shape::OpenAiChatChunk => Family::OpenAiChat,
         Shape::OpenAiResponseEvent => Family::OpenAiResponse,
         Shape::AnthropicEvent => Family::Anthropic,
         Shape::BedrockConverseEvent => Family::Converse,
         Shape::Gemini if many => Family::Gemini,
+        Shape::Envelope if many => {
+            let inner = object.object("response")?;
+            let gemini = recognise(&inner).is_some_and(|(shape, _)| shape == Shape::Gemini);
+            // With an id of its own it is an envelope around a whole response.
+            return (gemini && !object.has("id")).then_some((Family::Gemini, Some(inner)));
+        }
         _ => return None,
     };
-    Some((family, object))
+    Some((family, None))
 }
 
 /// Frames of one call.
