@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use aggregate::{CombineStage, Config, MergeStage};
 use clap::Parser;
+use stream::Settings;
 use stream::reference::Reference;
-use stream::{Settings, Shutdown, Stage, Telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,16 +26,8 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let Arguments { settings, config } = Arguments::parse();
-    stream::telemetry::init(settings.telemetry.log_format)?;
-    let shutdown = Shutdown::on_signals()?;
-    let telemetry = Telemetry::new();
-    let server = telemetry.serve(settings.telemetry.listen, axum::Router::new(), shutdown.clone())?;
-
     let budgets = Arc::new(Reference::default());
-    let stages: Vec<Arc<dyn Stage>> =
-        vec![Arc::new(CombineStage::new(config.clone(), budgets.clone())), Arc::new(MergeStage::new(config, budgets))];
-    let ended = stream::kafka::run_stages(&settings, stages, &shutdown, &telemetry);
-    shutdown.set();
-    server.join();
-    ended
+    let combine = CombineStage::new(config.clone(), budgets.clone());
+    let merge = MergeStage::new(config, budgets);
+    stream::service::run(settings, vec![Arc::new(combine), Arc::new(merge)], Vec::new())
 }

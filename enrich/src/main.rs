@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 use enrich::{EnrichConfig, EnrichStage};
+use stream::Settings;
 use stream::reference::Reference;
-use stream::{Settings, Shutdown, Telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -25,14 +25,6 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let Arguments { settings, config } = Arguments::parse();
-    stream::telemetry::init(settings.telemetry.log_format)?;
-    let shutdown = Shutdown::on_signals()?;
-    let telemetry = Telemetry::new();
-    let server = telemetry.serve(settings.telemetry.listen, axum::Router::new(), shutdown.clone())?;
-
     let stage = EnrichStage::new(config, Arc::new(Reference::default()), Arc::new(Reference::default()));
-    let ended = stream::kafka::run_stages(&settings, vec![Arc::new(stage)], &shutdown, &telemetry);
-    shutdown.set();
-    server.join();
-    ended
+    stream::service::run(settings, vec![Arc::new(stage)], Vec::new())
 }
