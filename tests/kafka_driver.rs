@@ -5,13 +5,15 @@
 extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use schemas::LedgerEntry;
 use schemas::codec::Format;
+use schemas::topics::{Kept, TopicSpec};
+use schemas::{LedgerEntry, Timestamp};
 
 use spendstream_tests::conformance::{self, Sent, appear, balance, send, settled};
 use spendstream_tests::kafka::Kafka;
@@ -19,8 +21,9 @@ use spendstream_tests::process::Process;
 use spendstream_tests::proxy::{END_TXN, Fault, TXN_OFFSET_COMMIT};
 use stream::books::BOOKS_KEY;
 use stream::kafka::KafkaLog;
+use stream::kafka::topics::{Layout, apply, diff};
 use stream::log::ledger;
-use stream::{Log, OutRecord};
+use stream::{Halt, Log, OutRecord, Record, Settings, Shutdown, Table, Telemetry};
 
 /// Longest wait for something that is bound to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -216,5 +219,127 @@ fn record(topic: &str, key: &[u8], payload: &[u8]) -> OutRecord {
         payload: Some(Bytes::copy_from_slice(payload)),
         headers: Vec::new(),
         timestamp: None,
+    }
+}
+
+/// What a service of this environment is started with.
+fn settings(environment: &str) -> Settings {
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        settings: Settings,
+    }
+    let brokers = kafka().brokers();
+    let flags = ["test", "--brokers", &brokers, "--environment", environment, "--session-timeout", "6s"];
+    <Flags as clap::Parser>::parse_from(flags.into_iter().chain(["--transaction-timeout", "4s"])).settings
+}
+
+/// A table in memory that outlives the driver, as a lake would. Every third write fails, half of them after the fact.
+#[derive(Default)]
+struct Store {
+    rows: Vec<String>,
+    positions: BTreeMap<u32, i64>,
+    writes: usize,
+}
+
+struct Shelf {
+    topic: String,
+    store: Arc<Mutex<Store>>,
+    buffer: BTreeMap<u32, (Vec<String>, i64)>,
+}
+
+impl Table for Shelf {
+    fn name(&self) -> &str {
+        "shelf"
+    }
+    fn input(&self) -> &str {
+        &self.topic
+    }
+    fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
+        let store = self.store.lock().unwrap();
+        Ok(partitions.iter().map(|partition| (*partition, store.positions.get(partition).copied())).collect())
+    }
+    fn revoke(&mut self, partitions: &[u32]) {
+        self.buffer.retain(|partition, _| !partitions.contains(partition));
+    }
+    fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt> {
+        let (rows, to) = self.buffer.entry(partition).or_default();
+        rows.extend(
+            records.iter().map(|record| String::from_utf8_lossy(record.payload.unwrap_or_default()).into_owned()),
+        );
+        *to = position;
+        Ok(())
+    }
+    fn due(&self, _: Timestamp) -> bool {
+        self.buffered_bytes() > 200
+    }
+    fn buffered_bytes(&self) -> usize {
+        self.buffer.values().flat_map(|(rows, _)| rows).map(String::len).sum()
+    }
+    fn flush(&mut self, _: Timestamp) -> anyhow::Result<()> {
+        let mut store = self.store.lock().unwrap();
+        store.writes += 1;
+        anyhow::ensure!(store.writes % 6 != 2, "the store is away");
+        for (partition, (rows, position)) in std::mem::take(&mut self.buffer) {
+            store.rows.extend(rows);
+            store.positions.insert(partition, position);
+        }
+        anyhow::ensure!(store.writes % 6 != 5, "written, but the answer was lost");
+        Ok(())
+    }
+}
+
+#[test]
+fn a_table_has_every_record_once_though_its_store_fails_with_and_without_effect() {
+    let run = Run::new("shelf", 2);
+    let [input, ..] = conformance::names(run.prefix);
+    let store = Arc::<Mutex<Store>>::default();
+    let mut sent = Sent::default();
+    let settings = settings(run.prefix);
+    for _ in 0..2 {
+        let (shutdown, settings) = (Shutdown::new(), settings.clone());
+        let table = Shelf { topic: input.clone(), store: store.clone(), buffer: BTreeMap::new() };
+        let stop = shutdown.clone();
+        let driver =
+            std::thread::spawn(move || stream::kafka::run_table(&settings, Box::new(table), &stop, &Telemetry::new()));
+        for _ in 0..5 {
+            send(&*run.log, run.prefix, &mut sent, 100);
+            run.until("the rows are there", || store.lock().unwrap().rows.len() + 100 > sent.0.len());
+        }
+        shutdown.set();
+        driver.join().unwrap().unwrap();
+    }
+    // The last write of all may be the one that fails: what it held would come with the next start.
+    let mut rows = store.lock().unwrap().rows.clone();
+    rows.sort();
+    let mut expected: Vec<String> = sent.0.iter().map(|(id, (_, amount))| format!("{id} {amount}")).collect();
+    expected.sort();
+    expected.retain(|row| rows.binary_search(row).is_ok());
+    assert_eq!(rows, expected, "a row is there twice, or was never sent");
+    assert!(sent.0.len() - rows.len() < 100, "{} of {} rows are missing", sent.0.len() - rows.len(), sent.0.len());
+}
+
+#[test]
+fn topics_are_created_once_and_differences_are_named() {
+    let layout = Layout { raw: 2, internal: 2, replication: 1 };
+    let connection = kafka().connection();
+    let mut catalogue = conformance::topics("listed");
+    apply(&connection, &catalogue, layout).unwrap();
+    assert_eq!(apply(&connection, &catalogue, layout).unwrap(), Vec::<String>::new());
+    assert_eq!(diff(&connection, &catalogue, layout).unwrap(), []);
+    let topic = catalogue[0].name.clone();
+    catalogue[0].kept = Kept::Forever;
+    catalogue.push(TopicSpec { name: "listed.missing".to_owned(), ..catalogue[1].clone() });
+    let found: Vec<String> = diff(&connection, &catalogue, Layout { internal: 3, ..layout })
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for expected in [
+        format!("{topic}: has 2 partitions instead of 3"),
+        format!("{topic}: cleanup.policy is compact instead of delete"),
+        "listed.missing: missing".to_owned(),
+    ] {
+        assert!(found.contains(&expected), "{expected} is not among {found:?}");
     }
 }
