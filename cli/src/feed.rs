@@ -94,11 +94,6 @@ impl<'a> Feeder<'a> {
         Ok(Feeder { log, topic: RAW.into(), partitions, positions, config, progress, stopping })
     }
 
-    /// True when a sample was begun here.
-    pub fn has_sample(&self) -> bool {
-        self.positions.contains_key("sample")
-    }
-
     /// Feeds the sample, or what is left of the one that was begun.
     ///
     /// # Errors

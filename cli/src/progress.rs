@@ -125,7 +125,7 @@ impl Books {
         let (records, events) = (counted("ingest", "records"), counted("ingest", "events"));
         let (charged, summed) = (counted("enrich", "events"), counted("combine", "charges"));
         Ok(format!(
-            "{} records fed, {} read, {} events, {} judged, {} charges summed",
+            "{} records fed, {} read, {} events, {} deduplicated and priced, {} charges summed",
             count(i64::try_from(fed).unwrap_or(i64::MAX)),
             count(records),
             count(events),

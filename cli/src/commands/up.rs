@@ -1,5 +1,6 @@
 //! `spendstream up`: everything in one process, on one folder.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use schemas::topics;
 use sink::{Lake, LakeConfig, LakeReader};
 use stream::local::{LocalLog, LocalOptions, LocalRuntime, start};
 use stream::reference::{EFFECTIVE_AFTER_SECONDS, Reference};
+use stream::settings::LogFormat;
 use stream::telemetry::{Phase, Telemetry};
 use stream::{Log, Shutdown, Stage};
 
@@ -70,6 +72,8 @@ const FILE_AGE: Duration = Duration::from_secs(10);
 
 impl Up {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let shutdown = Shutdown::on_signals()?;
+        log_warnings()?;
         // Read and checked before anything is created.
         let configuration = match &self.config {
             Some(folder) => Configuration::read(folder)?,
@@ -77,13 +81,15 @@ impl Up {
         };
         configuration.compile()?;
         let files = self.files()?;
-        let shutdown = Shutdown::on_signals()?;
         let mut catalogue = topics::catalogue(&[topics::RAW]);
         catalogue.push(feed::topic());
         let fresh = !self.data.join(stream::local::FILE).exists();
         let log = Arc::new(LocalLog::open(&self.data, &catalogue, self.partitions)?);
-        let after = if fresh { 0 } else { EFFECTIVE_AFTER_SECONDS };
-        configuration.publish(&*log, now(), after)?;
+        // Without --config a folder keeps what it has: the example must not replace what was applied to it.
+        if self.config.is_some() || !has_reference_data(&*log)? {
+            let after = if fresh { 0 } else { EFFECTIVE_AFTER_SECONDS };
+            configuration.publish(&*log, now(), after)?;
+        }
         let lake_folder = self.data.join("lake").display().to_string();
         let lake_config = LakeConfig { lake_file_age: FILE_AGE, ..LakeConfig::at(&lake_folder) };
         let lake = Lake::open(&lake_config)?;
@@ -140,7 +146,7 @@ impl Up {
         let default = if files.is_empty() { SAMPLE_RECORDS } else { 0 };
         let sample = self.sample.unwrap_or(default);
         let mut fed = Fed::default();
-        if sample > 0 || (files.is_empty() && feeder.has_sample()) {
+        if sample > 0 {
             fed = feeder.sample(self.seed, sample, now())?;
         }
         for file in files {
@@ -183,6 +189,21 @@ impl Up {
              spendstream report --data {data}\n\nCtrl-C stops; `spendstream up --data {data}` goes on."
         )
     }
+}
+
+/// Warnings and errors go to standard error; `RUST_LOG` asks for more, as the services do.
+fn log_warnings() -> anyhow::Result<()> {
+    if std::env::var_os("RUST_LOG").is_some_and(|filter| !filter.is_empty()) {
+        return stream::telemetry::init(LogFormat::Text);
+    }
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr);
+    let started = log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
+    started.map_err(|error| anyhow::anyhow!("start the log: {error}"))
+}
+
+fn has_reference_data(log: &dyn Log) -> anyhow::Result<bool> {
+    let range = log.range(topics::REF_PRICES, 0)?;
+    Ok(range.end > range.start)
 }
 
 fn stages() -> Vec<Arc<dyn Stage>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
-use schemas::{CurrencySum, Meter, Money, Quantity, Text};
+use schemas::{BudgetState, CurrencySum, Meter, Money, Quantity, Text};
 use sink::LakeReader;
 use sink::read::{Cells, Days};
 use stream::Log;
@@ -58,7 +58,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         teams: by_cost(sums.teams),
         models: by_cost(sums.models),
         savings: sums.savings.into_iter().map(|((kind, currency), amount)| Saving { kind, currency, amount }).collect(),
-        budgets: lake.latest_budgets().context("read the budgets")?,
+        budgets: newest_periods(lake.latest_budgets().context("read the budgets")?),
         alerts: lake.alerts(Days::ALL).context("read the alerts")?,
         unpriced,
         unallocated,
@@ -66,6 +66,21 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         lake: address.to_owned(),
         ledger,
     })
+}
+
+/// The newest period of every budget, and every other in which a threshold is crossed.
+fn newest_periods(budgets: Vec<BudgetState>) -> Vec<BudgetState> {
+    let mut newest = BTreeMap::new();
+    for budget in &budgets {
+        let key = (budget.tenant.clone(), budget.budget_id.clone(), budget.period);
+        let place = newest.entry(key).or_insert(budget.period_start);
+        *place = budget.period_start.max(*place);
+    }
+    let keep = |budget: &BudgetState| {
+        let key = (budget.tenant.clone(), budget.budget_id.clone(), budget.period);
+        budget.crossed.is_some() || newest.get(&key) == Some(&budget.period_start)
+    };
+    budgets.into_iter().filter(keep).collect()
 }
 
 #[derive(Default)]
