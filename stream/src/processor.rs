@@ -183,7 +183,7 @@ pub trait Stage: Send + Sync {
     fn processor(&self, source: &Source) -> Box<dyn Processor>;
 }
 
-/// A table outside the log that owns its offsets: what [`crate::run_table`] drives.
+/// A table outside the log that owns its offsets: what [`crate::kafka::run_table`] drives.
 pub trait Table: Send {
     /// Name: part of the group id.
     fn name(&self) -> &str;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
@@ -106,7 +106,8 @@ pub(crate) fn member(settings: &Settings, group: &str, member: &str) -> ClientCo
     client
         .set("group.instance.id", member)
         .set("group.protocol", "classic")
-        .set("partition.assignment.strategy", "cooperative-sticky")
+        // Not cooperative: see DESIGN.md.
+        .set("partition.assignment.strategy", "range")
         .set("session.timeout.ms", millis(settings.session_timeout))
         .set("heartbeat.interval.ms", millis((settings.session_timeout / 6).min(Duration::from_secs(3))))
         .set("max.poll.interval.ms", millis(settings.session_timeout.max(Duration::from_secs(300))))
@@ -219,12 +220,7 @@ impl ConsumerContext for Events {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Relaxed) {
-            let answer = match (assigned, consumer.rebalance_protocol()) {
-                (true, RebalanceProtocol::Cooperative) => consumer.incremental_assign(partitions),
-                (false, RebalanceProtocol::Cooperative) => consumer.incremental_unassign(partitions),
-                (true, _) => consumer.assign(partitions),
-                (false, _) => consumer.unassign(),
-            };
+            let answer = if assigned { consumer.assign(partitions) } else { consumer.unassign() };
             if let Err(error) = answer {
                 tracing::debug!(%error, "rebalance while closing");
             }

@@ -16,6 +16,20 @@ pub(crate) fn list(topic: &str, partitions: &[i32], offset: Offset) -> anyhow::R
     Ok(list)
 }
 
+/// Takes over all partitions a rebalance gave, from an offset on, paused: nothing comes before its state is there.
+pub(crate) fn take(consumer: &BaseConsumer<Events>, topic: &str, partitions: &[i32]) -> anyhow::Result<()> {
+    consumer.assign(&list(topic, partitions, Offset::Beginning)?).context("take partitions over")?;
+    if !partitions.is_empty() {
+        consumer.pause(&list(topic, partitions, Offset::Invalid)?).context("pause partitions")?;
+    }
+    Ok(())
+}
+
+/// Gives all partitions up.
+pub(crate) fn give_up(consumer: &BaseConsumer<Events>) -> anyhow::Result<()> {
+    consumer.unassign().context("give partitions up")
+}
+
 /// Sorts what polling complains about: most passes, some never will. True when an offset was refused.
 pub(crate) fn trouble(error: &KafkaError, who: &str, topic: &str, instance: &str) -> anyhow::Result<bool> {
     match error {

@@ -144,10 +144,7 @@ impl Lane {
         for event in self.consumer.context().take_rebalances() {
             match event {
                 Rebalance::Assign(partitions) => {
-                    let list = self.list(&partitions, Offset::Beginning)?;
-                    self.consumer.incremental_assign(&list).context("take partitions over")?;
-                    // Polled meanwhile, but nothing comes before its state is there.
-                    self.consumer.pause(&self.list(&partitions, Offset::Invalid)?).context("pause partitions")?;
+                    group::take(&self.consumer, self.of.stage.input(), &partitions)?;
                     for partition in partitions {
                         let source = Source { partition: partition as u32, ..self.of.source.clone() };
                         self.tasks.insert(partition, Task::new(&*self.of.stage, source, &self.of.telemetry));
@@ -160,8 +157,7 @@ impl Lane {
                         self.transact()?;
                     }
                     partitions.iter().for_each(|partition| drop(self.tasks.remove(partition)));
-                    let list = self.list(&partitions, Offset::Invalid)?;
-                    self.consumer.incremental_unassign(&list).context("give partitions up")?;
+                    group::give_up(&self.consumer)?;
                 }
             }
         }

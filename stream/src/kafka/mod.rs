@@ -1,7 +1,7 @@
 //! The Kafka driver: stages in transactions, tables with their own offsets, and the log seen from outside.
 //!
-//! A record is polled by the [lane](lane) that owns its partition, processed, and committed in one transaction with what
-//! it caused: outputs, changelog, ledger entry and input offset. [`fate`] decides what to do when that fails; `DESIGN.md`
+//! A record is polled by the lane that owns its partition, processed, and committed in one transaction with what
+//! it caused: outputs, changelog, ledger entry and input offset. `fate` decides what to do when that fails; `DESIGN.md`
 //! says why each step is as it is.
 
 mod client;

@@ -139,9 +139,7 @@ impl Driver {
         for event in self.consumer.context().take_rebalances() {
             match event {
                 Rebalance::Assign(partitions) => {
-                    let list = group::list(&self.topic, &partitions, Offset::Beginning)?;
-                    self.consumer.incremental_assign(&list).context("take partitions over")?;
-                    self.consumer.pause(&group::list(&self.topic, &partitions, Offset::Invalid)?).context("pause")?;
+                    group::take(&self.consumer, &self.topic, &partitions)?;
                     for partition in partitions {
                         let watch = self.telemetry.watch(self.table.name(), &self.topic, partition as u32);
                         let part = Part { phase: Phase::Asking, watch, at_end: false, records: 0 };
@@ -152,8 +150,7 @@ impl Driver {
                     // What is buffered is dropped: the next owner reads it again from where the table stands.
                     self.give_up(&partitions);
                     partitions.iter().for_each(|partition| drop(self.parts.remove(partition)));
-                    let list = group::list(&self.topic, &partitions, Offset::Invalid)?;
-                    self.consumer.incremental_unassign(&list).context("give partitions up")?;
+                    group::give_up(&self.consumer)?;
                 }
             }
         }
