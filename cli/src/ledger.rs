@@ -1,6 +1,6 @@
 //! The conservation ledger: do the counts and sums of every stage add up, and do neighbours agree?
 //!
-//! Pure. Three kinds of evidence are weighed. *Rules* hold within the books of one stage ([`rules`]). *Links* hold
+//! Pure. Three kinds of evidence are weighed. *Rules* hold within the books of one stage (`rules`). *Links* hold
 //! between what a producer says it sent and what its consumer counted, at the same sequence. The *lake* holds the rows
 //! of every batch it has passed. Whatever does not add up is a [`Break`] that names the stage and the sequence.
 

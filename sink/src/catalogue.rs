@@ -72,7 +72,7 @@ pub const TABLES: &[TableSpec] = &[
 /// Opens every table for writing.
 ///
 /// # Errors
-/// As [`TableSpec::open`].
+/// When a table cannot be read or made, or was written by something else with a column of another type.
 pub fn open_tables(lake: &Lake, config: &LakeConfig) -> anyhow::Result<Vec<Box<dyn Table>>> {
     TABLES.iter().map(|table| table.open(lake, config)).collect()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use schemas::{Timestamp, topics};
+use sink::{LakeConfig, LakeReader};
 use stream::Log;
 use stream::kafka::KafkaLog;
 use stream::local::LocalLog;
@@ -62,6 +63,17 @@ impl LogArgs {
             None => anyhow::bail!("say where the lake is: --lake s3://bucket/prefix or --lake DIR"),
         }
     }
+}
+
+/// Opens a lake for reading. Endpoint, region and credentials come from the environment, as for the sink.
+pub(super) fn lake_reader(address: &str) -> anyhow::Result<LakeReader> {
+    #[derive(Debug, clap::Parser)]
+    struct Environment {
+        #[command(flatten)]
+        lake: LakeConfig,
+    }
+    let environment = <Environment as clap::Parser>::try_parse_from(["spendstream", "--lake", address])?;
+    LakeReader::open(&environment.lake)
 }
 
 /// The wall clock.

@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use sink::{LakeConfig, LakeReader};
 
-use super::open::LogArgs;
+use super::open::{LogArgs, lake_reader};
 use crate::books;
 use crate::report::{gather, print, print_ledger};
 use crate::table::Style;
@@ -40,7 +39,7 @@ pub(super) struct ReportCommand {
 impl ReportCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let address = self.log.lake(self.lake.as_deref())?;
-        let lake = LakeReader::open(&LakeConfig::at(&address))?;
+        let lake = lake_reader(&address)?;
         let alone = self.lake.is_some() && self.log.brokers.is_none() && !self.log.data.is_dir();
         let log = if alone { None } else { Some(self.log.inspect()?) };
         let report = gather(&lake, &absolute(&address), log.as_deref())?;
@@ -74,7 +73,7 @@ impl LedgerCommand {
         let log = self.log.inspect()?;
         let lake = match (&self.lake, &self.log.brokers) {
             (None, Some(_)) => None,
-            (lake, _) => Some(LakeReader::open(&LakeConfig::at(self.log.lake(lake.as_deref())?))?),
+            (lake, _) => Some(lake_reader(&self.log.lake(lake.as_deref())?)?),
         };
         let ledger = books::audit(&*log, lake.as_ref())?;
         match self.output {

@@ -27,8 +27,10 @@ use metrics::Metrics;
 pub fn init(format: LogFormat) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).with_context(|| format!("read RUST_LOG={text}"))?,
-        // librdkafka repeats itself while a broker is away; the driver says it once.
-        _ => EnvFilter::new("info,rdkafka=error,librdkafka=error"),
+        // librdkafka repeats itself while a broker is away, and Delta narrates every read; we say what matters once.
+        _ => EnvFilter::new(
+            "info,rdkafka=error,librdkafka=error,buoyant_kernel=warn,buoyant_kernel_engine=warn,deltalake_core=warn",
+        ),
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
