@@ -5,7 +5,9 @@ extern crate spendstream_stream as stream;
 
 #[path = "../conformance/mod.rs"]
 pub mod conformance;
+pub mod deployment;
 pub mod kafka;
+pub mod oracle;
 pub mod process;
 pub mod proxy;
 pub mod s3;

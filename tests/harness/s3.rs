@@ -82,7 +82,7 @@ impl S3 {
     /// What a child process needs in its environment to use this server.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("AWS_ENDPOINT", self.endpoint()),
+            ("AWS_ENDPOINT_URL", self.endpoint()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", CREDENTIALS.0.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1.to_owned()),

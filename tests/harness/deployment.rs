@@ -1,0 +1,206 @@
+//! The four services as processes, in several instances each, on real Kafka and real object storage.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use schemas::{LedgerEntry, topics};
+use stream::Log;
+
+use crate::kafka::Kafka;
+use crate::process::Process;
+use crate::s3::S3;
+
+/// A service of the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// `spendstream-ingest`.
+    Ingest,
+    /// `spendstream-enrich`.
+    Enrich,
+    /// `spendstream-aggregate`.
+    Aggregate,
+    /// `spendstream-sink`.
+    Sink,
+}
+
+impl Service {
+    /// All of them, in the order data flows.
+    pub const ALL: [Service; 4] = [Service::Ingest, Service::Enrich, Service::Aggregate, Service::Sink];
+
+    fn binary(self) -> &'static str {
+        match self {
+            Service::Ingest => "spendstream-ingest",
+            Service::Enrich => "spendstream-enrich",
+            Service::Aggregate => "spendstream-aggregate",
+            Service::Sink => "spendstream-sink",
+        }
+    }
+}
+
+/// The folder with this build's binaries, which are built first if they are not there or not up to date.
+pub fn binaries() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        // The same features as `cargo test --workspace`, so that nothing is built twice.
+        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins"]).status();
+        assert!(built.expect("cargo runs").success(), "the services do not build");
+        let test = std::env::current_exe().expect("a test knows its own path");
+        test.ancestors().nth(2).expect("tests live in target/<profile>/deps").to_owned()
+    })
+}
+
+/// Folder of the example reference data.
+pub fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/example")
+}
+
+/// A running pipeline.
+pub struct Deployment<'a> {
+    kafka: &'a Kafka,
+    s3: &'a S3,
+    running: BTreeMap<(Service, u32), Process>,
+    /// Logs of processes that have ended.
+    ended: String,
+}
+
+impl<'a> Deployment<'a> {
+    /// Creates the topics and publishes the example reference data. Nothing runs yet.
+    pub fn prepare(kafka: &'a Kafka, s3: &'a S3, partitions: u32) -> Self {
+        let deployment = Deployment { kafka, s3, running: BTreeMap::new(), ended: String::new() };
+        let partitions = partitions.to_string();
+        deployment.run(&[
+            "topics",
+            "apply",
+            "--partitions",
+            &partitions,
+            "--raw-partitions",
+            &partitions,
+            "--replication",
+            "1",
+        ]);
+        deployment.run(&["apply", &example().display().to_string()]);
+        deployment
+    }
+
+    /// Address of the lake.
+    pub fn lake(&self) -> String {
+        "s3://lake/spend".to_owned()
+    }
+
+    /// A `spendstream` command against this deployment: whether it succeeded, and what it printed.
+    pub fn command(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = Command::new(binaries().join("spendstream"));
+        command.args(arguments).args(["--brokers", &self.kafka.brokers()]).envs(self.s3.environment());
+        let output = command.output().expect("spendstream runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// A `spendstream` command that must succeed; gives what it printed.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let (well, text) = self.command(arguments);
+        assert!(well, "spendstream {}:\n{text}", arguments.join(" "));
+        text
+    }
+
+    /// Starts an instance of a service, or starts it again.
+    pub fn start(&mut self, service: Service, instance: u32) {
+        let mut command = Command::new(binaries().join(service.binary()));
+        command.args(["--brokers", &self.kafka.brokers(), "--environment", "story"]);
+        command.args(["--instance", &instance.to_string(), "--listen", "127.0.0.1:0"]);
+        command.args(["--transaction-timeout", "4s", "--session-timeout", "6s", "--commit-interval", "50ms"]);
+        if service == Service::Sink {
+            command.args(["--lake", &self.lake(), "--lake-file-age", "1s"]).envs(self.s3.environment());
+        } else {
+            command.args(["--lanes", "1"]);
+        }
+        let old = self.running.insert((service, instance), Process::start(command));
+        assert!(old.is_none(), "{service:?} {instance} was running");
+    }
+
+    /// Starts this many instances of every service.
+    pub fn start_all(&mut self, instances: u32) {
+        for service in Service::ALL {
+            (0..instances).for_each(|instance| self.start(service, instance));
+        }
+    }
+
+    /// Kills an instance as a power cut would.
+    pub fn kill(&mut self, service: Service, instance: u32) {
+        if let Some(process) = self.running.remove(&(service, instance)) {
+            self.ended.push_str(&process.log());
+            process.kill();
+        }
+    }
+
+    /// Stops (`SIGSTOP`) an instance in its tracks, or lets it go on (`SIGCONT`).
+    pub fn pause(&self, service: Service, instance: u32, paused: bool) {
+        if let Some(process) = self.running.get(&(service, instance)) {
+            process.signal(if paused { libc::SIGSTOP } else { libc::SIGCONT });
+        }
+    }
+
+    /// Asks every process to stop; each must end well.
+    pub fn stop(&mut self) {
+        for ((service, instance), process) in std::mem::take(&mut self.running) {
+            let (well, log) = process.stop(Duration::from_secs(30));
+            assert!(well, "{service:?} {instance} did not end well:\n{log}");
+            self.ended.push_str(&log);
+        }
+    }
+
+    /// Everything every process has logged.
+    pub fn logs(&self) -> String {
+        self.running.values().fold(self.ended.clone(), |logs, process| logs + &process.log())
+    }
+
+    /// Waits until every record sent was taken by ingest, and every item that a stage sent was received by the next.
+    pub fn settle(&self, log: &dyn Log, records: usize, at_most: Duration) {
+        let deadline = Instant::now() + at_most;
+        loop {
+            let state = under_way(&stream::log::ledger(log).expect("the ledger can be read"), records as i64);
+            match state {
+                None => return,
+                Some(state) if Instant::now() > deadline => {
+                    panic!("not settled within {at_most:?}: {state}\n{}", tail(&self.logs()))
+                }
+                Some(_) => std::thread::sleep(Duration::from_millis(200)),
+            }
+        }
+    }
+}
+
+/// What is still under way, or `None`.
+fn under_way(entries: &[LedgerEntry], records: i64) -> Option<String> {
+    let ingest = entries.iter().filter(|entry| entry.stage == "ingest" && entry.topic == topics::RAW);
+    let taken: i64 = ingest.flat_map(|entry| &entry.counts).filter(|c| c.name == "records").map(|c| c.count).sum();
+    if taken != records {
+        return Some(format!("ingest has taken {taken} of {records} records"));
+    }
+    for from in entries {
+        for sent in from.sent.iter().filter(|sent| sent.items > 0) {
+            let Some(to) = entries.iter().find(|to| to.topic == sent.topic && to.partition == sent.partition) else {
+                // Topics that only the sink reads have no books of a stage.
+                continue;
+            };
+            let received =
+                to.received.iter().find(|row| row.source_topic == from.topic && row.source_partition == from.partition);
+            let counted = received.map_or(0, |row| row.items_counted);
+            if counted != sent.items {
+                return Some(format!(
+                    "{} {} of {} {}: {counted} of {} items from {} {}",
+                    to.stage, to.partition, to.topic, to.partition, sent.items, from.topic, from.partition
+                ));
+            }
+        }
+    }
+    None
+}
+
+fn tail(text: &str) -> &str {
+    let start = text.len().saturating_sub(20_000);
+    text.get(start..).unwrap_or(text)
+}
