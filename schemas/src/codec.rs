@@ -4,9 +4,10 @@
 //! is decoded directly; an older one known to this release goes through `apache-avro`'s resolution; any other is
 //! refused by its fingerprint: a newer writer is upgraded around, not guessed at.
 
+use std::any::TypeId;
 use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -58,15 +59,43 @@ pub enum CodecError {
 /// Encodes and decodes payloads of one type.
 #[derive(Debug)]
 pub struct Format<T> {
-    /// Single-object header of the current schema.
-    header: [u8; 10],
-    current: apache_avro::Schema,
-    /// The current schema as [`without_logical_types`], to resolve older payloads to.
-    plain: apache_avro::Schema,
+    current: Arc<Current>,
     older: HashMap<[u8; 8], apache_avro::Schema>,
     /// Registry and the id of the current schema in it, where payloads are framed that way.
     registered: Option<(Arc<Registry>, u32)>,
     of: PhantomData<fn() -> T>,
+}
+
+/// What the current schema of a type comes to.
+#[derive(Debug)]
+struct Current {
+    /// Single-object header: marker and fingerprint.
+    header: [u8; 10],
+    /// The schema as [`without_logical_types`], to resolve older payloads to.
+    plain: apache_avro::Schema,
+}
+
+/// Made once a type: parsing takes milliseconds, and every partition of every stage has several formats.
+static CURRENT: LazyLock<Mutex<HashMap<TypeId, Arc<Current>>>> = LazyLock::new(Mutex::default);
+
+impl Current {
+    fn of<T: Wire>() -> Arc<Current> {
+        let mut known = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(Current::parse(schema_json::<T>()))).clone()
+    }
+
+    fn parse(json: serde_json::Value) -> Current {
+        let plain = without_logical_types(json).expect("our own schemas are valid Avro");
+        let mut header = [0; 10];
+        header[..2].copy_from_slice(&MARKER);
+        header[2..].copy_from_slice(&fingerprint(&plain));
+        Current { header, plain }
+    }
+
+    fn fingerprint(&self) -> [u8; 8] {
+        let [_, _, fingerprint @ ..] = self.header;
+        fingerprint
+    }
 }
 
 /// The Avro schema of a type, as JSON with documentation.
@@ -120,18 +149,13 @@ impl<T: Wire> Format<T> {
 
     /// As [`Format::new`], reading payloads of these older schemas as well.
     pub fn reading(older: &[&str]) -> Self {
-        let json = schema_json::<T>();
-        let current = apache_avro::Schema::parse(&json).expect("our own schemas are valid Avro");
-        let plain = without_logical_types(json).expect("our own schemas are valid Avro");
         let older = older.iter().map(|text| {
             let json = serde_json::from_str(text).expect("stored schemas are JSON");
             let schema = without_logical_types(json).expect("stored schemas are valid Avro");
             (fingerprint(&schema), schema)
         });
-        let mut header = [0; 10];
-        header[..2].copy_from_slice(&MARKER);
-        header[2..].copy_from_slice(&fingerprint(&plain));
-        let mut format = Format { header, older: older.collect(), current, plain, registered: None, of: PhantomData };
+        let current = Current::of::<T>();
+        let mut format = Format { current, older: older.collect(), registered: None, of: PhantomData };
         format.registered = crate::registry::installed().and_then(|registry| format.known_to(registry));
         format
     }
@@ -149,13 +173,8 @@ impl<T: Wire> Format<T> {
     }
 
     fn known_to(&self, registry: Arc<Registry>) -> Option<(Arc<Registry>, u32)> {
-        let id = registry.id_of(fingerprint(&self.plain))?;
+        let id = registry.id_of(self.current.fingerprint())?;
         Some((registry, id))
-    }
-
-    /// The current schema.
-    pub fn schema(&self) -> &apache_avro::Schema {
-        &self.current
     }
 
     /// Encodes a value, framing included.
@@ -174,7 +193,7 @@ impl<T: Wire> Format<T> {
     /// Appends the framing alone, for writers that put the datum themselves.
     pub fn put_header(&self, out: &mut Vec<u8>) {
         match &self.registered {
-            None => out.extend_from_slice(&self.header),
+            None => out.extend_from_slice(&self.current.header),
             Some((_, id)) => {
                 out.push(REGISTRY_MARKER);
                 out.extend_from_slice(&id.to_be_bytes());
@@ -193,7 +212,7 @@ impl<T: Wire> Format<T> {
         let Some((header, datum)) = payload.split_first_chunk::<10>() else {
             return Err(CodecError::NotAvro(payload.len()));
         };
-        if *header == self.header {
+        if *header == self.current.header {
             return Self::read(datum);
         }
         if header[..2] != MARKER {
@@ -213,7 +232,7 @@ impl<T: Wire> Format<T> {
             name: short_name::<T>(),
             fingerprint: format!("{id} of the registry ({error})"),
         })?;
-        if fingerprint(&writer) == fingerprint(&self.plain) {
+        if fingerprint(&writer) == self.current.fingerprint() {
             return Self::read(datum);
         }
         Self::read(&self.resolve(&writer, datum)?)
@@ -226,10 +245,10 @@ impl<T: Wire> Format<T> {
     }
 
     fn resolve(&self, writer: &apache_avro::Schema, mut datum: &[u8]) -> Result<Vec<u8>, CodecError> {
-        let resolved = GenericDatumReader::builder(writer).reader_schema(&self.plain).build();
+        let resolved = GenericDatumReader::builder(writer).reader_schema(&self.current.plain).build();
         resolved
             .and_then(|reader| reader.read_value(&mut datum))
-            .and_then(|value| GenericDatumWriter::builder(&self.plain).build()?.write_value_to_vec(value))
+            .and_then(|value| GenericDatumWriter::builder(&self.current.plain).build()?.write_value_to_vec(value))
             .map_err(|error| CodecError::Unresolvable { name: short_name::<T>(), error: error.to_string() })
     }
 }
@@ -256,7 +275,7 @@ mod tests {
 
     #[test]
     fn fingerprints_are_those_of_the_canonical_form() {
-        let schema = Format::<crate::Window>::new().plain;
+        let schema = &Format::<crate::Window>::new().current.plain;
         let canonical = schema.canonical_form();
         assert!(!canonical.contains("logicalType") && !canonical.contains(r#"{"type":"bytes"}"#), "{canonical}");
         let long = without_logical_types(serde_json::json!({"type": "long", "logicalType": "timestamp-micros"}));
@@ -267,7 +286,7 @@ mod tests {
     fn apache_avro_reads_what_we_write_and_we_read_what_it_writes() {
         let format = Format::<Batch<Charge>>::new();
         let payload = format.encode(&fixture::charge_batch());
-        let again = format.resolve(&format.plain, &payload[10..]).expect("our bytes follow our schema");
+        let again = format.resolve(&format.current.plain, &payload[10..]).expect("our bytes follow our schema");
         assert_eq!(Format::<Batch<Charge>>::read(&again), Ok(fixture::charge_batch()));
     }
 
@@ -303,7 +322,7 @@ mod tests {
         let payload = [header, lineage, vec![0]].concat();
         let read = Format::<Batch<Charge>>::reading(&[&schema.to_string()]).decode(&payload);
         assert_eq!(read, Ok(Batch { lineage: fixture::lineage(), items: Vec::new() }));
-        let current = Format::<Batch<Charge>>::new().current;
+        let current = apache_avro::Schema::parse(&schema_json::<Batch<Charge>>()).expect("valid Avro");
         SchemaCompatibility::can_read(&older, &current).expect("new readers read old payloads");
         SchemaCompatibility::can_read(&current, &older).expect("old readers read new payloads");
     }

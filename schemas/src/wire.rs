@@ -123,7 +123,7 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// A type with an Avro schema and a binary encoding.
-pub trait Wire: Sized {
+pub trait Wire: Sized + 'static {
     /// The schema as JSON. A named type is written out once and by name afterwards, as Avro requires.
     fn schema(named: &mut BTreeSet<&'static str>) -> Value;
     /// Appends the encoded value.
