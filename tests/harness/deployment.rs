@@ -44,8 +44,16 @@ impl Service {
 pub fn binaries() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        // The same features as `cargo test --workspace`, so that nothing is built twice.
-        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins"]).status();
+        // The same features as `cargo test --workspace`, and none of the variables that cargo gives a test: build scripts
+        // that watch them (ring's does) would build themselves and all that depends on them again, twice a run.
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--workspace", "--bins"]);
+        for (name, _) in std::env::vars() {
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_BIN_") {
+                build.env_remove(name);
+            }
+        }
+        let built = build.status();
         assert!(built.expect("cargo runs").success(), "the services do not build");
         let test = std::env::current_exe().expect("a test knows its own path");
         test.ancestors().nth(2).expect("tests live in target/<profile>/deps").to_owned()

@@ -79,7 +79,11 @@ impl LakeReader {
             alerts.push(alert);
             Ok(())
         })?;
-        alerts.sort_by_key(|alert| (alert.booked_at, alert.alert_id));
+        // One batch may cross several thresholds of a budget: they read from the lowest up.
+        alerts.sort_by_cached_key(|alert| {
+            let share = alert.threshold.parse::<schemas::Money>().ok();
+            (alert.booked_at, alert.budget_id.clone(), alert.period_start, share, alert.alert_id)
+        });
         Ok(alerts)
     }
 
