@@ -20,8 +20,8 @@ use spendstream_tests::kafka::Kafka;
 use spendstream_tests::process::Process;
 use spendstream_tests::proxy::{END_TXN, Fault, TXN_OFFSET_COMMIT};
 use stream::books::BOOKS_KEY;
-use stream::kafka::KafkaLog;
 use stream::kafka::topics::{Layout, apply, diff};
+use stream::kafka::{Change, KafkaLog, repartition};
 use stream::log::ledger;
 use stream::{Halt, Log, OutRecord, Record, Settings, Shutdown, Table, Telemetry};
 
@@ -117,6 +117,53 @@ fn a_partition_moves_with_its_state() {
     send(&*run.log, run.prefix, &mut sent, 200);
     settled(&*run.log, run.prefix, &sent);
 }
+
+#[test]
+fn the_number_of_partitions_changes_there_and_back_and_state_moves_with_its_slots() {
+    let run = Run::new("resized", 2);
+    let [_, middle, output] = conformance::names(run.prefix);
+    let mut sent = Sent::default();
+    // An instance that was away while it happened must not go on as if nothing had.
+    let away = run.start("away", &["--stages", "split"]);
+    for partitions in [4, 3] {
+        let probe = run.start("a", &[]);
+        send(&*run.log, run.prefix, &mut sent, 200);
+        settled(&*run.log, run.prefix, &sent);
+        away.signal(libc::SIGSTOP);
+        let change = |patience| Change {
+            connection: kafka().connection(),
+            environment: run.prefix.to_owned(),
+            stages: vec![Arc::new(conformance::Split::new(run.prefix)), Arc::new(conformance::Sum::new(run.prefix))],
+            topics: vec![middle.clone(), output.clone()],
+            partitions,
+            patience,
+        };
+        // Nothing changes under a stage that runs.
+        let refused = repartition(&change(Duration::ZERO), &mut drop_text).unwrap_err().to_string();
+        assert!(refused.contains("stop the services that run split"), "{refused}");
+        let (well, log) = probe.stop(PATIENCE);
+        assert!(well, "{log}");
+        let mut said = Vec::new();
+        let result = repartition(&change(PATIENCE), &mut |text| said.push(text.to_owned()));
+        assert!(result.is_ok(), "{result:?} after {said:?}");
+        balance(&*run.log, run.prefix);
+        send(&*run.log, run.prefix, &mut sent, 200);
+    }
+    away.signal(libc::SIGCONT);
+    let (well, log) = { away }.wait(PATIENCE);
+    assert!(!well && log.contains("the number of partitions was changed"), "{log}");
+    let _probe = run.start("a", &["--lanes", "2"]);
+    settled(&*run.log, run.prefix, &sent);
+    send(&*run.log, run.prefix, &mut sent, 200);
+    settled(&*run.log, run.prefix, &sent);
+    // Partitions that are left over are idle.
+    let idle = run.log.range(&middle, 3).unwrap();
+    send(&*run.log, run.prefix, &mut sent, 200);
+    settled(&*run.log, run.prefix, &sent);
+    assert_eq!(run.log.range(&middle, 3).unwrap(), idle);
+}
+
+fn drop_text(_: &str) {}
 
 /// The proxy's faults strike whoever uses it: one test at a time.
 static PROXY: Mutex<()> = Mutex::new(());

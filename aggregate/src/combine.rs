@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::topics::{CHARGES, PARTIALS};
 use schemas::{
@@ -120,6 +121,10 @@ impl Processor for Combine {
             self.writer.push(ids::partition(ids::slot(partial.scope), partitions), &PartialItem::Budget(partial))?;
         }
         self.writer.finish(tick, books, out)
+    }
+
+    fn export(&self, _: &mut dyn FnMut(u32, Bytes, Bytes)) {
+        // All the state there is are the books.
     }
 
     fn promote(&mut self) {}

@@ -32,15 +32,14 @@ type Sum = BTreeMap<Text, i128>;
 ///
 /// *combine*: money of charges, less what was converted, plus what it was converted to, is the money of the window
 /// partials, which is the money sent. *merge*: money of the partials is what went into the hours held at the time plus
-/// what came for hours that were dropped. Both: what was received is what was counted, unless an operator skipped some
-/// or the topology changed, when the receiving side starts anew.
+/// what came for hours that were dropped. Both: what was received is what was counted, unless an operator skipped some.
 ///
 /// # Errors
 /// Every pair that differs.
 pub fn check(entry: &LedgerEntry) -> Result<(), Vec<Discrepancy>> {
     let counted =
         |name: &'static str| entry.counts.iter().filter(move |count| count.name == name).flat_map(|count| &count.money);
-    let whole = entry.received.iter().all(|page| page.generation == 0 && page.skipped == 0)
+    let whole = entry.received.iter().all(|page| page.skipped == 0)
         && entry.counts.iter().all(|count| count.name != "skipped_records");
     let received = sum(entry.received.iter().flat_map(|page| &page.money_counted), []);
     let sent = sum(entry.sent.iter().flat_map(|page| &page.money), []);

@@ -79,9 +79,9 @@ impl crate::testing::Inspected for MergeStage {
 #[cfg(test)]
 impl crate::testing::Inspect for Merge {
     fn state(&self) -> std::collections::BTreeMap<Bytes, Bytes> {
-        let windows = self.windows.iter().map(|(id, w)| (changelog_key(WINDOW, *id), encode(|bytes| w.put(bytes))));
-        let periods = self.periods.iter().map(|(id, p)| (changelog_key(PERIOD, *id), encode(|bytes| p.put(bytes))));
-        windows.chain(periods).collect()
+        let mut state = std::collections::BTreeMap::new();
+        self.export(&mut |_, key, value| drop(state.insert(key, value)));
+        state
     }
 }
 
@@ -456,6 +456,16 @@ impl Processor for Merge {
         self.judge_budgets(watermark, tick.now, books, out);
         self.write_changes(out);
         Ok(())
+    }
+
+    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) {
+        for (id, window) in self.windows.iter() {
+            let slot = ids::slot(key::of_key(&window.key));
+            entry(slot, changelog_key(WINDOW, *id), encode(|bytes| window.put(bytes)));
+        }
+        for (id, period) in self.periods.iter() {
+            entry(ids::slot(period.scope), changelog_key(PERIOD, *id), encode(|bytes| period.put(bytes)));
+        }
     }
 
     fn promote(&mut self) {

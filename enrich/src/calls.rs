@@ -1,6 +1,7 @@
 //! What enrich remembers of calls, so that each is charged once: all of it can be undone, written down and restored.
 
 mod changelog;
+mod moved;
 mod names;
 mod recent;
 mod standing;
@@ -13,7 +14,7 @@ use stream::{Halt, TxMap};
 
 pub(crate) use names::Names;
 pub(crate) use recent::Recent;
-pub(crate) use standing::{Marks, Standing, call_id};
+pub(crate) use standing::{Marks, Standing, call_id, slot_of};
 
 use crate::config::Limits;
 
@@ -35,6 +36,15 @@ pub(crate) struct Open {
     pub(crate) tried: Timestamp,
 }
 
+/// A correction that was done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// When it arrived.
+    pub(crate) received_at: Timestamp,
+    /// Slot of its call.
+    pub(crate) slot: u8,
+}
+
 /// State of one partition.
 #[derive(Debug)]
 pub(crate) struct Calls {
@@ -46,8 +56,8 @@ pub(crate) struct Calls {
     pub(crate) links: TxMap<Id128, Linked>,
     /// Corrections that wait for their charge, by dedup key.
     pub(crate) parked: TxMap<Id128, Vec<Correction>>,
-    /// Corrections done with, and when they arrived.
-    pub(crate) settled: TxMap<Id128, Timestamp>,
+    /// Corrections done with.
+    pub(crate) settled: TxMap<Id128, Settled>,
     /// Calls without a price, by dedup key.
     pub(crate) open: TxMap<Id128, Open>,
     /// The newest events in full.
@@ -68,6 +78,17 @@ pub(crate) struct Clock {
     pub(crate) frontier: Timestamp,
     /// Edge of the horizon when it was last looked at.
     checked: Timestamp,
+}
+
+impl Clock {
+    /// Of two partitions whose state comes together: what either has forgotten is forgotten.
+    fn later(self, other: Clock) -> Clock {
+        Clock {
+            latest: self.latest.max(other.latest),
+            frontier: self.frontier.max(other.frontier),
+            checked: self.checked.max(other.checked),
+        }
+    }
 }
 
 const CLOCK: Clock = Clock { latest: Timestamp::MIN, frontier: Timestamp::MIN, checked: Timestamp::MIN };
@@ -158,7 +179,7 @@ impl Calls {
     fn arrivals(&self) -> impl Iterator<Item = Timestamp> {
         let standing = self.standing.iter().map(|(_, standing)| standing.received_at);
         let links = self.links.iter().map(|(_, linked)| linked.received_at);
-        standing.chain(links).chain(self.settled.iter().map(|(_, received_at)| *received_at))
+        standing.chain(links).chain(self.settled.iter().map(|(_, settled)| settled.received_at))
     }
 
     /// A time by which at least the `count` oldest had arrived.
@@ -175,7 +196,7 @@ impl Calls {
         let kept = |received_at: Timestamp| received_at >= frontier;
         self.standing.retain(|_, standing| kept(standing.received_at));
         self.links.retain(|_, linked| kept(linked.received_at));
-        self.settled.retain(|_, received_at| kept(*received_at));
+        self.settled.retain(|_, settled| kept(settled.received_at));
         let standing = &self.standing;
         self.weak.retain(|_, keys| keys.iter().any(|key| standing.get(key).is_some()));
         self.open.retain(|key, _| standing.get(key).is_some());
@@ -200,6 +221,23 @@ impl Calls {
     pub(crate) fn restore(&mut self, value: &[u8]) -> Result<(), Halt> {
         let before = self.clock.frontier;
         changelog::restore(self, value)?;
+        if self.clock.frontier > before {
+            self.forget();
+        }
+        self.committed = self.clock;
+        Ok(())
+    }
+
+    /// Gives out everything, by slot: see [`moved`].
+    pub(crate) fn export(&self, slots: impl Iterator<Item = u32>, entry: &mut dyn FnMut(u32, Bytes, Bytes)) {
+        moved::export(self, slots, entry);
+    }
+
+    /// Takes what was given out of another partition.
+    pub(crate) fn take_over(&mut self, value: &[u8]) -> Result<(), Halt> {
+        let before = self.clock.frontier;
+        moved::take_over(self, value)?;
+        self.recent.promote();
         if self.clock.frontier > before {
             self.forget();
         }
@@ -239,7 +277,7 @@ impl Calls {
         self.standing.capacity() * slot(size_of::<(Id128, Standing)>())
             + self.weak.capacity() * slot(size_of::<(Id128, SmallVec<[Id128; 1]>)>())
             + self.links.capacity() * (slot(size_of::<(Id128, Linked)>()) + 48)
-            + self.settled.capacity() * slot(size_of::<(Id128, Timestamp)>())
+            + self.settled.capacity() * slot(size_of::<(Id128, Settled)>())
             + self.open.capacity() * slot(size_of::<(Id128, Open)>())
             + open
             + self.recent.bytes()

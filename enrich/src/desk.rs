@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::{
-    Batch, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp, UsageEvent,
+    Batch, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp, UsageEvent, ids,
     topics,
 };
 use stream::reference::{Reference, Versions};
@@ -61,6 +61,8 @@ struct Rules {
 
 /// First byte of a changelog key; a transaction number follows.
 const DELTA_KEY: u8 = b't';
+/// First byte of a changelog key of state that came from another partition.
+pub(crate) const MOVED_KEY: u8 = b'm';
 
 impl Desk {
     pub(crate) fn new(
@@ -179,7 +181,7 @@ impl Desk {
         let remembered = self.calls.charged_event(key, standing).and_then(rebuilt).filter(it);
         remembered.or_else(|| {
             let carried = carried?;
-            let charge_id = schemas::ids::charge_id(*key, revision, class);
+            let charge_id = ids::charge_id(*key, revision, class);
             let as_it_is = Charge { charge_id, revision, class, ..carried.clone() };
             Some(as_it_is).filter(it).or_else(|| rebuilt(carried.event.clone()).filter(it))
         })
@@ -211,7 +213,8 @@ impl Processor for Desk {
     fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Halt> {
         match (key.first(), value) {
             (Some(&DELTA_KEY), Some(value)) => self.calls.restore(value),
-            (Some(&DELTA_KEY), None) => Ok(()),
+            (Some(&MOVED_KEY), Some(value)) => self.calls.take_over(value),
+            (Some(&(DELTA_KEY | MOVED_KEY)), None) => Ok(()),
             _ => Err(Halt::State("the changelog of enrich holds a key this release does not know; upgrade it".into())),
         }
     }
@@ -245,6 +248,11 @@ impl Processor for Desk {
             out.changes.push((Bytes::from(key), Some(Bytes::from(delta))));
         }
         Ok(())
+    }
+
+    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) {
+        let ours = |slot: &u32| ids::partition(*slot, self.event_partitions) == self.partition;
+        self.calls.export((0..ids::SLOTS).filter(ours), entry);
     }
 
     fn promote(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use schemas::ids::{call_slot, hash_parts, partition, slot};
 use schemas::{EventItem, Fact, RejectReason, Rejection, Timestamp, UsageEvent, topics};
 use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Stage, Tick};
@@ -195,6 +196,10 @@ impl Processor for Ingest {
         self.events.finish(tick, books, out)?;
         self.facts.finish(tick, books, out)?;
         self.rejected.finish(tick, books, out)
+    }
+
+    fn export(&self, _: &mut dyn FnMut(u32, Bytes, Bytes)) {
+        // All the state there is are the books.
     }
 
     fn promote(&mut self) {

@@ -135,6 +135,12 @@ pub(crate) fn fingerprint(schema: &apache_avro::Schema) -> [u8; 8] {
     digest.try_into().expect("a Rabin fingerprint is eight bytes")
 }
 
+/// What follows the framing of a payload, whatever schema it was written with.
+pub fn datum(payload: &[u8]) -> &[u8] {
+    let framing = if payload.first() == Some(&REGISTRY_MARKER) { 5 } else { 10 };
+    payload.get(framing..).unwrap_or_default()
+}
+
 impl<T: Wire> Default for Format<T> {
     fn default() -> Self {
         Self::new()

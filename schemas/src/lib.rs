@@ -43,7 +43,7 @@ pub use event::{
 };
 pub use lineage::{
     Batch, BatchItem, Count, CurrencySum, LedgerEntry, Lineage, Manifest, Received, ReferenceItem, ReferenceRow, Sent,
-    Skip,
+    Skip, TopicLayout,
 };
 pub use meter::{Meter, Metered};
 pub use money::{AmountError, Money, PICO, Price, Quantity};

@@ -25,7 +25,7 @@ record! {
         pub source_partition: i32,
         /// Partitions the source topic has in this generation.
         pub source_partitions: i32,
-        /// Grows when the number of partitions changes; sequences start again at 0.
+        /// Topology generation the writer works in: grows when the number of partitions changes. Sequences go on.
         pub generation: i32,
         /// Counts batches from this source partition to this target partition, from 0.
         pub sequence: i64,
@@ -39,7 +39,7 @@ record! {
         pub items_total: i64,
         /// Their money so far, this batch included, by currency.
         pub money_total: Vec<CurrencySum>,
-        /// True on a source's last batch of a generation.
+        /// True on the last batch of a source that a generation leaves out.
         pub ends_generation: bool,
     }
 }
@@ -136,7 +136,7 @@ record! {
         pub source_partition: i32,
         /// Partitions the source topic has.
         pub source_partitions: i32,
-        /// Generation.
+        /// Generation of the last batch taken.
         pub generation: i32,
         /// Last sequence taken.
         pub sequence: i64,
@@ -152,7 +152,7 @@ record! {
         pub skipped: i64,
         /// Watermark of the source.
         pub watermark: Timestamp,
-        /// True when the source has ended its generation.
+        /// True when a later generation has no such source: nothing more is expected of it.
         pub ended: bool,
     }
 }
@@ -222,6 +222,23 @@ record! {
         pub reason: Text,
         /// When it was ordered.
         pub ordered_at: Timestamp,
+    }
+}
+
+record! {
+    /// How many partitions of a topic are in use. The newest record of each topic on `spend.topology` holds.
+    ///
+    /// Kafka's own count is only an upper bound: partitions beyond this one are idle.
+    #[derive(Eq)]
+    pub struct TopicLayout {
+        /// Topic.
+        pub topic: Text,
+        /// Partitions in use: `partition = slot mod partitions`.
+        pub partitions: i32,
+        /// Topology generation this holds from; 0 is how the topic was created.
+        pub generation: i32,
+        /// When it was decided.
+        pub decided_at: Timestamp,
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::codec::schema_json;
 use crate::{
     Alert, Batch, BudgetState, Charge, EventItem, Fact, LedgerEntry, PartialItem, ReferenceItem, Rejection, Skip,
-    Window,
+    TopicLayout, Window,
 };
 
 /// File name and schema of every payload, in the order data flows.
@@ -21,6 +21,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("spend.alerts.avsc", schema_json::<Alert>()),
         ("spend.ledger.avsc", schema_json::<LedgerEntry>()),
         ("spend.skips.avsc", schema_json::<Skip>()),
+        ("spend.topology.avsc", schema_json::<TopicLayout>()),
         ("ref.avsc", schema_json::<ReferenceItem>()),
     ]
 }

@@ -26,6 +26,8 @@ pub const ALERTS: &str = "spend.alerts";
 pub const LEDGER: &str = "spend.ledger";
 /// Orders to go on past something a stage stopped at.
 pub const SKIPS: &str = "spend.skips";
+/// How many partitions of each topic are in use.
+pub const TOPOLOGY: &str = "spend.topology";
 /// Price books.
 pub const REF_PRICES: &str = "ref.prices";
 /// Directories.
@@ -75,6 +77,10 @@ pub fn changelog(stage: &str, input: &str) -> String {
     format!("{stage}.{input}.changelog")
 }
 
+/// Topics whose partition says which slots of state their reader holds. Their number of partitions is one number, and
+/// it changes only together with that state. Topics that no stage reads keep theirs, whatever becomes of this one.
+pub const SLOTTED: [&str; 3] = [EVENTS, CHARGES, PARTIALS];
+
 /// Every topic of an installation with these raw topics (`usage.corrections` is always among them).
 pub fn catalogue(raw: &[&str]) -> Vec<TopicSpec> {
     let topic = |name: &str, partitions, kept| TopicSpec { name: name.to_owned(), partitions, kept };
@@ -99,6 +105,7 @@ pub fn catalogue(raw: &[&str]) -> Vec<TopicSpec> {
         topic(ALERTS, Partitions::Internal, Kept::For(90 * DAY)),
         topic(LEDGER, Partitions::One, Kept::Compacted(Duration::ZERO)),
         topic(SKIPS, Partitions::One, Kept::Forever),
+        topic(TOPOLOGY, Partitions::One, Kept::Forever),
         topic(REF_PRICES, Partitions::One, Kept::Forever),
         topic(REF_OWNERS, Partitions::One, Kept::Forever),
         topic(REF_BUDGETS, Partitions::One, Kept::Forever),

@@ -70,8 +70,8 @@ struct Buffer<T> {
     newest: HashMap<Id128, usize>,
     chunks: Vec<RecordBatch>,
     bytes: usize,
-    /// Last generation and sequence of each source.
-    sources: HashMap<(Text, i32), (i32, i64)>,
+    /// Last sequence of each source.
+    sources: HashMap<(Text, i32), i64>,
 }
 
 impl<T> Buffer<T> {
@@ -124,7 +124,7 @@ impl<R: Rows> LakeTable<R> {
         &self,
         partition: u32,
         records: &[Record<'_>],
-    ) -> Result<(Vec<Row<R::Item>>, HashMap<(Text, i32), (i32, i64)>, usize), Halt> {
+    ) -> Result<(Vec<Row<R::Item>>, HashMap<(Text, i32), i64>, usize), Halt> {
         let buffer = self.buffers.get(&partition).ok_or_else(|| {
             Halt::State(format!("partition {partition} of {} is not assigned to the table {}", R::TOPIC, R::TABLE))
         })?;
@@ -286,20 +286,18 @@ impl<R: Rows> LakeTable<R> {
 
 /// True when the batch is the next of its source; false when it was seen before.
 fn is_next(
-    known: &HashMap<(Text, i32), (i32, i64)>,
-    seen: &mut HashMap<(Text, i32), (i32, i64)>,
+    known: &HashMap<(Text, i32), i64>,
+    seen: &mut HashMap<(Text, i32), i64>,
     lineage: &Lineage,
     offset: i64,
 ) -> Result<bool, Halt> {
     let source = (lineage.source_topic.clone(), lineage.source_partition);
-    let this = (lineage.generation, lineage.sequence);
     // The first batch of a source after an assignment sets the mark: everything before it is in the table, because
     // offsets say so.
-    if let Some(&(generation, sequence)) = seen.get(&source).or_else(|| known.get(&source)) {
-        if this <= (generation, sequence) {
+    if let Some(expected) = seen.get(&source).or_else(|| known.get(&source)).map(|sequence| sequence + 1) {
+        if lineage.sequence < expected {
             return Ok(false);
         }
-        let expected = if lineage.generation == generation { sequence + 1 } else { 0 };
         if lineage.sequence != expected {
             return Err(Halt::Gap {
                 source_topic: lineage.source_topic.to_string(),
@@ -310,7 +308,7 @@ fn is_next(
             });
         }
     }
-    seen.insert(source, this);
+    seen.insert(source, lineage.sequence);
     Ok(true)
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schemas::codec::Format;
-use schemas::wire::{Wire, put_long};
+use schemas::wire::{Reader, Wire, put_long};
 use schemas::{
     Batch, BatchItem, Count, CurrencySum, LedgerEntry, Lineage, Money, Received, Sent, Skip, Text, Timestamp,
 };
@@ -32,6 +32,12 @@ struct Pages {
     received: BTreeMap<(Text, i32), Received>,
     sent: BTreeMap<(Text, i32), Sent>,
     watermark: Option<Timestamp>,
+}
+
+/// True when a record of an internal topic is a batch without items. Whoever cannot tell is told false.
+pub(crate) fn is_heartbeat(payload: &[u8]) -> bool {
+    let mut from = Reader::new(schemas::codec::datum(payload));
+    Lineage::get(&mut from).is_ok() && from.long() == Ok(0) && from.finish().is_ok()
 }
 
 /// The books of one stage on one source partition.
@@ -158,7 +164,7 @@ impl Books {
             Some(payload) => format.decode(payload).map_err(|error| undecodable(error.to_string())),
         };
         let decoded = decoded.and_then(|batch| match batch.lineage.format {
-            BATCH_FORMAT => Ok(batch),
+            BATCH_FORMAT => self.check_generation(batch).map_err(undecodable),
             other => Err(undecodable(format!("batch format {other} is newer than this release ({BATCH_FORMAT})"))),
         });
         let batch = match decoded {
@@ -177,6 +183,24 @@ impl Books {
         Ok(Some(batch))
     }
 
+    /// A writer that works in another generation chose the partition by another number of partitions.
+    fn check_generation<T>(&self, batch: Batch<T>) -> Result<Batch<T>, String> {
+        let (theirs, ours) = (batch.lineage.generation, self.source.generation);
+        if theirs > ours {
+            return Err(format!(
+                "it was written in topology generation {theirs}, and this service knows {ours}: start it again"
+            ));
+        }
+        // Heartbeats may have been left unread when the number of partitions changed; items were not.
+        if theirs < ours && !batch.items.is_empty() {
+            return Err(format!(
+                "it was written in topology generation {theirs}, by a service that ought to have been stopped when \
+                 generation {ours} began: stop it, and send what it took again"
+            ));
+        }
+        Ok(batch)
+    }
+
     fn skipped_record(&self, offset: i64, skips: &[Skip]) -> bool {
         skips.iter().any(|skip| self.concerns(skip) && skip.offset == Some(offset))
     }
@@ -190,15 +214,11 @@ impl Books {
         let lineage = &batch.lineage;
         let key = (lineage.source_topic.clone(), lineage.source_partition);
         let page = self.now.received.get(&key);
-        let same_generation = page.filter(|page| page.generation == lineage.generation);
-        if page.is_some_and(|page| page.generation > lineage.generation) {
-            return Ok(false);
-        }
-        let expected = same_generation.map_or(0, |page| page.sequence + 1);
+        let expected = page.map_or(0, |page| page.sequence + 1);
         if lineage.sequence < expected {
             return Ok(false);
         }
-        let mut skipped = same_generation.map_or(0, |page| page.skipped);
+        let mut skipped = page.map_or(0, |page| page.skipped);
         let gap = lineage.sequence > expected;
         if gap {
             let ordered = skips.iter().any(|skip| {
@@ -218,8 +238,8 @@ impl Books {
             }
             skipped += lineage.sequence - expected;
         }
-        let mut counted = same_generation.map_or(0, |page| page.items_counted);
-        let mut money = same_generation.map(|page| page.money_counted.clone()).unwrap_or_default();
+        let mut counted = page.map_or(0, |page| page.items_counted);
+        let mut money = page.map(|page| page.money_counted.clone()).unwrap_or_default();
         counted += batch.items.len() as i64;
         for (currency, amount) in batch.items.iter().filter_map(BatchItem::money) {
             add_money(&mut money, currency, amount)?;
@@ -252,19 +272,26 @@ impl Books {
     pub fn watermark(&self) -> Timestamp {
         let mut least: Option<Timestamp> = None;
         let mut heard: BTreeMap<&Text, (i32, i32)> = BTreeMap::new();
-        for ((topic, _), page) in &self.now.received {
+        for ((topic, _), page) in self.now.received.iter().filter(|(_, page)| !page.ended) {
             let (count, partitions) = heard.entry(topic).or_default();
             *count += 1;
             *partitions = (*partitions).max(page.source_partitions);
-            if !page.ended {
-                least = Some(least.map_or(page.watermark, |least| least.min(page.watermark)));
-            }
+            least = Some(least.map_or(page.watermark, |least| least.min(page.watermark)));
         }
         if heard.values().any(|(count, partitions)| count < partitions) {
             return self.now.watermark.unwrap_or(Timestamp::MIN);
         }
         // Never backwards, also when a source appears that is behind.
         least.unwrap_or(Timestamp::MIN).max(self.now.watermark.unwrap_or(Timestamp::MIN))
+    }
+
+    /// From now on these topics have this many partitions: nothing more is expected of sources beyond.
+    pub(crate) fn end_sources(&mut self, topics: &[String], partitions: u32) {
+        for ((topic, partition), page) in &mut self.now.received {
+            if *partition >= partitions as i32 && topics.iter().any(|named| *topic == **named) {
+                page.ended = true;
+            }
+        }
     }
 
     /// Sets the watermark of a stage that reads raw records and so has no headers to take it from. Never backwards.

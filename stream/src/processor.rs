@@ -76,7 +76,7 @@ pub struct Source {
     pub partition: u32,
     /// Partitions of the topic.
     pub partitions: u32,
-    /// Topology generation: grows when the number of partitions changes.
+    /// Topology generation: grows when the number of partitions changes. Batches carry it.
     pub generation: i32,
     /// Partitions of each topic the stage writes to.
     pub targets: Arc<std::collections::HashMap<String, u32>>,
@@ -156,6 +156,11 @@ pub trait Processor: Send {
 
     /// The transaction is aborted: the state is what it was before it.
     fn undo(&mut self);
+
+    /// Gives out everything the state holds, as entries for a changelog (slot, key, value): how it moves when the number
+    /// of partitions changes. [`Processor::restore`] takes the entries of any slots back, whichever partitions held them
+    /// before; an entry for every slot of the partition may carry what concerns them all.
+    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes));
 
     /// Bytes of state held, estimated, for metrics.
     fn state_bytes(&self) -> usize {

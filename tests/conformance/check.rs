@@ -89,15 +89,16 @@ pub fn settled(log: &dyn Log, prefix: &str, sent: &Sent) {
     let [.., output] = names(prefix);
     let partitions = log.partitions(&output).expect("ask for partitions").expect("the output topic exists");
     let mut found = BTreeMap::new();
-    for partition in 0..partitions {
-        let mut accounts: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-        for line in lines(log, &output, partition) {
-            let (count, sum) = accounts.entry(line.account.clone()).or_default();
-            (*count, *sum) = (*count + 1, *sum + line.amount);
-            assert_eq!((line.count, line.sum), (*count, *sum), "deposit {} was taken on wrong state", line.id);
-            let before = found.insert(line.id.clone(), (line.account, line.amount));
-            assert!(before.is_none(), "deposit {} came out twice", line.id);
-        }
+    let mut accounts: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    // An account may have moved to another partition; within one its lines are in order.
+    let mut all: Vec<Line> = (0..partitions).flat_map(|partition| lines(log, &output, partition)).collect();
+    all.sort_by_key(|line| line.count);
+    for line in all {
+        let (count, sum) = accounts.entry(line.account.clone()).or_default();
+        (*count, *sum) = (*count + 1, *sum + line.amount);
+        assert_eq!((line.count, line.sum), (*count, *sum), "deposit {} was taken on wrong state", line.id);
+        let before = found.insert(line.id.clone(), (line.account, line.amount));
+        assert!(before.is_none(), "deposit {} came out twice", line.id);
     }
     assert_eq!(found, sent.0, "what came out is not what was sent");
 }
@@ -122,28 +123,38 @@ fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
     let partitions = log.partitions(&output).expect("ask for partitions").expect("the output topic exists");
     let entries = ledger(log).expect("read the ledger");
     let mut problems = Vec::new();
+    let (mut put_out, mut state) = (BTreeMap::<String, (i64, String)>::new(), BTreeMap::new());
     for partition in 0..partitions {
         let mut books: Option<LedgerEntry> = None;
         let mut accounts = BTreeMap::new();
         scan(log, &topics::changelog("sum", &middle), partition, 0, |record| {
             let key = record.key.as_deref().unwrap_or_default();
             let value = record.payload.as_deref().unwrap_or_default();
+            let account = String::from_utf8_lossy(key).into_owned();
             if key == BOOKS_KEY {
                 books = Some(format.decode(value)?);
+            } else if key.starts_with(b"\0") {
+                // The number of partitions was changed: what follows is what the partition has since then.
+                accounts.clear();
+            } else if record.payload.is_none() {
+                accounts.remove(&account);
             } else {
-                let text = String::from_utf8_lossy(value).into_owned();
-                accounts.insert(String::from_utf8_lossy(key).into_owned(), text);
+                accounts.insert(account, String::from_utf8_lossy(value).into_owned());
             }
             Ok(())
         })
         .expect("read the changelog");
-        let mut put_out: BTreeMap<String, String> = BTreeMap::new();
         let lines = lines(log, &output, partition);
         for line in &lines {
-            put_out.insert(line.account.clone(), format!("{} {}", line.count, line.sum));
+            let newest = put_out.entry(line.account.clone()).or_default();
+            if line.count > newest.0 {
+                *newest = (line.count, format!("{} {}", line.count, line.sum));
+            }
         }
-        if put_out != accounts {
-            problems.push(format!("partition {partition}: outputs {put_out:?}, state {accounts:?}"));
+        for (account, text) in accounts {
+            if state.insert(account.clone(), text).is_some() {
+                problems.push(format!("partition {partition}: {account} is in the state of two partitions"));
+            }
         }
         let counted = |entry: &LedgerEntry| {
             entry.counts.iter().find(|count| count.name == "deposits").map_or(0, |count| count.count)
@@ -160,6 +171,10 @@ fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
         if booked.map_or(0, counted) > in_books {
             problems.push(format!("partition {partition}: the ledger is ahead of the changelog"));
         }
+    }
+    let put_out: BTreeMap<String, String> = put_out.into_iter().map(|(account, (_, text))| (account, text)).collect();
+    if put_out != state {
+        problems.push(format!("outputs {put_out:?}, state {state:?}"));
     }
     problems
 }

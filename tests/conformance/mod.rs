@@ -27,6 +27,7 @@ pub fn topics(prefix: &str) -> Vec<TopicSpec> {
         topic(output, Partitions::Internal, day),
         topic(topics::LEDGER.to_owned(), Partitions::One, compacted),
         topic(topics::SKIPS.to_owned(), Partitions::One, Kept::Forever),
+        topic(topics::TOPOLOGY.to_owned(), Partitions::One, Kept::Forever),
     ]
 }
 

@@ -98,6 +98,8 @@ impl Processor for Splitting {
         self.batches.finish(tick, books, out)
     }
 
+    fn export(&self, _: &mut dyn FnMut(u32, Bytes, Bytes)) {}
+
     fn promote(&mut self) {}
 
     fn undo(&mut self) {
@@ -174,6 +176,16 @@ impl Processor for Summing {
             out.changes.push((Bytes::from(account.to_string()), value));
         }
         Ok(())
+    }
+
+    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) {
+        for (account, (count, sum)) in self.accounts.iter() {
+            entry(
+                slot(hash_parts([account.as_bytes()])),
+                Bytes::from(account.to_string()),
+                Bytes::from(format!("{count} {sum}")),
+            );
+        }
     }
 
     fn promote(&mut self) {

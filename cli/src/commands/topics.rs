@@ -1,12 +1,14 @@
-//! `spendstream topics`: creates the topics of an installation, or says how a cluster's differ.
+//! `spendstream topics`: creates the topics of an installation, says how a cluster's differ, changes their partitions.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use schemas::topics::{RAW, catalogue};
+use schemas::topics::{RAW, SLOTTED, catalogue};
 use stream::kafka::topics::{Layout, apply, diff};
-use stream::settings::Connection;
+use stream::kafka::{Change, repartition};
+use stream::settings::{Connection, parse_duration};
 
 /// Create the topics of an installation on Kafka, or compare those that exist.
 #[derive(Debug, Args)]
@@ -21,6 +23,49 @@ enum Action {
     Apply(Cluster),
     /// Say how the topics of a cluster differ from the catalogue; exit code 1 when they do.
     Diff(Cluster),
+    Repartition(Repartition),
+}
+
+/// Change the number of partitions of the internal topics, and move the state to where it belongs then.
+///
+/// Producers may go on. The command waits until you have stopped ingest, until enrich and aggregate have read what there
+/// is, and until you have stopped those too; it says what it is waiting for. Then everything is moved in one
+/// transaction: if it fails or is killed, nothing has changed, and it can be run again. The sink need not stop. Start the
+/// services again afterwards.
+#[derive(Debug, Args)]
+struct Repartition {
+    #[command(flatten)]
+    connection: Connection,
+    /// Partitions the internal topics are to have, at most 256; more or fewer than now.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
+    partitions: u32,
+    /// Raw topics of your producers; may be given many times. All of them: their ingest must not run meanwhile.
+    #[arg(long = "raw-topic", default_values_t = [RAW.to_owned()])]
+    raw_topics: Vec<String>,
+    /// Name of the installation, as the services have it.
+    #[arg(long, env = "SPENDSTREAM_ENVIRONMENT", default_value = "dev")]
+    environment: String,
+    /// Longest wait for services to have read everything and to be stopped.
+    #[arg(long, default_value = "10m", value_parser = parse_duration)]
+    patience: Duration,
+}
+
+impl Repartition {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let raw: Vec<&str> = self.raw_topics.iter().map(String::as_str).collect();
+        let change = Change {
+            stages: super::up::stages(&raw),
+            topics: SLOTTED.map(str::to_owned).to_vec(),
+            connection: self.connection,
+            environment: self.environment,
+            partitions: self.partitions,
+            patience: self.patience,
+        };
+        let generation = repartition(&change, &mut |waiting| eprintln!("{waiting}")).context("change partitions")?;
+        let topics = SLOTTED.join(", ");
+        println!("{topics} use {} partitions from generation {generation} on: start the services", self.partitions);
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -30,7 +75,8 @@ struct Cluster {
     /// Raw topics of your producers; may be given many times.
     #[arg(long = "raw-topic", default_values_t = [RAW.to_owned()])]
     raw_topics: Vec<String>,
-    /// Partitions of internal topics, at most 256. Changing it later means draining; take more than you need today.
+    /// Partitions of internal topics, at most 256. Changed later by
+    /// `topics repartition`, which stops the services for a while; take more than you need today.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=256))]
     partitions: u32,
     /// Partitions of raw topics.
@@ -43,12 +89,16 @@ struct Cluster {
 
 impl Topics {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let (Action::Apply(cluster) | Action::Diff(cluster)) = &self.action;
+        let apply_it = matches!(self.action, Action::Apply(_));
+        let cluster = match self.action {
+            Action::Repartition(repartition) => return repartition.run(),
+            Action::Apply(cluster) | Action::Diff(cluster) => cluster,
+        };
         let raw: Vec<&str> = cluster.raw_topics.iter().map(String::as_str).collect();
         let wanted = catalogue(&raw);
         let layout =
             Layout { raw: cluster.raw_partitions, internal: cluster.partitions, replication: cluster.replication };
-        if matches!(self.action, Action::Apply(_)) {
+        if apply_it {
             let created = apply(&cluster.connection, &wanted, layout).context("create topics")?;
             for topic in &created {
                 println!("created {topic}");

@@ -96,7 +96,7 @@ impl Up {
         let telemetry = Telemetry::new();
         let options = LocalOptions { telemetry: telemetry.clone(), ..LocalOptions::default() };
         let tables = sink::open_tables(&lake, &lake_config)?;
-        let runtime = start(log.clone(), stages(), tables, options, shutdown.clone())?;
+        let runtime = start(log.clone(), stages(&[topics::RAW]), tables, options, shutdown.clone())?;
         let routes = ingest::http::router(log.clone(), topics::RAW, ingest::Config::default());
         let server = telemetry.serve(self.listen, routes, shutdown.clone())?;
         let begun = if fresh { "made" } else { "going on with" };
@@ -206,13 +206,15 @@ fn has_reference_data(log: &dyn Log) -> anyhow::Result<bool> {
     Ok(range.end > range.start)
 }
 
-fn stages() -> Vec<Arc<dyn Stage>> {
+/// Every stage, with empty reference data and an ingest for each of these raw topics and for corrections.
+pub(super) fn stages(raw: &[&str]) -> Vec<Arc<dyn Stage>> {
     let (prices, owners, budgets) = <(Arc<Reference<_>>, Arc<Reference<_>>, Arc<Reference<_>>)>::default();
-    vec![
-        Arc::new(IngestStage::new(topics::RAW, ingest::Config::default())),
-        Arc::new(IngestStage::new(topics::CORRECTIONS, ingest::Config::default())),
+    let ingest = |topic: &&str| Arc::new(IngestStage::new(*topic, ingest::Config::default())) as Arc<dyn Stage>;
+    let mut stages: Vec<_> = raw.iter().chain([&topics::CORRECTIONS]).map(ingest).collect();
+    stages.extend::<[Arc<dyn Stage>; 3]>([
         Arc::new(EnrichStage::new(EnrichConfig::default(), prices, owners)),
         Arc::new(CombineStage::new(aggregate::Config::default(), budgets.clone())),
         Arc::new(MergeStage::new(aggregate::Config::default(), budgets)),
-    ]
+    ]);
+    stages
 }

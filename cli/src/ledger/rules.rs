@@ -107,9 +107,8 @@ const RULES: &[Rule] = &[
 
 /// Checks every rule of the entry's stage.
 pub(super) fn check(entry: &LedgerEntry, breaks: &mut Vec<Break>) {
-    // After an operator's skip, or in a new generation, what is received starts anew while counts go on: then the two
-    // cannot be compared. The links still are.
-    let whole = entry.received.iter().all(|row| row.generation == 0 && row.skipped == 0)
+    // What an operator had left out was received by nobody: then the two cannot be compared. The links still are.
+    let whole = entry.received.iter().all(|row| row.skipped == 0)
         && entry.counts.iter().all(|count| count.name != "skipped_records");
     let comparable =
         |rule: &&Rule| whole || ![rule.left, rule.right].concat().iter().any(|term| matches!(term, Received));

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use schemas::wire::{Reader, Wire, WireError, put_bytes, put_long};
-use schemas::{Correction, Id128, Text, Timestamp};
+use schemas::{Correction, Id128, Text};
 use smallvec::SmallVec;
 use stream::{Halt, TxMap};
 
-use super::{Calls, Linked, Marks, Open, Standing};
+use super::{Calls, Clock, Linked, Marks, Open, Settled, Standing};
 
 /// Format this release writes, and the only one it reads.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
     let maps = [
@@ -38,9 +38,7 @@ pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
         }
     }
     let mut out = vec![FORMAT];
-    for time in [calls.clock.latest, calls.clock.frontier, calls.clock.checked] {
-        time.put(&mut out);
-    }
+    put_clock(calls.clock, &mut out);
     put_long(&mut out, names.len() as i64);
     for (id, text) in names {
         put_long(&mut out, i64::from(id));
@@ -50,20 +48,11 @@ pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
     put_long(&mut out, address as i64);
     put_bytes(&mut out, &events);
     put_rows(&mut out, &standing, put_standing);
-    put_rows(&mut out, &sorted(&calls.weak), |keys, out| {
-        put_long(out, keys.len() as i64);
-        keys.iter().for_each(|key| key.put(out));
-    });
-    put_rows(&mut out, &sorted(&calls.links), |linked, out| {
-        linked.stronger.put(out);
-        linked.received_at.put(out);
-    });
+    put_rows(&mut out, &sorted(&calls.weak), put_keys);
+    put_rows(&mut out, &sorted(&calls.links), put_linked);
     put_rows(&mut out, &sorted(&calls.parked), |list, out| list.put(out));
-    put_rows(&mut out, &sorted(&calls.settled), |received_at, out| received_at.put(out));
-    put_rows(&mut out, &sorted(&calls.open), |open, out| {
-        put_bytes(out, &open.event);
-        open.tried.put(out);
-    });
+    put_rows(&mut out, &sorted(&calls.settled), put_settled);
+    put_rows(&mut out, &sorted(&calls.open), put_open);
     Some(out)
 }
 
@@ -72,7 +61,9 @@ pub(super) fn restore(calls: &mut Calls, value: &[u8]) -> Result<(), Halt> {
     match value.first() {
         Some(&FORMAT) => {}
         Some(other) => {
-            return Err(corrupt(format!("format {other} is newer than this release ({FORMAT}); upgrade it")));
+            return Err(corrupt(format!(
+                "format {other} is not the one of this release ({FORMAT}); use the release that wrote it"
+            )));
         }
         None => return Err(corrupt("an entry is empty".to_owned())),
     }
@@ -82,9 +73,7 @@ pub(super) fn restore(calls: &mut Calls, value: &[u8]) -> Result<(), Halt> {
 }
 
 fn read(calls: &mut Calls, from: &mut Reader<'_>) -> Result<(), WireError> {
-    calls.clock.latest = Wire::get(from)?;
-    calls.clock.frontier = Wire::get(from)?;
-    calls.clock.checked = Wire::get(from)?;
+    calls.clock = get_clock(from)?;
     for _ in 0..from.length()? {
         let id = u16::try_from(from.long()?).map_err(|_| from.invalid("number of a text above 65535"))?;
         calls.names.restore(id, Text::get(from)?);
@@ -94,20 +83,58 @@ fn read(calls: &mut Calls, from: &mut Reader<'_>) -> Result<(), WireError> {
     let events = from.take(length)?;
     calls.recent.restore(address, events);
     get_rows(from, &mut calls.standing, get_standing)?;
-    get_rows(from, &mut calls.weak, |from| {
-        let mut keys = SmallVec::new();
-        for _ in 0..from.length()? {
-            keys.push(Id128::get(from)?);
-        }
-        Ok(keys)
-    })?;
-    get_rows(from, &mut calls.links, |from| Ok(Linked { stronger: Wire::get(from)?, received_at: Wire::get(from)? }))?;
+    get_rows(from, &mut calls.weak, get_keys)?;
+    get_rows(from, &mut calls.links, get_linked)?;
     get_rows(from, &mut calls.parked, Vec::<Correction>::get)?;
-    get_rows(from, &mut calls.settled, Timestamp::get)?;
-    get_rows(from, &mut calls.open, |from| {
-        let length = from.length()?;
-        Ok(Open { event: Bytes::copy_from_slice(from.take(length)?), tried: Wire::get(from)? })
-    })
+    get_rows(from, &mut calls.settled, get_settled)?;
+    get_rows(from, &mut calls.open, get_open)
+}
+
+pub(super) fn put_clock(clock: Clock, out: &mut Vec<u8>) {
+    for time in [clock.latest, clock.frontier, clock.checked] {
+        time.put(out);
+    }
+}
+
+pub(super) fn get_clock(from: &mut Reader<'_>) -> Result<Clock, WireError> {
+    Ok(Clock { latest: Wire::get(from)?, frontier: Wire::get(from)?, checked: Wire::get(from)? })
+}
+
+pub(super) fn put_keys(keys: &SmallVec<[Id128; 1]>, out: &mut Vec<u8>) {
+    put_long(out, keys.len() as i64);
+    keys.iter().for_each(|key| key.put(out));
+}
+
+pub(super) fn get_keys(from: &mut Reader<'_>) -> Result<SmallVec<[Id128; 1]>, WireError> {
+    (0..from.length()?).map(|_| Id128::get(from)).collect()
+}
+
+pub(super) fn put_linked(linked: &Linked, out: &mut Vec<u8>) {
+    linked.stronger.put(out);
+    linked.received_at.put(out);
+}
+
+pub(super) fn get_linked(from: &mut Reader<'_>) -> Result<Linked, WireError> {
+    Ok(Linked { stronger: Wire::get(from)?, received_at: Wire::get(from)? })
+}
+
+pub(super) fn put_settled(settled: &Settled, out: &mut Vec<u8>) {
+    settled.received_at.put(out);
+    out.push(settled.slot);
+}
+
+pub(super) fn get_settled(from: &mut Reader<'_>) -> Result<Settled, WireError> {
+    Ok(Settled { received_at: Wire::get(from)?, slot: array::<1>(from)?[0] })
+}
+
+pub(super) fn put_open(open: &Open, out: &mut Vec<u8>) {
+    put_bytes(out, &open.event);
+    open.tried.put(out);
+}
+
+pub(super) fn get_open(from: &mut Reader<'_>) -> Result<Open, WireError> {
+    let length = from.length()?;
+    Ok(Open { event: Bytes::copy_from_slice(from.take(length)?), tried: Wire::get(from)? })
 }
 
 /// Changes by key, in an order that does not depend on the map.
@@ -141,11 +168,12 @@ fn get_rows<V: Clone>(
     Ok(())
 }
 
-fn put_standing(standing: &Standing, out: &mut Vec<u8>) {
+pub(super) fn put_standing(standing: &Standing, out: &mut Vec<u8>) {
     out.extend_from_slice(&standing.content.to_le_bytes());
     out.extend_from_slice(&standing.fingerprint.to_le_bytes());
     out.extend_from_slice(&standing.source.to_le_bytes());
     out.push(standing.marks.0);
+    out.push(standing.slot);
     standing.received_at.put(out);
     for number in [standing.offset, standing.events_offset, standing.address as i64] {
         put_long(out, number);
@@ -159,12 +187,13 @@ fn put_standing(standing: &Standing, out: &mut Vec<u8>) {
     }
 }
 
-fn get_standing(from: &mut Reader<'_>) -> Result<Standing, WireError> {
+pub(super) fn get_standing(from: &mut Reader<'_>) -> Result<Standing, WireError> {
     Ok(Standing {
         content: u64::from_le_bytes(array(from)?),
         fingerprint: u64::from_le_bytes(array(from)?),
         source: u32::from_le_bytes(array(from)?),
         marks: Marks(array::<1>(from)?[0]),
+        slot: array::<1>(from)?[0],
         received_at: Wire::get(from)?,
         offset: from.long()?,
         events_offset: from.long()?,

@@ -41,6 +41,9 @@ impl Names {
             self.texts.resize(at + 1, Text::default());
         }
         self.ids.insert(text.clone(), id);
-        self.texts[at] = text;
+        let before = std::mem::replace(&mut self.texts[at], text);
+        if self.ids.get(&before) == Some(&id) && before != self.texts[at] {
+            self.ids.remove(&before);
+        }
     }
 }

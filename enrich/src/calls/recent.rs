@@ -35,6 +35,11 @@ impl Recent {
 
     /// The event at an address; `None` when it is gone.
     pub(crate) fn get(&self, address: u64) -> Option<UsageEvent> {
+        UsageEvent::get(&mut Reader::new(&self.encoded(address)?)).ok()
+    }
+
+    /// The event at an address, encoded.
+    pub(crate) fn encoded(&self, address: u64) -> Option<Vec<u8>> {
         let at = usize::try_from(address.checked_sub(self.base)?).ok()?;
         let mut length = [0; 4];
         for (index, byte) in length.iter_mut().enumerate() {
@@ -44,8 +49,7 @@ impl Recent {
         if at + 4 + length > self.bytes.len() {
             return None;
         }
-        let bytes: Vec<u8> = self.bytes.range(at + 4..at + 4 + length).copied().collect();
-        UsageEvent::get(&mut Reader::new(&bytes)).ok()
+        Some(self.bytes.range(at + 4..at + 4 + length).copied().collect())
     }
 
     /// What the open transaction added, with its address.

@@ -6,7 +6,7 @@ use schemas::{Flag, Id128, PICO, Text, Timestamp, UsageEvent};
 
 use super::names::Names;
 use crate::charge::short;
-use schemas::ids::hash_parts;
+use schemas::ids::{SLOTS, call_slot, hash_parts};
 use stream::Halt;
 
 /// What the standing charge of a call is based on: the copy that won so far, and how it was charged.
@@ -46,6 +46,8 @@ pub(crate) struct Standing {
     pub(crate) directory: u16,
     /// [`Marks`].
     pub(crate) marks: Marks,
+    /// Slot of the call: where this belongs when the number of partitions changes.
+    pub(crate) slot: u8,
 }
 
 /// Yes-or-no facts about a standing charge.
@@ -119,6 +121,7 @@ impl Standing {
             book: 0,
             directory: 0,
             marks,
+            slot: slot_of(&event.tenant, &event.call_key),
         })
     }
 
@@ -171,6 +174,11 @@ impl Standing {
 fn whole_units(event: &UsageEvent) -> u32 {
     let units = event.usage.iter().map(|used| used.quantity.picos() / PICO).fold(0i128, i128::saturating_add);
     u32::try_from(units.max(0)).unwrap_or(u32::MAX)
+}
+
+/// The slot of a call; there are 256.
+pub(crate) fn slot_of(tenant: &str, call_key: &str) -> u8 {
+    (call_slot(tenant, call_key) % SLOTS) as u8
 }
 
 /// Recognises a call by a key it may be known by.

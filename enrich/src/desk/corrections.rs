@@ -4,7 +4,7 @@ use schemas::{Charge, Correction, CorrectionReason, Id128};
 use stream::Halt;
 
 use super::{Desk, Rules, Turn};
-use crate::calls::{Marks, Standing};
+use crate::calls::{Marks, Settled, Standing, slot_of};
 use crate::charge::{Cause, fingerprint, short};
 
 /// What to do with a correction now.
@@ -100,7 +100,9 @@ impl Desk {
 
     fn settle(&mut self, turn: &mut Turn<'_>, correction: &Correction, count: &str) {
         turn.books.count(count, 1);
-        self.calls.settled.insert(correction.correction_id, correction.received_at);
+        let slot = slot_of(&correction.tenant, &correction.call_key);
+        let settled = Settled { received_at: correction.received_at, slot };
+        self.calls.settled.insert(correction.correction_id, settled);
     }
 
     fn apply(&mut self, turn: &mut Turn<'_>, correction: &Correction) -> Result<(), Halt> {

@@ -7,7 +7,7 @@ use stream::books::add_money;
 
 use super::{Cells, Days, LakeReader};
 
-/// A stream of batches: one source partition to one partition of `usage.charges`, in one generation.
+/// A stream of batches: one source partition to one partition of `usage.charges`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceKey {
     /// Partition of `usage.charges`.
@@ -16,8 +16,6 @@ pub struct SourceKey {
     pub source_topic: Text,
     /// Source partition.
     pub source_partition: i32,
-    /// Topology generation.
-    pub generation: i32,
 }
 
 /// One batch, as both tables have it.
@@ -65,7 +63,7 @@ impl LakeReader {
     pub fn ledger(&self) -> anyhow::Result<LakeLedger> {
         let mut ledger = LakeLedger::default();
         let mut offsets: BTreeMap<(SourceKey, i64), i64> = BTreeMap::new();
-        let stream = ["kafka_partition", "kafka_offset", "source_topic", "source_partition", "generation", "sequence"];
+        let stream = ["kafka_partition", "kafka_offset", "source_topic", "source_partition", "sequence"];
         let columns = [&stream[..], &["items", "money", "items_total", "money_total"]].concat();
         let mut sent = self.scan("batches", &columns, Days::ALL)?;
         for batch in &mut sent {
@@ -122,7 +120,6 @@ fn key(cells: Cells<'_>, row: usize) -> anyhow::Result<(SourceKey, i64)> {
         partition: cells.must_int("kafka_partition", row)?,
         source_topic: cells.must_text("source_topic", row)?,
         source_partition: cells.must_int("source_partition", row)?,
-        generation: cells.must_int("generation", row)?,
     };
     Ok((key, cells.must_long("sequence", row)?))
 }

@@ -99,6 +99,14 @@ pub(crate) fn reader(connection: &Connection) -> ClientConfig {
     with_options(client, connection)
 }
 
+/// A consumer that looks at what a group has committed, and never joins it. A `stable` one waits for open transactions
+/// that commit to the group.
+pub(crate) fn observer(connection: &Connection, group: &str, stable: bool) -> ClientConfig {
+    let mut client = reading(connection, group);
+    client.set("isolation.level", if stable { "read_committed" } else { "read_uncommitted" });
+    with_options(client, connection)
+}
+
 /// A member of a consumer group. The instance id makes a restart within the session timeout keep its partitions, and
 /// makes the broker check every transactional offset commit against it.
 pub(crate) fn member(settings: &Settings, group: &str, member: &str) -> ClientConfig {

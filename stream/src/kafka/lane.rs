@@ -145,7 +145,8 @@ impl Lane {
             match event {
                 Rebalance::Assign(partitions) => {
                     group::take(&self.consumer, self.of.stage.input(), &partitions)?;
-                    for partition in partitions {
+                    // Those beyond the topology's number are idle: they stay paused.
+                    for partition in partitions.into_iter().filter(|at| (*at as u32) < self.of.source.partitions) {
                         let source = Source { partition: partition as u32, ..self.of.source.clone() };
                         self.tasks.insert(partition, Task::new(&*self.of.stage, source, &self.of.telemetry));
                     }

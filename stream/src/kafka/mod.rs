@@ -4,6 +4,7 @@
 //! it caused: outputs, changelog, ledger entry and input offset. `fate` decides what to do when that fails; `DESIGN.md`
 //! says why each step is as it is.
 
+mod changelog;
 mod client;
 mod fate;
 mod group;
@@ -11,14 +12,17 @@ mod lane;
 mod log;
 mod producer;
 mod reader;
+mod repartition;
 mod table;
 mod task;
+mod topology;
 mod transaction;
 mod watch;
 
 pub mod topics;
 
 pub use log::KafkaLog;
+pub use repartition::{Change, repartition};
 pub use table::run_table;
 
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +32,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail, ensure};
 use schemas::{Timestamp, topics as names};
 
+use self::topology::Topology;
 use crate::processor::{Source, Stage};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
@@ -53,7 +58,9 @@ pub fn run_stages(
     settings.validate()?;
     client::check_options(&settings.connection)?;
     let topics = client::partition_counts(&settings.connection)?;
-    let sources = stages.iter().map(|stage| source(&**stage, &topics)).collect::<anyhow::Result<Vec<_>>>()?;
+    let topology = Topology::read(&settings.connection, &topics)?;
+    let sources = stages.iter().map(|stage| source(&**stage, &topics, &topology));
+    let sources = sources.collect::<anyhow::Result<Vec<_>>>()?;
     let watch = watch::Watch::start(settings, &stages, shutdown)?;
     let settings = Arc::new(settings.clone());
     let mut lanes = Vec::new();
@@ -88,22 +95,23 @@ pub fn run_stages(
 }
 
 /// Checks the topics of a stage and describes its source.
-fn source(stage: &dyn Stage, topics: &BTreeMap<String, u32>) -> anyhow::Result<Source> {
+pub(crate) fn source(stage: &dyn Stage, topics: &BTreeMap<String, u32>, topology: &Topology) -> anyhow::Result<Source> {
     let partitions = |topic: &str| {
-        let count = topics.get(topic).copied();
-        count.with_context(|| {
+        let count = topics.get(topic).copied().with_context(|| {
             format!(
                 "topic {topic} of stage {} does not exist: create topics with `spendstream topics apply`",
                 stage.name()
             )
-        })
+        })?;
+        topology.partitions(topic, count)
     };
     let input = partitions(stage.input())?;
     let changelog = names::changelog(stage.name(), stage.input());
     let kept = partitions(&changelog)?;
     ensure!(
-        kept == input,
-        "{changelog} has {kept} partitions and {} has {input}: state is kept partition by partition, so they must be equal",
+        kept == input || kept > input && topology.decides(stage.input()),
+        "{changelog} has {kept} partitions and {} has {input}: state is kept partition by partition, so they must be \
+         equal. Widen the changelog of a raw topic with it; internal topics change with `spendstream topics repartition`",
         stage.input()
     );
     for single in [names::LEDGER.to_owned(), names::SKIPS.to_owned()]
@@ -113,9 +121,10 @@ fn source(stage: &dyn Stage, topics: &BTreeMap<String, u32>) -> anyhow::Result<S
         let count = partitions(&single)?;
         ensure!(count == 1, "{single} has {count} partitions: it is read whole by every instance and must have one");
     }
+    let outputs = stage.outputs();
     let mut targets = HashMap::new();
-    for topic in stage.outputs() {
-        targets.insert(topic.clone(), partitions(&topic)?);
+    for topic in &outputs {
+        targets.insert(topic.clone(), partitions(topic)?);
     }
     if stage.input() == names::EVENTS
         && let Some(charges) = targets.get(names::CHARGES)
@@ -132,7 +141,7 @@ fn source(stage: &dyn Stage, topics: &BTreeMap<String, u32>) -> anyhow::Result<S
         topic: Arc::from(stage.input()),
         partition: 0,
         partitions: input,
-        generation: 0,
+        generation: topology.generation(outputs.iter().map(String::as_str).chain([stage.input()])),
         targets: Arc::new(targets),
     })
 }

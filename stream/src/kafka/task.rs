@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use schemas::codec::Format;
 use schemas::{LedgerEntry, Skip, Timestamp};
 
+use super::changelog::{Kept, Refused};
 use super::fate::{self, Mark, Standing, Start};
 use super::reader::{Read, Reader};
-use crate::books::{BOOKS_KEY, Books};
+use crate::books::Books;
 use crate::processor::{Halt, Output, Processor, Record, Source, Stage, Tick};
 use crate::settings::Settings;
 use crate::telemetry::{Telemetry, Watch};
@@ -49,7 +51,7 @@ pub(crate) struct Restore {
     /// When it was last asked for.
     pub(crate) asked_at: Option<Instant>,
     reader: Option<Reader>,
-    changelog: Option<Standing>,
+    kept: Option<Kept>,
     at_end: bool,
     entries: u64,
     disagree_since: Option<Instant>,
@@ -253,6 +255,7 @@ impl Task {
                 restore.reader.insert(Reader::open(&settings.connection, &topic, partition, None)?)
             }
         };
+        let kept = restore.kept.get_or_insert_with(|| Kept::new(stage, self.source.clone()));
         let deadline = Instant::now() + budget;
         let mut failed = None;
         while failed.is_none() && Instant::now() < deadline {
@@ -262,21 +265,15 @@ impl Task {
                 Read::Record(fetched) => {
                     restore.at_end = false;
                     restore.entries += 1;
-                    let record = fetched.record();
-                    let taken = match (record.key, record.payload) {
-                        (Some(BOOKS_KEY), Some(payload)) => match format.decode(payload) {
-                            Ok(entry) => {
-                                let (transaction, next_offset) = (entry.transaction, entry.next_offset);
-                                restore.changelog = Some(Standing { transaction, next_offset });
-                                self.books.restore(entry);
-                                Ok(())
-                            }
-                            Err(error) => Err(Halt::State(format!("books in the changelog: {error}"))),
-                        },
-                        (Some(key), value) => self.processor.restore(key, value),
-                        (None, _) => Err(Halt::State("the changelog has a record without a key".to_owned())),
-                    };
-                    failed = taken.err().map(|halt| Halt::State(format!("changelog offset {}: {halt}", record.offset)));
+                    match kept.take(stage, format, &fetched.record()) {
+                        Ok(()) => {}
+                        Err(Refused::Halt(halt)) => failed = Some(halt),
+                        Err(Refused::Outdated(generation)) => bail!(
+                            "the number of partitions was changed (topology generation {generation}) while this process \
+                             ran with {}: start it again",
+                            self.source.generation
+                        ),
+                    }
                 }
             }
         }
@@ -285,29 +282,33 @@ impl Task {
             return Ok(());
         }
         let (true, Some(offset)) = (restore.at_end, restore.offset) else { return Ok(()) };
-        match fate::start(restore.changelog, offset) {
+        match fate::start(kept.standing, offset) {
             Start::At(_) => {}
             Start::Earliest => {
                 let first = first_offset(settings, &self.source)?;
-                self.books.advance(first, first);
-                self.books.promote();
+                kept.books.advance(first, first);
+                kept.books.promote();
             }
             Start::Disagree => {
                 // The marker of the changelog may land after that of the offset: by as long as a transaction may last.
                 let since = *restore.disagree_since.get_or_insert_with(Instant::now);
                 if since.elapsed() > settings.transaction_timeout + Duration::from_secs(10) {
-                    let reason = Halt::State(fate::disagreement(restore.changelog, offset));
+                    let reason = Halt::State(fate::disagreement(kept.standing, offset));
                     self.rest(reason, 0, false);
                 }
                 return Ok(());
             }
         }
+        let (entries, began) = (restore.entries, began.elapsed().as_secs());
+        if let Some(Kept { books, processor, .. }) = restore.kept.take() {
+            (self.books, self.processor) = (books, processor);
+        }
         tracing::info!(
             stage = stage.name(),
             topic = %self.source.topic,
             partition,
-            entries = restore.entries,
-            seconds = began.elapsed().as_secs(),
+            entries,
+            seconds = began,
             transaction = self.books.transaction(),
             offset = self.books.next_offset(),
             "state restored"

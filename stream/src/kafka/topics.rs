@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::error::RDKafkaErrorCode;
-use schemas::topics::{Kept, Partitions, TopicSpec};
+use schemas::topics::{Kept, Partitions, SLOTTED, TopicSpec};
 
 use super::client::{self, ANSWER_TIMEOUT, Events};
+use super::topology::{self, Topology};
 use crate::settings::Connection;
 
 /// Largest record the internal topics take: a batch and what compression may add to it.
@@ -115,6 +118,7 @@ pub fn apply(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) -
     let existing = client::partition_counts(connection)?;
     let missing: Vec<&TopicSpec> = catalogue.iter().filter(|spec| !existing.contains_key(&spec.name)).collect();
     if missing.is_empty() {
+        pin(connection, catalogue, &existing)?;
         return Ok(Vec::new());
     }
     let configs: Vec<BTreeMap<&str, String>> = missing.iter().map(|spec| settings(spec)).collect();
@@ -136,16 +140,52 @@ pub fn apply(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) -
             Err((topic, code)) => anyhow::bail!("create topic {topic}: {code}"),
         }
     }
-    // A created topic is known to every broker a moment later.
+    let known = wait_for(connection, |known| created.iter().all(|topic| known.contains_key(topic)))?;
+    pin(connection, catalogue, &known)?;
+    Ok(created)
+}
+
+/// The number of partitions that state is divided by is written down with the topics, so that nobody changes it by
+/// widening a topic.
+fn pin(connection: &Connection, catalogue: &[TopicSpec], known: &BTreeMap<String, u32>) -> anyhow::Result<()> {
+    let slotted = |name: &&str| catalogue.iter().any(|spec| spec.name == **name);
+    let names: Vec<&str> = SLOTTED.into_iter().filter(slotted).collect();
+    topology::pin(connection, known, &names)
+}
+
+/// Waits until the brokers have heard of a change: one that was made is known to all of them a moment later.
+fn wait_for(
+    connection: &Connection,
+    done: impl Fn(&BTreeMap<String, u32>) -> bool,
+) -> anyhow::Result<BTreeMap<String, u32>> {
     let deadline = std::time::Instant::now() + ANSWER_TIMEOUT;
-    while std::time::Instant::now() < deadline {
+    loop {
         let known = client::partition_counts(connection)?;
-        if created.iter().all(|topic| known.contains_key(topic)) {
-            break;
+        if done(&known) || std::time::Instant::now() > deadline {
+            return Ok(known);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Ok(created)
+}
+
+/// Gives topics at least this many partitions.
+pub(super) fn widen(connection: &Connection, topics: &[String], partitions: u32) -> anyhow::Result<()> {
+    let known = client::partition_counts(connection)?;
+    let narrow = |topic: &&String| known.get(*topic).is_some_and(|count| *count < partitions);
+    let wider: Vec<NewPartitions<'_>> =
+        topics.iter().filter(narrow).map(|topic| NewPartitions::new(topic, partitions as usize)).collect();
+    if wider.is_empty() {
+        return Ok(());
+    }
+    let results = block_on(async {
+        let admin: AdminClient<Events> = client::create(&client::asking(connection))?;
+        admin.create_partitions(&wider, &options()).await.context("add partitions")
+    })?;
+    for result in results {
+        result.map_err(|(topic, code)| anyhow::anyhow!("add partitions to {topic}: {code}"))?;
+    }
+    let wide = |known: &BTreeMap<String, u32>| topics.iter().all(|topic| known.get(topic) >= Some(&partitions));
+    wait_for(connection, wide).map(drop)
 }
 
 /// How a cluster differs from the catalogue, in its order.
@@ -155,6 +195,7 @@ pub fn apply(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) -
 pub fn diff(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) -> anyhow::Result<Vec<Difference>> {
     client::check_options(connection)?;
     let existing = client::partition_counts(connection)?;
+    let topology = Topology::read(connection, &existing)?;
     let present: Vec<&TopicSpec> = catalogue.iter().filter(|spec| existing.contains_key(&spec.name)).collect();
     let asked: Vec<ResourceSpecifier<'_>> = present.iter().map(|spec| ResourceSpecifier::Topic(&spec.name)).collect();
     let answers = block_on(async {
@@ -173,9 +214,9 @@ pub fn diff(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) ->
             differences.push(Difference::Missing { topic });
             continue;
         };
-        let expected = layout.partitions(spec);
-        if *count != expected {
-            differences.push(Difference::Partitions { topic: topic.clone(), expected, found: *count });
+        let (expected, found) = (layout.partitions(spec), topology.partitions(&topic, *count)?);
+        if found != expected && !any_number(spec, &topology) {
+            differences.push(Difference::Partitions { topic: topic.clone(), expected, found });
         }
         for (name, expected) in settings(spec) {
             let found = config.get(name).and_then(|entry| entry.value.clone()).unwrap_or_default();
@@ -186,6 +227,13 @@ pub fn diff(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) ->
         }
     }
     Ok(differences)
+}
+
+/// Once the topology has changed, internal topics that no state is divided by keep the number they have, and changelogs
+/// may be wider than what they are used for.
+fn any_number(spec: &TopicSpec, topology: &Topology) -> bool {
+    let changed = topology.generation(SLOTTED.into_iter()) > 0;
+    changed && spec.partitions == Partitions::Internal && !SLOTTED.contains(&spec.name.as_str())
 }
 
 fn options() -> AdminOptions {

@@ -282,6 +282,14 @@ impl Partition {
         self.books = books;
     }
 
+    /// Gives its state out as to other partitions, and goes on with what arrives there.
+    pub(crate) fn repartition(&mut self) {
+        self.changelog.clear();
+        let Partition { desk, changelog, .. } = self;
+        desk.export(&mut |_, key, value| changelog.push((key, Some(value))));
+        self.restart();
+    }
+
     pub(crate) fn count(&self, name: &str) -> i64 {
         let entry = self.entry.as_ref().expect("something was committed");
         entry.counts.iter().find(|count| count.name == name).map_or(0, |count| count.count)

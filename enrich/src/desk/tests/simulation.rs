@@ -1,4 +1,5 @@
-//! Whatever order copies and links come in, however they are cut into batches, aborted and restarted: every call ends
+//! Whatever order copies and links come in, however they are cut into batches, aborted, restarted and moved: every
+//! call ends
 //! with the same charge.
 
 use std::collections::BTreeMap;
@@ -87,8 +88,10 @@ fn run(items: &[EventItem], chance: &mut Chance, rough: bool) -> BTreeMap<Text, 
             while chance.one_in(3) {
                 partition.transact(chance.below(3) as usize, !chance.one_in(3));
             }
-            if chance.one_in(10) {
-                partition.restart();
+            match chance.below(20) {
+                0 | 1 => partition.restart(),
+                2 => partition.repartition(),
+                _ => {}
             }
         }
     }
@@ -97,7 +100,7 @@ fn run(items: &[EventItem], chance: &mut Chance, rough: bool) -> BTreeMap<Text, 
 }
 
 #[test]
-fn order_cuts_aborts_and_restarts_do_not_change_what_stands() {
+fn order_cuts_aborts_restarts_and_moves_do_not_change_what_stands() {
     let seeds = std::env::var("SPENDSTREAM_SEED").ok().map_or(1..41, |seed| {
         let seed: u64 = seed.parse().expect("SPENDSTREAM_SEED is a number");
         seed..seed + 1
