@@ -3,6 +3,7 @@
 extern crate spendstream_aggregate as aggregate;
 extern crate spendstream_stream as stream;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use aggregate::{CombineStage, Config, MergeStage};
@@ -24,8 +25,12 @@ struct Arguments {
     config: Config,
 }
 
-fn main() -> anyhow::Result<()> {
-    let Arguments { settings, config } = Arguments::parse();
+fn main() -> ExitCode {
+    stream::service::exit_code("spendstream-aggregate", run(Arguments::parse()))
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { settings, config } = arguments;
     let budgets = Arc::new(Reference::default());
     let combine = CombineStage::new(config.clone(), budgets.clone());
     let merge = MergeStage::new(config, budgets);

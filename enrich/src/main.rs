@@ -3,6 +3,7 @@
 extern crate spendstream_enrich as enrich;
 extern crate spendstream_stream as stream;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
@@ -23,8 +24,12 @@ struct Arguments {
     config: EnrichConfig,
 }
 
-fn main() -> anyhow::Result<()> {
-    let Arguments { settings, config } = Arguments::parse();
+fn main() -> ExitCode {
+    stream::service::exit_code("spendstream-enrich", run(Arguments::parse()))
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { settings, config } = arguments;
     let stage = EnrichStage::new(config, Arc::new(Reference::default()), Arc::new(Reference::default()));
     stream::service::run(settings, vec![Arc::new(stage)], Vec::new())
 }

@@ -3,6 +3,7 @@
 extern crate spendstream_ingest as ingest;
 extern crate spendstream_stream as stream;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
@@ -24,8 +25,12 @@ struct Arguments {
     ingest: IngestSettings,
 }
 
-fn main() -> anyhow::Result<()> {
-    let Arguments { settings, ingest } = Arguments::parse();
+fn main() -> ExitCode {
+    stream::service::exit_code("spendstream-ingest", run(Arguments::parse()))
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { settings, ingest } = arguments;
     stream::telemetry::init(settings.telemetry.log_format)?;
     let config = ingest.config()?;
     let inputs = ingest.inputs();

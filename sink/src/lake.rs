@@ -160,8 +160,11 @@ impl Lake {
         let key = Path::from_url_path(self.root.path())?.parts().chain(Path::from(name).parts()).collect::<Path>();
         let create = || PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         self.wait(async {
-            let first = self.store.put_opts(&key, "probe".into(), create()).await;
-            first.with_context(|| format!("write to the lake at {}", self.root))?;
+            match self.store.put_opts(&key, "probe".into(), create()).await {
+                // Nobody else has this name: the client tried again because its first answer was lost.
+                Ok(_) | Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {}
+                Err(error) => Err(error).with_context(|| format!("write to the lake at {}", self.root))?,
+            }
             let second = self.store.put_opts(&key, "probe".into(), create()).await;
             if let Err(error) = self.store.delete(&key).await {
                 tracing::warn!(%key, %error, "probe file could not be deleted");

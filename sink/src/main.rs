@@ -3,6 +3,8 @@
 extern crate spendstream_sink as sink;
 extern crate spendstream_stream as stream;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use sink::{Lake, LakeConfig, open_tables};
 use stream::Settings;
@@ -21,8 +23,12 @@ struct Arguments {
     lake: LakeConfig,
 }
 
-fn main() -> anyhow::Result<()> {
-    let Arguments { settings, lake: config } = Arguments::parse();
+fn main() -> ExitCode {
+    stream::service::exit_code("spendstream-sink", run(Arguments::parse()))
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { settings, lake: config } = arguments;
     let service = Service::start(settings)?;
     let lake = Lake::open(&config)?;
     service.run(Vec::new(), open_tables(&lake, &config)?)

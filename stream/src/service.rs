@@ -1,5 +1,6 @@
 //! What the main function of a service calls: everything around its stages and tables.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -26,6 +27,17 @@ pub struct Service {
 /// What [`Service::start`] and [`Service::run`] fail with.
 pub fn run(settings: Settings, stages: Vec<Arc<dyn Stage>>, tables: Vec<Box<dyn Table>>) -> Result<()> {
     Service::start(settings)?.run(stages, tables)
+}
+
+/// What the main function of a service returns: a failure is said in one line on standard error.
+pub fn exit_code(service: &str, ended: Result<()>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{service}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 impl Service {

@@ -13,6 +13,9 @@ use crate::kafka::Kafka;
 use crate::process::Process;
 use crate::s3::S3;
 
+/// Name of the installation: first part of every transactional id.
+pub const ENVIRONMENT: &str = "story";
+
 /// A service of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
@@ -60,6 +63,35 @@ pub fn binaries() -> &'static Path {
     })
 }
 
+/// One of this build's programs. The settings of whoever runs the tests do not reach it.
+pub fn program(name: &str) -> Command {
+    let mut command = Command::new(binaries().join(name));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SPENDSTREAM_") || name == "RUST_LOG") {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// An instance of a service, with timeouts short enough for tests.
+pub fn service(service: Service, brokers: &str, instance: u32) -> Command {
+    let mut command = program(service.binary());
+    command.args(["--brokers", brokers, "--environment", ENVIRONMENT, "--instance", &instance.to_string()]);
+    command.args(["--listen", "127.0.0.1:0", "--lanes", "1", "--commit-interval", "50ms"]);
+    command.args(["--transaction-timeout", "4s", "--session-timeout", "6s"]);
+    command
+}
+
+/// A `spendstream` command in a folder, without a broker: whether it succeeded, and what it printed.
+pub fn spendstream(folder: &Path, arguments: &[&str]) -> (bool, String) {
+    outcome(program("spendstream").args(arguments).current_dir(folder))
+}
+
+/// Whether a command succeeded, and what it printed.
+fn outcome(command: &mut Command) -> (bool, String) {
+    let output = command.output().expect("the command runs");
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
 /// Folder of the example reference data.
 pub fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/example")
@@ -100,11 +132,8 @@ impl<'a> Deployment<'a> {
 
     /// A `spendstream` command against this deployment: whether it succeeded, and what it printed.
     pub fn command(&self, arguments: &[&str]) -> (bool, String) {
-        let mut command = Command::new(binaries().join("spendstream"));
-        command.args(arguments).args(["--brokers", &self.kafka.brokers()]).envs(self.s3.environment());
-        let output = command.output().expect("spendstream runs");
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+        let mut command = program("spendstream");
+        outcome(command.args(arguments).args(["--brokers", &self.kafka.brokers()]).envs(self.s3.environment()))
     }
 
     /// A `spendstream` command that must succeed; gives what it printed.
@@ -116,14 +145,10 @@ impl<'a> Deployment<'a> {
 
     /// Starts an instance of a service, or starts it again.
     pub fn start(&mut self, service: Service, instance: u32) {
-        let mut command = Command::new(binaries().join(service.binary()));
-        command.args(["--brokers", &self.kafka.brokers(), "--environment", "story"]);
-        command.args(["--instance", &instance.to_string(), "--listen", "127.0.0.1:0"]);
-        command.args(["--transaction-timeout", "4s", "--session-timeout", "6s", "--commit-interval", "50ms"]);
+        // Through the proxy, which can lose and hold what services say to the broker.
+        let mut command = self::service(service, &self.kafka.proxied(), instance);
         if service == Service::Sink {
             command.args(["--lake", &self.lake(), "--lake-file-age", "1s"]).envs(self.s3.environment());
-        } else {
-            command.args(["--lanes", "1"]);
         }
         let old = self.running.insert((service, instance), Process::start(command));
         assert!(old.is_none(), "{service:?} {instance} was running");
@@ -151,6 +176,13 @@ impl<'a> Deployment<'a> {
         }
     }
 
+    /// Checks that nothing has ended that was not killed: nobody is there to start it again.
+    pub fn check(&mut self) {
+        for ((service, instance), process) in &mut self.running {
+            assert!(!process.ended(), "{service:?} {instance} has ended by itself:\n{}", tail(&process.log()));
+        }
+    }
+
     /// Asks every process to stop; each must end well.
     pub fn stop(&mut self) {
         for ((service, instance), process) in std::mem::take(&mut self.running) {
@@ -160,15 +192,21 @@ impl<'a> Deployment<'a> {
         }
     }
 
+    /// What a running instance has logged.
+    pub fn log(&self, service: Service, instance: u32) -> String {
+        self.running.get(&(service, instance)).map(Process::log).unwrap_or_default()
+    }
+
     /// Everything every process has logged.
     pub fn logs(&self) -> String {
         self.running.values().fold(self.ended.clone(), |logs, process| logs + &process.log())
     }
 
     /// Waits until every record sent was taken by ingest, and every item that a stage sent was received by the next.
-    pub fn settle(&self, log: &dyn Log, records: usize, at_most: Duration) {
+    pub fn settle(&mut self, log: &dyn Log, records: usize, at_most: Duration) {
         let deadline = Instant::now() + at_most;
         loop {
+            self.check();
             let state = under_way(&stream::log::ledger(log).expect("the ledger can be read"), records as i64);
             match state {
                 None => return,

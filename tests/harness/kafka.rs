@@ -8,6 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::topics::TopicSpec;
 use stream::kafka::topics::{Layout, apply};
 use stream::settings::Connection;
@@ -183,6 +187,39 @@ impl Kafka {
     /// `host:port`.
     pub fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `host:port` of the proxy.
+    pub fn proxied(&self) -> String {
+        format!("127.0.0.1:{}", self.proxy.port())
+    }
+
+    /// Records of a topic that were written but never committed; nobody may have a transaction open.
+    pub fn aborted(&self, topic: &str) -> usize {
+        self.count(topic, "read_uncommitted") - self.count(topic, "read_committed")
+    }
+
+    fn count(&self, topic: &str, isolation: &str) -> usize {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", self.brokers()).set("group.id", "count").set("enable.auto.commit", "false");
+        client.set("enable.partition.eof", "true").set("isolation.level", isolation);
+        let consumer: BaseConsumer = client.create().expect("the settings are librdkafka's");
+        let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(30)).expect("the broker answers");
+        let mut open = metadata.topics()[0].partitions().len();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, open as i32 - 1);
+        list.set_all_offsets(Offset::Beginning).expect("every partition has a beginning");
+        consumer.assign(&list).expect("assign partitions");
+        let mut records = 0;
+        while open > 0 {
+            match consumer.poll(Duration::from_secs(30)).unwrap_or_else(|| panic!("{topic} cannot be read to its end"))
+            {
+                Ok(_) => records += 1,
+                Err(KafkaError::PartitionEOF(_)) => open -= 1,
+                Err(error) => panic!("read {topic}: {error}"),
+            }
+        }
+        records
     }
 
     /// The proxy: clients that begin with its port stay on it.

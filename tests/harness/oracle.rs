@@ -79,30 +79,59 @@ impl Answer {
         windows
     }
 
-    /// Thresholds that the final sums reach, by budget id, start of the period and share.
-    pub fn crossings(&self, folder: &Path) -> BTreeSet<(String, DateTime<Utc>, String)> {
+    /// What every budget should say of every period that has spend, by budget id, kind of period and its start.
+    pub fn budgets(&self, folder: &Path) -> BTreeMap<(String, String, DateTime<Utc>), Period> {
         let file = yaml(&folder.join("budgets.yaml"));
-        let mut crossed = BTreeSet::new();
+        let mut periods = BTreeMap::new();
         for budget in file["budgets"].as_array().expect(DATA) {
             let zone: chrono_tz::Tz = budget["time_zone"].as_str().unwrap_or("UTC").parse().expect(DATA);
             let fiscal = budget["fiscal_year_start"].as_u64().unwrap_or(1) as u32;
-            for threshold in budget["thresholds"].as_array().expect(DATA) {
-                let period = threshold["period"].as_str().expect(DATA);
-                let share = text(&threshold["share"]).expect(DATA);
-                let amount = picos(&text(&budget["amounts"][period]).expect(DATA));
-                let mut sums = BTreeMap::<DateTime<Utc>, i128>::new();
+            for (period, amount) in budget["amounts"].as_object().expect(DATA) {
+                let mut sums = BTreeMap::<DateTime<Utc>, Sum>::new();
                 for charge in self.charges.values().filter(|charge| charge.in_scope(&budget["scope"])) {
-                    *sums.entry(start(period, charge.time, zone, fiscal)).or_default() += charge.cost.unwrap_or(0);
+                    let sum = sums.entry(start(period, charge.time, zone, fiscal)).or_default();
+                    sum.requests += 1;
+                    sum.cost += charge.cost.unwrap_or(0);
                 }
+                let amount = picos(&text(amount).expect(DATA));
                 for (start, sum) in sums {
-                    // share x amount, both in 10^-12, against a sum in 10^-12.
-                    if sum * 1_000_000_000_000 >= picos(&share) * amount {
-                        crossed.insert((text(&budget["id"]).expect(DATA), start, share.clone()));
-                    }
+                    let key = (text(&budget["id"]).expect(DATA), period.clone(), start);
+                    periods.insert(key, Period::judge(&budget["thresholds"], period, amount, sum));
                 }
             }
         }
-        crossed
+        periods
+    }
+}
+
+/// What a budget says of one period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Period {
+    /// Calls and cost.
+    pub sum: Sum,
+    /// What is left of the amount, in 10^-12 dollars.
+    pub left: i128,
+    /// Shares of the thresholds that were reached, smallest first.
+    pub reached: Vec<String>,
+    /// Whether one of them blocks.
+    pub blocked: bool,
+}
+
+impl Period {
+    fn judge(thresholds: &Value, period: &str, amount: i128, sum: Sum) -> Self {
+        let share = |threshold: &Value| text(&threshold["share"]).expect(DATA);
+        let mut reached: Vec<&Value> = thresholds.as_array().expect(DATA).iter().collect();
+        reached.retain(|threshold| {
+            // share x amount, both in 10^-12, against a sum in 10^-12.
+            threshold["period"] == period && sum.cost * 1_000_000_000_000 >= picos(&share(threshold)) * amount
+        });
+        reached.sort_by_key(|threshold| picos(&share(threshold)));
+        Period {
+            sum,
+            left: amount - sum.cost,
+            blocked: reached.iter().any(|threshold| threshold["action"] == "block"),
+            reached: reached.into_iter().map(share).collect(),
+        }
     }
 }
 
@@ -152,6 +181,11 @@ pub fn day(time: DateTime<Utc>) -> DateTime<Utc> {
 /// Start of the calendar month.
 pub fn month(time: DateTime<Utc>) -> DateTime<Utc> {
     day(time) - chrono::Duration::days(i64::from(time.day0()))
+}
+
+/// Start of the calendar quarter.
+pub fn quarter(time: DateTime<Utc>) -> DateTime<Utc> {
+    month(time) - chrono::Months::new(time.month0() % 3)
 }
 
 /// A fact the oracle cannot do without is missing: the test's own data is wrong.

@@ -38,6 +38,11 @@ impl Process {
         }
     }
 
+    /// True once it has ended by itself.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().expect("ask for its state").is_some()
+    }
+
     /// Sends a signal: `libc::SIGSTOP`, `libc::SIGCONT`, `libc::SIGTERM`.
     pub fn signal(&self, signal: i32) {
         // SAFETY: the child is reaped only by this value, so the number is still its own.

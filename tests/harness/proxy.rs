@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// Key of the request that ends a transaction.
@@ -19,11 +19,14 @@ pub enum Fault {
     LoseResponse,
     /// The request arrives this much later; what the client sends after it on the same connection waits with it.
     DelayRequest(Duration),
+    /// The request arrives when the fault is healed, also if whoever sent it is dead by then.
+    HoldRequest,
 }
 
 #[derive(Debug, Default)]
 struct Faults {
-    by_key: Mutex<HashMap<i16, Fault>>,
+    /// By kind of request: what happens to those that contain a text.
+    by_key: Mutex<HashMap<i16, (Fault, Vec<u8>)>>,
     struck: AtomicUsize,
 }
 
@@ -59,11 +62,15 @@ impl Proxy {
 
     /// Applies a fault to every request of this kind from now on; `None` heals it.
     pub fn set(&self, key: i16, fault: Option<Fault>) {
-        let mut faults = self.faults.by_key.lock().expect("no thread panics with the lock");
         match fault {
-            Some(fault) => drop(faults.insert(key, fault)),
-            None => drop(faults.remove(&key)),
+            Some(fault) => self.set_for(key, "", fault),
+            None => drop(self.faults.lock().remove(&key)),
         }
+    }
+
+    /// Applies a fault to every request of this kind that contains a text, a transactional id for example.
+    pub fn set_for(&self, key: i16, text: &str, fault: Fault) {
+        self.faults.lock().insert(key, (fault, text.as_bytes().to_vec()));
     }
 
     /// How often a fault was applied.
@@ -73,8 +80,17 @@ impl Proxy {
 }
 
 impl Faults {
-    fn of(&self, key: i16) -> Option<Fault> {
-        self.by_key.lock().expect("no thread panics with the lock").get(&key).copied()
+    fn lock(&self) -> MutexGuard<'_, HashMap<i16, (Fault, Vec<u8>)>> {
+        self.by_key.lock().expect("no thread panics with the lock")
+    }
+
+    fn of(&self, frame: &[u8]) -> Option<Fault> {
+        // length 4, api key 2, api version 2, correlation id 4
+        let key = frame.get(4..6)?;
+        let faults = self.lock();
+        let (fault, text) = faults.get(&i16::from_be_bytes([key[0], key[1]]))?;
+        let meant = text.is_empty() || frame.windows(text.len()).any(|window| window == text);
+        meant.then_some(*fault)
     }
 }
 
@@ -99,8 +115,7 @@ fn join(client: TcpStream, broker: TcpStream, faults: &Arc<Faults>) {
     let (faults, noted) = (faults.clone(), lost.clone());
     std::thread::spawn(move || {
         while let Ok(frame) = frame(&mut requests_in) {
-            // length 4, api key 2, api version 2, correlation id 4
-            let fault = frame.get(4..6).and_then(|key| faults.of(i16::from_be_bytes([key[0], key[1]])));
+            let fault = faults.of(&frame);
             if fault.is_some() {
                 faults.struck.fetch_add(1, Ordering::SeqCst);
             }
@@ -110,6 +125,11 @@ fn join(client: TcpStream, broker: TcpStream, faults: &Arc<Faults>) {
                     noted.lock().expect("no thread panics with the lock").insert(id);
                 }
                 Some(Fault::DelayRequest(time)) => std::thread::sleep(time),
+                Some(Fault::HoldRequest) => {
+                    while faults.of(&frame) == Some(Fault::HoldRequest) {
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                }
                 None => {}
             }
             if requests_out.write_all(&frame).is_err() {
