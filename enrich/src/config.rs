@@ -5,6 +5,9 @@ use std::time::Duration;
 use schemas::Text;
 use stream::settings::{parse_bytes, parse_duration};
 
+/// The extractor of Claude Code's transcripts: a line for each block of a message, its usage growing.
+const TRANSCRIPT: &str = "claude_code.transcript";
+
 /// What enrich is started with beside the settings every service has.
 #[derive(Debug, Clone, clap::Args)]
 pub struct EnrichConfig {
@@ -25,7 +28,7 @@ pub struct EnrichConfig {
     /// Extractor whose source reports one call several times with growing usage; may be given many times.
     ///
     /// Of such copies the largest counts, and smaller ones are no conflict. Only for sources documented to do so.
-    #[arg(long, env = "SPENDSTREAM_GROWING_EXTRACTORS", value_delimiter = ',')]
+    #[arg(long, env = "SPENDSTREAM_GROWING_EXTRACTORS", value_delimiter = ',', default_value = TRANSCRIPT)]
     pub growing_extractor: Vec<Text>,
 }
 
@@ -34,7 +37,7 @@ impl Default for EnrichConfig {
         EnrichConfig {
             dedup_horizon: Duration::from_secs(35 * 86_400),
             dedup_memory_max: 384 << 20,
-            growing_extractor: Vec::new(),
+            growing_extractor: vec![Text::const_new(TRANSCRIPT)],
         }
     }
 }

@@ -11,16 +11,20 @@ use schemas::{
 use smallvec::SmallVec;
 
 use crate::config::{Config, RAW_USAGE_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::envelope::Envelope;
-use crate::formats::openai;
+use crate::envelope::{Envelope, provider_name};
+use crate::formats::families;
 use crate::identity::Known;
 use crate::item::{IgnoreReason, Item, RawRecord};
 use crate::json::Json;
 use crate::problem::{self, Problem, Result};
+use crate::recognise::Shape;
 use crate::usage::{Flags, Usage};
 
 /// Version of all extractors: grows when any of them reads the same bytes differently.
 const EXTRACTOR_VERSION: i32 = 1;
+
+/// Model of a provider's answer that names none and stands in no envelope that does.
+const MODEL_UNKNOWN: &str = "unknown";
 
 /// No call was made before this.
 const TIME_MIN: Timestamp = Timestamp::from_millis(1_420_070_400_000); // 2015-01-01
@@ -42,7 +46,10 @@ pub(crate) mod precedence {
 #[derive(Debug, Clone)]
 pub(crate) struct Call<'a> {
     pub extractor: &'static str,
+    /// Who serves it, as the body says.
     pub provider: Option<Text>,
+    /// Who serves bodies of this shape unless somebody knows better.
+    pub usual_provider: &'static str,
     pub publisher: Option<Text>,
     pub model: Option<Cow<'a, str>>,
     pub requested_model: Option<Text>,
@@ -75,6 +82,7 @@ impl<'a> Call<'a> {
         Call {
             extractor,
             provider: None,
+            usual_provider: "",
             publisher: None,
             model: None,
             requested_model: None,
@@ -110,7 +118,8 @@ impl<'r> Out<'r> {
 
     /// Names what the record is; the first name stays.
     pub(crate) fn recognised(&mut self, wrapped: &str, name: &str, evidence: &str) {
-        if self.recognised_as.is_empty() {
+        // A stream may begin with a piece that says nothing; what follows names it.
+        if self.recognised_as.is_empty() || self.recognised_as == Shape::Fragment.as_str() {
             self.recognised_as = if wrapped.is_empty() { name.into() } else { format!("{wrapped}{name}").into() };
             self.evidence = evidence.into();
         }
@@ -145,12 +154,12 @@ impl<'r> Out<'r> {
     }
 
     /// One call: an event for each model call in it, and a link for each weaker key.
-    pub(crate) fn call(&mut self, call: Call<'_>, envelope: Envelope<'_>, item: Json<'_>) {
+    pub(crate) fn call<'j>(&mut self, call: Call<'_>, envelope: Envelope<'_>, item: impl Into<Option<Json<'j>>>) {
         // Positions are taken by items, so an item that is rejected after all gives its own back.
         let first = self.next;
         if let Err(problem) = self.assemble(call, envelope) {
             self.next = first;
-            self.reject(problem, Some(item));
+            self.reject(problem, item.into());
         }
     }
 
@@ -162,14 +171,19 @@ impl<'r> Out<'r> {
         let model = match (&call.model, &envelope.model) {
             (Some(model), _) if !model.is_empty() => bounded(model, "model")?,
             (_, Some(model)) => model.clone(),
+            // Some providers' answers never name it. Their tokens are counted, unpriced, until somebody says.
+            _ if call.precedence == precedence::PROVIDER && !call.usual_provider.is_empty() => {
+                Text::const_new(MODEL_UNKNOWN)
+            }
             _ => return Err(Problem::missing("model", "name the model that served the call")),
         };
         // What the envelope or the body says, then the operator's word for bodies that say nothing, then the model's family.
         let provider = envelope
             .provider
             .or(call.provider)
-            .or_else(|| config.provider.clone())
-            .or_else(|| openai::family(&model).map(Text::const_new))
+            .or_else(|| config.provider.as_deref().map(provider_name))
+            .or_else(|| Some(call.usual_provider).filter(|usual| !usual.is_empty()).map(Text::const_new))
+            .or_else(|| families::family(&model).map(Text::const_new))
             .unwrap_or_else(|| "unknown".into());
         let operation = envelope.operation.unwrap_or_else(|| Text::from(call.operation));
         let context = merge_context(call.context, envelope.price_context);

@@ -1,6 +1,7 @@
 //! From the bytes of a record to its items: bounds, encoding, headers; then each item goes to `formats`.
 
 use std::borrow::Cow;
+use std::io::Read;
 use std::sync::OnceLock;
 
 use schemas::codec::Format;
@@ -9,7 +10,7 @@ use schemas::{Correction, RejectReason};
 use crate::assemble::Out;
 use crate::config::{Config, DEPTH_MAX};
 use crate::envelope::{Envelope, provider_name};
-use crate::formats::{self, stream, stream::malformed};
+use crate::formats::{self, otlp, stream, stream::malformed, table};
 use crate::item::{Decoded, IgnoreReason, Item, RawRecord};
 use crate::json::{self, Json};
 use crate::problem::{Problem, Result};
@@ -32,10 +33,75 @@ fn record_items<'r>(record: &'r RawRecord<'r>, config: &'r Config, out: &mut Out
     if payload.is_empty() {
         return Err(Problem::new(RejectReason::Empty, "", "the record is empty: send one event or one batch"));
     }
-    if payload.len() > config.record_bytes_max {
-        let message = format!("the record is {} bytes long; the most is {}", payload.len(), config.record_bytes_max);
-        return Err(Problem::new(RejectReason::TooLarge, "", message));
+    let bounded = |length: usize| match length > config.record_bytes_max {
+        true => Err(too_large(length, config)),
+        false => Ok(()),
+    };
+    bounded(payload.len())?;
+    if payload.starts_with(GZIP) {
+        let unzipped = unzip(payload, config)?;
+        return payload_items(record, &unzipped, config, out);
     }
+    payload_items(record, payload, config, out)
+}
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+fn too_large(length: usize, config: &Config) -> Problem {
+    let message = format!("the record is {length} bytes long; the most is {}", config.record_bytes_max);
+    Problem::new(RejectReason::TooLarge, "", message)
+}
+
+/// A zipped record. Stops at the bound of any record, so a bomb costs no more than a large record.
+fn unzip(payload: &[u8], config: &Config) -> Result<Vec<u8>> {
+    let mut unzipped = Vec::new();
+    let limit = config.record_bytes_max as u64 + 1;
+    let read = flate2::read::MultiGzDecoder::new(payload).take(limit).read_to_end(&mut unzipped);
+    read.map_err(|_| Problem::new(RejectReason::Malformed, "", "the record begins like gzip but cannot be unzipped"))?;
+    match unzipped.len() > config.record_bytes_max {
+        true => Err(too_large(unzipped.len(), config)),
+        false => Ok(unzipped),
+    }
+}
+
+/// Text as UTF-8, whatever Unicode encoding its byte order mark announces.
+fn text_of(payload: &[u8]) -> Result<Cow<'_, str>> {
+    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks(2).map(|pair| unit([pair[0], *pair.get(1).unwrap_or(&0)]));
+        char::decode_utf16(units).collect::<std::result::Result<String, _>>()
+    };
+    let wide = match payload {
+        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
+        _ => {
+            let text = std::str::from_utf8(payload).map_err(|error| {
+                let message = format!("the record is not UTF-8 text from byte {}", error.valid_up_to());
+                Problem::new(RejectReason::Malformed, "", message)
+            })?;
+            return Ok(Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)));
+        }
+    };
+    let message = "the record begins like UTF-16 text, but is none";
+    wide.map(Cow::Owned).map_err(|_| Problem::new(RejectReason::Malformed, "", message))
+}
+
+/// The signal of a protobuf batch of OTLP, and how that was told: by the operator or the header where they name OTLP and
+/// the bytes are no JSON, else by its structure.
+fn otlp_signal(payload: &[u8], named: Option<(Shape, &'static str)>) -> Option<(otlp::Signal, &'static str)> {
+    let json = matches!(payload.trim_ascii_start().first(), Some(b'{' | b'['));
+    match named {
+        Some((Shape::OtlpTraces, evidence)) if !json => Some((otlp::Signal::Traces, evidence)),
+        Some((Shape::OtlpLogs, evidence)) if !json => Some((otlp::Signal::Logs, evidence)),
+        Some((Shape::OtlpMetrics, evidence)) if !json => Some((otlp::Signal::Metrics, evidence)),
+        // The tag of the one field all three have.
+        None if payload.first() == Some(&0x0a) => {
+            otlp::signal(payload).map(|signal| (signal, "protobuf fields of an OTLP batch"))
+        }
+        _ => None,
+    }
+}
+
+fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Config, out: &mut Out<'r>) -> Result<()> {
     let setting = match record.header("spend-format") {
         Some(name) => Some((named(name)?, "header spend-format")),
         None => config.formats.get(record.topic).map(|shape| (*shape, "topic setting")),
@@ -46,13 +112,17 @@ fn record_items<'r>(record: &'r RawRecord<'r>, config: &'r Config, out: &mut Out
     if let Some((Shape::Correction, _)) = setting {
         return correction(record, payload, out);
     }
-    let text = match std::str::from_utf8(payload) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii(),
-        Err(error) => {
-            let message = format!("the record is not UTF-8 text from byte {}", error.valid_up_to());
-            return Err(Problem::new(RejectReason::Malformed, "", message));
-        }
-    };
+    if let Some((signal, evidence)) = otlp_signal(payload, setting) {
+        let shape = match signal {
+            otlp::Signal::Traces => Shape::OtlpTraces,
+            otlp::Signal::Logs => Shape::OtlpLogs,
+            otlp::Signal::Metrics => Shape::OtlpMetrics,
+        };
+        out.recognised("", shape.as_str(), evidence);
+        return otlp::protobuf(payload, signal, out);
+    }
+    let text = text_of(payload)?;
+    let text = text.trim_ascii();
     if text.is_empty() {
         return Err(Problem::new(RejectReason::Empty, "", "the record holds only white space"));
     }
@@ -67,6 +137,9 @@ fn record_items<'r>(record: &'r RawRecord<'r>, config: &'r Config, out: &mut Out
         out.recognised("", shape.as_str(), evidence);
         shape
     });
+    if stream::is_table(text) {
+        return table::rows(text, hint, out);
+    }
     let documents = stream::documents(text)?;
     stream::items(documents, hint, &Envelope::default(), 0, out);
     Ok(())
@@ -80,7 +153,7 @@ fn named(name: &str) -> Result<Shape> {
 }
 
 /// CloudEvents in Kafka's binary mode: attributes are `ce_` headers, the value is the data.
-fn binary_cloud_event<'r>(record: &'r RawRecord<'r>, text: &'r str, out: &mut Out<'r>) -> Result<()> {
+fn binary_cloud_event<'a>(record: &'a RawRecord<'a>, text: &'a str, out: &mut Out<'_>) -> Result<()> {
     let header = |name: &str| record.header(name).filter(|value| !value.is_empty() && value.len() <= 512);
     let kind = header("ce_type").ok_or_else(|| Problem::missing("ce_type", "send the event's type"))?;
     let mut envelope = Envelope { wrapped: Cow::Borrowed("cloudevents/"), ..Envelope::default() };

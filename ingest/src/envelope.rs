@@ -87,21 +87,76 @@ pub(crate) fn time_value(value: Json<'_>, name: &str) -> Result<Timestamp> {
 pub(crate) fn provider_name(text: &str) -> Text {
     let lower = text.trim().to_ascii_lowercase();
     let name = match lower.as_str() {
-        "azure" | "azure_openai" | "azure-openai" | "azureopenai" | "az.ai.openai" => "azure.ai.openai",
-        "azure_ai" | "az.ai.inference" => "azure.ai.inference",
-        "bedrock" | "aws_bedrock" | "amazon-bedrock" | "amazon_bedrock" | "bedrock_converse" | "aws" => "aws.bedrock",
-        "google" | "gemini" | "google_genai" | "google-ai-studio" | "google_ai_studio" | "gcp.gen_ai" => "gcp.gemini",
-        "vertex" | "vertexai" | "vertex_ai" | "vertex-ai" | "google_vertexai" | "google-vertex" => "gcp.vertex_ai",
+        "azure" | "azure_openai" | "azure-openai" | "azureopenai" | "az.ai.openai" | "azure_text" => "azure.ai.openai",
+        "azure_ai" | "az.ai.inference" | "azure_ai_inference" => "azure.ai.inference",
+        "bedrock" | "aws_bedrock" | "aws-bedrock" | "amazon-bedrock" | "amazon_bedrock" | "bedrock_converse"
+        | "converse" | "amazon" | "aws" => "aws.bedrock",
+        "google"
+        | "gemini"
+        | "google_genai"
+        | "google-genai"
+        | "google.generative-ai"
+        | "google-ai-studio"
+        | "google_ai_studio"
+        | "google-gla"
+        | "gcp.gen_ai" => "gcp.gemini",
+        "vertex" | "vertexai" | "vertex_ai" | "vertex-ai" | "google_vertexai" | "google-vertex" | "google.vertex"
+        | "google-vertexai" => "gcp.vertex_ai",
         "mistral" | "mistralai" => "mistral_ai",
         "xai" | "x-ai" | "x.ai" | "grok" => "x_ai",
-        "together" | "togetherai" | "together-ai" => "together_ai",
-        "fireworks_ai" | "fireworksai" | "fireworks-ai" => "fireworks",
+        "together" | "togetherai" | "together-ai" | "together.ai" => "together_ai",
+        "fireworks_ai" | "fireworksai" | "fireworks-ai" | "fireworks.ai" => "fireworks",
         "cohere_chat" => "cohere",
         "openrouter.ai" => "openrouter",
-        "perplexity-ai" | "perplexity_ai" => "perplexity",
-        other => other,
+        "perplexity-ai" | "perplexity_ai" | "pplx" => "perplexity",
+        "moonshot" | "moonshotai" => "moonshot_ai",
+        "watsonx" | "watsonx.ai" | "ibm_watsonx" => "ibm.watsonx.ai",
+        // The Vercel AI SDK and LiteLLM name the provider and its interface: `openai.responses`, `azure-openai.chat`.
+        other => match other.rsplit_once('.') {
+            Some((provider, "chat" | "responses" | "completion" | "embedding" | "messages" | "image")) => {
+                return provider_name(provider);
+            }
+            _ => other,
+        },
     };
     name.into()
+}
+
+/// The provider behind a host name or URL, where the host belongs to one provider alone.
+pub(crate) fn host_provider(text: &str) -> Option<&'static str> {
+    const HOSTS: &[(&str, &str)] = &[
+        ("api.openai.com", "openai"),
+        (".openai.azure.com", "azure.ai.openai"),
+        (".cognitiveservices.azure.com", "azure.ai.openai"),
+        (".services.ai.azure.com", "azure.ai.inference"),
+        ("api.anthropic.com", "anthropic"),
+        ("generativelanguage.googleapis.com", "gcp.gemini"),
+        ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+        ("api.mistral.ai", "mistral_ai"),
+        ("api.groq.com", "groq"),
+        ("api.deepseek.com", "deepseek"),
+        ("api.x.ai", "x_ai"),
+        ("openrouter.ai", "openrouter"),
+        ("api.perplexity.ai", "perplexity"),
+        ("api.together.xyz", "together_ai"),
+        ("api.together.ai", "together_ai"),
+        ("api.fireworks.ai", "fireworks"),
+        ("api.cohere.com", "cohere"),
+        ("api.cohere.ai", "cohere"),
+        ("api.moonshot.ai", "moonshot_ai"),
+        ("api.cerebras.ai", "cerebras"),
+    ];
+    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = after_scheme.split(['/', ':', '?']).next().unwrap_or("").to_ascii_lowercase();
+    if host.starts_with("bedrock") && host.ends_with(".amazonaws.com") {
+        return Some("aws.bedrock");
+    }
+    let found = HOSTS.iter().find(|(name, _)| {
+        let suffix = host.strip_suffix(name.trim_start_matches('.'));
+        // Regional hosts stand before a dash or a dot: `us-central1-aiplatform.googleapis.com`.
+        suffix.is_some_and(|before| before.is_empty() || before.ends_with(['.', '-']))
+    });
+    found.map(|(_, provider)| *provider)
 }
 
 impl<'a> Envelope<'a> {

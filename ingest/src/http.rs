@@ -1,8 +1,10 @@
-//! The front door: `POST /v1/events` appends what it is given to a raw topic and answers once it is durable.
+//! The front door: OTLP at its own paths (`otlp`); `POST /v1/events` appends what it is given to a raw topic and answers once it is durable.
 //!
 //! A request holds one event, an array, a CloudEvent (structured, batch or binary mode) or JSON lines, possibly gzipped.
 //! Each item becomes one raw record. What has no id of any kind is refused, since sending it again would count it
 //! twice. What ingest will reject is stored all the same, because rejections must be visible later, and the answer says so.
+
+mod otlp;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -45,6 +47,9 @@ pub fn router(log: Arc<dyn Log>, topic: &str, config: Config) -> axum::Router {
     let door = Door { log, topic: topic.into(), config, writing: Arc::new(Semaphore::new(REQUESTS_MAX)) };
     axum::Router::new()
         .route("/v1/events", post(events))
+        .route("/v1/traces", post(otlp::traces))
+        .route("/v1/logs", post(otlp::logs))
+        .route("/v1/metrics", post(otlp::metrics))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .with_state(Arc::new(door))
 }
@@ -93,18 +98,32 @@ impl IntoResponse for Refused {
 }
 
 async fn events(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refused> {
+    let now = Timestamp::from(chrono::Utc::now());
+    let accepted = write(door, move |door| take(door, &headers, &body, now)).await?;
+    Ok((StatusCode::ACCEPTED, JsonBody(accepted)).into_response())
+}
+
+/// Runs the work of one request, if there is room for it.
+async fn write<T: Send + 'static>(
+    door: Arc<Door>,
+    work: impl FnOnce(&Door) -> Result<T, Refused> + Send + 'static,
+) -> Result<T, Refused> {
     let permit = Arc::clone(&door.writing).try_acquire_owned().map_err(|_| {
         Refused::new(StatusCode::TOO_MANY_REQUESTS, format!("{REQUESTS_MAX} requests are being written; come back"))
     })?;
     // Unzipping, checking and appending all take time that would hold up other requests on this thread.
     let taken = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        take(&door, &headers, &body, Timestamp::from(chrono::Utc::now()))
+        work(&door)
     });
-    let accepted = taken.await.map_err(|_| {
+    taken.await.map_err(|_| {
         Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be processed; it was not stored")
-    })??;
-    Ok((StatusCode::ACCEPTED, JsonBody(accepted)).into_response())
+    })?
+}
+
+fn unavailable(door: &Door, error: anyhow::Error) -> Refused {
+    tracing::warn!(error = format!("{error:#}"), topic = %door.topic, "raw topic does not take records");
+    Refused::new(StatusCode::SERVICE_UNAVAILABLE, "the log does not take records now; nothing is lost, send again")
 }
 
 /// Checks a request, appends its items, returns when they are durable.
@@ -139,11 +158,7 @@ fn take(door: &Door, headers: &HeaderMap, body: &Bytes, now: Timestamp) -> Resul
 
     let will_be_rejected = check(door, &items, &passed, now)?;
     let partitions = door.log.partitions(&door.topic).and_then(|found| found.context("no such topic"));
-    let unavailable = |error: anyhow::Error| {
-        tracing::warn!(error = format!("{error:#}"), topic = %door.topic, "raw topic does not take records");
-        Refused::new(StatusCode::SERVICE_UNAVAILABLE, "the log does not take records now; nothing is lost, send again")
-    };
-    let partitions = partitions.map_err(unavailable)?;
+    let partitions = partitions.map_err(|error| unavailable(door, error))?;
     let records = items.iter().map(|item| OutRecord {
         topic: Arc::clone(&door.topic),
         // Copies of an item meet in one partition; any other choice would do as well.
@@ -153,7 +168,7 @@ fn take(door: &Door, headers: &HeaderMap, body: &Bytes, now: Timestamp) -> Resul
         headers: passed.clone(),
         timestamp: None,
     });
-    door.log.append(records.collect()).map_err(unavailable)?;
+    door.log.append(records.collect()).map_err(|error| unavailable(door, error))?;
     Ok(Accepted { accepted: items.len(), will_be_rejected })
 }
 

@@ -163,6 +163,11 @@ impl<'a> Object<'a> {
         self.fields.iter().map(|(key, value)| (key.as_ref(), *value))
     }
 
+    /// As [`Object::iter`], with names that live as long as the text.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, Json<'a>)> {
+        self.fields.iter().map(|(key, value)| (key.clone(), *value))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }

@@ -83,9 +83,13 @@ pub(crate) fn count(text: &str) -> Result<i64, NumberError> {
     }
 }
 
-/// A non-negative quantity of at most [`COUNT_MAX`] units, fractions allowed. Places beyond the twelfth are an error.
+/// A non-negative quantity of at most [`COUNT_MAX`] units, fractions allowed. Producers print lengths of time as floats
+/// with up to 17 digits, so places beyond the twelfth are rounded half to even.
 pub(crate) fn quantity(text: &str) -> Result<Quantity, NumberError> {
-    let value = picos(text)?;
+    let value = match picos(text) {
+        Err(NumberError::TooPrecise) => money(text)?.picos(),
+        value => value?,
+    };
     match value {
         _ if value < 0 => Err(NumberError::Negative),
         _ if value / PICO > i128::from(COUNT_MAX) => Err(NumberError::TooLarge),
@@ -182,6 +186,13 @@ mod tests {
         for text in ["", "yesterday", "2026-13-01", "12:00"] {
             assert_eq!(time_text(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn lengths_of_time_printed_as_floats_keep_twelve_places() {
+        assert_eq!(quantity("8.470000267028809").unwrap().to_string(), "8.470000267029");
+        assert_eq!(quantity("1e-13").unwrap().to_string(), "0");
+        assert_eq!(quantity("-8.470000267028809"), Err(NumberError::Negative));
     }
 
     #[test]

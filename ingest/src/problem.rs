@@ -47,6 +47,13 @@ impl Problem {
         Problem::new(RejectReason::InvalidField, field, format!("{field} {}{shown}", error.as_str()))
     }
 
+    /// As [`Problem::number`], for digits that were not JSON.
+    pub(crate) fn digits(field: &str, digits: &str, error: NumberError) -> Self {
+        let plain = digits.len() <= 24 && digits.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+        let shown = if plain { format!(" ({digits})") } else { String::new() };
+        Problem::new(RejectReason::InvalidField, field, format!("{field} {}{shown}", error.as_str()))
+    }
+
     /// Two fields contradict each other.
     pub(crate) fn contradiction(field: &str, message: String) -> Self {
         Problem::new(RejectReason::Contradiction, field, message)

@@ -1,7 +1,7 @@
 //! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
-use crate::json::{Kind, Object};
+use crate::json::{Json, Kind, Object};
 
 schemas::symbols! {
     /// The formats ingest knows. The names are what `spend-format` headers, topic settings and reports use.
@@ -10,6 +10,8 @@ schemas::symbols! {
         CloudEvent = "cloudevents",
         /// Our documented usage event.
         Usage = "ai.usage",
+        /// A flat record of one call: a model beside its token counts.
+        FlatUsage = "flat_usage",
         /// A provider's body inside a plain JSON object with the producer's own fields.
         Envelope = "envelope",
         /// OpenAI Chat Completions, and servers that speak like it.
@@ -26,6 +28,8 @@ schemas::symbols! {
         OpenAiEmbedding = "openai.embedding",
         /// OpenAI images, billed by tokens.
         OpenAiImage = "openai.image",
+        /// The last event of streamed speech, billed by tokens.
+        OpenAiSpeech = "openai.speech",
         /// OpenAI transcriptions, by tokens or seconds.
         OpenAiTranscription = "openai.transcription",
         /// OpenAI moderations: free calls.
@@ -44,21 +48,41 @@ schemas::symbols! {
         BedrockConverse = "bedrock.converse",
         /// An event of a Bedrock ConverseStream.
         BedrockConverseEvent = "bedrock.converse_event",
+        /// A Bedrock InvokeModel body in the spelling of Titan or Llama, whole or one frame of a stream.
+        BedrockInvoke = "bedrock.invoke_model",
         /// A Bedrock model invocation log entry.
         BedrockLog = "bedrock.invocation_log",
         /// Cohere chat, embed and rerank, billed by `billed_units`.
         Cohere = "cohere.billed_units",
+        /// An event of a streamed Cohere chat.
+        CohereEvent = "cohere.event",
         /// Ollama's own API.
         Ollama = "ollama.generate",
         /// LiteLLM StandardLoggingPayload.
         LiteLlm = "litellm.standard_logging",
         /// A batch or one event of Langfuse's ingestion API.
         Langfuse = "langfuse.ingestion",
-        /// OTLP spans as JSON.
+        /// A message of LangChain with its `usage_metadata`.
+        LangChain = "langchain.message",
+        /// A run exported from LangSmith.
+        LangSmith = "langsmith.run",
+        /// A request exported from Helicone.
+        Helicone = "helicone.request",
+        /// A log exported from Portkey.
+        Portkey = "portkey.log",
+        /// An LLM log entry of Azure API Management.
+        AzureApim = "azure.apim_llm_log",
+        /// A token count in the style of OpenMeter.
+        OpenMeter = "openmeter.tokens",
+        /// A line of a Claude Code transcript.
+        ClaudeTranscript = "claude_code.transcript",
+        /// A line of a Codex transcript.
+        CodexTranscript = "codex.transcript",
+        /// OTLP spans.
         OtlpTraces = "otlp.traces",
-        /// OTLP logs as JSON.
+        /// OTLP logs.
         OtlpLogs = "otlp.logs",
-        /// OTLP metrics as JSON.
+        /// OTLP metrics.
         OtlpMetrics = "otlp.metrics",
         /// GPU time.
         Gpu = "ai.gpu.usage",
@@ -68,6 +92,10 @@ schemas::symbols! {
         Ledger = "ai.ledger.entry",
         /// The state of a job or a page of a list: nothing billable.
         Status = "status",
+        /// A piece of a stream that says nothing about usage.
+        Fragment = "stream_fragment",
+        /// A provider's answer that a call failed.
+        Error = "error",
         /// A correction written by a job.
         Correction = "correction",
     }
@@ -93,7 +121,26 @@ pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             return Some((shape, name));
         }
     }
-    by_marker(object).or_else(|| by_usage(object)).or_else(|| by_wrapping(object))
+    by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object)).or_else(|| by_wrapping(object))
+}
+
+/// By fields that only the logs and exports of one tool have.
+fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if object.has("run_type") && (object.has("dotted_order") || object.has("start_time")) {
+        return Some((Shape::LangSmith, "run_type and start_time"));
+    }
+    if object.has("req_units") && object.has("res_units") {
+        return Some((Shape::Portkey, "req_units and res_units"));
+    }
+    if object.has("request_id")
+        && (object.has("response_body") || object.has("request_properties") || object.has("request_created_at"))
+    {
+        return Some((Shape::Helicone, "request_id and response_body or request_created_at"));
+    }
+    if object.is("category", "GatewayLlmLogs") || (object.has("CorrelationId") && object.has("PromptTokens")) {
+        return Some((Shape::AzureApim, "category GatewayLlmLogs, or CorrelationId and PromptTokens"));
+    }
+    None
 }
 
 /// By a field whose value names the format.
@@ -124,7 +171,52 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             | "content_block_stop"
             | "ping" => Shape::AnthropicEvent,
             "image_generation.completed" | "image_edit.completed" => Shape::OpenAiImage,
-            "transcript.text.done" => Shape::OpenAiTranscription,
+            "transcript.text.done" | "conversation.item.input_audio_transcription.completed" => {
+                Shape::OpenAiTranscription
+            }
+            "speech.audio.done" => Shape::OpenAiSpeech,
+            "speech.audio.delta"
+            | "transcript.text.delta"
+            | "transcript.text.segment"
+            | "image_generation.partial_image"
+            | "image_edit.partial_image" => Shape::Fragment,
+            "error" if object.has("error") => Shape::Error,
+            // Events of a Realtime session; `session.created` names its model.
+            _ if kind.starts_with("session.")
+                || kind.starts_with("conversation.item.")
+                || kind.starts_with("input_audio_buffer.")
+                || kind.starts_with("output_audio_buffer.")
+                || kind == "rate_limits.updated" =>
+            {
+                Shape::OpenAiResponseEvent
+            }
+            "message-start" | "message-end" | "content-start" | "content-delta" | "content-end" | "tool-plan-delta"
+            | "tool-call-start" | "tool-call-delta" | "tool-call-end" | "citation-start" | "citation-end" => {
+                Shape::CohereEvent
+            }
+            // Claude Code and Codex write one JSON object a line.
+            "assistant" if object.has("sessionId") && object.has("message") => Shape::ClaudeTranscript,
+            "user"
+            | "system"
+            | "summary"
+            | "progress"
+            | "file-history-snapshot"
+            | "queue-operation"
+            | "custom-title"
+            | "agent-name"
+            | "last-prompt"
+            | "permission-mode"
+            | "attachment"
+            | "ai-title"
+                if object.has("sessionId") || object.has("leafUuid") || object.has("snapshot") =>
+            {
+                Shape::ClaudeTranscript
+            }
+            "session_meta" | "turn_context" | "event_msg" | "response_item" | "compacted"
+                if object.has("payload") && object.has("timestamp") =>
+            {
+                Shape::CodexTranscript
+            }
             _ if kind.starts_with("response.") => Shape::OpenAiResponseEvent,
             "generation-create" | "generation-update" | "span-create" | "span-update" | "trace-create"
             | "event-create" | "score-create" | "observation-create" | "observation-update"
@@ -141,8 +233,24 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
 
 /// By the spelling of its usage.
 fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
-    if object.has("usageMetadata") || object.has("usage_metadata") {
+    if object.has("usageMetadata") {
         return Some((Shape::Gemini, "usageMetadata"));
+    }
+    if let Some(usage) = object.object("usage_metadata") {
+        return match usage.has("input_tokens") {
+            true => Some((Shape::LangChain, "usage_metadata.input_tokens")),
+            false => Some((Shape::Gemini, "usage_metadata")),
+        };
+    }
+    if object.has("inputTextTokenCount")
+        || object.has("generation_token_count")
+        || object.has("amazon-bedrock-invocationMetrics")
+    {
+        return Some((Shape::BedrockInvoke, "inputTextTokenCount, generation_token_count or invocation metrics"));
+    }
+    // Ollama streams one object a line, and only the last one counts.
+    if object.get("done").and_then(Json::boolean) == Some(false) && object.has("created_at") {
+        return Some((Shape::Fragment, "done false and created_at"));
     }
     if object.has("litellm_call_id") || (object.has("call_type") && object.has("response_cost")) {
         return Some((Shape::LiteLlm, "litellm_call_id"));
@@ -165,6 +273,23 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("candidates") && object.has("modelVersion") {
         return Some((Shape::Gemini, "candidates and modelVersion"));
     }
+    if object.has("created") && object.has("data") && !object.has("usage") && is_images(object) {
+        return Some((Shape::OpenAiImage, "created and data of images"));
+    }
+    if object.is("task", "transcribe") && object.has("duration") && !object.has("usage") {
+        return Some((Shape::OpenAiTranscription, "task transcribe and duration"));
+    }
+    // An answer that a call failed, and nothing else.
+    if object.object("error").is_some_and(|error| error.has("message") || error.has("code"))
+        && !object.has("usage")
+        && !object.has("choices")
+    {
+        return Some((Shape::Error, "error with a message"));
+    }
+    // What counting tokens ahead answers: no call was made.
+    if object.iter().count() == 1 && (object.has("input_tokens") || object.has("totalTokens")) {
+        return Some((Shape::Status, "a count of tokens alone"));
+    }
     let usage = object.object("usage")?;
     if usage.has("billed_units") {
         return Some((Shape::Cohere, "usage.billed_units"));
@@ -175,8 +300,8 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("choices") {
         return Some((Shape::OpenAiChat, "choices and usage"));
     }
-    if object.has("data") && usage.has("prompt_tokens") {
-        return Some((Shape::OpenAiEmbedding, "data and usage.prompt_tokens"));
+    if object.has("data") && (usage.has("prompt_tokens") || (usage.has("total_tokens") && !usage.has("input_tokens"))) {
+        return Some((Shape::OpenAiEmbedding, "data and usage.prompt_tokens or total_tokens"));
     }
     if object.has("data") && object.has("created") && usage.has("input_tokens") {
         return Some((Shape::OpenAiImage, "data, created and usage.input_tokens"));
@@ -188,6 +313,12 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::OpenAiTranscription, "text and usage.type"));
     }
     None
+}
+
+/// True when the elements of `data` are images.
+fn is_images(object: &Object<'_>) -> bool {
+    let first = object.array("data").and_then(|data| data.first()?.object());
+    first.is_some_and(|first| first.has("b64_json") || first.has("url"))
 }
 
 /// By what it wraps.
@@ -215,6 +346,18 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if object.has("usage") && object.has("model") {
         return Some((Shape::Usage, "usage and model"));
+    }
+    // What houses write themselves: the names are OpenAI's, Anthropic's or Bedrock's, beside whatever else they note.
+    for name in ["prompt_tokens", "input_tokens", "promptTokens", "inputTokens"] {
+        if object.has(name) {
+            return Some((Shape::FlatUsage, name));
+        }
+    }
+    if object.has("data") && object.has("has_more") && object.has("next_page") {
+        return Some((Shape::Status, "a page of a report"));
+    }
+    if object.has("max_budget") && object.has("event") {
+        return Some((Shape::Status, "a gateway's budget event"));
     }
     None
 }

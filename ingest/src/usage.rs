@@ -26,6 +26,18 @@ impl Usage {
         self.add_quantity(meter, Quantity::from_units(units));
     }
 
+    /// Adds all of another vector.
+    pub(crate) fn add_all(&mut self, other: &Usage) {
+        for meter in Meter::ALL {
+            self.add_quantity(*meter, other.get(*meter));
+        }
+    }
+
+    /// Replaces a meter's whole units.
+    pub(crate) fn set(&mut self, meter: Meter, units: i64) {
+        self.0[meter as usize] = Quantity::from_units(units);
+    }
+
     pub(crate) fn add_quantity(&mut self, meter: Meter, quantity: Quantity) {
         let slot = &mut self.0[meter as usize];
         *slot = slot.checked_add(quantity).expect("a record holds far fewer than 10^12 bounded counts");
@@ -49,6 +61,10 @@ pub(crate) struct Flags(u32);
 impl Flags {
     pub(crate) fn set(&mut self, flag: Flag) {
         self.0 |= 1 << flag as u32;
+    }
+
+    pub(crate) fn clear(&mut self, flag: Flag) {
+        self.0 &= !(1 << flag as u32);
     }
 
     pub(crate) fn union(self, other: Flags) -> Flags {

@@ -35,12 +35,13 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut call = Call::new("anthropic.message", "chat", precedence::PROVIDER);
     call.model = envelope::text(object, "model")?;
     call.response_id = envelope::text(object, "id")?;
-    call.provider = Some(Text::const_new(match call.response_id.as_deref() {
-        // Bedrock and Vertex mark the ids of the messages they serve.
-        Some(id) if id.starts_with("msg_bdrk_") => "aws.bedrock",
-        Some(id) if id.starts_with("msg_vrtx_") => "gcp.vertex_ai",
-        _ => "anthropic",
-    }));
+    // Bedrock and Vertex mark the ids of the messages they serve.
+    call.provider = match call.response_id.as_deref() {
+        Some(id) if id.starts_with("msg_bdrk_") => Some(Text::const_new("aws.bedrock")),
+        Some(id) if id.starts_with("msg_vrtx_") => Some(Text::const_new("gcp.vertex_ai")),
+        _ => None,
+    };
+    call.usual_provider = "anthropic";
     let Some(value) = object.get("usage") else {
         call.flags.set(Flag::UsageMissing);
         call.parts = smallvec![Part::default()];

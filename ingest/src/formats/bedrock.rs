@@ -30,7 +30,7 @@ const USAGE_FIELDS: &[&str] = &[
 /// A whole Converse response. It names neither model nor id: both come from the envelope.
 pub(crate) fn converse<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut call = Call::new("bedrock.converse", "chat", precedence::PROVIDER);
-    call.provider = Some(Text::const_new("aws.bedrock"));
+    call.usual_provider = "aws.bedrock";
     let value = object.get("usage").ok_or_else(|| Problem::missing("usage", "send the response's usage"))?;
     let usage = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
     call.raw_usage = Cow::Borrowed(raw(Some(value)));
@@ -96,6 +96,49 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
+}
+
+/// InvokeModel in the spelling of Titan (`inputTextTokenCount`) or Llama (`generation_token_count`). The last frame of
+/// any stream has Bedrock's own counts, which are the bill
+/// (<https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html>, from documentation only).
+pub(crate) fn invoke<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let operation = if object.has("embedding") { "embeddings" } else { "chat" };
+    let mut call = Call::new("bedrock.invoke_model", operation, precedence::PROVIDER);
+    call.usual_provider = "aws.bedrock";
+    let mut part = Part::default();
+    let (mut read, mut written) = (0, 0);
+    let (input, output) = match object.object("amazon-bedrock-invocationMetrics") {
+        Some(metrics) => {
+            let counts = Counts::new(&metrics, "amazon-bedrock-invocationMetrics");
+            read = counts.or_zero("cacheReadInputTokenCount")?;
+            written = counts.or_zero("cacheWriteInputTokenCount")?;
+            (counts.or_zero("inputTokenCount")?, counts.or_zero("outputTokenCount")?)
+        }
+        None => {
+            let counts = Counts::new(object, "");
+            let input = counts.alias(&["inputTextTokenCount", "prompt_token_count"])?.unwrap_or(0);
+            let mut output = counts.alias(&["totalOutputTextTokenCount", "generation_token_count"])?.unwrap_or(0);
+            for result in object.array("results").unwrap_or_default() {
+                if let Some(result) = result.object() {
+                    output += Counts::new(&result, "results").or_zero("tokenCount")?;
+                }
+            }
+            (input, output)
+        }
+    };
+    part.usage.add(Meter::InputTextTokens, input);
+    part.usage.add(Meter::CacheReadTextTokens, read);
+    part.usage.add(Meter::CacheWrite5mTokens, written);
+    part.usage.add(Meter::OutputTextTokens, output);
+    if written > 0 {
+        part.flags.set(Flag::Assumed5m);
+    }
+    call.raw_usage = Cow::Owned(format!(
+        "{{\"inputTokenCount\":{input},\"outputTokenCount\":{output},\"cacheReadInputTokenCount\":{read},\
+         \"cacheWriteInputTokenCount\":{written}}}"
+    ));
+    call.parts = smallvec![part];
+    Ok(call)
 }
 
 /// One entry of the model invocation log.

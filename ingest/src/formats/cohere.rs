@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use schemas::{Flag, Meter, Text};
+use schemas::{Flag, Meter};
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Part, precedence};
@@ -15,7 +15,7 @@ use crate::usage::{Counts, raw};
 /// Chat, embed and rerank.
 pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut call = Call::new("cohere.billed_units", "chat", precedence::PROVIDER);
-    call.provider = Some(Text::const_new("cohere"));
+    call.usual_provider = "cohere";
     call.model = envelope::text(object, "model")?;
     for name in ["id", "response_id", "generation_id"] {
         if call.response_id.is_none() {

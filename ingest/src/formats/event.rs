@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use schemas::{Meter, RejectReason};
+use schemas::{Flag, Meter, RejectReason};
 use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope};
-use crate::formats::{self, anthropic, bedrock, gemini, openai, resource, stream};
+use crate::formats::{self, anthropic, bedrock, families, gemini, openai, resource, stream};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Kind, Object, deeper_than};
 use crate::number;
@@ -39,7 +39,8 @@ pub(crate) fn cloud_event<'a>(
         return Err(Problem::missing("source", "CloudEvents are identified by source and id"));
     }
     envelope.time = envelope::time(object, "time")?;
-    // Extension attributes may claim a team and the like; `subject` is the customer in OpenMeter's use of it.
+    // Extension attributes may claim a team and the like; `subject` is the customer, as OpenMeter uses it.
+    envelope.claimed.customer = envelope::owned(object, "subject")?;
     if let Some(team) = envelope::owned(object, "team")? {
         envelope.claimed.team = Some(team);
     }
@@ -90,11 +91,49 @@ pub(crate) fn cloud_event_data<'a>(
             }
             _ => usage(json, &object, envelope, out),
         },
+        _ if object.has("tokens") && object.has("model") => {
+            formats::item(data, Some(Shape::OpenMeter), envelope, wrappers + 1, out);
+            Ok(())
+        }
         _ => {
             formats::item(data, None, envelope, wrappers + 1, out);
             Ok(())
         }
     }
+}
+
+/// One count of tokens in the style of OpenMeter: `tokens`, `model` and which way they went
+/// (<https://openmeter.io/docs/metering/guides/usage-of-ai>, from documentation only).
+pub(crate) fn openmeter<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let mut call = Call::new("openmeter.tokens", "chat", precedence::STATED);
+    call.model = envelope::text(object, "model")?;
+    if let Some(provider) = envelope::text(object, "provider")? {
+        envelope.provider = Some(envelope::provider_name(&provider));
+    }
+    let tokens = Counts::new(object, "data").need("tokens")?;
+    let kind = envelope::text(object, "type")?
+        .ok_or_else(|| Problem::missing("data.type", "say whether the tokens are `input` or `output`"))?;
+    let meter = match &*kind {
+        "input" | "prompt" | "system" => Meter::InputTextTokens,
+        "output" | "completion" => Meter::OutputTextTokens,
+        "cached" | "cache_read" => Meter::CacheReadTextTokens,
+        "reasoning" => Meter::OutputReasoningTokens,
+        _ => {
+            let message = "data.type is none of input, output, cached, reasoning";
+            return Err(Problem::new(RejectReason::InvalidField, "data.type", message));
+        }
+    };
+    let mut part = Part::default();
+    part.usage.add(meter, tokens);
+    call.parts = smallvec![part];
+    call.raw_usage = Cow::Owned(format!("{{\"tokens\":{tokens}}}"));
+    out.call(call, envelope, json);
+    Ok(())
 }
 
 /// Types of CloudEvents are the producer's words: only ours and short ones are repeated.
@@ -181,7 +220,7 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
     })?;
     let found = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
     let mut call = Call::new("ai.usage", "chat", precedence::STATED);
-    let known = envelope.model.as_deref().is_some_and(|model| openai::family(model).is_some());
+    let known = envelope.model.as_deref().is_some_and(|model| families::family(model).is_some());
     if envelope.provider.is_none() && out.config.provider.is_none() && !known {
         return Err(Problem::missing("provider", "name who bills for the call (openai, anthropic, aws.bedrock, ...)"));
     }
@@ -189,19 +228,73 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
     let stated = envelope::text(object, "usage_format")?;
     let provider = envelope.provider.as_deref().unwrap_or("");
     let model = envelope.model.as_deref().unwrap_or("");
-    call.parts = match style(&found, stated.as_deref(), provider)? {
-        Style::Meters => smallvec![meters(&found)?],
-        Style::OpenAiChat => smallvec![openai::usage(&found, &openai::CHAT, model)?],
-        Style::OpenAiResponses => smallvec![openai::usage(&found, &openai::RESPONSES, model)?],
-        Style::Anthropic => {
-            call.context = anthropic::context(&found)?;
-            anthropic::parts(&found, Some(model))?
-        }
-        Style::Gemini => smallvec![gemini::usage(&found)?],
-        Style::Converse => smallvec![bedrock::usage(&found)?],
-    };
+    let style = style(&found, stated.as_deref(), provider)?;
+    if style == Style::Anthropic {
+        call.context = anthropic::context(&found)?;
+    }
+    call.parts = spelled(&found, style, model)?;
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// A flat record: token counts and what they belong to in one object, as houses log them.
+pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let mut envelope = envelope.read(object, out.config)?;
+    let mut call = Call::new("flat_usage", "chat", precedence::STATED);
+    if envelope.model.is_none() {
+        return Err(Problem::missing("model", "name the model that served the call"));
+    }
+    for name in ["reported_cost", "response_cost", "cost_usd", "cost"] {
+        if envelope.reported_cost.is_none() {
+            // A claim in a form that is not known is no reason to lose the call.
+            envelope.reported_cost = envelope::cost(object, name, "stated_by_producer").unwrap_or(None);
+        }
+    }
+    for name in ["request_id", "call_id", "event_id"] {
+        if envelope.event_id.is_none() {
+            envelope.event_id = envelope::text(object, name)?;
+        }
+    }
+    for name in ["created", "created_at", "ts"] {
+        if envelope.time.is_none() {
+            envelope.time = envelope::time(object, name)?;
+        }
+    }
+    if object.has("promptTokens") {
+        let counts = Counts::new(object, "");
+        let mut part = Part::default();
+        part.usage.add(Meter::InputTextTokens, counts.or_zero("promptTokens")?);
+        part.usage.add(Meter::OutputTextTokens, counts.or_zero("completionTokens")?);
+        call.parts = smallvec![part];
+    } else {
+        let provider = envelope.provider.as_deref().unwrap_or("");
+        let provider = if provider.is_empty() {
+            envelope.model.as_deref().and_then(families::family).unwrap_or("")
+        } else {
+            provider
+        };
+        let model = envelope.model.as_deref().unwrap_or("");
+        call.parts = spelled(object, provider_style(object, provider).unwrap_or(Style::OpenAiChat), model)?;
+    }
+    // Everything else in the record is not usage, so a field that is not known says nothing.
+    call.parts.iter_mut().for_each(|part| part.flags.clear(Flag::UnknownUsageField));
+    let counts = object.iter().filter(|(name, _)| name.ends_with("okens"));
+    let counts: Vec<String> = counts.map(|(name, value)| format!("\"{name}\":{}", value.text())).collect();
+    call.raw_usage = Cow::Owned(format!("{{{}}}", counts.join(",")));
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// The calls of a usage object in one of the spellings.
+fn spelled(usage: &Object<'_>, style: Style, model: &str) -> Result<SmallVec<[Part; 1]>> {
+    Ok(match style {
+        Style::Meters => smallvec![meters(usage)?],
+        Style::OpenAiChat => smallvec![openai::usage(usage, &openai::CHAT, model)?],
+        Style::OpenAiResponses => smallvec![openai::usage(usage, &openai::RESPONSES, model)?],
+        Style::Anthropic => anthropic::parts(usage, Some(model))?,
+        Style::Gemini => smallvec![gemini::usage(usage)?],
+        Style::Converse => smallvec![bedrock::usage(usage)?],
+    })
 }
 
 /// How the `usage` of an event is spelled.
@@ -235,30 +328,37 @@ fn style(usage: &Object<'_>, stated: Option<&str>, provider: &str) -> Result<Sty
     if usage.iter().any(|(name, _)| name.parse::<Meter>().is_ok()) {
         return Ok(Style::Meters);
     }
-    if usage.has("prompt_tokens") {
-        return Ok(Style::OpenAiChat);
-    }
-    if usage.has("promptTokenCount") || usage.has("prompt_token_count") {
-        return Ok(Style::Gemini);
-    }
-    if usage.has("inputTokens") {
-        return Ok(Style::Converse);
-    }
-    if usage.has("input_tokens") {
-        let anthropic = ["cache_creation", "cache_creation_input_tokens", "cache_read_input_tokens", "iterations"];
-        let anthropic = anthropic.iter().any(|name| usage.has(name));
-        return match provider {
-            "anthropic" => Ok(Style::Anthropic),
-            "openai" | "azure.ai.openai" => Ok(Style::OpenAiResponses),
-            _ if anthropic => Ok(Style::Anthropic),
-            _ => Ok(Style::OpenAiResponses),
-        };
+    if let Some(style) = provider_style(usage, provider) {
+        return Ok(style);
     }
     if usage.is_empty() {
         return Ok(Style::Meters);
     }
     let message = "usage holds neither meter names nor a provider's fields; FORMATS.md lists both";
     Err(Problem::new(RejectReason::InvalidField, "usage", message))
+}
+
+/// How a provider's counts are spelled, told by their names.
+fn provider_style(usage: &Object<'_>, provider: &str) -> Option<Style> {
+    if usage.has("prompt_tokens") {
+        return Some(Style::OpenAiChat);
+    }
+    if usage.has("promptTokenCount") || usage.has("prompt_token_count") {
+        return Some(Style::Gemini);
+    }
+    if usage.has("inputTokens") {
+        return Some(Style::Converse);
+    }
+    if !usage.has("input_tokens") {
+        return None;
+    }
+    let anthropic = ["cache_creation", "cache_creation_input_tokens", "cache_read_input_tokens", "iterations"];
+    match provider {
+        "anthropic" => Some(Style::Anthropic),
+        "openai" | "azure.ai.openai" => Some(Style::OpenAiResponses),
+        _ if anthropic.iter().any(|name| usage.has(name)) => Some(Style::Anthropic),
+        _ => Some(Style::OpenAiResponses),
+    }
 }
 
 /// Disjoint quantities by the names of the registry. Tokens, requests and searches are whole; times may be fractions.

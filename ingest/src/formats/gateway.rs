@@ -12,7 +12,7 @@ use crate::identity;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
-use crate::usage::{Counts, raw};
+use crate::usage::{Counts, raw, rest};
 
 /// LiteLLM's StandardLoggingPayload: an OpenAI usage object whatever the provider, every cache count inside the prompt
 /// (<https://docs.litellm.ai/docs/proxy/logging_spec>, checked 2026-11-22).
@@ -118,17 +118,75 @@ pub(crate) fn langfuse<'a>(
         Some(batch) => batch.array().ok_or_else(|| Problem::wrong_type("batch", batch, "an array"))?,
         None => vec![json],
     };
-    for event in events {
+    // Merged events live only as long as this batch is read.
+    let (merged, outer) = (merge(&events), shorter(&envelope));
+    for (index, event) in events.into_iter().enumerate() {
+        let event = match merged.get(index) {
+            Some(Merged::Into) => {
+                // What it says is in a later event of the same generation.
+                out.ignore(IgnoreReason::StreamFragment);
+                continue;
+            }
+            Some(Merged::Whole(text)) => match Json::parse(text) {
+                Ok(whole) => whole,
+                Err(_) => event,
+            },
+            _ => event,
+        };
         if out.is_full() {
             let message = format!("the record holds more than {} items", out.config.items_max);
             out.reject(Problem::new(schemas::RejectReason::TooLarge, "batch", message), None);
             break;
         }
-        if let Err(problem) = langfuse_event(event, envelope.clone(), out) {
+        if let Err(problem) = langfuse_event(event, outer.clone(), out) {
             out.reject(problem, Some(event));
         }
     }
     Ok(())
+}
+
+/// The same envelope, for bodies that live less long.
+fn shorter<'s>(envelope: &'s Envelope<'_>) -> Envelope<'s> {
+    envelope.clone()
+}
+
+/// What became of an event that shares its generation with others of the batch.
+enum Merged {
+    /// It stands alone.
+    Alone,
+    /// A later event holds what it said.
+    Into,
+    /// The last event, with everything the earlier ones said.
+    Whole(String),
+}
+
+/// Puts the partial events of each generation together: a later field replaces an earlier one, as Langfuse does.
+fn merge(events: &[Json<'_>]) -> Vec<Merged> {
+    let opened: Vec<Option<(String, bool, Object<'_>)>> = events.iter().map(|event| generation(*event)).collect();
+    let mut merged: Vec<Merged> = events.iter().map(|_| Merged::Alone).collect();
+    for (index, event) in opened.iter().enumerate() {
+        let Some((id, ..)) = event else { continue };
+        let same = |other: &&Option<(String, bool, Object<'_>)>| other.as_ref().is_some_and(|(found, ..)| found == id);
+        if opened[index + 1..].iter().any(|other| same(&other)) {
+            merged[index] = Merged::Into;
+            continue;
+        }
+        let parts: Vec<_> = opened[..=index].iter().filter(same).flatten().collect();
+        if parts.len() > 1 {
+            let body = super::stream::overlay(parts.iter().map(|(_, _, body)| body));
+            let kind = if parts.iter().any(|(_, created, _)| *created) { "create" } else { "update" };
+            merged[index] = Merged::Whole(format!("{{\"type\":\"generation-{kind}\",\"body\":{body}}}"));
+        }
+    }
+    merged
+}
+
+/// Id of a generation, whether the event creates it, and its body.
+fn generation<'a>(event: Json<'a>) -> Option<(String, bool, Object<'a>)> {
+    let event = event.object()?;
+    let kind = event.string("type").filter(|kind| kind.starts_with("generation-"))?;
+    let body = event.object("body")?;
+    Some((body.string("id")?.into_owned(), kind == "generation-create", body))
 }
 
 fn langfuse_event<'a>(json: Json<'a>, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
@@ -176,53 +234,77 @@ fn langfuse_event<'a>(json: Json<'a>, mut envelope: Envelope<'a>, out: &mut Out<
     Ok(())
 }
 
-/// Langfuse's buckets are exclusive; its OpenAI-shaped legacy objects are not.
-fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
-    if usage.has("prompt_tokens") || usage.has("promptTokens") {
-        if usage.has("prompt_tokens") {
-            return openai::usage(usage, &openai::CHAT, "");
-        }
-        let counts = Counts::new(usage, "usage");
-        let mut part = Part::default();
-        part.usage.add(Meter::InputTextTokens, counts.or_zero("promptTokens")?);
-        part.usage.add(Meter::OutputTextTokens, counts.or_zero("completionTokens")?);
-        return Ok(part);
+/// Langfuse's buckets are exclusive; its OpenAI-shaped objects are not, and neither are those of emitters that pass an
+/// inclusive input on beside its details: there the total is input and output alone.
+pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
+    let nested = |name: &str| usage.get(name).is_some_and(|value| value.object().is_some());
+    if usage.has("prompt_tokens") {
+        return openai::usage(usage, &openai::CHAT, "");
+    }
+    if usage.has("input_tokens") && (nested("input_tokens_details") || nested("output_tokens_details")) {
+        return openai::usage(usage, &openai::RESPONSES, "");
     }
     let counts = Counts::new(usage, "usageDetails");
     let mut part = Part::default();
-    let mut sum = 0;
+    // Sums of input and output, and of what their details hold.
+    let (mut plain, mut details) = ([0, 0], [0, 0]);
     for (name, value) in usage.iter() {
-        let meter = match name {
+        let (meter, side, detail) = match name {
             _ if value.is_null() => continue,
-            "total" | "unit" | "inputCost" | "outputCost" | "totalCost" => continue,
-            "input" | "input_tokens" => Meter::InputTextTokens,
-            "input_cached_tokens" | "input_cache_read" | "cache_read_input_tokens" => Meter::CacheReadTextTokens,
-            "input_cache_creation" | "cache_creation_input_tokens" | "input_cache_write" => Meter::CacheWrite5mTokens,
-            "input_cache_creation_5m" => Meter::CacheWrite5mTokens,
-            "input_cache_creation_1h" => Meter::CacheWrite1hTokens,
-            "input_audio_tokens" | "input_audio" => Meter::InputAudioTokens,
-            "input_image_tokens" => Meter::InputImageTokens,
-            "output" | "output_tokens" => Meter::OutputTextTokens,
-            "output_reasoning_tokens" | "output_reasoning" => Meter::OutputReasoningTokens,
-            "output_audio_tokens" | "output_audio" => Meter::OutputAudioTokens,
+            "total" | "totalTokens" | "total_tokens" | "unit" | "inputCost" | "outputCost" | "totalCost" => continue,
+            "input" | "input_tokens" | "promptTokens" => (Meter::InputTextTokens, 0, false),
+            "input_cached_tokens"
+            | "input_cache_read"
+            | "cache_read_input_tokens"
+            | "input_cached"
+            | "cached_tokens" => (Meter::CacheReadTextTokens, 0, true),
+            "input_cache_creation" | "cache_creation_input_tokens" | "input_cache_write" => {
+                part.flags.set(Flag::Assumed5m);
+                (Meter::CacheWrite5mTokens, 0, true)
+            }
+            "input_cache_creation_5m" => (Meter::CacheWrite5mTokens, 0, true),
+            "input_cache_creation_1h" => (Meter::CacheWrite1hTokens, 0, true),
+            "input_audio_tokens" | "input_audio" => (Meter::InputAudioTokens, 0, true),
+            "input_image_tokens" | "input_image" => (Meter::InputImageTokens, 0, true),
+            "output" | "output_tokens" | "completionTokens" => (Meter::OutputTextTokens, 1, false),
+            "output_reasoning_tokens" | "output_reasoning" | "reasoning_tokens" => {
+                (Meter::OutputReasoningTokens, 1, true)
+            }
+            "output_audio_tokens" | "output_audio" => (Meter::OutputAudioTokens, 1, true),
             _ => {
                 part.flags.set(Flag::UnknownUsageField);
                 continue;
             }
         };
         let count = counts.or_zero(name)?;
-        sum += count;
-        part.usage.add(meter, count);
-        if meter == Meter::CacheWrite5mTokens && name != "input_cache_creation_5m" && count > 0 {
-            part.flags.set(Flag::Assumed5m);
+        if detail {
+            details[side] += count
+        } else {
+            plain[side] += count
         }
+        part.usage.add(meter, count);
     }
-    if let Some(total) = counts.count("total")? {
-        if total != sum {
-            let message = format!("usageDetails.total is {total} but its buckets add up to {sum}");
+    let total = counts.alias(&["total", "totalTokens", "total_tokens"])?;
+    let (sum, outer) = (plain[0] + plain[1] + details[0] + details[1], plain[0] + plain[1]);
+    match total {
+        None => {}
+        Some(total) if total == sum => part.checked = "total = sum of buckets",
+        Some(total) if total == outer => {
+            part.checked = "total = input + output, which include their details";
+            let text = rest(plain[0], "usageDetails.input", &[(details[0], "its details")])?;
+            part.usage.set(Meter::InputTextTokens, text);
+            let text = rest(plain[1], "usageDetails.output", &[(details[1], "its details")])?;
+            part.usage.set(Meter::OutputTextTokens, text);
+        }
+        Some(total) => {
+            let message = format!(
+                "usageDetails.total is {total} but its buckets add up to {sum}, and input and output alone to {outer}"
+            );
             return Err(Problem::contradiction("usageDetails.total", message));
         }
-        part.checked = "total = sum of buckets";
+    }
+    if part.usage.get(Meter::CacheWrite5mTokens).is_zero() {
+        part.flags.clear(Flag::Assumed5m);
     }
     Ok(part)
 }

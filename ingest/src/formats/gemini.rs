@@ -47,6 +47,7 @@ const USAGE_FIELDS: &[&str] = &[
 /// A whole response.
 pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut call = Call::new("gemini.generate_content", "generate_content", precedence::PROVIDER);
+    call.usual_provider = "gcp.gemini";
     let text = |names: [&'static str; 2]| -> Result<Option<Cow<'a, str>>> {
         match object.first(&names) {
             Some((name, _)) => envelope::text(object, name),
@@ -68,7 +69,7 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let traffic = usage.string("trafficType").or_else(|| usage.string("traffic_type"));
     // Only Vertex states the kind of traffic and the time of creation.
     let vertex = traffic.is_some() || created.is_some();
-    call.provider = Some(Text::const_new(if vertex { "gcp.vertex_ai" } else { "gcp.gemini" }));
+    call.provider = vertex.then_some(Text::const_new("gcp.vertex_ai"));
     match traffic.as_deref() {
         Some("ON_DEMAND_PRIORITY") => call.context.service_tier = Some("priority".into()),
         Some("ON_DEMAND_FLEX") => call.context.service_tier = Some("flex".into()),
@@ -77,6 +78,18 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     }
     if let Some(tier) = usage.string("serviceTier").or_else(|| object.string("serviceTier")) {
         call.context.service_tier = Some(tier.to_ascii_lowercase().into());
+    }
+    const COUNTS: [&str; 6] = [
+        "promptTokenCount",
+        "totalTokenCount",
+        "candidatesTokenCount",
+        "prompt_token_count",
+        "total_token_count",
+        "candidates_token_count",
+    ];
+    if !COUNTS.iter().any(|name| usage.has(name)) {
+        // The kind of traffic alone, as in all frames but the last.
+        call.flags.set(Flag::UsageMissing);
     }
     let mut part = self::usage(&usage)?;
     grounding(object, call.model.as_deref().unwrap_or(""), &mut part);
@@ -158,9 +171,24 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
         &counts,
         &["candidatesTokensDetails", "candidates_tokens_details", "responseTokensDetails", "response_tokens_details"],
     )?;
+    let mut read = read;
+    if counts.object.first(&["promptTokensDetails", "prompt_tokens_details"]).is_none() {
+        // Details of the cache alone: what was read is at least that.
+        read = hit;
+    }
     hit.audio = hit.audio.min(read.audio);
     hit.image = hit.image.min(read.image);
     hit.video = hit.video.min(read.video);
+    // Without a split, cached tokens are text as far as the text goes; the rest can only be video, images, audio.
+    if counts.object.first(&["cacheTokensDetails", "cache_tokens_details"]).is_none() {
+        let mut overlap = (cached + read.audio + read.image + read.video - prompt).clamp(0, cached);
+        let mut within = |tokens: i64| {
+            let taken = tokens.min(overlap);
+            overlap -= taken;
+            taken
+        };
+        (hit.video, hit.image, hit.audio) = (within(read.video), within(read.image), within(read.audio));
+    }
     let cached_plain = rest(
         cached,
         "usageMetadata.cachedContentTokenCount",

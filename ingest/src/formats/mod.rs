@@ -5,13 +5,17 @@ pub(crate) mod anthropic;
 mod bedrock;
 mod cohere;
 pub(crate) mod event;
+mod exports;
+pub(crate) mod families;
 mod gateway;
 mod gemini;
 mod ollama;
 pub(crate) mod openai;
-mod otlp;
+pub(crate) mod otlp;
 mod resource;
 pub(crate) mod stream;
+pub(crate) mod table;
+mod transcript;
 
 use schemas::RejectReason;
 
@@ -83,8 +87,17 @@ fn shaped<'a>(
     }
     let call = match shape {
         Shape::Usage => return event::usage(json, object, envelope, out),
+        Shape::FlatUsage => return event::flat(json, object, envelope, out),
         Shape::Status => {
             out.ignore(IgnoreReason::StatusOnly);
+            return Ok(());
+        }
+        Shape::Error => {
+            out.ignore(IgnoreReason::FailedCall);
+            return Ok(());
+        }
+        Shape::Fragment => {
+            out.ignore(IgnoreReason::StreamFragment);
             return Ok(());
         }
         Shape::OpenAiChat | Shape::OpenAiChatChunk => openai::chat(object)?,
@@ -93,20 +106,30 @@ fn shaped<'a>(
         Shape::OpenAiEmbedding => openai::embedding(object)?,
         Shape::OpenAiImage => openai::image(object)?,
         Shape::OpenAiTranscription => openai::transcription(object)?,
+        Shape::OpenAiSpeech => openai::speech(object)?,
         Shape::OpenAiModeration => openai::moderation(object)?,
         Shape::OpenAiBatchLine => return event::openai_batch_line(object, envelope, wrappers, out),
         Shape::AnthropicMessage => anthropic::message(object)?,
         Shape::AnthropicBatchLine => return event::anthropic_batch_line(object, envelope, wrappers, out),
         Shape::Gemini => gemini::response(object)?,
         Shape::BedrockConverse => bedrock::converse(object)?,
+        Shape::BedrockInvoke => bedrock::invoke(object)?,
         Shape::BedrockLog => return bedrock::log(json, object, envelope, out),
         Shape::Cohere => cohere::response(object)?,
         Shape::Ollama => ollama::response(object)?,
         Shape::LiteLlm => return gateway::litellm(json, object, envelope, out),
         Shape::Langfuse => return gateway::langfuse(json, object, envelope, out),
-        Shape::OtlpTraces => return otlp::traces(object, &envelope, out),
-        Shape::OtlpLogs => return otlp::logs(object, &envelope, out),
-        Shape::OtlpMetrics => return otlp::metrics(object, out),
+        Shape::LangChain => exports::langchain(object)?,
+        Shape::LangSmith => return exports::langsmith(json, object, envelope, out),
+        Shape::Helicone => return exports::helicone(json, object, envelope, wrappers, out),
+        Shape::Portkey => return exports::portkey(json, object, envelope, wrappers, out),
+        Shape::AzureApim => return exports::apim(json, object, envelope, out),
+        Shape::OpenMeter => return event::openmeter(json, object, envelope, out),
+        Shape::ClaudeTranscript => return transcript::claude_code(json, object, envelope, out),
+        Shape::CodexTranscript => return transcript::codex(json, object, envelope, out),
+        Shape::OtlpTraces => return otlp::json(object, otlp::Signal::Traces, &envelope, out),
+        Shape::OtlpLogs => return otlp::json(object, otlp::Signal::Logs, &envelope, out),
+        Shape::OtlpMetrics => return otlp::json(object, otlp::Signal::Metrics, &envelope, out),
         Shape::Gpu => return resource::gpu(json, object, envelope, out),
         Shape::Seat => return resource::seat(json, object, envelope, out),
         Shape::Ledger => return resource::ledger(json, object, envelope, out),

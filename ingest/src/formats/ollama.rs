@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use schemas::{CostBasis, Meter, Text};
+use schemas::{CostBasis, Meter};
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Part, precedence};
@@ -16,7 +16,7 @@ use crate::usage::Counts;
 pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let operation = if object.has("embeddings") { "embeddings" } else { "chat" };
     let mut call = Call::new("ollama.generate", operation, precedence::PROVIDER);
-    call.provider = Some(Text::const_new("ollama"));
+    call.usual_provider = "ollama";
     call.cost_basis = Some(CostBasis::SelfHosted);
     call.model = envelope::text(object, "model")?;
     call.time = time(object, "created_at")?;

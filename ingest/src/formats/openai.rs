@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 
 use schemas::{Flag, Meter, PriceContext, ReportedCost, Text};
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope::{self, time};
+use crate::formats::families;
 use crate::json::{Json, Kind, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
@@ -75,6 +76,11 @@ pub(crate) const RESPONSES: Spelling = Spelling {
     },
 };
 
+/// Codex writes the counts of Responses flat.
+pub(crate) const CODEX: Spelling = Spelling { input_details: &[], output_details: &[], ..RESPONSES };
+
+pub(crate) const SPEECH: Spelling = Spelling { plain_output: Meter::OutputAudioTokens, ..RESPONSES };
+
 pub(crate) const IMAGES: Spelling = Spelling { plain_output: Meter::OutputImageTokens, ..RESPONSES };
 
 /// Fields of a usage object that are read, or known to say nothing about the bill (timings, flags).
@@ -102,6 +108,10 @@ const USAGE_FIELDS: &[&str] = &[
     "cache_creation_input_tokens",
     "prompt_audio_seconds",
     "reasoning_tokens",
+    // Codex
+    "cached_input_tokens",
+    "cache_write_input_tokens",
+    "reasoning_output_tokens",
     // Groq: timings
     "queue_time",
     "prompt_time",
@@ -131,6 +141,7 @@ const INPUT_DETAIL_FIELDS: &[&str] = &[
     "image_tokens",
     "video_tokens",
     "cached_tokens_details",
+    "cache_creation_token_details",
 ];
 
 const OUTPUT_DETAIL_FIELDS: &[&str] = &[
@@ -148,12 +159,18 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let counts = Counts::new(object, "usage");
     let names = &spelling.names;
     let mut part = Part::default();
-    let input = counts.need(spelling.input)?;
     let output = counts.or_zero(spelling.output)?;
+    // Servers that do not add up write a zero; embedders (Voyage, Jina) write the total alone, which is all input.
     let total = counts.count("total_tokens")?;
+    let input = match (counts.count(spelling.input)?, total) {
+        (Some(input), _) => input,
+        (None, Some(total)) if !object.has(spelling.output) => total,
+        (None, _) => counts.need(spelling.input)?,
+    };
+    let total = total.filter(|total| *total > 0);
     let mut unknown = unknown_fields(object, USAGE_FIELDS);
 
-    let (mut cached, mut written) = (None, None);
+    let (mut cached, mut written, mut written_1h) = (None, None, 0);
     let (mut audio, mut image, mut video) = (0, 0, 0);
     let (mut cached_audio, mut cached_image) = (0, 0);
     let mut cached_split = false;
@@ -164,6 +181,11 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         let inner = Counts::new(&details, &path);
         cached = inner.count("cached_tokens")?;
         written = inner.alias(&["cache_write_tokens", "cache_creation_tokens"])?;
+        // LiteLLM passes Anthropic's lifetimes on.
+        if let Some(split) = inner.inner("cache_creation_token_details")? {
+            let path = inner.path("cache_creation_token_details");
+            written_1h = Counts::new(&split, &path).or_zero("ephemeral_1h_input_tokens")?;
+        }
         audio = inner.or_zero("audio_tokens")?;
         image = inner.or_zero("image_tokens")?;
         video = inner.or_zero("video_tokens")?;
@@ -177,9 +199,17 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         unknown |= unknown_fields(&details, INPUT_DETAIL_FIELDS);
     }
     // The same counts under the names other emitters give them; never added up.
-    let cached_names = ["cached_tokens", "num_cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"];
+    let cached_names = [
+        "cached_tokens",
+        "num_cached_tokens",
+        "cache_read_input_tokens",
+        "prompt_cache_hit_tokens",
+        "cached_input_tokens",
+    ];
     let cached = agree(names.cached, cached, counts.alias(&cached_names)?)?;
-    let written = agree(names.written, written, counts.count("cache_creation_input_tokens")?)?;
+    let written =
+        agree(names.written, written, counts.alias(&["cache_creation_input_tokens", "cache_write_input_tokens"])?)?;
+    let written_1h = written_1h.min(written);
     if let (Some(hit), Some(miss)) =
         (counts.count("prompt_cache_hit_tokens")?, counts.count("prompt_cache_miss_tokens")?)
         && hit + miss != input
@@ -216,8 +246,15 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         text_out = inner.count("text_tokens")?;
         unknown |= unknown_fields(&details, OUTPUT_DETAIL_FIELDS);
     }
-    let beside = counts.or_zero("reasoning_tokens")?;
-    let reasoning = reasoning.unwrap_or(0);
+    // Perplexity counts the reasoning of deep research beside everything else; others repeat at the top what their
+    // details say is inside the output.
+    let top = counts.alias(&["reasoning_tokens", "reasoning_output_tokens"])?.unwrap_or(0);
+    let perplexity = object.has("num_search_queries") || object.has("citation_tokens") || model.contains("sonar");
+    let (reasoning, beside) = match reasoning {
+        Some(reasoning) if reasoning > 0 => (reasoning, 0),
+        _ if perplexity => (0, top),
+        _ => (top, 0),
+    };
     let audio_seconds = counts.quantity_or_none("prompt_audio_seconds")?;
 
     let sum = input + output;
@@ -258,7 +295,8 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let vector = &mut part.usage;
     vector.add(Meter::InputTextTokens, uncached);
     vector.add(Meter::CacheReadTextTokens, cached_text);
-    vector.add(Meter::CacheWrite5mTokens, written);
+    vector.add(Meter::CacheWrite5mTokens, written - written_1h);
+    vector.add(Meter::CacheWrite1hTokens, written_1h);
     vector.add(Meter::InputAudioTokens, audio);
     vector.add(Meter::CacheReadAudioTokens, cached_audio);
     vector.add(Meter::InputImageTokens, image);
@@ -328,83 +366,6 @@ fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Re
     Ok(())
 }
 
-/// Who serves a body that does not say so, told by fields only that provider writes.
-fn provider(object: &Object<'_>, usage: Option<&Object<'_>>) -> Option<&'static str> {
-    let has = |name: &str| usage.is_some_and(|usage| usage.has(name));
-    let fingerprint = object.string("system_fingerprint");
-    if object.has("x_groq") || (has("queue_time") && has("total_time")) {
-        Some("groq")
-    } else if has("prompt_cache_hit_tokens") {
-        Some("deepseek")
-    } else if has("cost_in_usd_ticks") || has("num_sources_used") {
-        Some("x_ai")
-    } else if (object.has("provider") && object.string("id").is_some_and(|id| id.starts_with("gen-"))) || has("is_byok")
-    {
-        Some("openrouter")
-    } else if object.has("prompt_filter_results") {
-        Some("azure.ai.openai")
-    } else if has("num_search_queries") || has("search_context_size") || object.has("search_results") {
-        Some("perplexity")
-    } else if fingerprint.is_some_and(|print| print == "fp_ollama") {
-        Some("ollama")
-    } else {
-        None
-    }
-}
-
-/// Who makes and serves a family of models that nobody else serves under the same bare name. Open-weight models
-/// (gpt-oss, llama, deepseek-r1, ...) are served by many, so their names prove nothing.
-pub(crate) fn family(model: &str) -> Option<&'static str> {
-    const FAMILIES: &[(&str, &str)] = &[
-        ("gpt-oss", ""),
-        ("gpt-", "openai"),
-        ("chatgpt-", "openai"),
-        ("o1", "openai"),
-        ("o3", "openai"),
-        ("o4-", "openai"),
-        ("ft:", "openai"),
-        ("text-embedding-3", "openai"),
-        ("text-embedding-ada", "openai"),
-        ("text-davinci", "openai"),
-        ("davinci-", "openai"),
-        ("babbage-", "openai"),
-        ("omni-moderation", "openai"),
-        ("text-moderation", "openai"),
-        ("whisper-1", "openai"),
-        ("tts-1", "openai"),
-        ("dall-e", "openai"),
-        ("computer-use-preview", "openai"),
-        ("codex-mini", "openai"),
-        ("claude-", "anthropic"),
-        ("gemini-", "gcp.gemini"),
-        ("models/gemini-", "gcp.gemini"),
-        ("grok-", "x_ai"),
-        ("deepseek-chat", "deepseek"),
-        ("deepseek-reasoner", "deepseek"),
-        ("deepseek-v4", "deepseek"),
-        ("mistral-large", "mistral_ai"),
-        ("mistral-medium", "mistral_ai"),
-        ("mistral-small", "mistral_ai"),
-        ("mistral-tiny", "mistral_ai"),
-        ("mistral-embed", "mistral_ai"),
-        ("mistral-ocr", "mistral_ai"),
-        ("ministral-", "mistral_ai"),
-        ("magistral-", "mistral_ai"),
-        ("codestral-", "mistral_ai"),
-        ("devstral-", "mistral_ai"),
-        ("pixtral-", "mistral_ai"),
-        ("voxtral-", "mistral_ai"),
-        ("command-", "cohere"),
-        ("embed-english", "cohere"),
-        ("embed-multilingual", "cohere"),
-        ("embed-v4", "cohere"),
-        ("rerank-", "cohere"),
-        ("sonar", "perplexity"),
-    ];
-    let found = FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix));
-    found.map(|(_, provider)| *provider).filter(|provider| !provider.is_empty())
-}
-
 /// The tier that served a call. `auto` is a request, not a tier.
 fn served_tier(object: &Object<'_>) -> Result<Option<Text>> {
     Ok(envelope::owned(object, "service_tier")?.filter(|tier| tier != "auto"))
@@ -427,7 +388,7 @@ fn call<'a>(
         None => None,
     };
     let name = model.as_deref().unwrap_or("");
-    call.provider = provider(object, usage_object.as_ref()).map(Text::const_new);
+    call.provider = families::by_fields(object, usage_object.as_ref()).map(Text::const_new);
     call.response_id = envelope::text(object, "id")?;
     call.time = match time(object, "created")? {
         Some(created) => Some(created),
@@ -435,11 +396,11 @@ fn call<'a>(
     };
     call.context = PriceContext { service_tier: served_tier(object)?, ..PriceContext::default() };
     call.raw_usage = Cow::Borrowed(raw(usage_value));
-    let part = match &usage_object {
-        Some(found) => usage(found, spelling, name)?,
+    call.parts = match &usage_object {
+        Some(found) => compound(object, usage(found, spelling, name)?, spelling, name)?,
         None => {
             call.flags.set(Flag::UsageMissing);
-            Part::default()
+            smallvec![Part::default()]
         }
     };
     if let Some(found) = &usage_object {
@@ -449,9 +410,31 @@ fn call<'a>(
             call.cost_basis = Some(schemas::CostBasis::BringYourOwnKey);
         }
     }
-    call.parts = smallvec![part];
     call.model = model;
     Ok(call)
+}
+
+/// Groq's compound systems run several models and say what each used: the bill is theirs
+/// (<https://console.groq.com/docs/compound>, not opened). They must add up to the whole.
+fn compound(object: &Object<'_>, whole: Part, spelling: &Spelling, system: &str) -> Result<SmallVec<[Part; 1]>> {
+    let models = object.object("usage_breakdown").and_then(|found| found.array("models")).unwrap_or_default();
+    let mut parts: SmallVec<[Part; 1]> = SmallVec::new();
+    let mut sum = Usage::default();
+    for (index, entry) in models.iter().enumerate() {
+        let path = format!("usage_breakdown.models[{index}]");
+        let entry = entry.object().ok_or_else(|| Problem::wrong_type(&path, *entry, "an object"))?;
+        let Some(used) = entry.object("usage") else { continue };
+        let mut part = usage(&used, spelling, system)?;
+        part.iteration = i32::try_from(index).unwrap_or(i32::MAX);
+        part.model = envelope::owned(&entry, "model")?.filter(|own| own != system);
+        part.flags.set(Flag::IterationsExpanded);
+        sum.add_all(&part.usage);
+        parts.push(part);
+    }
+    match parts.is_empty() || sum != whole.usage {
+        true => Ok(smallvec![whole]),
+        false => Ok(parts),
+    }
 }
 
 /// What OpenRouter, xAI and Perplexity say a call cost.
@@ -497,6 +480,10 @@ pub(crate) fn embedding<'a>(object: &Object<'a>) -> Result<Call<'a>> {
 /// Responses, and what Realtime calls `response`.
 pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.response", "chat", &RESPONSES)?;
+    if object.is("object", "realtime.response") {
+        // The session names the model, not its responses.
+        found.usual_provider = "openai";
+    }
     if let Some(output) = object.get("output")
         && output.text().contains("_call\"")
     {
@@ -530,9 +517,16 @@ fn tools(output: Json<'_>, usage: &mut Usage) {
     }
 }
 
-/// Images: tokens, where the model bills by them.
+/// Images: tokens, where the model bills by them; else pieces of a size and quality.
 pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.image", "image_generation", &IMAGES)?;
+    found.usual_provider = "openai";
+    if object.get("usage").is_none() {
+        let images = object.array("data").unwrap_or_default().len();
+        found.parts[0].usage.add(Meter::OutputImages, i64::try_from(images).unwrap_or(i64::MAX));
+        found.raw_usage = Cow::Owned(format!("{{\"images\":{images}}}"));
+        found.flags.clear(Flag::UsageMissing);
+    }
     found.context.size = envelope::owned(object, "size")?;
     found.context.quality = envelope::owned(object, "quality")?;
     Ok(found)
@@ -541,18 +535,37 @@ pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
 /// Transcriptions: tokens or seconds.
 pub(crate) fn transcription<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let usage_object = object.object("usage").unwrap_or_default();
-    if !usage_object.is("type", "duration") {
-        return call(object, "openai.transcription", "transcription", &RESPONSES);
+    if !usage_object.is_empty() && !usage_object.is("type", "duration") {
+        let found = call(object, "openai.transcription", "transcription", &RESPONSES)?;
+        return Ok(Call { usual_provider: "openai", ..found });
     }
     let mut found = Call::new("openai.transcription", "transcription", precedence::PROVIDER);
+    found.usual_provider = "openai";
     found.model = envelope::text(object, "model")?;
-    found.raw_usage = Cow::Borrowed(raw(object.get("usage")));
-    let seconds = Counts::new(&usage_object, "usage").quantity("seconds")?;
-    let seconds = seconds.ok_or_else(|| Problem::missing("usage.seconds", "send the billed duration"))?;
+    // Older and other servers state the length of the audio alone, which is not yet rounded as the provider bills it.
+    let seconds = match usage_object.is_empty() {
+        true => {
+            let seconds = Counts::new(object, "").quantity("duration")?;
+            found.raw_usage = Cow::Owned(format!("{{\"duration\":{}}}", raw(object.get("duration"))));
+            seconds.ok_or_else(|| Problem::missing("duration", "send the length of the audio in seconds"))?
+        }
+        false => {
+            let seconds = Counts::new(&usage_object, "usage").quantity("seconds")?;
+            found.raw_usage = Cow::Borrowed(raw(object.get("usage")));
+            seconds.ok_or_else(|| Problem::missing("usage.seconds", "send the billed duration"))?
+        }
+    };
     let mut part = Part { checked: "", ..Part::default() };
     part.usage.add_quantity(Meter::InputAudioSeconds, seconds);
     found.parts = smallvec![part];
     Ok(found)
+}
+
+/// Speech as a stream ends in an event with tokens: text in, audio out
+/// (<https://platform.openai.com/docs/api-reference/audio/speech-audio-done-event>, checked 2026-11-22).
+pub(crate) fn speech<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let found = call(object, "openai.speech", "speech", &SPEECH)?;
+    Ok(Call { usual_provider: "openai", ..found })
 }
 
 /// Moderations: free, but counted.

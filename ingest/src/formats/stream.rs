@@ -7,7 +7,7 @@ use schemas::{Flag, RejectReason};
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats;
+use crate::formats::{self, transcript};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
@@ -94,6 +94,16 @@ fn event_stream(text: &str) -> Vec<Result<Json<'_>>> {
     data.map(|data| Json::parse(data).map_err(|error| malformed(&error))).collect()
 }
 
+/// True when a text can only be a table: its first line is names between commas.
+pub(crate) fn is_table(text: &str) -> bool {
+    let (head, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let name = |name: &str| {
+        let name = name.trim().trim_matches('"');
+        !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.- ".contains(&b))
+    };
+    head.contains(',') && !rest.trim().is_empty() && head.trim_end().split(',').all(name)
+}
+
 /// Decodes documents in order; runs of frames that belong together become one item.
 pub(crate) fn items<'a>(
     documents: Vec<Result<Document<'a>>>,
@@ -103,6 +113,8 @@ pub(crate) fn items<'a>(
     out: &mut Out<'_>,
 ) {
     let mut open: Option<Stream<'a>> = None;
+    // What a document says about those after it: the model of a Realtime session, session and model of a transcript.
+    let mut context = envelope.clone();
     let many = documents.len() > 1;
     for (index, document) in documents.into_iter().enumerate() {
         if out.is_full() {
@@ -127,25 +139,36 @@ pub(crate) fn items<'a>(
         let object = object.or_else(|| json.object());
         let shape = object.as_ref().and_then(|object| told(object, hint));
         let frame = object.as_ref().and_then(|object| frame(object, shape, many));
+        if let (Some(object), Some((shape, _))) = (&object, shape) {
+            match shape {
+                Shape::CodexTranscript => transcript::codex_context(object, &mut context),
+                Shape::OpenAiResponseEvent if object.has("session") => {
+                    let model = object.object("session").and_then(|session| session.string("model"));
+                    let model = model.filter(|model| model.len() <= crate::TEXT_BYTES_MAX).map(schemas::Text::from);
+                    context.model = context.model.or(model);
+                }
+                _ => {}
+            }
+        }
         match (frame, object) {
             (Some((family, inner)), Some(object)) => {
                 let object = inner.unwrap_or(object);
                 let starts = open.as_ref().is_none_or(|stream| !stream.takes(family, &object));
                 if starts && let Some(done) = open.take() {
-                    done.finish(envelope, wrappers, out);
+                    done.finish(&context, wrappers, out);
                 }
                 open.get_or_insert_with(|| Stream::new(family, json)).push(object);
             }
             (_, object) => {
                 if let Some(done) = open.take() {
-                    done.finish(envelope, wrappers, out);
+                    done.finish(&context, wrappers, out);
                 }
-                formats::read(json, object, shape, envelope.clone(), wrappers, out);
+                formats::read(json, object, shape, context.clone(), wrappers, out);
             }
         }
     }
     if let Some(done) = open {
-        done.finish(envelope, wrappers, out);
+        done.finish(&context, wrappers, out);
     }
 }
 
@@ -164,6 +187,8 @@ enum Family {
     Anthropic,
     Gemini,
     Converse,
+    Cohere,
+    Invoke,
 }
 
 /// The family of a frame, and the frame within the wrapper that the Gemini CLI puts around each. A Gemini frame looks
@@ -178,6 +203,8 @@ fn frame<'a>(
         Shape::OpenAiResponseEvent => Family::OpenAiResponse,
         Shape::AnthropicEvent => Family::Anthropic,
         Shape::BedrockConverseEvent => Family::Converse,
+        Shape::CohereEvent => Family::Cohere,
+        Shape::BedrockInvoke if many => Family::Invoke,
         Shape::Gemini if many => Family::Gemini,
         Shape::Envelope if many => {
             let inner = object.object("response")?;
@@ -220,6 +247,8 @@ impl<'a> Stream<'a> {
             Family::OpenAiResponse => !last.string("type").is_some_and(|kind| is_final(&kind)),
             Family::Anthropic => !frame.is("type", "message_start"),
             Family::Converse => !frame.has("messageStart"),
+            Family::Cohere => !frame.is("type", "message-start"),
+            Family::Invoke => !last.has("amazon-bedrock-invocationMetrics") && frame.object("results").is_none(),
             Family::Gemini => {
                 let finished =
                     |frame: &Object<'_>| frame.get("candidates").is_some_and(|c| c.text().contains("\"finishReason\""));
@@ -237,6 +266,8 @@ impl<'a> Stream<'a> {
             Family::Anthropic => self.anthropic(),
             Family::Gemini => self.gemini(),
             Family::Converse => self.converse(),
+            Family::Cohere => self.cohere(),
+            Family::Invoke => Some((Shape::BedrockInvoke, overlay(self.frames.iter()), true)),
         };
         let Some((shape, text, complete)) = whole else {
             let name = match self.family {
@@ -245,6 +276,8 @@ impl<'a> Stream<'a> {
                 Family::Anthropic => Shape::AnthropicEvent,
                 Family::Gemini => Shape::Gemini,
                 Family::Converse => Shape::BedrockConverseEvent,
+                Family::Cohere => Shape::CohereEvent,
+                Family::Invoke => Shape::BedrockInvoke,
             };
             out.recognised(&envelope.wrapped, name.as_str(), "type");
             return self.frames.iter().for_each(|_| out.ignore(IgnoreReason::StreamFragment));
@@ -253,7 +286,10 @@ impl<'a> Stream<'a> {
             envelope.flags.set(Flag::PartialStream);
         }
         match Json::parse(&text) {
-            Ok(json) => formats::item(json, Some(shape), envelope, wrappers, out),
+            Ok(json) => {
+                let evidence = Some((shape, "frames of a stream"));
+                formats::read(json, json.object(), evidence, envelope, wrappers, out);
+            }
             // Pieces of well-formed JSON were joined, so this cannot be; the record is still accounted for.
             Err(error) => out.reject(malformed(&error), Some(self.first)),
         }
@@ -338,6 +374,17 @@ impl<'a> Stream<'a> {
         Some((Shape::Gemini, text, finished))
     }
 
+    /// The first event has the id, the last one the billed units.
+    fn cohere(&self) -> Option<(Shape, String, bool)> {
+        let deltas = self.frames.iter().filter_map(|frame| frame.object("delta"));
+        let usage = deltas.filter_map(|delta| delta.get("usage")).next_back()?;
+        let mut text = String::from("{");
+        put(&mut text, "id", self.frames.iter().find_map(|frame| frame.get("id")));
+        put(&mut text, "usage", Some(usage));
+        text.push('}');
+        Some((Shape::Cohere, text, true))
+    }
+
     /// The metadata event holds the usage.
     fn converse(&self) -> Option<(Shape, String, bool)> {
         let metadata = self.frames.iter().rev().find_map(|frame| frame.object("metadata"))?;
@@ -369,7 +416,7 @@ fn put_raw(text: &mut String, name: &str, value: &str) {
 }
 
 /// One object with every field's last value.
-fn overlay<'o, 'a: 'o>(objects: impl Iterator<Item = &'o Object<'a>>) -> String {
+pub(super) fn overlay<'o, 'a: 'o>(objects: impl Iterator<Item = &'o Object<'a>>) -> String {
     let mut fields: Vec<(&str, Json<'a>)> = Vec::new();
     for object in objects {
         for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {

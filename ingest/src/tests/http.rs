@@ -27,9 +27,13 @@ async fn serve(config: Config) -> Server {
 impl Server {
     /// Status and body of the answer.
     async fn post(&self, headers: &str, body: &[u8]) -> (u16, String) {
+        self.post_to("/v1/events", headers, body).await
+    }
+
+    async fn post_to(&self, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
         let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let head = format!(
-            "POST /v1/events HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -120,4 +124,45 @@ async fn binary_cloud_events_keep_their_attributes_as_headers() {
     let (status, answer) = server.post(headers, body).await;
     assert_eq!(status, 202, "{answer}");
     assert_eq!(server.stored().len(), 1);
+}
+
+/// A batch of one span, as JSON.
+fn spans(input: &str) -> String {
+    format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736",
+        "spanId":"00f067aa0ba902b7","name":"chat","startTimeUnixNano":"1785578390000000000","attributes":[
+        {{"key":"gen_ai.request.model","value":{{"stringValue":"gpt-4o"}}}},
+        {{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"{input}"}}}}]}}]}}]}}]}}"#
+    )
+}
+
+#[tokio::test]
+async fn an_otlp_batch_is_stored_as_it_came() {
+    let server = serve(Config::default()).await;
+    let json = "content-type: application/json\r\n";
+    let (status, answer) = server.post_to("/v1/traces", json, spans("31").as_bytes()).await;
+    assert!(status == 200 && answer.ends_with("{}"), "{answer}");
+    assert_eq!(server.stored(), [spans("31")]);
+    let (status, answer) = server.post_to("/v1/traces", json, spans("-1").as_bytes()).await;
+    assert!(status == 200 && answer.contains(r#""rejectedSpans":"1""#), "{answer}");
+    assert_eq!(server.stored().len(), 2);
+    let protobuf = "content-type: application/x-protobuf\r\n";
+    // One resource with nothing in it.
+    let (status, answer) = server.post_to("/v1/logs", protobuf, b"\x0a\x00").await;
+    assert!(status == 200 && answer.contains("application/x-protobuf"), "{answer}");
+    assert_eq!(server.stored().len(), 3);
+}
+
+#[tokio::test]
+async fn what_is_no_otlp_is_refused() {
+    let server = serve(Config::default()).await;
+    for (path, headers, body, status) in [
+        ("/v1/traces", "content-type: text/plain\r\n", b"{}".as_slice(), 415),
+        ("/v1/traces", "content-type: application/x-protobuf\r\n", b"\x0a\xff", 400),
+        ("/v1/logs", "content-type: application/json\r\n", b"{\"resourceLogs\":", 400),
+    ] {
+        let (found, answer) = server.post_to(path, headers, body).await;
+        assert_eq!(found, status, "{answer}");
+    }
+    assert!(server.stored().is_empty());
 }

@@ -4,11 +4,16 @@ mod anthropic;
 mod bad_input;
 mod emitters;
 mod event;
+mod exports;
 mod http;
+mod mutations;
 mod openai;
+mod otlp_wire;
 mod providers;
 mod stage;
 mod streams;
+mod transcripts;
+mod traps;
 
 use schemas::{Rejection, Timestamp, UsageEvent};
 

@@ -1,0 +1,341 @@
+//! What tracing tools and gateways export, one call a record: LangChain and LangSmith, Helicone, Portkey, Azure API
+//! Management. Where the provider's own body is inside, it is read; the tool's counts only stand in for it.
+//! No sample of real traffic was at hand for Helicone, Portkey and API Management: they are read from documentation only.
+
+use std::borrow::Cow;
+
+use schemas::{Flag, Meter, ReportedCost, Text};
+use smallvec::smallvec;
+
+use crate::assemble::{Call, Out, Part, precedence};
+use crate::envelope::{self, Envelope, host_provider, provider_name, time};
+use crate::formats;
+use crate::item::IgnoreReason;
+use crate::json::{Json, Object};
+use crate::problem::{Problem, Result};
+use crate::recognise::recognise;
+use crate::usage::{Counts, raw, rest};
+
+/// A message of LangChain: `input_tokens` includes the cache, `output_tokens` the reasoning
+/// (<https://python.langchain.com/api_reference/core/messages/langchain_core.messages.ai.UsageMetadata.html>, from memory,
+/// not opened).
+pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("langchain.message", "chat", precedence::SPAN);
+    let value = object.get("usage_metadata");
+    let usage = value.and_then(Json::object).unwrap_or_default();
+    call.raw_usage = Cow::Borrowed(raw(value));
+    call.parts = smallvec![langchain_usage(&usage)?];
+    let about = object.object("response_metadata").unwrap_or_default();
+    call.model = match envelope::text(&about, "model_name")? {
+        Some(model) => Some(model),
+        None => envelope::text(&about, "model")?,
+    };
+    call.provider = envelope::text(&about, "model_provider")?.map(|name| provider_name(&name));
+    call.context.service_tier = envelope::owned(&about, "service_tier")?.filter(|tier| tier != "auto");
+    // `run-...` and `lc_...` are LangChain's own ids.
+    let id = envelope::text(object, "id")?.filter(|id| !id.starts_with("run-") && !id.starts_with("lc_"));
+    call.response_id = match envelope::text(&about, "id")? {
+        Some(id) => Some(id),
+        None => id,
+    };
+    Ok(call)
+}
+
+fn langchain_usage(usage: &Object<'_>) -> Result<Part> {
+    let counts = Counts::new(usage, "usage_metadata");
+    let (input, output) = (counts.need("input_tokens")?, counts.or_zero("output_tokens")?);
+    let details = counts.inner("input_token_details")?.unwrap_or_default();
+    let within = Counts::new(&details, "usage_metadata.input_token_details");
+    let (read, written) = (within.or_zero("cache_read")?, within.or_zero("cache_creation")?);
+    let short = within.or_zero("ephemeral_5m_input_tokens")?;
+    let long = within.or_zero("ephemeral_1h_input_tokens")?;
+    let written = written.max(short + long);
+    let audio = within.or_zero("audio")?;
+    let details = counts.inner("output_token_details")?.unwrap_or_default();
+    let within = Counts::new(&details, "usage_metadata.output_token_details");
+    let (reasoning, audio_out) = (within.or_zero("reasoning")?, within.or_zero("audio")?);
+    let mut part = Part { checked: "input = uncached + cache read + cache written", ..Part::default() };
+    let uncached = rest(
+        input,
+        "usage_metadata.input_tokens",
+        &[(read, "input_token_details.cache_read"), (written, "cache_creation"), (audio, "audio")],
+    )?;
+    let text = rest(
+        output,
+        "usage_metadata.output_tokens",
+        &[(reasoning, "output_token_details.reasoning"), (audio_out, "audio")],
+    )?;
+    if let Some(total) = counts.count("total_tokens")?.filter(|total| *total > 0 && *total != input + output) {
+        let message = format!(
+            "usage_metadata.total_tokens is {total} but input_tokens {input} + output_tokens {output} is {}",
+            input + output
+        );
+        return Err(Problem::contradiction("usage_metadata.total_tokens", message));
+    }
+    part.usage.add(Meter::InputTextTokens, uncached);
+    part.usage.add(Meter::CacheReadTextTokens, read);
+    part.usage.add(Meter::CacheWrite5mTokens, written - long);
+    part.usage.add(Meter::CacheWrite1hTokens, long);
+    part.usage.add(Meter::InputAudioTokens, audio);
+    part.usage.add(Meter::OutputTextTokens, text);
+    part.usage.add(Meter::OutputReasoningTokens, reasoning);
+    part.usage.add(Meter::OutputAudioTokens, audio_out);
+    if written > 0 && short + long == 0 {
+        part.flags.set(Flag::Assumed5m);
+    }
+    Ok(part)
+}
+
+/// A run of LangSmith. Only runs of type `llm` are model calls; chains, tools and retrievers repeat or cost nothing
+/// (<https://docs.langchain.com/langsmith/run-data-format>, from documentation only).
+pub(crate) fn langsmith<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let kind = object.string("run_type").unwrap_or_default();
+    if kind != "llm" && kind != "embedding" {
+        out.ignore(if kind == "chain" { IgnoreReason::AgentSpan } else { IgnoreReason::NotAModelCall });
+        return Ok(());
+    }
+    let operation = if kind == "embedding" { "embeddings" } else { "chat" };
+    let mut call = Call::new("langsmith.run", operation, precedence::SPAN);
+    let extra = object.object("extra").unwrap_or_default();
+    let metadata = extra.object("metadata").unwrap_or_default();
+    call.provider = envelope::text(&metadata, "ls_provider")?.map(|name| provider_name(&name));
+    call.model = envelope::text(&metadata, "ls_model_name")?;
+    call.time = time(object, "start_time")?;
+    let outputs = object.object("outputs").unwrap_or_default();
+    let usage = outputs.get("usage_metadata").or_else(|| metadata.get("usage_metadata"));
+    call.parts = match usage.and_then(Json::object) {
+        Some(found) => {
+            call.raw_usage = Cow::Borrowed(raw(usage));
+            smallvec![langchain_usage(&found)?]
+        }
+        // The run's own counts say nothing of caches.
+        None => {
+            let (part, raw) = plain(object, "prompt_tokens", "completion_tokens")?;
+            call.raw_usage = Cow::Owned(raw);
+            smallvec![part]
+        }
+    };
+    call.reported_cost = claimed_cost(object, "total_cost");
+    envelope.event_id = envelope::text(object, "id")?;
+    envelope.source = Some(Cow::Borrowed("langsmith"));
+    envelope.claimed.session = envelope::owned(object, "trace_id")?;
+    envelope.claimed.project = envelope::owned(object, "session_name")?;
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// A request of Helicone (<https://docs.helicone.ai/features/webhooks>, from documentation only). Its cache counts are
+/// inside the prompt if the total says so, else beside it.
+pub(crate) fn helicone<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    envelope.event_id = envelope::text(object, "request_id")?;
+    envelope.source = Some(Cow::Borrowed("helicone"));
+    for name in ["request_created_at", "created_at"] {
+        envelope.time = envelope.time.or(time(object, name)?);
+    }
+    for name in ["request_user_id", "user_id"] {
+        if let Some(user) = envelope::text(object, name)? {
+            envelope.claim_user(&user, out.config);
+        }
+    }
+    for name in ["request_properties", "properties"] {
+        if let Some(properties) = object.object(name) {
+            envelope.add_tags(&properties, out.config);
+        }
+    }
+    envelope.model = first(object, &["response_model", "model", "request_model"])?;
+    envelope.provider = envelope::text(object, "provider")?.map(|name| provider_name(&name.to_ascii_lowercase()));
+    let metadata = object.object("metadata").unwrap_or_default();
+    let cost = ["cost", "cost_usd", "costUSD"]
+        .iter()
+        .find_map(|name| claimed_cost(object, name).or_else(|| claimed_cost(&metadata, name)));
+    envelope.reported_cost = cost;
+    let status = Counts::new(object, "").count("response_status").unwrap_or(None).unwrap_or(200);
+    if let Some(body) = body(object, "response_body") {
+        envelope.precedence = Some(precedence::GATEWAY);
+        formats::item(body, None, envelope, wrappers + 1, out);
+        return Ok(());
+    }
+    let (part, raw) = match object.has("prompt_tokens") {
+        true => plain(object, "prompt_tokens", "completion_tokens")?,
+        false => plain(&metadata, "promptTokens", "completionTokens")?,
+    };
+    if status >= 400 && part.usage.vector().is_empty() {
+        out.ignore(IgnoreReason::FailedCall);
+        return Ok(());
+    }
+    let mut call = Call::new("helicone.request", "chat", precedence::GATEWAY);
+    call.raw_usage = Cow::Owned(raw);
+    call.parts = smallvec![part];
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// A log of Portkey (<https://portkey.ai/docs/product/observability/logs-export>, from documentation only).
+pub(crate) fn portkey<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    envelope.event_id = envelope::text(object, "id")?;
+    envelope.source = Some(Cow::Borrowed("portkey"));
+    envelope.time = time(object, "created_at")?;
+    envelope.model = first(object, &["ai_model"])?;
+    envelope.provider = match first(object, &["ai_provider", "ai_org"])? {
+        Some(name) => Some(provider_name(&name)),
+        None => object.string("request_url").and_then(|url| host_provider(&url)).map(Text::const_new),
+    };
+    envelope.claimed.session = envelope::owned(object, "trace_id")?;
+    if let Some(metadata) = object.object("metadata") {
+        envelope.add_tags(&metadata, out.config);
+    }
+    if object.string("cache_status").is_some_and(|status| status.eq_ignore_ascii_case("hit")) {
+        envelope.cost_basis = Some(schemas::CostBasis::GatewayCache);
+    } else if let Some(body) = body(object, "response") {
+        envelope.precedence = Some(precedence::GATEWAY);
+        formats::item(body, None, envelope, wrappers + 1, out);
+        return Ok(());
+    }
+    let (part, raw) = plain(object, "req_units", "res_units")?;
+    if object.get("is_success").and_then(Json::boolean) == Some(false) && part.usage.vector().is_empty() {
+        out.ignore(IgnoreReason::FailedCall);
+        return Ok(());
+    }
+    let mut call = Call::new("portkey.log", "chat", precedence::GATEWAY);
+    call.raw_usage = Cow::Owned(raw);
+    call.parts = smallvec![part];
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// An entry of `ApiManagementGatewayLlmLog`, as a diagnostic record or a row of the table. Long messages are cut over
+/// several entries of one correlation id, of which only those with counts are the call
+/// (<https://learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewayllmlog>, from documentation
+/// only).
+pub(crate) fn apim<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let properties = object.object("properties").unwrap_or_default();
+    let about = |name: &str| {
+        let lower = format!("{}{}", name[..1].to_ascii_lowercase(), &name[1..]);
+        [object, &properties].into_iter().find_map(|place| place.get(name).or_else(|| place.get(&lower)))
+    };
+    let text = |name: &str| about(name).and_then(Json::string).filter(|text| text.len() <= crate::TEXT_BYTES_MAX);
+    let count = |name: &str| -> Result<Option<i64>> {
+        let Some(value) = about(name) else { return Ok(None) };
+        let digits = value.number().ok_or_else(|| Problem::wrong_type(name, value, "a whole number"))?;
+        crate::number::count(digits).map(Some).map_err(|error| Problem::number(name, value, error))
+    };
+    let (input, output) = (count("PromptTokens")?.unwrap_or(0), count("CompletionTokens")?.unwrap_or(0));
+    let total = count("TotalTokens")?.unwrap_or(0);
+    if input + output == 0 {
+        // A later part of a long message.
+        out.ignore(IgnoreReason::StreamFragment);
+        return Ok(());
+    }
+    let mut part = Part { checked: "total = prompt + completion", ..Part::default() };
+    if total > 0 && total != input + output {
+        let sum = input + output;
+        let message = format!("TotalTokens is {total} but PromptTokens {input} + CompletionTokens {output} is {sum}");
+        return Err(Problem::contradiction("TotalTokens", message));
+    }
+    part.usage.add(Meter::InputTextTokens, input);
+    part.usage.add(Meter::OutputTextTokens, output);
+    let mut call = Call::new("azure.apim_llm_log", "chat", precedence::GATEWAY);
+    call.usual_provider = "azure.ai.openai";
+    // The deployment is what the operator called it; only the model name is a model.
+    call.model = match text("ModelName").filter(|name| !name.is_empty()) {
+        Some(model) => Some(model),
+        None => {
+            call.flags.set(Flag::AliasedModel);
+            text("DeploymentName")
+        }
+    };
+    envelope.resource = text("DeploymentName").map(Text::from);
+    call.context.region = text("Region").map(Text::from);
+    call.time = match object.has("TimeGenerated") {
+        true => time(object, "TimeGenerated")?,
+        false => time(object, "time")?,
+    };
+    call.raw_usage =
+        Cow::Owned(format!("{{\"PromptTokens\":{input},\"CompletionTokens\":{output},\"TotalTokens\":{total}}}"));
+    call.parts = smallvec![part];
+    envelope.event_id = text("CorrelationId");
+    envelope.source = Some(Cow::Borrowed("azure.apim"));
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// The provider's body within an export, if it is one that states usage.
+fn body<'a>(object: &Object<'a>, name: &str) -> Option<Json<'a>> {
+    let body = object.get(name)?;
+    let inner = body.object()?;
+    recognise(&inner).filter(|_| inner.has("usage") || inner.has("usageMetadata")).map(|_| body)
+}
+
+fn first(object: &Object<'_>, names: &[&str]) -> Result<Option<Text>> {
+    for name in names {
+        if let Some(found) = envelope::owned(object, name)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// A cost in dollars as a plain number; what is none is not kept.
+fn claimed_cost(object: &Object<'_>, name: &str) -> Option<ReportedCost> {
+    let amount = crate::number::money(object.get(name)?.number()?).ok()?;
+    Some(ReportedCost { amount, currency: Text::const_new("USD"), basis: "stated_by_producer".into() })
+}
+
+/// Input and output and no more, with the caches some exports state beside them.
+fn plain(object: &Object<'_>, input_name: &str, output_name: &str) -> Result<(Part, String)> {
+    let counts = Counts::new(object, "");
+    let (input, output) = (counts.or_zero(input_name)?, counts.or_zero(output_name)?);
+    let read = counts.alias(&["prompt_cache_read_tokens", "cache_read_tokens"])?.unwrap_or(0);
+    let written = counts.alias(&["prompt_cache_write_tokens", "cache_write_tokens"])?.unwrap_or(0);
+    let total = counts.alias(&["total_tokens", "totalTokens", "total_units"])?.unwrap_or(0);
+    let mut part = Part::default();
+    let inside = read + written > 0 && total == input + output && read + written <= input;
+    let uncached = if inside { input - read - written } else { input };
+    if total > 0 {
+        if total != input + output && total != input + output + read + written {
+            let message = format!(
+                "total is {total} but {input_name} {input} + {output_name} {output} is {}, with caches {}",
+                input + output,
+                input + output + read + written
+            );
+            return Err(Problem::contradiction(input_name, message));
+        }
+        part.checked = "total = input + output";
+    }
+    part.usage.add(Meter::InputTextTokens, uncached);
+    part.usage.add(Meter::CacheReadTextTokens, read);
+    part.usage.add(Meter::CacheWrite5mTokens, written);
+    part.usage.add(Meter::OutputTextTokens, output);
+    if written > 0 {
+        part.flags.set(Flag::Assumed5m);
+    }
+    if !object.has(input_name) && !object.has(output_name) {
+        part.flags.set(Flag::UsageMissing);
+    }
+    let raw = format!(
+        "{{\"{input_name}\":{input},\"{output_name}\":{output},\"cache_read\":{read},\"cache_write\":{written}}}"
+    );
+    Ok((part, raw))
+}

@@ -1,0 +1,80 @@
+//! Who serves a body that does not name its provider.
+
+use crate::json::Object;
+
+/// Who serves a body that does not say so, told by fields only that provider writes.
+pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Option<&'static str> {
+    let has = |name: &str| usage.is_some_and(|usage| usage.has(name));
+    let fingerprint = object.string("system_fingerprint");
+    if object.has("x_groq") || (has("queue_time") && has("total_time")) {
+        Some("groq")
+    } else if has("prompt_cache_hit_tokens") {
+        Some("deepseek")
+    } else if has("cost_in_usd_ticks") || has("num_sources_used") {
+        Some("x_ai")
+    } else if (object.has("provider") && object.string("id").is_some_and(|id| id.starts_with("gen-"))) || has("is_byok")
+    {
+        Some("openrouter")
+    } else if object.has("prompt_filter_results") {
+        Some("azure.ai.openai")
+    } else if has("num_search_queries") || has("search_context_size") || object.has("search_results") {
+        Some("perplexity")
+    } else if fingerprint.is_some_and(|print| print == "fp_ollama") {
+        Some("ollama")
+    } else {
+        None
+    }
+}
+
+/// Who makes and serves a family of models that nobody else serves under the same bare name. Open-weight models
+/// (gpt-oss, llama, deepseek-r1, ...) are served by many, so their names prove nothing.
+pub(crate) fn family(model: &str) -> Option<&'static str> {
+    const FAMILIES: &[(&str, &str)] = &[
+        ("gpt-oss", ""),
+        ("gpt-", "openai"),
+        ("chatgpt-", "openai"),
+        ("o1", "openai"),
+        ("o3", "openai"),
+        ("o4-", "openai"),
+        ("ft:", "openai"),
+        ("text-embedding-3", "openai"),
+        ("text-embedding-ada", "openai"),
+        ("text-davinci", "openai"),
+        ("davinci-", "openai"),
+        ("babbage-", "openai"),
+        ("omni-moderation", "openai"),
+        ("text-moderation", "openai"),
+        ("whisper-1", "openai"),
+        ("tts-1", "openai"),
+        ("dall-e", "openai"),
+        ("computer-use-preview", "openai"),
+        ("codex-mini", "openai"),
+        ("claude-", "anthropic"),
+        ("gemini-", "gcp.gemini"),
+        ("models/gemini-", "gcp.gemini"),
+        ("grok-", "x_ai"),
+        ("deepseek-chat", "deepseek"),
+        ("deepseek-reasoner", "deepseek"),
+        ("deepseek-v4", "deepseek"),
+        ("mistral-large", "mistral_ai"),
+        ("mistral-medium", "mistral_ai"),
+        ("mistral-small", "mistral_ai"),
+        ("mistral-tiny", "mistral_ai"),
+        ("mistral-embed", "mistral_ai"),
+        ("mistral-ocr", "mistral_ai"),
+        ("ministral-", "mistral_ai"),
+        ("magistral-", "mistral_ai"),
+        ("codestral-", "mistral_ai"),
+        ("devstral-", "mistral_ai"),
+        ("pixtral-", "mistral_ai"),
+        ("voxtral-", "mistral_ai"),
+        ("command-", "cohere"),
+        ("embed-english", "cohere"),
+        ("embed-multilingual", "cohere"),
+        ("embed-v4", "cohere"),
+        ("rerank-", "cohere"),
+        ("sonar", "perplexity"),
+    ];
+    let found = FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix));
+    found.map(|(_, provider)| *provider).filter(|provider| !provider.is_empty())
+}

@@ -1,0 +1,168 @@
+//! Requests of coding agents as log records: Claude Code, Codex, Gemini CLI (and Qwen Code, which descends from it).
+//! Each row of [`AGENTS`] says which event carries the usage and what its counts mean.
+
+use std::borrow::Cow;
+
+use schemas::{CostBasis, Flag, Meter, Text};
+use smallvec::smallvec;
+
+use super::{Item, reported};
+use crate::assemble::{Call, Out, Part, precedence};
+use crate::envelope::Envelope;
+use crate::problem::Result;
+use crate::usage::rest;
+
+/// How an agent writes down a request.
+struct Agent {
+    extractor: &'static str,
+    application: &'static str,
+    /// Ends of the names of its event; older versions leave the prefix out.
+    events: &'static [&'static str],
+    provider: &'static str,
+    counts: Counts,
+    session: &'static [&'static str],
+    /// What, with the session, tells requests apart.
+    sequence: &'static [&'static str],
+}
+
+/// Names of counts.
+struct Counts {
+    input: &'static str,
+    output: &'static str,
+    cache_read: &'static str,
+    cache_write: &'static str,
+    reasoning: &'static str,
+    tool_use: &'static str,
+    /// The input holds the cache; otherwise it stands beside it.
+    input_includes_cache: bool,
+    /// The output holds the reasoning; otherwise it stands beside it.
+    output_includes_reasoning: bool,
+}
+
+const AGENTS: &[Agent] = &[
+    // Counts are Anthropic's; the cost is an estimate at list price, which subscribers do not pay
+    // (https://docs.claude.com/en/docs/claude-code/monitoring-usage, checked 2026-11-22).
+    Agent {
+        extractor: "otlp.claude_code",
+        application: "claude-code",
+        events: &["claude_code.api_request", "api_request"],
+        provider: "anthropic",
+        counts: Counts {
+            input: "input_tokens",
+            output: "output_tokens",
+            cache_read: "cache_read_tokens",
+            cache_write: "cache_creation_tokens",
+            reasoning: "",
+            tool_use: "",
+            input_includes_cache: false,
+            output_includes_reasoning: true,
+        },
+        session: &["session.id"],
+        sequence: &["event.sequence"],
+    },
+    // Counts are those of OpenAI's Responses; `tool_token_count` is the total. Only the event of a completed response
+    // has them (https://developers.openai.com/codex/config-advanced, and openai/codex codex-rs/otel, read as public
+    // test data on 2026-11-23).
+    Agent {
+        extractor: "otlp.codex",
+        application: "codex",
+        events: &["codex.sse_event", "codex.websocket_event"],
+        provider: "openai",
+        counts: Counts {
+            input: "input_token_count",
+            output: "output_token_count",
+            cache_read: "cached_token_count",
+            cache_write: "cache_write_token_count",
+            reasoning: "reasoning_token_count",
+            tool_use: "",
+            input_includes_cache: true,
+            output_includes_reasoning: true,
+        },
+        session: &["conversation.id"],
+        sequence: &["response.id", "event.timestamp"],
+    },
+    // Counts are Gemini's: cache inside the input, thoughts and tool use beside
+    // (https://github.com/google-gemini/gemini-cli/blob/main/docs/cli/telemetry.md, not opened again).
+    Agent {
+        extractor: "otlp.gemini_cli",
+        application: "gemini-cli",
+        events: &["gemini_cli.api_response", "qwen-code.api_response"],
+        provider: "gcp.gemini",
+        counts: Counts {
+            input: "input_token_count",
+            output: "output_token_count",
+            cache_read: "cached_content_token_count",
+            cache_write: "",
+            reasoning: "thoughts_token_count",
+            tool_use: "tool_token_count",
+            input_includes_cache: true,
+            output_includes_reasoning: false,
+        },
+        session: &["session.id"],
+        sequence: &["response_id", "event.timestamp"],
+    },
+];
+
+/// The call in a log record of this name; `None` when it is not an agent's.
+pub(super) fn call<'a>(
+    name: &str,
+    item: Item<'_, 'a>,
+    envelope: &mut Envelope<'a>,
+    out: &Out<'_>,
+) -> Result<Option<Call<'a>>> {
+    let attributes = item.attributes;
+    let is = |agent: &&Agent| agent.events.contains(&name) && attributes.has(&[agent.counts.input]);
+    let Some(agent) = AGENTS.iter().find(is) else { return Ok(None) };
+    let mut call = Call::new(agent.extractor, "chat", precedence::AGENT);
+    call.model = attributes.text(&["model"]);
+    let qwen = name.starts_with("qwen");
+    call.provider = Some(Text::const_new(agent.provider)).filter(|_| !qwen);
+    call.response_id = attributes.text(&["request_id", "response.id"]);
+    call.time = item.entry.time;
+    call.parts = smallvec![part(item, &agent.counts)?];
+    call.raw_usage = Cow::Owned(attributes.raw(|name| name.ends_with("_tokens") || name.ends_with("_token_count")));
+    call.reported_cost = reported(attributes, &["cost_usd"], "estimate_at_list_price");
+    call.context.speed = attributes.text(&["speed"]).map(Text::from).filter(|speed| speed != "normal");
+    // Signed in with a subscription, a request adds no marginal cost.
+    if attributes.text(&["auth_mode"]).is_some_and(|mode| mode.eq_ignore_ascii_case("chatgpt")) {
+        call.cost_basis = Some(CostBasis::Included);
+    }
+    let application = if qwen { "qwen-code" } else { agent.application };
+    envelope.claimed.application = Some(application.into());
+    envelope.claimed.session = attributes.text(agent.session).map(Text::from);
+    let user = ["user.email", "user.account_uuid", "user.account_id", "user.id"];
+    if let Some(user) = attributes.text(&user) {
+        envelope.claim_user(&user, out.config);
+    }
+    // Neither id nor span: session and sequence tell requests apart.
+    if let (Some(session), Some(sequence)) = (&envelope.claimed.session, attributes.text(agent.sequence)) {
+        envelope.event_id = Some(Cow::Owned(format!("{session}/{sequence}")));
+        envelope.source = Some(Cow::Borrowed(application));
+    }
+    Ok(Some(call))
+}
+
+fn part(item: Item<'_, '_>, names: &Counts) -> Result<Part> {
+    let count = |name: &str| item.attributes.count(&[name]).map(|found| found.unwrap_or(0));
+    let (input, output) = (count(names.input)?, count(names.output)?);
+    let (read, written) = (count(names.cache_read)?, count(names.cache_write)?);
+    let (reasoning, tool_use) = (count(names.reasoning)?, count(names.tool_use)?);
+    let uncached = match names.input_includes_cache {
+        true => rest(input, names.input, &[(read, names.cache_read), (written, names.cache_write)])?,
+        false => input,
+    };
+    let text = match names.output_includes_reasoning {
+        true => rest(output, names.output, &[(reasoning, names.reasoning)])?,
+        false => output,
+    };
+    let mut part = Part::default();
+    part.usage.add(Meter::InputTextTokens, uncached + tool_use);
+    part.usage.add(Meter::CacheReadTextTokens, read);
+    part.usage.add(Meter::CacheWrite5mTokens, written);
+    part.usage.add(Meter::OutputTextTokens, text);
+    part.usage.add(Meter::OutputReasoningTokens, reasoning);
+    if written > 0 {
+        part.flags.set(Flag::Assumed5m);
+    }
+    Ok(part)
+}

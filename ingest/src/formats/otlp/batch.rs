@@ -1,0 +1,146 @@
+//! What both encodings of OTLP are read into: spans, log records or metrics with what they stand under.
+
+use std::borrow::Cow;
+
+use schemas::Timestamp;
+
+use crate::json::Json;
+use crate::number;
+use crate::problem::{Problem, Result};
+
+/// Which of the three signals a batch carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Traces,
+    Logs,
+    Metrics,
+}
+
+/// An attribute's value. Lists and maps hold contents or labels, never counts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value<'a> {
+    Text(Cow<'a, str>),
+    /// The digits, as written.
+    Number(Cow<'a, str>),
+    Bool(bool),
+    Nested,
+}
+
+/// Attributes of one thing: a later attribute of the same name counts.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Attributes<'a>(pub Vec<(Cow<'a, str>, Value<'a>)>);
+
+impl<'a> Attributes<'a> {
+    /// The first of these names that is there.
+    pub(super) fn get(&self, names: &[&str]) -> Option<(&str, &Value<'a>)> {
+        names.iter().find_map(|name| {
+            let found = self.0.iter().rev().find(|(key, _)| key == name);
+            found.map(|(key, value)| (key.as_ref(), value))
+        })
+    }
+
+    pub(super) fn has(&self, names: &[&str]) -> bool {
+        self.get(names).is_some()
+    }
+
+    /// Short text; numbers and booleans as they are written.
+    pub(super) fn text(&self, names: &[&str]) -> Option<Cow<'a, str>> {
+        let text = match self.get(names)?.1 {
+            Value::Text(text) | Value::Number(text) => text.clone(),
+            Value::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+            Value::Nested => return None,
+        };
+        Some(text).filter(|text| !text.is_empty() && text.len() <= crate::TEXT_BYTES_MAX)
+    }
+
+    /// The digits of a number, also of one sent as text, and the name it stands under.
+    pub(super) fn digits(&self, names: &[&str]) -> Result<Option<(&str, &str)>> {
+        match self.get(names) {
+            None => Ok(None),
+            Some((name, Value::Number(digits) | Value::Text(digits))) => Ok(Some((name, digits))),
+            Some((name, _)) => {
+                let message = format!("{name} is not a number: send it as intValue");
+                Err(Problem::new(schemas::RejectReason::InvalidField, name, message))
+            }
+        }
+    }
+
+    pub(super) fn count(&self, names: &[&str]) -> Result<Option<i64>> {
+        let Some((name, digits)) = self.digits(names)? else { return Ok(None) };
+        number::count(digits).map(Some).map_err(|error| Problem::digits(name, digits, error))
+    }
+
+    /// The attributes of a family of names, as one JSON object.
+    pub(super) fn raw(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let mut text = String::from("{");
+        for (name, value) in self.0.iter().filter(|(name, _)| wanted(name)) {
+            let value = match value {
+                Value::Number(digits) => serde_json::from_str(digits).unwrap_or_else(|_| digits.as_ref().into()),
+                Value::Text(text) if text.len() <= 64 => serde_json::Value::from(text.as_ref()),
+                _ => continue,
+            };
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(&format!("{}:{value}", serde_json::Value::from(name.as_ref())));
+        }
+        text.push('}');
+        text
+    }
+}
+
+/// The instrumentation that wrote an entry.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Scope<'a> {
+    pub name: Cow<'a, str>,
+    pub version: Cow<'a, str>,
+}
+
+/// One span, log record or metric.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Entry<'a> {
+    /// Index of its resource and its scope in the batch.
+    pub resource: usize,
+    pub scope: usize,
+    /// Name of the span or metric; name of the event, where a log record has one.
+    pub name: Cow<'a, str>,
+    /// Body of a log record, where it is text.
+    pub body: Option<Cow<'a, str>>,
+    /// Identities in lower-case hexadecimal.
+    pub trace_id: Option<Cow<'a, str>>,
+    pub span_id: Option<Cow<'a, str>>,
+    pub parent_id: Option<Cow<'a, str>>,
+    pub time: Option<Timestamp>,
+    pub attributes: Attributes<'a>,
+    /// The entry as it came, where it came as JSON.
+    pub json: Option<Json<'a>>,
+}
+
+/// Everything one record carries.
+#[derive(Debug, Default)]
+pub(super) struct Batch<'a> {
+    pub resources: Vec<Attributes<'a>>,
+    pub scopes: Vec<Scope<'a>>,
+    /// Entries in order; those that could not be read stand as what is wrong with them.
+    pub entries: Vec<std::result::Result<Entry<'a>, (Problem, Option<Json<'a>>)>>,
+    /// There were more than a record may hold; the rest was not read.
+    pub cut: bool,
+}
+
+impl<'a> Batch<'a> {
+    /// Adds an entry under the newest resource and scope, unless the batch is full.
+    pub(super) fn push(&mut self, entry: std::result::Result<Entry<'a>, (Problem, Option<Json<'a>>)>, most: usize) {
+        if self.entries.len() >= most {
+            self.cut = true;
+            return;
+        }
+        let (resource, scope) = (self.resources.len().saturating_sub(1), self.scopes.len().saturating_sub(1));
+        self.entries.push(entry.map(|entry| Entry { resource, scope, ..entry }));
+    }
+}
+
+/// A time in nanoseconds since 1970; zero is "not known".
+pub(super) fn nanoseconds(time: u64) -> Option<Timestamp> {
+    let micros = i64::try_from(time / 1_000).ok().filter(|micros| *micros > 0)?;
+    Some(Timestamp::from_micros(micros))
+}

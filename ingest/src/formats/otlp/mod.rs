@@ -1,0 +1,246 @@
+//! OpenTelemetry: spans and logs of model calls, and metrics, which are only kept to check completeness.
+//!
+//! Since semantic conventions 1.40 `gen_ai.usage.input_tokens` includes what was read from and written to a cache; older
+//! emitters differ, so what an emitter means is told by its totals, its provider and its scope (see [`counts`]). Only
+//! leaf calls are billable: spans of agents and workflows repeat the usage of their children (see [`role`]).
+//! <https://github.com/open-telemetry/semantic-conventions-genai>, checked 2026-11-22.
+
+mod agents;
+mod batch;
+mod counts;
+mod names;
+mod role;
+mod text;
+mod wire;
+
+use std::borrow::Cow;
+
+use schemas::{RejectReason, Text};
+use smallvec::smallvec;
+
+use self::batch::{Attributes, Batch, Entry, Scope};
+use self::role::Role;
+use crate::assemble::{Call, Out, precedence};
+use crate::envelope::{Envelope, host_provider, provider_name};
+use crate::item::IgnoreReason;
+use crate::json::Object;
+use crate::number;
+use crate::problem::{Problem, Result};
+
+pub(crate) use self::batch::Signal;
+pub(crate) use self::wire::signal;
+
+/// A batch as JSON.
+pub(crate) fn json<'a>(object: &Object<'a>, signal: Signal, envelope: &Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let batch = text::read(object, signal, out.config.items_max)?;
+    read(batch, signal, envelope, out);
+    Ok(())
+}
+
+/// A batch as protobuf.
+pub(crate) fn protobuf(bytes: &[u8], signal: Signal, out: &mut Out<'_>) -> Result<()> {
+    let batch = wire::read(bytes, signal, out.config.items_max)?;
+    read(batch, signal, &Envelope::default(), out);
+    Ok(())
+}
+
+/// One entry and what it stands under.
+#[derive(Clone, Copy)]
+struct Item<'b, 'a> {
+    entry: &'b Entry<'a>,
+    attributes: &'b Attributes<'a>,
+    resource: &'b Attributes<'a>,
+    scope: &'b Scope<'a>,
+}
+
+fn read<'a>(batch: Batch<'a>, signal: Signal, envelope: &Envelope<'a>, out: &mut Out<'_>) {
+    let Batch { resources, scopes, entries, cut } = batch;
+    if entries.is_empty() {
+        return out.ignore(IgnoreReason::NotAModelCall);
+    }
+    let repeats = match signal {
+        Signal::Traces => role::repeated(&entries),
+        _ => Vec::new(),
+    };
+    let (no_attributes, no_scope) = (Attributes::default(), Scope::default());
+    for (index, entry) in entries.iter().enumerate() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err((problem, json)) => {
+                out.reject(problem.clone(), *json);
+                continue;
+            }
+        };
+        let item = Item {
+            entry,
+            attributes: &entry.attributes,
+            resource: resources.get(entry.resource).unwrap_or(&no_attributes),
+            scope: scopes.get(entry.scope).unwrap_or(&no_scope),
+        };
+        let done = match signal {
+            Signal::Traces => span(item, repeats.get(index) == Some(&true), envelope.clone(), out),
+            Signal::Logs => log_record(item, envelope.clone(), out),
+            Signal::Metrics => {
+                // Metrics sum up calls that are reported one by one elsewhere: never priced.
+                out.ignore(IgnoreReason::TokenMetric);
+                Ok(())
+            }
+        };
+        if let Err(problem) = done {
+            out.reject(problem, entry.json);
+        }
+    }
+    if cut {
+        let message = format!("the record holds more than {} items", out.config.items_max);
+        out.reject(Problem::new(RejectReason::TooLarge, "", message), None);
+    }
+}
+
+/// One span.
+fn span<'a>(item: Item<'_, 'a>, repeats: bool, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let role = role::of(item.entry);
+    match role {
+        Role::Repeats => {
+            out.ignore(IgnoreReason::AgentSpan);
+            return Ok(());
+        }
+        // Nothing says what it is, and a span beneath it states the same usage.
+        Role::Unstated if repeats => {
+            out.ignore(IgnoreReason::AgentSpan);
+            return Ok(());
+        }
+        Role::Other => {
+            out.ignore(IgnoreReason::NotAModelCall);
+            return Ok(());
+        }
+        Role::Model(_) | Role::Unstated => {}
+    }
+    let mut call = model_call("otlp.traces", item, &mut envelope)?;
+    if let Role::Model(operation) = role {
+        call.operation = operation;
+    }
+    call.time = item.entry.time;
+    envelope.trace_id = item.entry.trace_id.clone();
+    envelope.span_id = item.entry.span_id.clone();
+    describe(item, &mut envelope, out);
+    out.call(call, envelope, item.entry.json);
+    Ok(())
+}
+
+/// One log record: a request of a coding agent, or any record with token counts of the conventions.
+fn log_record<'a>(item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let named = item.attributes.text(&["event.name"]);
+    let name = named.or_else(|| Some(item.entry.name.clone()).filter(|name| !name.is_empty()));
+    let name = name.or_else(|| item.entry.body.clone().filter(|body| body.len() <= 64)).unwrap_or_default();
+    if let Some(call) = agents::call(&name, item, &mut envelope, out)? {
+        describe(item, &mut envelope, out);
+        out.call(call, envelope, item.entry.json);
+        return Ok(());
+    }
+    if !item.attributes.has(names::INPUT) && !item.attributes.has(names::OUTPUT) {
+        out.ignore(IgnoreReason::NotAModelCall);
+        return Ok(());
+    }
+    match role::of(item.entry) {
+        Role::Repeats => {
+            out.ignore(IgnoreReason::AgentSpan);
+            return Ok(());
+        }
+        Role::Other => {
+            out.ignore(IgnoreReason::NotAModelCall);
+            return Ok(());
+        }
+        Role::Model(_) | Role::Unstated => {}
+    }
+    let mut call = model_call("otlp.logs", item, &mut envelope)?;
+    call.time = item.entry.time;
+    // A log record belongs to the span it was written in: that is the call.
+    envelope.trace_id = item.entry.trace_id.clone();
+    envelope.span_id = item.entry.span_id.clone();
+    describe(item, &mut envelope, out);
+    out.call(call, envelope, item.entry.json);
+    Ok(())
+}
+
+/// What the semantic conventions and their older spellings say of a model call.
+fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut Envelope<'a>) -> Result<Call<'a>> {
+    let attributes = item.attributes;
+    let mut call = Call::new(extractor, "chat", precedence::SPAN);
+    call.provider = provider(attributes);
+    let requested = attributes.text(names::REQUEST_MODEL);
+    call.model = attributes.text(names::RESPONSE_MODEL).or_else(|| requested.clone());
+    call.requested_model = requested.map(Text::from);
+    call.response_id = attributes.text(names::RESPONSE_ID);
+    let served = attributes.text(&["openai.response.service_tier", "gen_ai.openai.response.service_tier"]);
+    call.context.service_tier = served.map(Text::from).filter(|tier| tier != "auto");
+    let asked = attributes.text(&["openai.request.service_tier", "gen_ai.openai.request.service_tier"]);
+    call.context.requested_tier = asked.map(Text::from);
+    call.reported_cost = reported(attributes, names::COST, "stated_by_producer");
+    let part = counts::part(attributes, call.provider.as_deref(), call.model.as_deref(), item.scope, envelope)?;
+    call.parts = smallvec![part];
+    call.raw_usage = Cow::Owned(attributes.raw(names::is_usage));
+    Ok(call)
+}
+
+/// Who serves a call. Instrumentations of an SDK name the SDK's provider even when it points elsewhere, so a host that
+/// belongs to one provider alone knows better.
+fn provider(attributes: &Attributes<'_>) -> Option<Text> {
+    let stated = attributes.text(names::PROVIDER);
+    let stated = stated.map(|name| provider_name(&name)).filter(|name| !names::FRAMEWORKS.contains(&name.as_str()));
+    let host = attributes.text(names::HOST).and_then(|host| host_provider(&host));
+    match (stated.as_deref(), host) {
+        (None | Some("openai"), Some(host)) => Some(Text::const_new(host)),
+        _ => stated,
+    }
+}
+
+/// Who and what the call belongs to.
+fn describe<'a>(item: Item<'_, 'a>, envelope: &mut Envelope<'a>, out: &Out<'_>) {
+    let both = |names: &[&str]| item.attributes.text(names).or_else(|| item.resource.text(names)).map(Text::from);
+    if envelope.source.is_none() {
+        envelope.source = item.resource.text(&["service.name"]);
+    }
+    let claimed = &mut envelope.claimed;
+    let fill = |slot: &mut Option<Text>, names: &[&str]| {
+        if slot.is_none() {
+            *slot = both(names);
+        }
+    };
+    fill(&mut claimed.application, &["service.name"]);
+    fill(&mut claimed.environment, &["deployment.environment.name", "deployment.environment", "langfuse.environment"]);
+    fill(&mut claimed.session, names::SESSION);
+    fill(&mut claimed.agent, &["gen_ai.agent.name", "agent_name", "agent.name"]);
+    fill(&mut claimed.team, &["team", "team.name", "team.id"]);
+    fill(&mut claimed.project, &["project", "project.name", "service.namespace"]);
+    fill(&mut claimed.cost_center, &["cost_center"]);
+    fill(&mut claimed.customer, &["customer", "customer.id"]);
+    fill(&mut claimed.feature, &["feature", "ai.telemetry.functionId"]);
+    fill(&mut claimed.run_id, &["mlflow.run_id", "wandb.run_id", "clearml.task_id", "k8s.job.name"]);
+    if claimed.user.is_none()
+        && let Some(user) = both(names::USER)
+    {
+        envelope.claim_user(&user, out.config);
+    }
+    // Resource attributes describe where a call ran; attributes of the call itself may hold contents.
+    const TAGS: &[&str] = &[
+        "k8s.namespace.name",
+        "k8s.deployment.name",
+        "k8s.cluster.name",
+        "cloud.account.id",
+        "cloud.region",
+        "server.address",
+        "cost_center",
+    ];
+    for name in TAGS {
+        if let Some(value) = both(&[name]) {
+            envelope.add_tag(name, &value, out.config);
+        }
+    }
+}
+
+/// A claim about the cost. It is kept beside ours, so one that is no number (NaN is common) loses no call.
+fn reported(attributes: &Attributes<'_>, names: &[&str], basis: &'static str) -> Option<schemas::ReportedCost> {
+    let (_, digits) = attributes.digits(names).ok()??;
+    let amount = number::money(digits).ok()?;
+    Some(schemas::ReportedCost { amount, currency: "USD".into(), basis: basis.into() })
+}

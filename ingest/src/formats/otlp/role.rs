@@ -1,0 +1,110 @@
+//! What a span is: a model call, something that repeats the usage of the calls beneath it, or neither.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::batch::Entry;
+use super::names;
+use crate::json::Json;
+use crate::problem::Problem;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A model call, and which operation.
+    Model(Cow<'static, str>),
+    /// States usage, but says nothing about what it is.
+    Unstated,
+    /// An agent, workflow or outer call: its usage is that of its children.
+    Repeats,
+    /// No usage of a model.
+    Other,
+}
+
+/// Where emitters say what a span is, most precise first.
+const KINDS: &[&str] = &[
+    "gen_ai.operation.name",
+    "ai.operationId",
+    "openinference.span.kind",
+    "traceloop.span.kind",
+    "langfuse.observation.type",
+    "langsmith.span.kind",
+    "mlflow.spanType",
+    "llm.request.type",
+];
+
+/// Told by what the emitter says it is, then by the names of spans that say nothing else.
+pub(super) fn of(entry: &Entry<'_>) -> Role {
+    let attributes = &entry.attributes;
+    let usage = attributes.has(names::INPUT) || attributes.has(names::OUTPUT);
+    let kind = attributes.text(KINDS).map(|kind| kind.trim_matches('"').to_ascii_lowercase());
+    // MLflow's `CHAT_MODEL` and Langfuse's `generation` are what the conventions call a chat.
+    let told = match kind.as_deref() {
+        Some("chat" | "chat_model" | "llm" | "generation" | "responses" | "response") => {
+            Some(Role::Model(Cow::Borrowed("chat")))
+        }
+        Some("completion" | "text_completion") => Some(Role::Model(Cow::Borrowed("text_completion"))),
+        Some("generate_content") => Some(Role::Model(Cow::Borrowed("generate_content"))),
+        Some("embeddings" | "embedding") => Some(Role::Model(Cow::Borrowed("embeddings"))),
+        Some("rerank" | "reranker") => Some(Role::Model(Cow::Borrowed("rerank"))),
+        Some("execute_tool" | "tool" | "retriever" | "guardrail" | "evaluator" | "event" | "parser") => {
+            Some(Role::Other)
+        }
+        // The Vercel AI SDK's outer spans repeat what their `.doGenerate` and `.doStream` children say.
+        Some(kind) if kind.starts_with("ai.") => Some(inner_call(kind)),
+        Some(kind)
+            if ["agent", "workflow", "chain", "task", "step", "span", "crew"]
+                .iter()
+                .any(|word| kind.contains(word)) =>
+        {
+            Some(Role::Repeats)
+        }
+        _ => None,
+    };
+    let told = told.or_else(|| {
+        let name = entry.name.to_ascii_lowercase();
+        match name.as_str() {
+            name if name.starts_with("ai.") => Some(inner_call(name)),
+            name if ["invoke_agent", "create_agent", "agent run", "agent_step", "invoke_workflow"]
+                .iter()
+                .any(|start| name.starts_with(start)) =>
+            {
+                Some(Role::Repeats)
+            }
+            _ => None,
+        }
+    });
+    match told {
+        Some(Role::Model(_)) | None if !usage => Role::Other,
+        Some(role) => role,
+        None => Role::Unstated,
+    }
+}
+
+fn inner_call(name: &str) -> Role {
+    if !name.contains(".do") {
+        return Role::Repeats;
+    }
+    Role::Model(Cow::Borrowed(if name.contains("embed") { "embeddings" } else { "chat" }))
+}
+
+/// For each span, whether one beneath it in the same batch is a model call with usage.
+pub(super) fn repeated(entries: &[Result<Entry<'_>, (Problem, Option<Json<'_>>)>]) -> Vec<bool> {
+    let mut repeated = vec![false; entries.len()];
+    // Nearly every batch says what its spans are, and needs none of this.
+    let unstated = |entry: &Entry<'_>| of(entry) == Role::Unstated;
+    if !entries.iter().flatten().any(unstated) {
+        return repeated;
+    }
+    let places = entries.iter().enumerate();
+    let places = places.filter_map(|(index, entry)| Some((entry.as_ref().ok()?.span_id.as_deref()?, index)));
+    let places: BTreeMap<&str, usize> = places.collect();
+    for entry in entries.iter().flatten().filter(|entry| matches!(of(entry), Role::Model(_) | Role::Unstated)) {
+        let mut parent = entry.parent_id.as_deref();
+        // A chain that was walked already, also one that bites its own tail, ends here.
+        while let Some(place) = parent.and_then(|id| places.get(id)).filter(|place| !repeated[**place]) {
+            repeated[*place] = true;
+            parent = entries[*place].as_ref().ok().and_then(|entry| entry.parent_id.as_deref());
+        }
+    }
+    repeated
+}

@@ -1,0 +1,135 @@
+//! OTLP as JSON: names in lower camel case (older emitters: snake case), 64-bit integers as strings, ids as hexadecimal
+//! (emitters that map protobuf to JSON by its general rules: base64).
+//! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>, checked 2026-11-22.
+
+use std::borrow::Cow;
+
+use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
+use crate::json::{Json, Kind, Object};
+use crate::problem::{Problem, Result};
+
+/// Walks resources, scopes and entries. An entry that cannot be used does not spoil the others.
+pub(super) fn read<'a>(object: &Object<'a>, signal: Signal, most: usize) -> Result<Batch<'a>> {
+    let (resources, scopes, entries): ([&'static str; 2], [&'static str; 2], [&'static str; 2]) = match signal {
+        Signal::Traces => (["resourceSpans", "resource_spans"], ["scopeSpans", "scope_spans"], ["spans", "spans"]),
+        Signal::Logs => (["resourceLogs", "resource_logs"], ["scopeLogs", "scope_logs"], ["logRecords", "log_records"]),
+        Signal::Metrics => {
+            (["resourceMetrics", "resource_metrics"], ["scopeMetrics", "scope_metrics"], ["metrics", "metrics"])
+        }
+    };
+    let mut batch = Batch::default();
+    for resource in list(object, &resources)? {
+        let Some(resource) = resource.object() else { continue };
+        batch.resources.push(resource.object("resource").map(|inner| attributes(&inner)).unwrap_or_default());
+        for scope in list(&resource, &scopes)? {
+            let Some(scope) = scope.object() else { continue };
+            let about = scope.object("scope").unwrap_or_default();
+            batch.scopes.push(Scope {
+                name: about.string("name").unwrap_or_default(),
+                version: about.string("version").unwrap_or_default(),
+            });
+            for json in list(&scope, &entries)? {
+                let entry = match json.object() {
+                    Some(object) => Ok(entry(json, &object)),
+                    None => Err((Problem::wrong_type(entries[0], json, "objects"), Some(json))),
+                };
+                batch.push(entry, most);
+            }
+        }
+    }
+    Ok(batch)
+}
+
+fn list<'a>(object: &Object<'a>, names: &[&'static str]) -> Result<Vec<Json<'a>>> {
+    match object.first(names) {
+        Some((name, value)) => value.array().ok_or_else(|| Problem::wrong_type(name, value, "an array")),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn entry<'a>(json: Json<'a>, object: &Object<'a>) -> Entry<'a> {
+    let name = object.first(&["name", "eventName", "event_name"]).and_then(|(_, name)| name.string());
+    let body = object.get("body").and_then(|body| match body.object() {
+        Some(inner) => inner.first(&["stringValue", "string_value"]).and_then(|(_, text)| text.string()),
+        None => body.string(),
+    });
+    let times = [
+        "startTimeUnixNano",
+        "start_time_unix_nano",
+        "timeUnixNano",
+        "time_unix_nano",
+        "observedTimeUnixNano",
+        "observed_time_unix_nano",
+    ];
+    let stated = times.iter().filter_map(|name| object.get(name)?.number()?.parse().ok());
+    Entry {
+        name: name.unwrap_or_default(),
+        body,
+        trace_id: id(object, &["traceId", "trace_id"]),
+        span_id: id(object, &["spanId", "span_id"]),
+        parent_id: id(object, &["parentSpanId", "parent_span_id"]),
+        time: stated.filter_map(nanoseconds).next(),
+        attributes: attributes(object),
+        json: Some(json),
+        ..Entry::default()
+    }
+}
+
+/// Attributes as OTLP writes them, or, as several exporters do, as one plain object.
+fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
+    let Some(attributes) = object.get("attributes") else { return Attributes::default() };
+    if let Some(plain) = attributes.object() {
+        let values = plain.fields().map(|(name, value)| (name, plain_value(value)));
+        return Attributes(values.filter_map(|(name, value)| Some((name, value?))).collect());
+    }
+    let entries = attributes.array().unwrap_or_default();
+    let mut found = Vec::with_capacity(entries.len());
+    for entry in entries.iter().filter_map(|entry| entry.object()) {
+        let value = entry.object("value").and_then(|value| value.iter().find_map(|(kind, value)| typed(kind, value)));
+        if let (Some(key), Some(value)) = (entry.string("key"), value) {
+            found.push((key, value));
+        }
+    }
+    Attributes(found)
+}
+
+fn typed<'a>(kind: &str, value: Json<'a>) -> Option<Value<'a>> {
+    match kind {
+        "intValue" | "int_value" | "doubleValue" | "double_value" => {
+            value.number().map(|digits| Value::Number(Cow::Borrowed(digits)))
+        }
+        "arrayValue" | "array_value" | "kvlistValue" | "kvlist_value" | "bytesValue" | "bytes_value" => {
+            Some(Value::Nested)
+        }
+        _ => plain_value(value),
+    }
+}
+
+fn plain_value(value: Json<'_>) -> Option<Value<'_>> {
+    match value.kind() {
+        Kind::Null => None,
+        Kind::String => value.string().map(Value::Text),
+        Kind::Number => Some(Value::Number(Cow::Borrowed(value.text()))),
+        Kind::Bool => value.boolean().map(Value::Bool),
+        Kind::Array | Kind::Object => Some(Value::Nested),
+    }
+}
+
+/// Trace and span ids in lower-case hexadecimal.
+fn id<'a>(object: &Object<'a>, names: &[&'static str]) -> Option<Cow<'a, str>> {
+    let text = object.first(names)?.1.string().filter(|id| !id.is_empty() && id.len() <= 64)?;
+    if text.ends_with('=')
+        && let Ok(bytes) = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text.as_bytes())
+    {
+        return Some(Cow::Owned(hexadecimal(&bytes)));
+    }
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(Cow::Owned(text.to_ascii_lowercase()));
+    }
+    Some(text)
+}
+
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
