@@ -1,5 +1,7 @@
 //! Files of usage, cut into records: JSON lines, one JSON document, several documents one after the other, or a captured
 //! stream. Files whose name ends in `.gz` are unpacked as they are read.
+//!
+//! In a transcript of Codex, session and model stand on lines of their own: they go before every line that counts tokens.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -41,7 +43,7 @@ pub struct FileRecords {
 }
 
 enum From {
-    Lines(Box<dyn BufRead>),
+    Lines(Box<dyn BufRead>, Codex),
     Documents(std::vec::IntoIter<Vec<u8>>),
 }
 
@@ -100,7 +102,7 @@ fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
     let lines = is_lines(&start, start.len() < PEEK_BYTES);
     let mut whole: Box<dyn BufRead> = Box::new(BufReader::new(std::io::Cursor::new(start).chain(bytes)));
     if lines {
-        return Ok(FileRecords { number: 0, from: From::Lines(whole) });
+        return Ok(FileRecords { number: 0, from: From::Lines(whole, Codex::default()) });
     }
     let mut text = Vec::new();
     whole.by_ref().take(WHOLE_BYTES_MAX + 1).read_to_end(&mut text)?;
@@ -165,6 +167,56 @@ struct Wrapped {
     payload: String,
 }
 
+/// What the lines of a Codex transcript said so far, as short lines of the same form.
+#[derive(Debug, Default)]
+struct Codex {
+    session: Option<String>,
+    turn: Option<String>,
+}
+
+/// What is read of a line of a Codex transcript.
+#[derive(serde::Deserialize)]
+struct CodexLine {
+    timestamp: String,
+    r#type: String,
+    payload: CodexPayload,
+}
+
+#[derive(serde::Deserialize)]
+struct CodexPayload {
+    r#type: Option<String>,
+    id: Option<String>,
+    model_provider: Option<String>,
+    model: Option<String>,
+}
+
+impl Codex {
+    /// The record a line makes: itself, after session and model where it counts tokens.
+    fn with_context(&mut self, line: &[u8]) -> Vec<u8> {
+        if !line.starts_with(b"{\"timestamp\":") {
+            return line.to_vec();
+        }
+        let Ok(CodexLine { timestamp, r#type, payload }) = serde_json::from_slice(line) else { return line.to_vec() };
+        let short =
+            |payload| serde_json::json!({"timestamp": timestamp, "type": r#type, "payload": payload}).to_string();
+        match r#type.as_str() {
+            "session_meta" => {
+                self.session =
+                    Some(short(serde_json::json!({"id": payload.id, "model_provider": payload.model_provider})));
+            }
+            "turn_context" => self.turn = Some(short(serde_json::json!({"model": payload.model}))),
+            "event_msg" if payload.r#type.as_deref() == Some("token_count") => {
+                let context = [&self.session, &self.turn].into_iter().flatten();
+                let mut record: Vec<u8> = context.flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect();
+                record.extend_from_slice(line);
+                return record;
+            }
+            _ => {}
+        }
+        line.to_vec()
+    }
+}
+
 impl FileRecords {
     fn next_payload(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
         loop {
@@ -173,7 +225,7 @@ impl FileRecords {
                     self.number += 1;
                     return Ok(documents.next());
                 }
-                From::Lines(lines) => {
+                From::Lines(lines, codex) => {
                     let mut line = Vec::new();
                     if lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
                         return Ok(None);
@@ -184,7 +236,7 @@ impl FileRecords {
                     self.number += 1;
                     let trimmed = line.trim_ascii();
                     if !trimmed.is_empty() {
-                        return Ok(Some(trimmed.to_vec()));
+                        return Ok(Some(codex.with_context(trimmed)));
                     }
                 }
             }
@@ -261,6 +313,19 @@ mod tests {
         let element = format!("{{\"a\":\"{}\"}}", "x".repeat(1000));
         let array = format!("[{}]", vec![element; 2_000].join(",\n"));
         assert_eq!(cut(&array).len(), 2_000);
+    }
+
+    #[test]
+    fn counts_of_a_codex_transcript_bring_session_and_model_along() {
+        let count = r#"{"timestamp":"t3","type":"event_msg","payload":{"type":"token_count","info":{}}}"#;
+        let records = cut(&format!(
+            "{}\n{}\n{count}\n",
+            r#"{"timestamp":"t1","type":"session_meta","payload":{"id":"s1","instructions":"long"}}"#,
+            r#"{"timestamp":"t2","type":"turn_context","payload":{"model":"gpt-5.4"}}"#,
+        ));
+        let lines: Vec<&str> = records[2].1.lines().collect();
+        assert_eq!((records.len(), lines.len(), lines[2]), (3, 3, count));
+        assert!(lines[0].contains("\"s1\"") && !lines[0].contains("long") && lines[1].contains("gpt-5.4"), "{lines:?}");
     }
 
     #[test]

@@ -231,6 +231,15 @@ impl<'a> Envelope<'a> {
         if let Some(request) = object.object("request") {
             put_text(&mut self.requested_model, &request, "model")?;
             put_text(&mut self.price_context.requested_tier, &request, "service_tier")?;
+            // A captured request: the host it went to says who served it, its body what was asked for.
+            if self.provider.is_none() {
+                let url = request.string("url").or_else(|| request.string("uri"));
+                self.provider = url.and_then(|url| host_provider(&url)).map(Text::const_new);
+            }
+            if let Some(body) = request.object("body") {
+                put_text(&mut self.requested_model, &body, "model")?;
+                put_text(&mut self.price_context.requested_tier, &body, "service_tier")?;
+            }
         }
         Ok(self)
     }

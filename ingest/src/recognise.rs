@@ -44,6 +44,12 @@ schemas::symbols! {
         AnthropicBatchLine = "anthropic.batch_result",
         /// Gemini and Vertex `generateContent`, whole or one frame of a stream.
         Gemini = "gemini.generate_content",
+        /// Gemini Interactions.
+        GeminiInteraction = "gemini.interaction",
+        /// Gemini and Vertex embeddings.
+        GeminiEmbedding = "gemini.embedding",
+        /// Text recognition billed by the page.
+        MistralOcr = "mistral.ocr",
         /// Bedrock Converse.
         BedrockConverse = "bedrock.converse",
         /// An event of a Bedrock ConverseStream.
@@ -151,6 +157,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             "chat.completion.chunk" => Shape::OpenAiChatChunk,
             "response" | "realtime.response" => Shape::OpenAiResponse,
             "text_completion" | "text_completion.chunk" => Shape::OpenAiCompletion,
+            "interaction" if object.has("usage") => Shape::GeminiInteraction,
             "list" if object.has("usage") && object.has("model") => Shape::OpenAiEmbedding,
             "list" | "page" | "batch" | "file" | "bucket" => Shape::Status,
             _ => return None,
@@ -273,6 +280,12 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("candidates") && object.has("modelVersion") {
         return Some((Shape::Gemini, "candidates and modelVersion"));
     }
+    if object.object("usage_info").is_some_and(|usage| usage.has("pages_processed")) {
+        return Some((Shape::MistralOcr, "usage_info.pages_processed"));
+    }
+    if is_gemini_embedding(object) {
+        return Some((Shape::GeminiEmbedding, "embeddings with values, or predictions with statistics"));
+    }
     if object.has("created") && object.has("data") && !object.has("usage") && is_images(object) {
         return Some((Shape::OpenAiImage, "created and data of images"));
     }
@@ -313,6 +326,16 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::OpenAiTranscription, "text and usage.type"));
     }
     None
+}
+
+/// True for what Gemini (`embedding`, `embeddings` with `values`) and Vertex (`predictions` with statistics) answer.
+fn is_gemini_embedding(object: &Object<'_>) -> bool {
+    let first = |name: &str| object.array(name).and_then(|found| found.first()?.object());
+    object.object("embedding").is_some_and(|embedding| embedding.has("values"))
+        || first("embeddings").is_some_and(|embedding| embedding.has("values"))
+        || first("predictions").is_some_and(|prediction| {
+            prediction.object("embeddings").is_some_and(|embedding| embedding.has("statistics"))
+        })
 }
 
 /// True when the elements of `data` are images.

@@ -97,6 +97,61 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     Ok(call)
 }
 
+/// An interaction: thoughts and tool use stand beside input and output, the cache inside the input
+/// (<https://ai.google.dev/api/interactions-api>, not opened).
+pub(crate) fn interaction<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("gemini.interaction", "generate_content", precedence::PROVIDER);
+    call.usual_provider = "gcp.gemini";
+    call.model = envelope::text(object, "model")?.map(last_segment);
+    call.response_id = envelope::text(object, "id")?;
+    call.time = time(object, "created")?;
+    let value = object.get("usage");
+    let usage = value.and_then(crate::json::Json::object).unwrap_or_default();
+    call.raw_usage = Cow::Borrowed(raw(value));
+    let counts = Counts::new(&usage, "usage");
+    let (input, output) = (counts.or_zero("total_input_tokens")?, counts.or_zero("total_output_tokens")?);
+    let (thoughts, tool_use) = (counts.or_zero("total_thought_tokens")?, counts.or_zero("total_tool_use_tokens")?);
+    let cached = counts.or_zero("total_cached_tokens")?;
+    let sum = input + output + thoughts + tool_use;
+    if let Some(total) = counts.count("total_tokens")?.filter(|total| *total != sum) {
+        let message = format!("usage.total_tokens is {total} but its parts add up to {sum}");
+        return Err(Problem::contradiction("usage.total_tokens", message));
+    }
+    let mut part = Part { checked: "total = input + output + thoughts + tool use", ..Part::default() };
+    let uncached = rest(input, "usage.total_input_tokens", &[(cached, "usage.total_cached_tokens")])?;
+    part.usage.add(Meter::InputTextTokens, uncached + tool_use);
+    part.usage.add(Meter::CacheReadTextTokens, cached);
+    part.usage.add(Meter::OutputTextTokens, output);
+    part.usage.add(Meter::OutputReasoningTokens, thoughts);
+    call.parts = smallvec![part];
+    Ok(call)
+}
+
+/// Embeddings: Vertex counts tokens for each text; Gemini's own answers hold none
+/// (<https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>, not opened).
+pub(crate) fn embedding<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("gemini.embedding", "embeddings", precedence::PROVIDER);
+    call.usual_provider = if object.has("predictions") { "gcp.vertex_ai" } else { "gcp.gemini" };
+    let mut tokens = None;
+    for prediction in object.array("predictions").unwrap_or_default() {
+        let embedding = prediction.object().and_then(|prediction| prediction.object("embeddings"));
+        if let Some(statistics) = embedding.and_then(|embedding| embedding.object("statistics")) {
+            let count = Counts::new(&statistics, "predictions.embeddings.statistics").or_zero("token_count")?;
+            tokens = Some(tokens.unwrap_or(0) + count);
+        }
+    }
+    let mut part = Part::default();
+    match tokens {
+        Some(tokens) => {
+            call.raw_usage = Cow::Owned(format!("{{\"token_count\":{tokens}}}"));
+            part.usage.add(Meter::InputTextTokens, tokens);
+        }
+        None => call.flags.set(Flag::UsageMissing),
+    }
+    call.parts = smallvec![part];
+    Ok(call)
+}
+
 /// `models/gemini-2.5-pro` and `publishers/google/models/gemini-2.5-pro` are the model at their end.
 fn last_segment(model: Cow<'_, str>) -> Cow<'_, str> {
     match model {

@@ -568,6 +568,21 @@ pub(crate) fn speech<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     Ok(Call { usual_provider: "openai", ..found })
 }
 
+/// Mistral's text recognition: pages, annotated or not (<https://docs.mistral.ai/api/#tag/ocr>, not opened).
+pub(crate) fn ocr<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut found = Call::new("mistral.ocr", "ocr", precedence::PROVIDER);
+    found.usual_provider = "mistral_ai";
+    found.model = envelope::text(object, "model")?;
+    found.raw_usage = Cow::Borrowed(raw(object.get("usage_info")));
+    let usage_info = object.object("usage_info").unwrap_or_default();
+    let pages = Counts::new(&usage_info, "usage_info").need("pages_processed")?;
+    let annotated = object.get("document_annotation").is_some();
+    let mut part = Part::default();
+    part.usage.add(if annotated { Meter::AnnotatedPages } else { Meter::OcrPages }, pages);
+    found.parts = smallvec![part];
+    Ok(found)
+}
+
 /// Moderations: free, but counted.
 pub(crate) fn moderation<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = Call::new("openai.moderation", "moderation", precedence::PROVIDER);

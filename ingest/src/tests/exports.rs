@@ -285,3 +285,38 @@ fn partial_updates_of_a_langfuse_generation_merge() {
     assert_eq!(line(found[0]), "openai gpt-5.4: input_text_tokens 10, output_text_tokens 2");
     assert_eq!((found[0].amends, found[0].claimed.team.as_deref()), (false, Some("support")));
 }
+
+#[test]
+fn pages_interactions_and_embeddings_have_their_counts() {
+    check(
+        r#"{"id":"o1","time":1785578390,"response":{"pages":[],"model":"mistral-ocr-2505",
+            "usage_info":{"pages_processed":3,"doc_size_bytes":9}}}"#,
+        "envelope/mistral.ocr",
+        &["mistral_ai mistral-ocr-2505: ocr_pages 3"],
+    );
+    check(
+        r#"{"id":"int_1","object":"interaction","created":"2026-08-01T09:00:00Z","model":"gemini-3-pro","usage":{
+            "total_input_tokens":7,"total_cached_tokens":2,"total_output_tokens":20,"total_thought_tokens":22,
+            "total_tool_use_tokens":4,"total_tokens":53}}"#,
+        "gemini.interaction",
+        &["gcp.gemini gemini-3-pro: input_text_tokens 9, cache_read_text_tokens 2, output_text_tokens 20, \
+           output_reasoning_tokens 22"],
+    );
+    check(
+        r#"{"id":"e1","time":1785578390,"model":"text-embedding-005","response":{"predictions":[
+            {"embeddings":{"values":[0.1],"statistics":{"token_count":7,"truncated":false}}},
+            {"embeddings":{"values":[0.1],"statistics":{"token_count":5,"truncated":false}}}]}}"#,
+        "envelope/gemini.embedding",
+        &["gcp.vertex_ai text-embedding-005: input_text_tokens 12"],
+    );
+}
+
+#[test]
+fn the_host_of_a_captured_request_names_the_provider() {
+    let event = event(
+        r#"{"id":"h","request":{"url":"https://api.fireworks.ai/inference/v1/chat/completions","body":{"model":"llama"}},
+            "response":{"status":200,"body":{"id":"c","object":"chat.completion","created":1785578390,"model":"llama-3.3",
+            "choices":[],"usage":{"prompt_tokens":5,"completion_tokens":6,"total_tokens":11}}}}"#,
+    );
+    assert_eq!((&*event.provider, event.requested_model.as_deref()), ("fireworks", Some("llama")));
+}
