@@ -163,6 +163,11 @@ impl Lake {
             match self.store.put_opts(&key, "probe".into(), create()).await {
                 // Nobody else has this name: the client tried again because its first answer was lost.
                 Ok(_) | Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {}
+                Err(StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. }) => bail!(
+                    "write to the lake at {}: the store refuses these credentials; they must be allowed to list, read, \
+                     write and delete there",
+                    self.root
+                ),
                 Err(error) => Err(error).with_context(|| format!("write to the lake at {}", self.root))?,
             }
             let second = self.store.put_opts(&key, "probe".into(), create()).await;
