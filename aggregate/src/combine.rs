@@ -74,7 +74,7 @@ impl crate::testing::Inspected for CombineStage {
 
 #[cfg(test)]
 impl crate::testing::Inspect for Combine {
-    fn state(&self) -> std::collections::BTreeMap<bytes::Bytes, bytes::Bytes> {
+    fn state(&self) -> std::collections::BTreeMap<Bytes, Bytes> {
         std::collections::BTreeMap::new()
     }
 }
