@@ -28,6 +28,9 @@ pub enum CodecError {
     /// Neither single-object encoding nor the framing that was configured.
     #[error("payload of {0} bytes does not begin with the Avro single-object marker C3 01")]
     NotAvro(usize),
+    /// Framed for a schema registry, and none was named.
+    #[error("payload carries id {0} of a schema registry: name the registry with --schema-registry URL")]
+    NoRegistry(u32),
     /// Written with a schema this release does not know.
     #[error(
         "{name} payload was written with schema {fingerprint}, which this release does not know; upgrade the reader"
@@ -209,11 +212,13 @@ impl<T: Wire> Format<T> {
 
     /// Decodes a payload.
     pub fn decode(&self, payload: &[u8]) -> Result<T, CodecError> {
-        if let (Some((registry, ours)), Some((header, datum))) = (&self.registered, payload.split_first_chunk::<5>())
-            && header[0] == REGISTRY_MARKER
-        {
-            let id = u32::from_be_bytes([header[1], header[2], header[3], header[4]]);
-            return if id == *ours { Self::read(datum) } else { self.read_registered(registry, id, datum) };
+        if let Some(([REGISTRY_MARKER, id @ ..], datum)) = payload.split_first_chunk::<5>() {
+            let id = u32::from_be_bytes(*id);
+            return match &self.registered {
+                Some((_, ours)) if id == *ours => Self::read(datum),
+                Some((registry, _)) => self.read_registered(registry, id, datum),
+                None => Err(CodecError::NoRegistry(id)),
+            };
         }
         let Some((header, datum)) = payload.split_first_chunk::<10>() else {
             return Err(CodecError::NotAvro(payload.len()));

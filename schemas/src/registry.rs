@@ -58,14 +58,16 @@ pub struct Registry {
 
 static INSTALLED: OnceLock<Arc<Registry>> = OnceLock::new();
 
-/// Frames published payloads by registry id from now on, in the whole process. Called once, from `main`.
+/// Frames published payloads by registry id from now on, in the whole process. Called before the first format is made;
+/// later calls change nothing.
 ///
 /// # Errors
 /// When a schema cannot be registered; the message names the registry and what it said.
 pub fn install(url: &str) -> Result<(), RegistryError> {
-    let registry = Registry::connect(url)?;
-    // A second call is a second `main`; the first one's framing stays.
-    let _ = INSTALLED.set(Arc::new(registry));
+    if INSTALLED.get().is_none() {
+        // Of two that come at once the first one's framing stays.
+        let _ = INSTALLED.set(Arc::new(Registry::connect(url)?));
+    }
     Ok(())
 }
 

@@ -48,6 +48,8 @@ impl Service {
     pub fn start(settings: Settings) -> Result<Self> {
         settings.validate()?;
         telemetry::init(settings.telemetry.log_format)?;
+        // Before tables are opened: they say how payloads are framed.
+        kafka::prepare(&settings.connection)?;
         let shutdown = Shutdown::on_signals()?;
         Ok(Service { settings, shutdown, telemetry: Telemetry::new(), routes: Router::new() })
     }

@@ -22,6 +22,13 @@ pub struct Connection {
         value_delimiter = ';', value_parser = parse_key_value
     )]
     pub options: Vec<(String, String)>,
+
+    /// Confluent schema registry, as `http://host:8081`: payloads then carry its schema ids, for other tools to read.
+    ///
+    /// Every schema is registered at the start (subjects `spendstream.<record>`). Give it to all services and commands
+    /// of an installation: what one writes with it, another cannot read without. What was written before stays readable.
+    #[arg(long, env = "SPENDSTREAM_SCHEMA_REGISTRY", value_name = "URL")]
+    pub schema_registry: Option<String>,
 }
 
 /// What every service is started with.

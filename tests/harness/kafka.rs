@@ -24,7 +24,11 @@ pub struct Kafka {
     proxy: Proxy,
     process: Child,
     folder: tempfile::TempDir,
+    secured: Option<u16>,
 }
+
+/// User of the listener that demands TLS and SCRAM, and its password.
+const USER: (&str, &str) = ("spendstream", "not=so=secret");
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the repository")
@@ -98,9 +102,52 @@ fn spawn(mut command: Command) -> Child {
     child.recv().expect("the spawner answers").expect("these tests run against real Kafka: install Java 17 or newer")
 }
 
+/// Adds a listener that demands TLS and SCRAM to a broker's settings; its port. Leaves the certificate that clients are to
+/// trust in the folder.
+fn secure(folder: &Path, lines: &mut Vec<String>) -> u16 {
+    let port = free_port();
+    let store = folder.join("broker.p12").display().to_string();
+    let authority = folder.join("authority.pem").display().to_string();
+    let keytool = |arguments: &[&str]| {
+        let common = ["-keystore", &store, "-storepass", "changeit", "-storetype", "PKCS12", "-alias", "broker"];
+        let output = Command::new("keytool").args(arguments).args(common).output();
+        let output = output.expect("keytool comes with Java 17 or newer: install it");
+        assert!(output.status.success(), "keytool: {}", String::from_utf8_lossy(&output.stdout));
+    };
+    let names = "san=dns:localhost,ip:127.0.0.1";
+    keytool(&["-genkeypair", "-keyalg", "EC", "-groupname", "secp256r1", "-dname", "CN=localhost", "-ext", names]);
+    keytool(&["-exportcert", "-rfc", "-file", &authority]);
+    for line in lines.iter_mut() {
+        match line.split_once('=').map_or("", |(key, _)| key) {
+            "listeners" => line.push_str(&format!(",SECURED://127.0.0.1:{port}")),
+            "advertised.listeners" => line.push_str(&format!(",SECURED://localhost:{port}")),
+            "listener.security.protocol.map" => line.push_str(",SECURED:SASL_SSL"),
+            _ => {}
+        }
+    }
+    let login = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+    lines.extend([
+        format!("ssl.keystore.location={store}"),
+        "ssl.keystore.password=changeit".to_owned(),
+        "ssl.keystore.type=PKCS12".to_owned(),
+        "listener.name.secured.sasl.enabled.mechanisms=SCRAM-SHA-512".to_owned(),
+        format!("listener.name.secured.scram-sha-512.sasl.jaas.config={login}"),
+    ]);
+    port
+}
+
 impl Kafka {
     /// Starts a broker and waits until it answers.
     pub fn start() -> Self {
+        Kafka::run(false)
+    }
+
+    /// Starts one with another listener, which demands TLS and SCRAM-SHA-512.
+    pub fn secured() -> Self {
+        Kafka::run(true)
+    }
+
+    fn run(secured: bool) -> Self {
         let jars = jars();
         // Kafka on a slow disk stalls for seconds under load; what a test writes fits into memory.
         let memory = Path::new("/dev/shm");
@@ -108,7 +155,7 @@ impl Kafka {
         let (port, controller, inner) = (free_port(), free_port(), free_port());
         let proxy = Proxy::start(inner);
         let settings = folder.path().join("server.properties");
-        let lines = [
+        let mut lines = vec![
             "process.roles=broker,controller".to_owned(),
             "node.id=1".to_owned(),
             format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
@@ -138,10 +185,12 @@ impl Kafka {
             "log.cleaner.dedupe.buffer.size=2097152".to_owned(),
             "log.cleaner.threads=1".to_owned(),
         ];
+        let secured = secured.then(|| secure(folder.path(), &mut lines));
         std::fs::write(&settings, lines.join("\n")).expect("write the broker's settings");
         let output = java(&jars, "kafka.tools.StorageTool")
             .args(["format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c"])
             .arg(&settings)
+            .args(["--add-scram", &format!("SCRAM-SHA-512=[name={},password={}]", USER.0, USER.1)])
             .output()
             .expect("these tests run against real Kafka: install Java 17 or newer");
         assert!(output.status.success(), "format: {}", String::from_utf8_lossy(&output.stderr));
@@ -150,7 +199,7 @@ impl Kafka {
         let mut broker = java(&jars, "kafka.Kafka");
         broker.arg(&settings).stdin(Stdio::null());
         broker.stdout(file.try_clone().expect("share the log")).stderr(file);
-        let mut kafka = Kafka { port, proxy, process: spawn(broker), folder };
+        let mut kafka = Kafka { port, proxy, process: spawn(broker), folder, secured };
         kafka.wait_until_it_answers();
         kafka
     }
@@ -181,7 +230,25 @@ impl Kafka {
 
     /// How to reach it.
     pub fn connection(&self) -> Connection {
-        Connection { brokers: self.brokers(), options: Vec::new() }
+        Connection { brokers: self.brokers(), options: Vec::new(), schema_registry: None }
+    }
+
+    /// How to reach the listener of [`Kafka::secured`].
+    ///
+    /// # Panics
+    /// When the broker was started without one.
+    pub fn secured_connection(&self) -> Connection {
+        let port = self.secured.expect("the broker was started by Kafka::secured");
+        let authority = self.folder.path().join("authority.pem").display().to_string();
+        let options = [
+            ("security.protocol", "SASL_SSL"),
+            ("ssl.ca.location", &authority),
+            ("sasl.mechanism", "SCRAM-SHA-512"),
+            ("sasl.username", USER.0),
+            ("sasl.password", USER.1),
+        ];
+        let options = options.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        Connection { brokers: format!("localhost:{port}"), options, schema_registry: None }
     }
 
     /// `host:port`.

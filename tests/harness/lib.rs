@@ -10,4 +10,6 @@ pub mod kafka;
 pub mod oracle;
 pub mod process;
 pub mod proxy;
+#[path = "../../schemas/src/registry/tests/server.rs"]
+pub mod registry;
 pub mod s3;

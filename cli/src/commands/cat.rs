@@ -9,7 +9,7 @@ use schemas::codec::Format;
 use schemas::wire::Wire;
 use schemas::{
     Alert, Batch, BatchItem, BudgetState, Charge, EventItem, Fact, LedgerEntry, PartialItem, ReferenceItem, Rejection,
-    Skip, Window, topics,
+    Skip, TopicLayout, Window, topics,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -105,6 +105,7 @@ fn decoder(topic: &str) -> Decode {
         topics::ALERTS => single::<Alert>(),
         topics::LEDGER => single::<LedgerEntry>(),
         topics::SKIPS => single::<Skip>(),
+        topics::TOPOLOGY => single::<TopicLayout>(),
         name if name.starts_with("ref.") => {
             let format = Format::<ReferenceItem>::new();
             Box::new(move |payload| {

@@ -25,6 +25,9 @@ pub(super) struct LogArgs {
     #[arg(id = "kafka", long = "kafka", value_name = "KEY=VALUE", env = "SPENDSTREAM_KAFKA", hide_env_values = true,
         value_delimiter = ';', value_parser = key_value)]
     pub(super) options: Vec<(String, String)>,
+    /// Schema registry of the installation on Kafka, where its services have one.
+    #[arg(long, env = "SPENDSTREAM_SCHEMA_REGISTRY", value_name = "URL")]
+    pub(super) schema_registry: Option<String>,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -36,7 +39,7 @@ impl LogArgs {
     /// How to reach Kafka; `None` when the data folder is meant.
     pub(super) fn connection(&self) -> Option<Connection> {
         let brokers = self.brokers.clone()?;
-        Some(Connection { brokers, options: self.options.clone() })
+        Some(Connection { brokers, options: self.options.clone(), schema_registry: self.schema_registry.clone() })
     }
 
     /// Opens the log to look at it; nothing is written, and no group is joined.

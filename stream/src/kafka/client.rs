@@ -35,14 +35,26 @@ const RESERVED: &[&str] = &[
     "transactional.id",
 ];
 
-/// Refuses settings the driver decides itself.
-pub(crate) fn check_options(connection: &Connection) -> anyhow::Result<()> {
+/// Comes before everything else: refuses settings the driver decides itself and those this build cannot meet, and frames
+/// payloads for the schema registry where one is named.
+pub(crate) fn prepare(connection: &Connection) -> anyhow::Result<()> {
     for (key, value) in &connection.options {
+        let value_upper = value.to_uppercase();
+        let encrypted = key == "security.protocol" && value_upper.contains("SSL")
+            || key.starts_with("sasl.mechanism") && value_upper.starts_with("SCRAM");
+        if encrypted && cfg!(not(feature = "tls")) {
+            bail!(
+                "--kafka {key}={value} needs TLS, which this build leaves out: build with --features spendstream-stream/tls"
+            );
+        }
         if RESERVED.contains(&key.as_str()) {
             bail!("--kafka {key}={value} cannot be set: exactly-once processing depends on the value the service sets");
         }
     }
-    Ok(())
+    match &connection.schema_registry {
+        Some(url) => schemas::registry::install(url).context("use the schema registry"),
+        None => Ok(()),
+    }
 }
 
 fn base(connection: &Connection) -> ClientConfig {
@@ -57,7 +69,7 @@ fn base(connection: &Connection) -> ClientConfig {
     client
 }
 
-/// Settings the user gave win over defaults; [`check_options`] has refused the ones that must not be touched.
+/// Settings the user gave win over defaults; [`prepare`] has refused the ones that must not be touched.
 fn with_options(mut client: ClientConfig, connection: &Connection) -> ClientConfig {
     for (key, value) in &connection.options {
         client.set(key, value);

@@ -15,7 +15,8 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
 
 use super::client::{self, ANSWER_TIMEOUT, Events};
-use super::producer::{Producer, Write, headers};
+use super::fate::Step;
+use super::producer::{Failure, Producer, headers};
 use super::reader::{Read, Reader};
 use crate::log::{Log, StoredRecord};
 use crate::processor::OutRecord;
@@ -37,6 +38,8 @@ pub struct KafkaLog {
     id: String,
     single: ThreadedProducer<Reports>,
     together: Mutex<Option<Producer>>,
+    /// Appends of several records, until somebody has the producer.
+    waiting: Mutex<Vec<Waiting>>,
     readers: Mutex<HashMap<(String, u32), Open>>,
     counts: Mutex<Option<(Instant, std::collections::BTreeMap<String, u32>)>>,
 }
@@ -78,7 +81,7 @@ impl KafkaLog {
     /// # Errors
     /// When no broker answers or a setting is not accepted.
     pub fn connect(connection: &Connection, name: &str) -> anyhow::Result<Self> {
-        client::check_options(connection)?;
+        client::prepare(connection)?;
         let counts = client::partition_counts(connection)?;
         let single = client::idempotent(connection)
             .create_with_context(Reports(Events::default()))
@@ -88,6 +91,7 @@ impl KafkaLog {
             id: format!("{name}.append.{}.{:x}", std::process::id(), super::now().micros()),
             single,
             together: Mutex::new(None),
+            waiting: Mutex::default(),
             readers: Mutex::default(),
             counts: Mutex::new(Some((Instant::now(), counts))),
         })
@@ -136,36 +140,75 @@ impl KafkaLog {
         result.with_context(|| format!("append to {}", record.topic))
     }
 
-    fn append_together(&self, records: &[OutRecord]) -> anyhow::Result<()> {
+    /// Appends that come while another is being written share the next transaction.
+    fn append_together(&self, records: Vec<OutRecord>) -> anyhow::Result<()> {
+        let (done, written) = sync_channel(1);
+        let lock = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        lock().push(Waiting { records, done });
         let mut slot = self.together.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever held the producer before has answered this one, or left it for us.
+        if let Ok(result) = written.try_recv() {
+            return result.map_err(anyhow::Error::msg);
+        }
+        let waiting = std::mem::take(&mut *lock());
+        match self.write(&mut slot, &waiting) {
+            Err(failure) if waiting.len() > 1 && matches!(failure.step, Step::Produce | Step::Flush) => {
+                // None of them is written, and one of them may be the reason: each by itself.
+                for one in &waiting {
+                    one.answer(self.write(&mut slot, std::slice::from_ref(one)));
+                }
+            }
+            result => {
+                waiting.iter().for_each(|one| one.answer(result.clone()));
+            }
+        }
+        drop(slot);
+        let result = written.recv().context("the append was left out")?;
+        result.map_err(anyhow::Error::msg)
+    }
+
+    fn write(&self, slot: &mut Option<Producer>, waiting: &[Waiting]) -> Result<(), NotWritten> {
         let producer = match slot.take() {
             Some(producer) => producer,
             None => {
                 let client = client::appending(&self.connection, &self.id, APPEND_TIMEOUT);
-                Producer::with(&client, &self.id, APPEND_TIMEOUT)?.context("prepare to append")?
+                let opened = Producer::with(&client, &self.id, APPEND_TIMEOUT).and_then(|opened| Ok(opened?));
+                opened.map_err(|error| NotWritten { step: Step::Begin, error: format!("{error:#}") })?
             }
         };
         let write = || {
             producer.begin()?;
-            for record in records {
-                producer.send(Write {
-                    topic: &record.topic,
-                    partition: record.partition,
-                    key: record.key.as_deref(),
-                    payload: record.payload.as_deref(),
-                    headers: &record.headers,
-                    timestamp: record.timestamp,
-                })?;
+            for record in waiting.iter().flat_map(|one| &one.records) {
+                producer.send(record.into())?;
             }
             producer.commit()
         };
-        match write() {
-            Ok(()) => *slot = Some(producer),
-            // Never used again: the next append takes the id over, which settles whatever is open.
-            Err(failure) => bail!("append {} records: {:?} failed: {}", records.len(), failure.step, failure.error),
-        }
+        // After a failure never used again: the next append takes the id over, which settles whatever is open.
+        write().map_err(|Failure { step, error }| NotWritten { step, error: error.to_string() })?;
+        *slot = Some(producer);
         Ok(())
     }
+}
+
+/// An append that waits for its transaction.
+struct Waiting {
+    records: Vec<OutRecord>,
+    done: SyncSender<Result<(), String>>,
+}
+
+impl Waiting {
+    fn answer(&self, result: Result<(), NotWritten>) {
+        // Nobody waits any more when the caller gave up.
+        let _ = self.done.send(result.map_err(|failure| failure.to_string()));
+    }
+}
+
+/// A transaction of appends that failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("append: {step:?} failed: {error}")]
+struct NotWritten {
+    step: Step,
+    error: String,
 }
 
 impl Log for KafkaLog {
@@ -246,7 +289,7 @@ impl Log for KafkaLog {
         match &records[..] {
             [] => Ok(()),
             [record] => self.append_one(record),
-            records => self.append_together(records),
+            _ => self.append_together(records),
         }
     }
 }

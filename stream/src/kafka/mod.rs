@@ -21,6 +21,7 @@ mod watch;
 
 pub mod topics;
 
+pub(crate) use client::prepare;
 pub use log::KafkaLog;
 pub use repartition::{Change, repartition};
 pub use table::run_table;
@@ -56,7 +57,7 @@ pub fn run_stages(
     telemetry: &Arc<Telemetry>,
 ) -> anyhow::Result<()> {
     settings.validate()?;
-    client::check_options(&settings.connection)?;
+    prepare(&settings.connection)?;
     let topics = client::partition_counts(&settings.connection)?;
     let topology = Topology::read(&settings.connection, &topics)?;
     let sources = stages.iter().map(|stage| source(&**stage, &topics, &topology));

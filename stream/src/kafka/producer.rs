@@ -12,6 +12,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::client::{self, Events};
 use super::fate::Step;
+use crate::processor::OutRecord;
 use crate::settings::Settings;
 
 impl ProducerContext for Events {
@@ -40,6 +41,19 @@ pub(crate) struct Write<'a> {
     pub(crate) payload: Option<&'a [u8]>,
     pub(crate) headers: &'a [(String, bytes::Bytes)],
     pub(crate) timestamp: Option<schemas::Timestamp>,
+}
+
+impl<'a> From<&'a OutRecord> for Write<'a> {
+    fn from(record: &'a OutRecord) -> Self {
+        Write {
+            topic: &record.topic,
+            partition: record.partition,
+            key: record.key.as_deref(),
+            payload: record.payload.as_deref(),
+            headers: &record.headers,
+            timestamp: record.timestamp,
+        }
+    }
 }
 
 /// One producer with one transactional id.

@@ -76,7 +76,7 @@ type Committed = BTreeMap<i32, (i64, Option<Mark>)>;
 /// When something is still unread or running after `patience`, state cannot be read, or the brokers refuse.
 pub fn repartition(change: &Change, say: &mut dyn FnMut(&str)) -> anyhow::Result<i32> {
     let Change { connection, partitions, .. } = change;
-    client::check_options(connection)?;
+    client::prepare(connection)?;
     ensure!((1..=SLOTS).contains(partitions), "{partitions} partitions: state has {SLOTS} slots, so 1 to {SLOTS}");
     let counts = client::partition_counts(connection)?;
     ensure!(

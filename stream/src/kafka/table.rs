@@ -74,7 +74,7 @@ pub fn run_table(
     telemetry: &Arc<Telemetry>,
 ) -> anyhow::Result<()> {
     settings.validate()?;
-    client::check_options(&settings.connection)?;
+    client::prepare(&settings.connection)?;
     let topic = table.input().to_owned();
     let counts = client::partition_counts(&settings.connection)?;
     anyhow::ensure!(

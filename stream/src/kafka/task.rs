@@ -55,7 +55,7 @@ pub(crate) struct Restore {
     /// When it was last asked for.
     pub(crate) asked_at: Option<Instant>,
     reader: Option<Reader>,
-    kept: Option<Kept>,
+    kept: Option<Box<Kept>>,
     at_end: bool,
     entries: u64,
     disagree_since: Option<Instant>,
@@ -259,7 +259,7 @@ impl Task {
                 restore.reader.insert(Reader::open(&settings.connection, &topic, partition, None)?)
             }
         };
-        let kept = restore.kept.get_or_insert_with(|| Kept::new(stage, self.source.clone()));
+        let kept = restore.kept.get_or_insert_with(|| Box::new(Kept::new(stage, self.source.clone())));
         let deadline = Instant::now() + budget;
         let mut failed = None;
         while failed.is_none() && Instant::now() < deadline {
@@ -304,8 +304,8 @@ impl Task {
             }
         }
         let (entries, began) = (restore.entries, began.elapsed().as_secs());
-        if let Some(Kept { books, processor, .. }) = restore.kept.take() {
-            (self.books, self.processor) = (books, processor);
+        if let Some(kept) = restore.kept.take() {
+            (self.books, self.processor) = (kept.books, kept.processor);
         }
         tracing::info!(
             stage = stage.name(),

@@ -114,7 +114,7 @@ fn settings(spec: &TopicSpec) -> BTreeMap<&'static str, String> {
 /// # Errors
 /// When the brokers cannot be reached or refuse.
 pub fn apply(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) -> anyhow::Result<Vec<String>> {
-    client::check_options(connection)?;
+    client::prepare(connection)?;
     let existing = client::partition_counts(connection)?;
     let missing: Vec<&TopicSpec> = catalogue.iter().filter(|spec| !existing.contains_key(&spec.name)).collect();
     if missing.is_empty() {
@@ -193,7 +193,7 @@ pub(super) fn widen(connection: &Connection, topics: &[String], partitions: u32)
 /// # Errors
 /// When the brokers cannot be reached or refuse.
 pub fn diff(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) -> anyhow::Result<Vec<Difference>> {
-    client::check_options(connection)?;
+    client::prepare(connection)?;
     let existing = client::partition_counts(connection)?;
     let topology = Topology::read(connection, &existing)?;
     let present: Vec<&TopicSpec> = catalogue.iter().filter(|spec| existing.contains_key(&spec.name)).collect();

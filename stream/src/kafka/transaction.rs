@@ -84,14 +84,7 @@ impl Lane {
         for (partition, Closed { output, entry }) in closed {
             let partition = *partition as u32;
             for record in &output.records {
-                producer.send(Write {
-                    topic: &record.topic,
-                    partition: record.partition,
-                    key: record.key.as_deref(),
-                    payload: record.payload.as_deref(),
-                    headers: &record.headers,
-                    timestamp: record.timestamp,
-                })?;
+                producer.send(record.into())?;
             }
             let kept =
                 Write { topic: &self.changelog, partition, key: None, payload: None, headers: &[], timestamp: None };
