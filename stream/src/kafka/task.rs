@@ -17,10 +17,6 @@ use crate::settings::Settings;
 use crate::telemetry::{Telemetry, Watch};
 
 /// How far a partition is from working.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one for each partition of a lane: a box would save nothing anybody notices"
-)]
 pub(crate) enum Phase {
     /// Reading its changelog; the partition is paused.
     Restoring(Restore),
