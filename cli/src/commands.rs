@@ -6,6 +6,7 @@ mod check;
 mod generate;
 mod init;
 mod open;
+mod prices;
 mod report;
 mod skip;
 mod topics;
@@ -33,6 +34,7 @@ enum Command {
     Ledger(report::LedgerCommand),
     Init(init::Init),
     Apply(apply::Apply),
+    Prices(prices::Prices),
     Topics(topics::Topics),
     Generate(generate::Generate),
     Cat(cat::Cat),
@@ -52,6 +54,7 @@ impl Spendstream {
             Command::Ledger(ledger) => ledger.run(),
             Command::Init(init) => init.run(),
             Command::Apply(apply) => apply.run(),
+            Command::Prices(prices) => prices.run(),
             Command::Topics(topics) => topics.run(),
             Command::Generate(generate) => generate.run(),
             Command::Cat(cat) => cat.run(),

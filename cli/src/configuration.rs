@@ -37,7 +37,7 @@ impl Configuration {
         Self::parse(&files)
     }
 
-    /// A folder with `prices.yaml` or `prices/*.yaml`, `owners.yaml` and `budgets.yaml`.
+    /// A folder with `prices.yaml` or `prices/*` (`.yaml`, or imported rows as `.jsonl`), `owners.yaml` and `budgets.yaml`.
     ///
     /// # Errors
     /// Everything that is wrong, each with file, row and remedy; nothing of the folder is used then.
@@ -50,7 +50,10 @@ impl Configuration {
                 let path = entry.with_context(|| format!("read folder {}", current.display()))?.path();
                 if path.is_dir() && current == folder {
                     folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+                } else if path
+                    .extension()
+                    .is_some_and(|extension| ["yaml", "yml", "jsonl"].iter().any(|known| extension == *known))
+                {
                     let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
                     let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
                     files.push((name, text));

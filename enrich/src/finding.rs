@@ -61,7 +61,7 @@ impl fmt::Display for Finding {
 /// A file of reference data: its name for messages, and its text.
 pub(crate) type Source = (String, String);
 
-/// Reads `dir/<set>.yaml` and `dir/<set>/*.yaml`, in the order of their names; or `dir` itself when it is a file.
+/// Reads `dir/<set>.yaml`, `dir/<set>/*.yaml` and `dir/<set>/*.jsonl`, in the order of their names; or `dir` itself when it is a file.
 pub(crate) fn read_sources(dir: &Path, set: &str) -> Result<Vec<Source>, Vec<Finding>> {
     let failed = |path: &Path, error: std::io::Error| {
         vec![Finding::error(
@@ -83,7 +83,7 @@ pub(crate) fn read_sources(dir: &Path, set: &str) -> Result<Vec<Source>, Vec<Fin
         if folder.is_dir() {
             for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, error))? {
                 let path = entry.map_err(|error| failed(&folder, error))?.path();
-                if path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml") {
+                if path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "jsonl") {
                     paths.push(path);
                 }
             }

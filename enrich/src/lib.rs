@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod owner;
 mod period;
 pub mod price;
+pub mod quote;
 
 mod calls;
 mod config;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap as FastMap;
-use schemas::{Meter, Price, Quantity, Text, Timestamp};
+use schemas::{Meter, Money, Price, Quantity, Text, Timestamp};
 use smallvec::SmallVec;
 
 use super::condition::{Condition, Values};
+use super::matching::Matching;
 use super::row::{Commitment, Exact, Round};
 
 /// Meters there are.
@@ -22,6 +23,8 @@ pub struct PriceBook {
     pub(crate) skus: Vec<SkuRates>,
     pub(crate) fx: FastMap<Text, Vec<FxRate>>,
     pub(crate) commitments: Vec<Commitment>,
+    /// Where each row was read, by the number rates know it by.
+    pub(crate) origins: Vec<Text>,
 }
 
 /// The model names of one biller.
@@ -33,6 +36,9 @@ pub(crate) struct PriceList {
     pub models: FastMap<Text, SmallVec<[Meaning; 1]>>,
     /// Longest first.
     pub prefixes: Vec<(Text, u32)>,
+    /// In the order they are tried.
+    pub patterns: Vec<(u32, Matching, u32)>,
+    pub dashed_dates: bool,
 }
 
 /// What a model name means in a period.
@@ -109,6 +115,8 @@ pub(crate) struct CompiledDiscount {
     pub factor: Exact,
     /// In millionths.
     pub micros: i128,
+    /// Added to each call: as stated, and as an amount.
+    pub per_call: Option<(Price, Money)>,
 }
 
 /// How a used quantity becomes a billed one, in picounits.
@@ -116,6 +124,7 @@ pub(crate) struct CompiledDiscount {
 pub(crate) struct QuantityRounding {
     pub minimum: i128,
     pub step: i128,
+    pub maximum: i128,
     pub round: Round,
 }
 
@@ -133,7 +142,7 @@ impl QuantityRounding {
             };
             picos = picos.checked_add(offset)? / self.step * self.step;
         }
-        Quantity::from_picos(picos.max(self.minimum))
+        Quantity::from_picos(picos.max(self.minimum).min(self.maximum))
     }
 }
 

@@ -13,14 +13,15 @@ use super::amount::{fraction, lcm};
 use super::book::{CompiledRate, FxRate, METERS, Meaning, PriceBook, PriceList, QuantityRounding, SkuRates};
 use super::condition::{Condition, Values};
 use super::hours::Hours;
+use super::matching::Matching;
 use super::row::{Book, Exact, Provider, Rate, Row, Sku};
 use super::when::When;
 use crate::finding::Finding;
 
 /// Distinct conditions of one SKU: they are tested once per event, into one bit each.
 const CONDITIONS_MAX: usize = 128;
-/// Finest common denominator of the prices of one SKU. Leaves room for 10^14 of a meter before an `i128` is too small.
-const DENOMINATOR_MAX: i128 = 10i128.pow(22);
+/// Finest common denominator of the prices of one SKU: what a price of 18 decimal places per million needs, and 3600.
+const DENOMINATOR_MAX: i128 = 10i128.pow(26);
 
 /// A row and where it was read.
 pub(crate) type Placed = (String, Row);
@@ -60,6 +61,7 @@ impl<'a> Builder<'a> {
             skus: Vec::new(),
             fx: FastMap::new(),
             commitments: Vec::new(),
+            origins: self.rows.iter().map(|(place, _)| place.as_str().into()).collect(),
         };
         self.providers(&mut book);
         let by_name = self.skus(&mut book);
@@ -85,6 +87,20 @@ impl<'a> Builder<'a> {
                         ),
                     }
                 }
+                Row::Pattern(pattern) => {
+                    let matching = Matching::compile(&pattern.matches);
+                    match (book.provider_names.get(&pattern.provider), by_name.get(&pattern.sku), matching) {
+                        (Some(provider), Some(sku), Ok(matching)) => {
+                            book.providers[*provider as usize].patterns.push((pattern.order, matching, *sku));
+                        }
+                        (_, _, Err(message)) => self.error(place, message, "mend the expression"),
+                        _ => self.error(
+                            place,
+                            format!("provider {:?} or sku {:?} is not in the book", pattern.provider, pattern.sku),
+                            "add it, or mend the name",
+                        ),
+                    }
+                }
                 Row::Fx(fx) if fx.period.known_at(self.as_of) => {
                     self.positive(place, fx.rate, "exchange rate");
                     book.fx.entry(fx.from.clone()).or_default().push(FxRate {
@@ -103,6 +119,9 @@ impl<'a> Builder<'a> {
                 }
                 _ => {}
             }
+        }
+        for list in &mut book.providers {
+            list.patterns.sort_by_key(|(order, ..)| *order);
         }
         self.uplifts(&by_name, &calendars, &mut drafts);
         for (index, drafts) in drafts.into_iter().enumerate() {
@@ -151,14 +170,15 @@ impl<'a> Builder<'a> {
 
     fn providers(&mut self, book: &mut PriceBook) {
         for (place, row) in self.rows {
-            let Row::Provider(Provider { provider, also, tiers, strip }) = row else { continue };
+            let Row::Provider(Provider { provider, also, tiers, strip, dashed_dates }) = row else { continue };
             let number = book.providers.len() as u32;
             for name in std::iter::once(provider).chain(also) {
                 if book.provider_names.insert(name.clone(), number).is_some() {
                     self.error(place, format!("provider {name:?} is named twice"), "keep one");
                 }
             }
-            book.providers.push(PriceList { tiers: tiers.clone(), strip: strip.clone(), ..Default::default() });
+            let (tiers, strip, dashed_dates) = (tiers.clone(), strip.clone(), *dashed_dates);
+            book.providers.push(PriceList { tiers, strip, dashed_dates, ..Default::default() });
         }
     }
 
@@ -184,6 +204,8 @@ impl<'a> Builder<'a> {
                 self.meaning(place, list, model, meaning);
             }
             list.prefixes.extend(sku.prefixes.iter().map(|prefix| (prefix.clone(), number)));
+        }
+        for list in &mut book.providers {
             list.prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         }
         by_name
@@ -200,14 +222,15 @@ impl<'a> Builder<'a> {
         };
         let mut quantities = Vec::new();
         for (meter, rule) in &sku.quantities {
-            let whole = [picos(rule.minimum), picos(rule.step)];
+            let maximum = rule.maximum.map_or(Some(i128::MAX), |maximum| picos(Some(maximum)));
+            let whole = [picos(rule.minimum), picos(rule.step), maximum];
             match whole {
-                [Some(minimum), Some(step)] => {
-                    quantities.push((*meter, QuantityRounding { minimum, step, round: rule.round }));
+                [Some(minimum), Some(step), Some(maximum)] => {
+                    quantities.push((*meter, QuantityRounding { minimum, step, maximum, round: rule.round }));
                 }
                 _ => self.error(
                     place,
-                    format!("minimum or step of {meter} is negative, too large or too fine"),
+                    format!("minimum, step or maximum of {meter} is negative, too large or too fine"),
                     "use at most 12 places",
                 ),
             }

@@ -23,6 +23,21 @@ const TENANT: usize = 10;
 const ACCOUNT: usize = 11;
 const TEAM: usize = 12;
 const DIMENSIONS: usize = 13;
+const NAMES: [&str; DIMENSIONS] = [
+    "tier",
+    "speed",
+    "batch",
+    "region",
+    "residency",
+    "endpoint",
+    "size",
+    "quality",
+    "resolution",
+    "search_context",
+    "tenant",
+    "account",
+    "team",
+];
 
 /// Nothing stated.
 const NONE: u32 = 0;
@@ -56,6 +71,8 @@ type Allowed = SmallVec<[u32; 2]>;
 pub(crate) struct Condition {
     /// Dimensions it restricts, one bit each.
     looks_at: u16,
+    /// Dimensions of which the numbers are those that are *not* allowed, one bit each.
+    excepts: u16,
     allowed: [Allowed; DIMENSIONS],
     /// Size of the call in picounits, `[from, to)`.
     band: Option<(Measure, i128, i128)>,
@@ -73,6 +90,7 @@ impl Condition {
             Some(Batch::Only(true)) => smallvec![BATCHED],
             Some(Batch::Both(_)) => smallvec![],
         };
+        let mut excepts = 0;
         for (dimension, choice) in [
             (REGION, &when.region),
             (RESIDENCY, &when.residency),
@@ -86,6 +104,7 @@ impl Condition {
             (TEAM, &when.team),
         ] {
             allowed[dimension] = named(choice.as_ref(), |text| values.number(text));
+            excepts |= u16::from(matches!(choice, Some(Choice::Except { .. }))) << dimension;
         }
         let band = when.band.map(|band| {
             let picos = |whole: i64| i128::from(whole) * PICO;
@@ -93,7 +112,7 @@ impl Condition {
             let to = band.below.map(picos).into_iter().chain(band.up_to.map(|n| picos(n) + 1)).min();
             (band.of.unwrap_or_default(), from.unwrap_or(i128::MIN), to.unwrap_or(i128::MAX))
         });
-        Condition { looks_at: bits(&allowed), allowed, band, hours }
+        Condition { looks_at: bits(&allowed), excepts, allowed, band, hours }
     }
 
     /// How many conditions are stated: the more specific of two rows that match wins.
@@ -119,7 +138,9 @@ impl Condition {
         let mut bits = self.looks_at;
         while bits != 0 {
             let dimension = bits.trailing_zeros() as usize;
-            if !self.allowed[dimension].contains(&context.values[dimension]) {
+            let value = context.values[dimension];
+            let excepts = self.excepts & (1 << dimension) != 0;
+            if self.allowed[dimension].contains(&value) == excepts || (excepts && value == NONE) {
                 return false;
             }
             bits &= bits - 1;
@@ -128,16 +149,53 @@ impl Condition {
             && self.hours.as_ref().is_none_or(|hours| hours.holds(context.time))
     }
 
+    /// The first condition that a call in this context does not meet.
+    pub fn refusal(&self, context: &Context) -> Option<&'static str> {
+        let alone = |dimension: usize| {
+            let mut alone = Condition { looks_at: 1 << dimension, excepts: self.excepts, ..Condition::default() };
+            alone.allowed[dimension].clone_from(&self.allowed[dimension]);
+            alone
+        };
+        let stated = (0..DIMENSIONS).filter(|dimension| self.looks_at & (1 << dimension) != 0);
+        let unmet = stated.into_iter().find(|dimension| !alone(*dimension).holds(context));
+        let band = || Condition { band: self.band, ..Condition::default() };
+        match unmet {
+            Some(dimension) => Some(NAMES[dimension]),
+            None if !band().holds(context) => Some("band"),
+            None => (!self.holds(context)).then_some("hours"),
+        }
+    }
+
     /// The conditions of both, or `None` when no call can meet both.
     pub fn both(&self, other: &Condition) -> Option<Condition> {
         let mut both = self.clone();
-        for (mine, theirs) in both.allowed.iter_mut().zip(&other.allowed) {
-            if mine.is_empty() {
-                mine.clone_from(theirs);
-            } else if !theirs.is_empty() {
-                mine.retain(|value| theirs.contains(value));
-                if mine.is_empty() {
-                    return None;
+        for dimension in 0..DIMENSIONS {
+            let (mine, theirs) = (&mut both.allowed[dimension], &other.allowed[dimension]);
+            let bit = 1 << dimension;
+            match (mine.is_empty(), theirs.is_empty(), both.excepts & bit != 0, other.excepts & bit != 0) {
+                (_, true, ..) => {}
+                (true, false, ..) => {
+                    mine.clone_from(theirs);
+                    both.excepts |= other.excepts & bit;
+                }
+                (_, _, false, excepts) => {
+                    mine.retain(|value| theirs.contains(value) != excepts);
+                    if mine.is_empty() {
+                        return None;
+                    }
+                }
+                (_, _, true, true) => {
+                    mine.extend(theirs.iter().copied());
+                    mine.sort_unstable();
+                    mine.dedup();
+                }
+                (_, _, true, false) => {
+                    let left: Allowed = theirs.iter().copied().filter(|value| !mine.contains(value)).collect();
+                    if left.is_empty() {
+                        return None;
+                    }
+                    *mine = left;
+                    both.excepts &= !bit;
                 }
             }
         }
@@ -159,10 +217,18 @@ impl Condition {
 
     /// Whether every call that meets `narrower` meets this too.
     pub fn covers(&self, narrower: &Condition) -> bool {
-        let wide = |(mine, theirs): (&Allowed, &Allowed)| {
-            mine.is_empty() || (!theirs.is_empty() && theirs.iter().all(|value| mine.contains(value)))
+        let wide = |dimension: usize| {
+            let (mine, theirs) = (&self.allowed[dimension], &narrower.allowed[dimension]);
+            let excepts = |of: &Condition| of.excepts & (1 << dimension) != 0;
+            mine.is_empty()
+                || match (excepts(self), excepts(narrower)) {
+                    (false, false) => !theirs.is_empty() && theirs.iter().all(|value| mine.contains(value)),
+                    (true, false) => !theirs.is_empty() && theirs.iter().all(|value| !mine.contains(value)),
+                    (true, true) => mine.iter().all(|value| theirs.contains(value)),
+                    (false, true) => false,
+                }
         };
-        self.allowed.iter().zip(&narrower.allowed).all(wide)
+        (0..DIMENSIONS).all(wide)
             && match (self.band, narrower.band) {
                 (None, _) => true,
                 (Some((a, from, to)), Some((b, from_in, to_in))) => a == b && from <= from_in && to_in <= to,
@@ -177,9 +243,9 @@ impl Condition {
         for (dimension, stated) in
             [(TIER, states.tier.is_some()), (SPEED, states.speed.is_some()), (BATCH, states.batch.is_some())]
         {
-            // An uplift that states no tier, speed or batch is for all of them; one that does turns the standard row
-            // into the row it is for.
-            if stated && self.allowed[dimension].as_slice() == [STANDARD] {
+            // An uplift that states no tier, speed or batch is for all of them; one that does turns the standard row,
+            // and the row for any, into the row it is for.
+            if stated && matches!(self.allowed[dimension].as_slice(), [] | [STANDARD]) {
                 changed.allowed[dimension].clone_from(&change.allowed[dimension]);
             } else if stated && self.allowed[dimension] != change.allowed[dimension] {
                 return None;
@@ -202,7 +268,7 @@ fn named(choice: Option<&Choice>, mut number: impl FnMut(&str) -> u32) -> Allowe
         None => return Allowed::new(),
         Some(Choice::One(text)) if text == "any" => return Allowed::new(),
         Some(Choice::One(text)) => std::slice::from_ref(text),
-        Some(Choice::Many(texts)) => texts,
+        Some(Choice::Many(texts) | Choice::Except { except: texts }) => texts,
     };
     let mut allowed: Allowed = texts.iter().map(|text| number(text)).collect();
     allowed.sort_unstable();

@@ -2,19 +2,21 @@
 
 use std::borrow::Cow;
 
-use schemas::{CostBasis, Metered};
+use schemas::{CostBasis, Metered, PICO};
 use schemas::{
     Costs, Counterfactual, CounterfactualKind, Dimensions, Flag, Line, Meter, Money, Price, PricingStatus, Quantity,
     ReportedCost, Text, Timestamp, UnpricedMeter, UsageEvent,
 };
 use smallvec::SmallVec;
 
-use super::amount::{round_half_even, share};
+use super::amount::{gcd, round_half_even, share};
 use super::book::{CompiledDiscount, CompiledRate, PriceBook, SkuRates};
 use super::condition::Context;
 
 /// Discounts are stated in millionths.
 const MILLION: i128 = 1_000_000;
+/// Finest denominator that leaves room for 10^14 of a meter in picounits.
+const COARSE: i128 = 10i128.pow(22);
 
 /// What a price book says about one event.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +87,7 @@ impl PriceBook {
     }
 
     /// The SKU a model name means at the time of the call, and whether another name stands for it.
-    fn find(&self, event: &UsageEvent) -> Option<(&SkuRates, bool)> {
+    pub(super) fn find(&self, event: &UsageEvent) -> Option<(&SkuRates, bool)> {
         let list = &self.providers[*self.provider_names.get(event.provider.as_str())? as usize];
         let exact = |model: &str| {
             let meanings = list.models.get(model)?;
@@ -108,7 +110,17 @@ impl PriceBook {
             let (_, sku) = list.prefixes.iter().find(|(prefix, _)| model.starts_with(prefix.as_str()))?;
             Some((&self.skus[*sku as usize], true))
         };
-        exact(stripped).or_else(|| dated(stripped)).or_else(|| prefixed(stripped))
+        let pattern = |model: &str| {
+            let (_, _, sku) = list.patterns.iter().find(|(_, pattern, _)| pattern.fits(model))?;
+            Some((&self.skus[*sku as usize], true))
+        };
+        let found = exact(stripped).or_else(|| pattern(stripped));
+        let found = found.or_else(|| dated(stripped)).or_else(|| prefixed(stripped));
+        if found.is_some() || !list.dashed_dates {
+            return found;
+        }
+        let dashed = with_dashed_date(stripped)?;
+        exact(&dashed).or_else(|| pattern(&dashed))
     }
 
     fn unknown(&self, event: &UsageEvent) -> Priced {
@@ -160,7 +172,7 @@ impl PriceBook {
         priced
     }
 
-    fn context<'a>(&self, event: &'a UsageEvent, owner: &Dimensions, sku: &SkuRates) -> Context<'a> {
+    pub(super) fn context<'a>(&self, event: &'a UsageEvent, owner: &Dimensions, sku: &SkuRates) -> Context<'a> {
         let tier = event.price_context.service_tier.as_deref().map(|tier| {
             let list = self.provider_names.get(event.provider.as_str()).map(|list| &self.providers[*list as usize]);
             list.and_then(|list| list.tiers.get(tier)).map_or(tier, Text::as_str)
@@ -281,6 +293,16 @@ fn contract(sku: &SkuRates, conditions: u128, meter: Meter, time: Timestamp) -> 
     discount.map_or(Contract::None, Contract::Discount)
 }
 
+/// The unit that quantities are counted in while summing, and the denominator that belongs to it. Prices of very many
+/// digits leave no room for fractions of a meter, and nearly always need none.
+fn unit(sku: &SkuRates, matched: &[Matched<'_>]) -> (i128, i128, i128) {
+    if sku.denominator <= COARSE || matched.iter().any(|line| line.billed.picos() % PICO != 0) {
+        return (1, 1, sku.denominator);
+    }
+    let common = gcd(PICO, sku.denominator);
+    (PICO, PICO / common, sku.denominator / common)
+}
+
 /// Sums the products, rounds once and shares the rounding over the lines. `None` on overflow.
 fn settle(priced: &mut Priced, sku: &SkuRates, matched: &[Matched<'_>], basis: CostBasis) -> Option<()> {
     priced.status = match (matched.is_empty(), priced.unpriced.is_empty()) {
@@ -295,9 +317,13 @@ fn settle(priced: &mut Priced, sku: &SkuRates, matched: &[Matched<'_>], basis: C
     if priced.status == PricingStatus::Partial {
         priced.flags.push(Flag::PartiallyPriced);
     }
+    let (unit, factor, denominator) = unit(sku, matched);
+    let product = |line: &Matched<'_>, rate: &CompiledRate| {
+        (line.billed.picos() / unit).checked_mul(rate.numerator)?.checked_mul(factor)
+    };
     let mut list = SmallVec::<[i128; 8]>::new();
     for line in matched {
-        list.push(line.billed.picos().checked_mul(line.rate.numerator)?);
+        list.push(product(line, line.rate)?);
     }
     let under_contract = matched.iter().any(|line| !matches!(line.contract, Contract::None));
     let mut contracted = SmallVec::<[i128; 8]>::new();
@@ -305,18 +331,22 @@ fn settle(priced: &mut Priced, sku: &SkuRates, matched: &[Matched<'_>], basis: C
         for (line, list) in matched.iter().zip(&list) {
             contracted.push(match &line.contract {
                 Contract::None => list.checked_mul(MILLION)?,
-                Contract::Rate(rate) => line.billed.picos().checked_mul(rate.numerator)?.checked_mul(MILLION)?,
+                Contract::Rate(rate) => product(line, rate)?.checked_mul(MILLION)?,
                 Contract::Discount(discount) => list.checked_mul(discount.micros)?,
             });
         }
     }
-    let list_total = Money::from_picos(share(&mut list, sku.denominator)?)?;
-    let contracted_total = if under_contract {
-        Money::from_picos(share(&mut contracted, sku.denominator.checked_mul(MILLION)?)?)?
+    let list_total = Money::from_picos(share(&mut list, denominator)?)?;
+    let mut contracted_total = if under_contract {
+        Money::from_picos(share(&mut contracted, denominator.checked_mul(MILLION)?)?)?
     } else {
         list_total
     };
-    priced.lines.reserve_exact(matched.len());
+    let fee = matched.iter().find_map(|line| match &line.contract {
+        Contract::Discount(discount) => discount.per_call.map(|(price, amount)| (*discount, price, amount)),
+        _ => None,
+    });
+    priced.lines.reserve_exact(matched.len() + usize::from(fee.is_some()));
     for (index, line) in matched.iter().enumerate() {
         let list_cost = Money::from_picos(list[index])?;
         let contracted_cost = match contracted.get(index) {
@@ -324,6 +354,22 @@ fn settle(priced: &mut Priced, sku: &SkuRates, matched: &[Matched<'_>], basis: C
             None => list_cost,
         };
         priced.lines.push(line.to_line(&sku.currency, list_cost, contracted_cost)?);
+    }
+    if let Some((discount, price, amount)) = fee {
+        contracted_total = contracted_total.checked_add(amount).ok()?;
+        priced.lines.push(Line {
+            meter: Meter::Requests,
+            quantity: Quantity::from_units(1),
+            billed_quantity: Quantity::from_units(1),
+            list_unit_price: Price::default(),
+            contracted_unit_price: Some(price),
+            per: 1,
+            currency: sku.currency.clone(),
+            rate_id: discount.id.clone(),
+            contracted_rate_id: Some(discount.id.clone()),
+            list_cost: Money::ZERO,
+            contracted_cost: amount,
+        });
     }
     let marginal = if basis == CostBasis::OnDemand { contracted_total } else { Money::ZERO };
     priced.costs.list = Some(list_total);
@@ -376,15 +422,16 @@ fn otherwise(
     matched: &[Matched<'_>],
     published: bool,
 ) -> Option<Money> {
+    let (unit, factor, denominator) = unit(sku, matched);
     let mut sum = 0i128;
     for line in matched {
         let rate = select(sku, conditions, uncached(line.used.meter), time, false).ok()?;
         if published && !(rate.published && line.rate.published) && rate.price != line.rate.price {
             return None;
         }
-        sum = sum.checked_add(line.billed.picos().checked_mul(rate.numerator)?)?;
+        sum = sum.checked_add((line.billed.picos() / unit).checked_mul(rate.numerator)?.checked_mul(factor)?)?;
     }
-    Money::from_picos(round_half_even(sum, sku.denominator))
+    Money::from_picos(round_half_even(sum, denominator))
 }
 
 /// The meter the same tokens would be counted by without a cache.
@@ -407,6 +454,18 @@ fn without_date(model: &str) -> Option<&str> {
     let (name, month) = name.rsplit_once('-').filter(|_| last.len() == 2 && digits(last))?;
     let (name, year) = name.rsplit_once('-').filter(|_| month.len() == 2 && digits(month))?;
     (year.len() == 4 && digits(year)).then_some(name)
+}
+
+/// The name with its first `-20260423` written as `-2026-04-23`.
+fn with_dashed_date(model: &str) -> Option<String> {
+    let at = model.match_indices("-20").map(|(at, _)| at).find(|at| {
+        let Some(digits) = model.get(at + 1..at + 9) else { return false };
+        let ends = matches!(model.as_bytes().get(at + 9), None | Some(b'-' | b':'));
+        ends && chrono::NaiveDate::parse_from_str(digits, "%Y%m%d").is_ok()
+    })?;
+    let (year, month, day, rest) =
+        (&model[at + 1..at + 5], &model[at + 5..at + 7], &model[at + 7..at + 9], &model[at + 9..]);
+    Some(format!("{}-{year}-{month}-{day}{rest}", &model[..at]))
 }
 
 fn priced_as_stated(stated: &ReportedCost) -> Priced {

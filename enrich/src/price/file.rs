@@ -175,6 +175,8 @@ dated! {
         #[serde(default)]
         factor: Option<Exact>,
         #[serde(default)]
+        per_call: Option<Exact>,
+        #[serde(default)]
         meters: Vec<Meter>,
         #[serde(default)]
         per: Option<i64>,
@@ -218,6 +220,10 @@ pub(crate) fn parse(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec
     let mut placed = Vec::new();
     let mut findings = Vec::new();
     for (name, text) in files {
+        if name.ends_with(".jsonl") {
+            rows(name, text, &mut placed, &mut findings);
+            continue;
+        }
         match serde_yaml_ng::from_str::<File>(text) {
             Ok(file) => Reading { name, placed: &mut placed, findings: &mut findings }.file(file),
             Err(error) => {
@@ -225,12 +231,25 @@ pub(crate) fn parse(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec
             }
         }
     }
-    if findings.is_empty() {
-        build("", &placed, Timestamp::MAX).map_err(|mut found| findings.append(&mut found)).ok();
+    if findings.is_empty() { publish(&placed) } else { Err(findings) }
+}
+
+/// Reads rows as they are published, one a line: the form that importers write.
+fn rows(name: &str, text: &str, placed: &mut Vec<Placed>, findings: &mut Vec<Finding>) {
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let place = format!("line {}", index + 1);
+        match serde_json::from_str::<Row>(line) {
+            Ok(row) => placed.push((format!("{name}: {place}"), row)),
+            Err(error) => {
+                findings.push(Finding::error(name, place, error.to_string(), "mend the row as the message says"))
+            }
+        }
     }
-    if !findings.is_empty() {
-        return Err(findings);
-    }
+}
+
+/// Validates the book that rows make, whole, and writes them as they are published.
+pub(crate) fn publish(placed: &[Placed]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
+    build("", placed, Timestamp::MAX)?;
     placed
         .iter()
         .map(|(place, row)| {
@@ -264,7 +283,8 @@ impl Reading<'_> {
         }
         if let Some(provider) = &file.provider {
             let (also, tiers, strip) = (file.also, file.tiers, file.strip);
-            self.put("provider", Row::Provider(Provider { provider: provider.clone(), also, tiers, strip }));
+            let provider = Provider { provider: provider.clone(), also, tiers, strip, dashed_dates: false };
+            self.put("provider", Row::Provider(provider));
         }
         for entry in file.calendars {
             let row = format!("calendar {}", entry.calendar);
@@ -390,12 +410,12 @@ impl Reading<'_> {
     fn contract(&mut self, entry: ContractEntry, provenance: &Provenance) {
         let place = format!("contract {}", entry.id);
         let (period, provenance) = (entry.period(), entry.provenance(provenance));
-        let ContractEntry { id, when, provider, skus, factor, meters, per, prices, .. } = entry;
+        let ContractEntry { id, when, provider, skus, factor, per_call, meters, per, prices, .. } = entry;
         match (factor, per) {
             (Some(factor), None) if prices.is_empty() => {
                 self.put(
                     &place,
-                    Row::Discount(Discount { id, provider, skus, when, factor, meters, period, provenance }),
+                    Row::Discount(Discount { id, provider, skus, when, factor, per_call, meters, period, provenance }),
                 );
             }
             (None, Some(per)) if !prices.is_empty() && !skus.is_empty() && when.is_contract() => {

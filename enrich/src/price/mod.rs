@@ -9,9 +9,12 @@ mod book;
 mod build;
 mod condition;
 mod evaluate;
+mod explain;
 mod file;
 mod hours;
+pub mod import;
 mod lint;
+mod matching;
 mod row;
 mod when;
 
@@ -25,6 +28,7 @@ use stream::reference::Compiled;
 
 pub use book::PriceBook;
 pub use evaluate::Priced;
+pub use explain::Considered;
 pub use row::Commitment;
 
 use crate::finding::{Finding, read_sources};
@@ -79,6 +83,14 @@ pub fn read_prices(dir: &Path) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
 /// Everything that is wrong, each with file, row and remedy.
 pub fn parse_prices(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
     file::parse(files)
+}
+
+/// What [`lint_prices`] says of the price files of a configuration folder, or of one file.
+///
+/// # Errors
+/// What makes them invalid.
+pub fn lint_folder(dir: &Path) -> Result<Vec<Finding>, Vec<Finding>> {
+    lint_prices(&read_sources(dir, SET)?)
 }
 
 /// Everything worth saying about files that are valid: figures without source or day, and prices that lie suspiciously

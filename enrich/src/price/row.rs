@@ -23,6 +23,8 @@ pub(crate) enum Row {
     Sku(Sku),
     /// A model name that means a SKU for a while.
     Alias(Alias),
+    /// A pattern of model names that means a SKU.
+    Pattern(Pattern),
     /// Prices of some meters of a SKU under one set of conditions.
     Rate(Rate),
     /// A published factor on prices (data residency, regional endpoints).
@@ -59,6 +61,9 @@ pub(crate) struct Provider {
     /// Prefixes of model names that mean nothing (`models/`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strip: Vec<Text>,
+    /// Whether a name that means nothing is tried again with its `-20260423` written as `-2026-04-23`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dashed_dates: bool,
 }
 
 /// Something that has prices.
@@ -85,7 +90,7 @@ pub(crate) struct Sku {
 }
 
 /// How a used quantity becomes a billed one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuantityRule {
     /// Least that is billed when anything was used.
@@ -94,6 +99,9 @@ pub(crate) struct QuantityRule {
     /// Quantities are billed in whole steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<Exact>,
+    /// Most that is billed, however much was used (a fee per prompt, not per query).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<Exact>,
     /// Which way to the whole step.
     #[serde(default)]
     pub round: Round,
@@ -119,6 +127,30 @@ pub(crate) struct Alias {
     pub sku: Text,
     pub period: Period,
     pub provenance: Provenance,
+}
+
+/// A pattern of model names that means a SKU, tried where no exact name does: the first that fits, by `order`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pattern {
+    pub provider: Text,
+    pub order: u32,
+    pub sku: Text,
+    pub matches: Matcher,
+}
+
+/// Which model names a [`Pattern`] fits, in lower case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Matcher {
+    Equals(Text),
+    StartsWith(Text),
+    EndsWith(Text),
+    Contains(Text),
+    Regex(Text),
+    Any(Vec<Matcher>),
+    All(Vec<Matcher>),
+    Not(Box<Matcher>),
 }
 
 /// Where a figure comes from.
@@ -185,6 +217,9 @@ pub(crate) struct Discount {
     pub skus: Vec<Text>,
     pub when: When,
     pub factor: Exact,
+    /// Amount added to each call, in the currency of the SKU: a margin, or the fee of a gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_call: Option<Exact>,
     /// Meters it applies to; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub meters: Vec<Meter>,

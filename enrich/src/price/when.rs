@@ -55,12 +55,16 @@ impl When {
     }
 }
 
-/// One value, several, or `any`.
+/// One value, several, `any`, or any stated one but some.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Choice {
     One(Text),
     Many(Vec<Text>),
+    Except {
+        /// Values that do not meet it; neither does a call that states nothing.
+        except: Vec<Text>,
+    },
 }
 
 /// Whether the row is for calls that ran in a batch.

@@ -30,6 +30,10 @@ impl Builder<'_> {
                 );
                 continue;
             };
+            let fee = discount.per_call.map(|fee| (fee.price(), fee.0.to_string().parse::<schemas::Money>()));
+            if discount.per_call.is_some_and(|fee| fee.0.is_sign_negative()) || matches!(fee, Some((_, Err(_)))) {
+                self.error(place, "per_call is negative or has more than 12 decimal places", "state a plain amount");
+            }
             if !discount.when.is_contract() {
                 self.error(place, "names no tenant, account or team", "say in when whose contract it is");
             }
@@ -48,6 +52,7 @@ impl Builder<'_> {
                     to: discount.period.to(),
                     factor: discount.factor,
                     micros: micros.trunc().mantissa(),
+                    per_call: fee.as_ref().and_then(|(price, amount)| Some((*price, *amount.as_ref().ok()?))),
                 });
                 sku.discounts.sort_by_key(|discount| std::cmp::Reverse((discount.rank, discount.from)));
                 let tied = sku.discounts.windows(2).any(|pair| {
