@@ -151,8 +151,8 @@ impl Judge {
     }
 
     fn price(&self, event: UsageEvent) -> PricedEvent {
-        let priced = self.prices.price(&event);
         let owner = self.owners.attribute(&event);
+        let priced = self.prices.price_for(&event, &owner.owner);
         let dollars = |amount: Option<Money>, currency: &str| amount.filter(|_| currency == "USD");
         let reporting = priced.reporting.as_ref().and_then(|costs| dollars(costs.effective, &costs.currency));
         let cost_usd = dollars(priced.costs.effective, &priced.costs.currency).or(reporting);

@@ -31,7 +31,8 @@ impl Desk {
             return self.release(turn, key);
         };
         let rules = self.rules(turn, event.received_at, Some(&standing))?;
-        let costs = rules.book.price(&event).costs;
+        let owner = rules.directory.attribute(&event).owner;
+        let costs = rules.book.price_for(&event, &owner).costs;
         if copy.content == standing.content {
             self.equal_copy(turn, event, copy, standing, &costs)?;
         } else {
