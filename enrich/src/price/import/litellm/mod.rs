@@ -53,17 +53,24 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) -> Result<(), String> {
     Ok(())
 }
 
-/// The names that mean each entry: an entry whose key begins with its provider goes before one that does not.
+/// The names that mean each entry: an entry whose key begins with its provider goes before one that does not, and a name
+/// that begins with the provider itself means the entry of exactly that key (`perplexity/sonar` beside
+/// `perplexity/perplexity/sonar`).
 fn names<'a>(entries: &[Entry<'a>]) -> BTreeMap<&'a str, Vec<Text>> {
-    let mut meanings: BTreeMap<(&str, &str), (&'a str, bool)> = BTreeMap::new();
+    let keys: BTreeSet<&str> = entries.iter().map(|entry| entry.key).collect();
+    let mut meanings: BTreeMap<(&str, &str), &'a str> = BTreeMap::new();
     for entry in entries {
-        meanings.entry((entry.family, entry.key)).or_insert((entry.key, false));
-        if let Some(rest) = entry.key.strip_prefix(entry.family).and_then(|rest| rest.strip_prefix('/')) {
-            meanings.insert((entry.family, rest), (entry.key, true));
+        let prefixed = |name: &str| name.strip_prefix(entry.family).is_some_and(|rest| rest.starts_with('/'));
+        meanings.entry((entry.family, entry.key)).or_insert(entry.key);
+        if prefixed(entry.key) {
+            let rest = &entry.key[entry.family.len() + 1..];
+            if !(prefixed(rest) && keys.contains(rest)) {
+                meanings.insert((entry.family, rest), entry.key);
+            }
         }
     }
     let mut names: BTreeMap<&'a str, Vec<Text>> = BTreeMap::new();
-    for ((_, name), (key, _)) in meanings {
+    for ((_, name), key) in meanings {
         names.entry(key).or_default().push(name.into());
     }
     names
