@@ -1,5 +1,6 @@
 //! The subcommands, in the order a newcomer meets them.
 
+mod alerts;
 mod apply;
 mod cat;
 mod check;
@@ -39,6 +40,7 @@ enum Command {
     Generate(generate::Generate),
     Cat(cat::Cat),
     Skip(skip::SkipOrder),
+    Alerts(alerts::Alerts),
 }
 
 impl Spendstream {
@@ -59,6 +61,7 @@ impl Spendstream {
             Command::Generate(generate) => generate.run(),
             Command::Cat(cat) => cat.run(),
             Command::Skip(skip) => skip.run(),
+            Command::Alerts(alerts) => alerts.run(),
         }
     }
 }

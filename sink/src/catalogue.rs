@@ -17,6 +17,10 @@ pub struct TableSpec {
     pub topic: &'static str,
     /// What a row is.
     pub about: &'static str,
+    /// Columns that rows are sorted by within a file.
+    pub sort: &'static [&'static str],
+    /// Columns with a bloom filter.
+    pub lookups: &'static [&'static str],
     schema: fn() -> SchemaRef,
     columns: fn() -> String,
     open: fn(&Lake, &LakeConfig) -> anyhow::Result<Box<dyn Table>>,
@@ -52,6 +56,8 @@ const fn spec<R: Rows>() -> TableSpec {
         name: R::TABLE,
         topic: R::TOPIC,
         about: R::ABOUT,
+        sort: R::SORT,
+        lookups: R::LOOKUPS,
         schema: || column::schema(&all_columns::<R>()),
         columns: || all_columns::<R>().iter().map(column::Column::markdown).collect(),
         open: |lake, config| Ok(Box::new(LakeTable::<R>::open(lake, config)?)),

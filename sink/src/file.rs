@@ -1,7 +1,7 @@
 //! One Parquet file: encoded, with the statistics that its entry in the log carries.
 
-use anyhow::Context;
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -39,13 +39,18 @@ const PAGED_ROWS: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub bytes: Bytes,
+    pub rows: i64,
     pub statistics: String,
 }
 
-/// Encodes batches of one schema as a file.
-pub(crate) fn encode(batches: &[RecordBatch], sort: &[&str], lookups: &[&str]) -> anyhow::Result<Encoded> {
-    let schema = batches.first().context("a file holds at least one batch")?.schema();
-    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+/// Encodes batches of one schema, of about this many rows together, as a file.
+pub(crate) fn encode(
+    schema: SchemaRef,
+    batches: impl Iterator<Item = anyhow::Result<RecordBatch>>,
+    rows: usize,
+    sort: &[&str],
+    lookups: &[&str],
+) -> anyhow::Result<Encoded> {
     let sorted = sort.iter().filter_map(|name| schema.index_of(name).ok()).map(|column| SortingColumn {
         column_idx: column as i32,
         descending: false,
@@ -67,11 +72,12 @@ pub(crate) fn encode(batches: &[RecordBatch], sort: &[&str], lookups: &[&str]) -
     let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
     for batch in batches {
-        writer.write(batch)?;
+        writer.write(&batch?)?;
     }
     let metadata = writer.finish()?;
     let statistics = statistics(&metadata, sort);
-    Ok(Encoded { bytes: Bytes::from(std::mem::take(writer.inner_mut())), statistics })
+    let rows = metadata.file_metadata().num_rows();
+    Ok(Encoded { bytes: Bytes::from(std::mem::take(writer.inner_mut())), rows, statistics })
 }
 
 /// Statistics as Delta wants them: JSON. Decimals are left out, because JSON numbers become floats in many readers.

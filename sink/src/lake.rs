@@ -16,6 +16,8 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, Pu
 use tokio::runtime::Runtime;
 use url::Url;
 
+use crate::metrics::Metrics;
+
 /// Where the lake is and how it is written.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LakeConfig {
@@ -51,6 +53,38 @@ pub struct LakeConfig {
     /// minutes 290.
     #[arg(long, env = "SPENDSTREAM_LAKE_FILE_AGE", default_value = "5m", value_parser = stream::settings::parse_duration)]
     pub lake_file_age: Duration,
+
+    /// How often small files are merged into larger ones; `0s` never does.
+    ///
+    /// Each pass reads and rewrites the small files of each day, every byte about three times in its life, and takes
+    /// three times `--lake-file-bytes` of memory while it does. Rarer means more files, and slower queries meanwhile.
+    #[arg(long, env = "SPENDSTREAM_LAKE_COMPACT_EVERY", default_value = "15m", value_parser = stream::settings::parse_duration)]
+    pub lake_compact_every: Duration,
+
+    /// Size that files are merged up to.
+    ///
+    /// Larger means fewer files for long periods, more memory while merging, and more to read for a single row.
+    #[arg(long, env = "SPENDSTREAM_LAKE_FILE_BYTES", default_value = "64MiB", value_parser = stream::settings::parse_bytes)]
+    pub lake_file_bytes: usize,
+
+    /// How long files stay after they were replaced or left behind by a crash; at least a week.
+    ///
+    /// Until then queries that began earlier, and queries of an earlier version of a table, go on. Longer costs the
+    /// storage of every file twice for that long.
+    #[arg(long, env = "SPENDSTREAM_LAKE_VACUUM_AFTER", default_value = "7d", value_parser = parse_vacuum_after)]
+    pub lake_vacuum_after: Duration,
+}
+
+/// Shortest time a file that is not part of a table is kept. A writer that is slower than this between its upload and
+/// its commit would lose the file.
+const VACUUM_AFTER_MIN: Duration = Duration::from_secs(7 * 86_400);
+
+fn parse_vacuum_after(text: &str) -> Result<Duration, String> {
+    let after = stream::settings::parse_duration(text)?;
+    if after < VACUUM_AFTER_MIN {
+        return Err("at least 7d: queries and writers that are under way may still need the files".to_owned());
+    }
+    Ok(after)
 }
 
 impl LakeConfig {
@@ -63,6 +97,9 @@ impl LakeConfig {
             lake_allow_http: false,
             lake_buffer_bytes: 64 * 1024 * 1024,
             lake_file_age: Duration::from_secs(300),
+            lake_compact_every: Duration::from_secs(900),
+            lake_file_bytes: 64 * 1024 * 1024,
+            lake_vacuum_after: VACUUM_AFTER_MIN,
         }
     }
 }
@@ -75,6 +112,7 @@ pub struct Lake {
     store: Arc<dyn ObjectStore>,
     root: Url,
     runtime: Arc<Background>,
+    metrics: Arc<Metrics>,
 }
 
 /// A runtime that may be dropped anywhere: tokio refuses to wait for one on a thread that runs async tasks.
@@ -146,7 +184,7 @@ impl Lake {
             .enable_all()
             .build()
             .context("start the lake's threads")?;
-        Ok(Lake { store, root, runtime: Arc::new(Background(Some(runtime))) })
+        Ok(Lake { store, root, runtime: Arc::new(Background(Some(runtime))), metrics: Arc::default() })
     }
 
     /// Address of the lake.
@@ -154,10 +192,22 @@ impl Lake {
         &self.root
     }
 
+    /// Shows the lake's metrics in a registry.
+    ///
+    /// # Errors
+    /// When they are there already.
+    pub fn register_metrics(&self, registry: &prometheus::Registry) -> anyhow::Result<()> {
+        self.metrics.register(registry)
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Puts the same key twice. A store that takes the second one would let two writers commit the same version.
     pub(crate) fn probe(&self) -> anyhow::Result<()> {
         let name = format!("_spendstream/probe-{}", uuid::Uuid::new_v4());
-        let key = Path::from_url_path(self.root.path())?.parts().chain(Path::from(name).parts()).collect::<Path>();
+        let key = self.path(&name)?;
         let create = || PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         self.wait(async {
             match self.store.put_opts(&key, "probe".into(), create()).await {
@@ -184,6 +234,17 @@ impl Lake {
                 Err(error) => Err(error).with_context(|| format!("try a conditional write at {}", self.root)),
             }
         })
+    }
+
+    /// Where a file of the lake that is not part of a table is in the store.
+    pub(crate) fn path(&self, name: &str) -> anyhow::Result<Path> {
+        let root = Path::from_url_path(self.root.path())?;
+        Ok(root.parts().chain(Path::from(name).parts()).collect())
+    }
+
+    /// The store that holds the lake.
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        self.store.as_ref()
     }
 
     /// A table's handle, not loaded.

@@ -11,19 +11,25 @@ extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
 pub mod column;
+pub mod deliver;
 pub mod read;
 pub mod rows;
 
 mod catalogue;
+mod compact;
 mod file;
 mod lake;
 mod log;
+mod maintain;
+mod merge;
+mod metrics;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{TABLES, open_tables};
+pub use catalogue::{TABLES, TableSpec, open_tables};
 pub use lake::{Lake, LakeConfig};
+pub use maintain::{Compacted, Maintenance};
 pub use read::LakeReader;
 pub use rows::Rows;
 pub use table::LakeTable;

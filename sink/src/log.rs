@@ -13,6 +13,8 @@ use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use object_store::ObjectStore;
 use schemas::Timestamp;
 
+use crate::metrics::{Outcome, TableMetrics};
+
 /// Partition column of every table.
 pub(crate) const EVENT_DATE: &str = "event_date";
 
@@ -37,28 +39,27 @@ pub(crate) struct TableLog {
     table: DeltaTable,
     name: &'static str,
     topic: &'static str,
+    metrics: TableMetrics,
 }
 
 impl TableLog {
-    /// Opens a table, creates it, or adds the columns it lacks.
-    pub(crate) async fn open(
-        table: DeltaTable,
-        name: &'static str,
-        topic: &'static str,
-        about: &str,
-        schema: &Schema,
-        comments: &[String],
-    ) -> anyhow::Result<Self> {
-        let mut log = TableLog { table, name, topic };
-        let exists = log.table.verify_deltatable_existence().await;
+    /// The log of a table that is not opened yet.
+    pub(crate) fn new(table: DeltaTable, name: &'static str, topic: &'static str, metrics: TableMetrics) -> Self {
+        TableLog { table, name, topic, metrics }
+    }
+
+    /// Opens the table, creates it, or adds the columns it lacks.
+    pub(crate) async fn open(mut self, about: &str, schema: &Schema, comments: &[String]) -> anyhow::Result<Self> {
+        let name = self.name;
+        let exists = self.table.verify_deltatable_existence().await;
         let exists = exists.with_context(|| format!("look for the table {name}"))?;
-        if !exists && let Err(error) = create(&log.table, name, about, schema, comments).await {
+        if !exists && let Err(error) = create(&self.table, name, about, schema, comments).await {
             // Another writer may have been quicker; what counts is that there is a table.
             tracing::info!(table = name, %error, "table was not created here");
         }
-        log.table.load().await.with_context(|| format!("open the table {name}"))?;
-        log.add_missing_columns(schema, comments).await?;
-        Ok(log)
+        self.table.load().await.with_context(|| format!("open the table {name}"))?;
+        self.add_missing_columns(schema, comments).await?;
+        Ok(self)
     }
 
     async fn add_missing_columns(&mut self, schema: &Schema, comments: &[String]) -> anyhow::Result<()> {
@@ -128,9 +129,11 @@ impl TableLog {
                 |at: fn(&Move) -> Option<i64>| moves.iter().zip(&positions).all(|(step, found)| at(step) == *found);
             if attempt > 0 && stand(|step| Some(step.to)) {
                 tracing::info!(table = self.name, "a commit whose answer was lost is in the table");
+                self.metrics.commit(Outcome::Committed);
                 return Ok(self.version());
             }
             if !stand(|step| step.from) {
+                self.metrics.commit(Outcome::Conflict);
                 bail!(
                     "another writer has moved the table {}: this buffer continues {:?}, the table stands at {positions:?}",
                     self.name,
@@ -138,8 +141,12 @@ impl TableLog {
                 );
             }
             match self.try_commit(adds, moves, now).await {
-                Ok(version) => return Ok(version),
+                Ok(version) => {
+                    self.metrics.commit(Outcome::Committed);
+                    return Ok(version);
+                }
                 Err(error) => {
+                    self.metrics.commit(Outcome::Unknown);
                     tracing::info!(table = self.name, %error, attempt, "outcome of a commit is unknown; reading the table");
                     failure = Some(error);
                 }
@@ -148,6 +155,7 @@ impl TableLog {
         // The last attempt may have landed too.
         let positions = self.positions(&partitions).await?;
         if moves.iter().zip(&positions).all(|(step, found)| Some(step.to) == *found) {
+            self.metrics.commit(Outcome::Committed);
             return Ok(self.version());
         }
         let failure = failure.context("a commit is tried at least once")?;

@@ -6,7 +6,8 @@ extern crate spendstream_stream as stream;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sink::{Lake, LakeConfig, open_tables};
+use sink::deliver::{Delivery, DeliveryConfig};
+use sink::{Lake, LakeConfig, Maintenance, open_tables};
 use stream::Settings;
 use stream::service::Service;
 
@@ -21,6 +22,8 @@ struct Arguments {
     settings: Settings,
     #[command(flatten)]
     lake: LakeConfig,
+    #[command(flatten)]
+    delivery: DeliveryConfig,
 }
 
 fn main() -> ExitCode {
@@ -28,8 +31,16 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { settings, lake: config } = arguments;
+    let Arguments { settings, lake: config, delivery } = arguments;
     let service = Service::start(settings)?;
     let lake = Lake::open(&config)?;
-    service.run(Vec::new(), open_tables(&lake, &config)?)
+    lake.register_metrics(service.telemetry().registry())?;
+    let mut tables = open_tables(&lake, &config)?;
+    if let Some(delivery) = Delivery::open(&lake, &delivery, &service.settings().environment)? {
+        delivery.register_metrics(service.telemetry().registry())?;
+        delivery.start(service.shutdown())?;
+        tables.push(Box::new(delivery.inbox()));
+    }
+    Maintenance::new(&lake, &config).start(service.shutdown().clone())?;
+    service.run(Vec::new(), tables)
 }

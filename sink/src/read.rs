@@ -11,6 +11,7 @@ use arrow::array::{Date32Array, RecordBatch, new_null_array};
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::{Datelike, NaiveDate};
 use deltalake_core::DeltaTable;
+use deltalake_core::kernel::LogicalFileView;
 use futures::StreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -27,7 +28,7 @@ mod ledger;
 mod spend;
 mod states;
 
-use file::StoredFile;
+pub(crate) use file::StoredFile;
 
 pub use cells::Cells;
 pub use ledger::{Disagreement, LakeLedger, LedgerRow, SourceKey};
@@ -118,15 +119,10 @@ impl LakeReader {
             handle.load().await.with_context(|| format!("read the log of the table {table}"))?;
             let mut files = VecDeque::new();
             for file in handle.snapshot()?.log_data().iter() {
-                let day = file.partition_values_map().remove(EVENT_DATE).flatten();
-                let day: NaiveDate = day
-                    .as_deref()
-                    .unwrap_or_default()
-                    .parse()
-                    .with_context(|| format!("file {} of the table {table} states no event_date", file.path()))?;
-                if days.contain(day) {
+                let day = day_of(&file).with_context(|| format!("read the log of the table {table}"))?;
+                if NaiveDate::from_epoch_days(day).is_some_and(|day| days.contain(day)) {
                     let size = u64::try_from(file.size()).unwrap_or_default();
-                    files.push_back((file.object_store_path(), size, epoch_days(day)));
+                    files.push_back((file.object_store_path(), size, day));
                 }
             }
             anyhow::Ok(files)
@@ -135,8 +131,12 @@ impl LakeReader {
     }
 }
 
-fn epoch_days(day: NaiveDate) -> i32 {
-    day.num_days_from_ce() - NaiveDate::default().num_days_from_ce()
+/// Day of a file, since 1970.
+pub(crate) fn day_of(file: &LogicalFileView) -> anyhow::Result<i32> {
+    let day = file.partition_values_map().remove(EVENT_DATE).flatten();
+    let day: Option<NaiveDate> = day.and_then(|day| day.parse().ok());
+    let day = day.with_context(|| format!("file {} states no event_date", file.path()))?;
+    Ok(day.num_days_from_ce() - NaiveDate::default().num_days_from_ce())
 }
 
 impl Scan {
@@ -194,16 +194,20 @@ impl Scan {
 
 /// Adds the partition column and columns that are younger than the file, and puts all in the order asked for.
 fn complete(schema: &SchemaRef, batch: &RecordBatch, day: i32) -> anyhow::Result<RecordBatch> {
+    let batch = in_schema(schema, batch)?;
+    let Ok(place) = schema.index_of(EVENT_DATE) else { return Ok(batch) };
+    let mut columns = batch.columns().to_vec();
+    columns[place] = Arc::new(Date32Array::from_value(day, batch.num_rows()));
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+}
+
+/// Columns by name, in the order of a schema; those the batch lacks are null.
+pub(crate) fn in_schema(schema: &SchemaRef, batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
     let rows = batch.num_rows();
-    let columns = schema.fields().iter().map(|field| {
-        if field.name() == EVENT_DATE {
-            return Ok(Arc::new(Date32Array::from_value(day, rows)) as _);
-        }
-        match batch.column_by_name(field.name()) {
-            Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),
-            Some(column) => Ok(arrow::compute::cast(column, field.data_type())?),
-            None => Ok(new_null_array(field.data_type(), rows)),
-        }
+    let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
+        Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),
+        Some(column) => Ok(arrow::compute::cast(column, field.data_type())?),
+        None => Ok(new_null_array(field.data_type(), rows)),
     });
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     let columns = columns.collect::<anyhow::Result<Vec<_>>>()?;

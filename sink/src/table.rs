@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{Date32Type, SchemaRef};
+use arrow::datatypes::{Date32Type, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use chrono::NaiveDate;
 use deltalake_core::kernel::Add;
@@ -18,9 +19,10 @@ use stream::{Halt, Record, Table};
 use tokio::task::JoinSet;
 
 use crate::column::{self, Column};
-use crate::file::encode;
+use crate::file::{Encoded, encode};
 use crate::lake::{Lake, LakeConfig};
 use crate::log::{EVENT_DATE, Move, TableLog};
+use crate::metrics::TableMetrics;
 use crate::rows::{Origin, Row, Rows, SourceBatch, all_columns};
 
 /// Rows kept as they were decoded before they become Arrow columns. Fewer cost more per row, more take more memory.
@@ -51,6 +53,7 @@ pub struct LakeTable<R: Rows> {
     /// Names this writer's files: no two writers share it.
     writer: String,
     flushes: u64,
+    metrics: TableMetrics,
 }
 
 /// The rows of one file, in order: chunk and row within it.
@@ -100,8 +103,9 @@ impl<R: Rows> LakeTable<R> {
         let columns = all_columns::<R>();
         let schema = column::schema(&columns);
         let comments: Vec<String> = columns.iter().map(Column::comment).collect();
-        let opening = TableLog::open(lake.table(R::TABLE)?, R::TABLE, R::TOPIC, R::ABOUT, &schema, &comments);
-        let log = lake.wait(opening)?;
+        let metrics = lake.metrics().table(R::TABLE);
+        let log = TableLog::new(lake.table(R::TABLE)?, R::TABLE, R::TOPIC, metrics.clone());
+        let log = lake.wait(log.open(R::ABOUT, &schema, &comments))?;
         Ok(LakeTable {
             rows: R::new(),
             lake: lake.clone(),
@@ -115,6 +119,7 @@ impl<R: Rows> LakeTable<R> {
             moved_since: Cell::new(None),
             writer: uuid::Uuid::new_v4().simple().to_string(),
             flushes: 0,
+            metrics,
         })
     }
 
@@ -216,6 +221,7 @@ impl<R: Rows> LakeTable<R> {
             self.flushes
         );
         let store = self.log.store();
+        let schema = Arc::new(Schema::new(self.schema.fields()[1..].to_vec()));
         let mut adds = Vec::new();
         let mut uploads = JoinSet::new();
         for DayFile { day, places } in self.files(chunks)? {
@@ -225,22 +231,10 @@ impl<R: Rows> LakeTable<R> {
                 batch.remove_column(0);
                 Ok(batch)
             });
-            let encoded = encode(&slices.collect::<anyhow::Result<Vec<_>>>()?, R::SORT, R::LOOKUPS)?;
-            let date = date_of(day);
-            let path = format!("{EVENT_DATE}={date}/{name}");
-            adds.push(Add {
-                path: path.clone(),
-                partition_values: [(EVENT_DATE.to_owned(), Some(date))].into(),
-                size: encoded.bytes.len() as i64,
-                modification_time: now.millis(),
-                data_change: true,
-                stats: Some(encoded.statistics),
-                tags: None,
-                deletion_vector: None,
-                base_row_id: None,
-                default_row_commit_version: None,
-                clustering_provider: None,
-            });
+            let encoded = encode(schema.clone(), slices, places.len(), R::SORT, R::LOOKUPS)?;
+            let add = add_of(day, &name, &encoded, now, true);
+            let path = add.path.clone();
+            adds.push(add);
             let store = store.clone();
             uploads.spawn_on(async move { upload(store.as_ref(), &path, encoded.bytes).await }, self.lake.handle());
             if uploads.len() >= UPLOADS {
@@ -263,6 +257,7 @@ impl<R: Rows> LakeTable<R> {
         if moves.is_empty() {
             return Ok(());
         }
+        let began = Instant::now();
         let buffers = std::mem::take(&mut self.buffers);
         let mut after: BTreeMap<u32, Buffer<R::Item>> = BTreeMap::new();
         let mut chunks = Vec::new();
@@ -278,6 +273,7 @@ impl<R: Rows> LakeTable<R> {
         drop(chunks);
         let committing = self.log.commit(&adds, &moves, now);
         let version = self.lake.wait(committing)?;
+        self.metrics.flushed(rows, adds.len(), adds.iter().map(|add| add.size).sum(), began.elapsed());
         tracing::info!(table = R::TABLE, version, rows, files = adds.len(), "committed");
         self.buffers = after;
         Ok(())
@@ -320,7 +316,26 @@ fn date_of(day: i32) -> String {
     date.clamp(least, most).to_string()
 }
 
-async fn upload(store: &dyn ObjectStore, path: &str, bytes: bytes::Bytes) -> anyhow::Result<()> {
+/// The entry of a file in the log; `data_change` where its rows are new to the table.
+pub(crate) fn add_of(day: i32, name: &str, file: &Encoded, now: Timestamp, data_change: bool) -> Add {
+    let date = date_of(day);
+    Add {
+        path: format!("{EVENT_DATE}={date}/{name}"),
+        partition_values: [(EVENT_DATE.to_owned(), Some(date))].into(),
+        size: file.bytes.len() as i64,
+        modification_time: now.millis(),
+        data_change,
+        stats: Some(file.statistics.clone()),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    }
+}
+
+/// Puts a file whose name no other writer has.
+pub(crate) async fn upload(store: &dyn ObjectStore, path: &str, bytes: bytes::Bytes) -> anyhow::Result<()> {
     let path = Path::from(path);
     let size = bytes.len() as u64;
     let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
@@ -361,6 +376,7 @@ impl<R: Rows> Table for LakeTable<R> {
         for partition in partitions {
             self.buffers.remove(partition);
         }
+        self.metrics.buffered(self.buffered_bytes());
     }
 
     fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt> {
@@ -384,6 +400,7 @@ impl<R: Rows> Table for LakeTable<R> {
             }
         }
         buffer.to = Some(position.max(buffer.to.unwrap_or(position)));
+        self.metrics.buffered(self.buffered_bytes());
         Ok(())
     }
 
@@ -411,6 +428,7 @@ impl<R: Rows> Table for LakeTable<R> {
             // Nothing is known any more: whoever assigns again reads the table.
             self.buffers.clear();
         }
+        self.metrics.buffered(self.buffered_bytes());
         flushed
     }
 }

@@ -1,7 +1,7 @@
 //! The protocol under fire: whatever dies, is lost or is doubled, the tables hold each record once.
 
-mod faults;
-mod sample;
+pub(crate) mod faults;
+pub(crate) mod sample;
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -21,11 +21,11 @@ use crate::{Lake, LakeConfig, LakeReader, LakeTable, Rows};
 use faults::{Fault, Faulty};
 use sample::{Log, NOW, charge, charges_log, windows_log};
 
-fn in_memory() -> Lake {
+pub(crate) fn in_memory() -> Lake {
     Lake::with_store(Arc::new(InMemory::new()), Url::parse("memory:///lake/").unwrap()).unwrap()
 }
 
-fn folder(path: &std::path::Path, fault: Option<Fault>) -> Lake {
+pub(crate) fn folder(path: &std::path::Path, fault: Option<Fault>) -> Lake {
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
     let store = match fault {
         Some(fault) => Arc::new(Faulty::new(store, fault)) as Arc<dyn ObjectStore>,
@@ -34,13 +34,13 @@ fn folder(path: &std::path::Path, fault: Option<Fault>) -> Lake {
     Lake::with_store(store, Url::from_directory_path(path).unwrap()).unwrap()
 }
 
-fn config() -> LakeConfig {
+pub(crate) fn config() -> LakeConfig {
     LakeConfig::at("unused")
 }
 
 /// Does what the runtime does: assigns, feeds from where the table stands, flushes every few records, and assigns again
 /// when a flush failed. Gives how often it failed.
-fn drive(table: &mut dyn Table, log: &Log, flush_every: usize) -> usize {
+pub(crate) fn drive(table: &mut dyn Table, log: &Log, flush_every: usize) -> usize {
     let partitions: Vec<u32> = log.partitions.keys().copied().collect();
     let mut failures = 0;
     loop {
@@ -76,9 +76,9 @@ fn record(offset: i64, payload: &[u8]) -> Record<'_> {
 }
 
 /// Position, id and cost of a charge: what every row is recognised by.
-type Fact = (i32, i64, i32, String, Option<i128>);
+pub(crate) type Fact = (i32, i64, i32, String, Option<i128>);
 
-fn rows_of(lake: &Lake) -> Vec<Fact> {
+pub(crate) fn rows_of(lake: &Lake) -> Vec<Fact> {
     let columns = ["kafka_partition", "kafka_offset", "batch_item", "charge_id", "effective_cost"];
     let mut rows = Vec::new();
     for batch in LakeReader::new(lake).charges(&columns, Days::ALL).unwrap() {
@@ -403,6 +403,27 @@ fn a_store_that_overwrites_is_refused_and_an_unwritable_one_named() {
     let error = Lake::open(&LakeConfig::at("/proc/nowhere/lake")).unwrap_err().to_string();
     assert!(error.contains("/proc/nowhere/lake"), "{error}");
     assert!(Lake::open(&LakeConfig::at("ftp://lake")).unwrap_err().to_string().contains("neither a folder nor s3"));
+}
+
+#[test]
+fn metrics_count_what_was_committed_and_what_was_not() {
+    let store = Arc::new(Faulty::new(Arc::new(InMemory::new()), Fault::lose_answer(4)));
+    let lake = Lake::with_store(store, Url::parse("memory:///lake/").unwrap()).unwrap();
+    let registry = prometheus::Registry::new();
+    lake.register_metrics(&registry).unwrap();
+    let log = charges_log(1, 2, 3);
+    let mut first = LakeTable::<Charges>::open(&lake, &config()).unwrap();
+    let mut second = LakeTable::<Charges>::open(&lake, &config()).unwrap();
+    second.assign(&[0]).unwrap();
+    let (offset, payload) = &log.partitions[&0][0];
+    second.append(0, &[record(*offset, payload)], offset + 1).unwrap();
+    // Write 0 made the table, 1 to 3 are the files of three days, 4 is the commit whose answer is lost.
+    drive(&mut first, &log, 2);
+    second.flush(NOW).unwrap_err();
+    assert_eq!(lake.metrics().table("charges").counted(), [6, 3, 1, 1, 1]);
+    let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    assert!(text.contains("spendstream_lake_flush_seconds_count{table=\"charges\"} 1"), "{text}");
+    assert!(text.contains("spendstream_lake_buffered_bytes{table=\"charges\"} 0"), "{text}");
 }
 
 #[test]

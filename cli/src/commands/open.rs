@@ -70,13 +70,18 @@ impl LogArgs {
 
 /// Opens a lake for reading. Endpoint, region and credentials come from the environment, as for the sink.
 pub(super) fn lake_reader(address: &str) -> anyhow::Result<LakeReader> {
+    LakeReader::open(&lake_config(address)?)
+}
+
+/// Where a lake is, with what the environment says about it.
+pub(super) fn lake_config(address: &str) -> anyhow::Result<LakeConfig> {
     #[derive(Debug, clap::Parser)]
     struct Environment {
         #[command(flatten)]
         lake: LakeConfig,
     }
     let environment = <Environment as clap::Parser>::try_parse_from(["spendstream", "--lake", address])?;
-    LakeReader::open(&environment.lake)
+    Ok(environment.lake)
 }
 
 /// The wall clock.

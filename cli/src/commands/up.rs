@@ -13,7 +13,8 @@ use clap::Args;
 use enrich::{EnrichConfig, EnrichStage};
 use ingest::IngestStage;
 use schemas::topics;
-use sink::{Lake, LakeConfig, LakeReader};
+use sink::deliver::{Delivery, DeliveryConfig};
+use sink::{Lake, LakeConfig, LakeReader, Maintenance};
 use stream::local::{LocalLog, LocalOptions, LocalRuntime, start};
 use stream::reference::{EFFECTIVE_AFTER_SECONDS, Reference};
 use stream::settings::LogFormat;
@@ -63,6 +64,8 @@ pub(super) struct Up {
     /// Seed of the sample.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    delivery: DeliveryConfig,
 }
 
 const SAMPLE_RECORDS: u64 = 10_000;
@@ -95,7 +98,14 @@ impl Up {
         let lake = Lake::open(&lake_config)?;
         let telemetry = Telemetry::new();
         let options = LocalOptions { telemetry: telemetry.clone(), ..LocalOptions::default() };
-        let tables = sink::open_tables(&lake, &lake_config)?;
+        lake.register_metrics(telemetry.registry())?;
+        let mut tables = sink::open_tables(&lake, &lake_config)?;
+        if let Some(delivery) = Delivery::open(&lake, &self.delivery, "local")? {
+            delivery.register_metrics(telemetry.registry())?;
+            delivery.start(&shutdown)?;
+            tables.push(Box::new(delivery.inbox()));
+        }
+        Maintenance::new(&lake, &lake_config).start(shutdown.clone())?;
         let runtime = start(log.clone(), stages(&[topics::RAW]), tables, options, shutdown.clone())?;
         let routes = ingest::http::router(log.clone(), topics::RAW, ingest::Config::default());
         let server = telemetry.serve(self.listen, routes, shutdown.clone())?;

@@ -15,6 +15,7 @@ use object_store::{
 enum Kind {
     Refuse,
     RefuseForAWhile,
+    RefuseFrom,
     LoseAnswer,
     ClaimExists,
     DieBefore,
@@ -41,6 +42,10 @@ impl Fault {
     /// As [`Fault::refuse`], three times in a row.
     pub fn refuse_for_a_while(at: usize) -> Self {
         Self::new(Kind::RefuseForAWhile, at)
+    }
+    /// This write and all that follow do not happen, as on a full disk.
+    pub fn refuse_from(at: usize) -> Self {
+        Self::new(Kind::RefuseFrom, at)
     }
     /// The write happens, but an error comes back.
     pub fn lose_answer(at: usize) -> Self {
@@ -101,6 +106,7 @@ impl ObjectStore for Faulty {
             Kind::Overwrites => options.mode = PutMode::Overwrite,
             Kind::Refuse if strikes => return Err(lost()),
             Kind::RefuseForAWhile if (self.fault.at..self.fault.at + 3).contains(&write) => return Err(lost()),
+            Kind::RefuseFrom if write >= self.fault.at => return Err(lost()),
             Kind::DieBefore if strikes => std::process::abort(),
             _ => {}
         }

@@ -1,0 +1,441 @@
+//! Takes alerts from the topic into the ledger, and works through what is open: a thread per route.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use prometheus::{IntCounterVec, Opts, Registry};
+use schemas::codec::Format;
+use schemas::ids::hash_parts;
+use schemas::{Alert, BudgetPeriod, Direction, Money, Timestamp, topics};
+use stream::{Halt, Record, Shutdown, Table};
+
+use super::attempt::{Attempt, Circuit, Fate, Next, Outcome, Policy, next};
+use super::http::Network;
+use super::ledger::{Ledger, Place, Sending};
+use super::message::Message;
+use super::receiver::Receiver;
+use super::route::{Route, Routes, Secrets};
+use super::{DeliveryConfig, is_stale};
+use crate::lake::Lake;
+
+/// Longest time one request with its answer may take.
+const REQUEST_MAX: Duration = Duration::from_secs(10);
+
+/// How long a route rests between looks at what is open.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Most alerts held for one route. More stay in the topic.
+const WAITING_MAX: usize = 10_000;
+
+/// Everything that sends: shared by the threads.
+pub struct Delivery {
+    ledger: Ledger,
+    routes: Vec<Lane>,
+    network: Network,
+    policy: Policy,
+    environment: String,
+    age_max: Duration,
+    link: Option<String>,
+    outcomes: IntCounterVec,
+}
+
+impl std::fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "delivery on {} routes", self.routes.len())
+    }
+}
+
+/// A route and what is open on it.
+struct Lane {
+    route: Route,
+    receiver: Receiver,
+    jobs: Mutex<VecDeque<Job>>,
+}
+
+/// One alert on one route.
+#[derive(Clone)]
+struct Job {
+    partition: u32,
+    place: Place,
+    alert: Arc<Alert>,
+    attempts: Vec<Attempt>,
+    /// Routes that are not through with the alert yet.
+    open: Arc<AtomicUsize>,
+}
+
+impl Lane {
+    fn jobs(&self) -> MutexGuard<'_, VecDeque<Job>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Delivery {
+    /// Reads the routes and their secrets; `None` without a file of routes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the routes, or the secret that is missing.
+    pub fn open(lake: &Lake, config: &DeliveryConfig, environment: &str) -> anyhow::Result<Option<Arc<Self>>> {
+        let Some(path) = &config.alert_routes else { return Ok(None) };
+        let text = std::fs::read_to_string(path).with_context(|| format!("read routes {}", path.display()))?;
+        let routes = Routes::parse(&path.display().to_string(), &text, config.alert_allow_private)?;
+        let network = Network::new(config.alert_allow_private, REQUEST_MAX);
+        Self::new(lake, routes, config, environment, network, Policy::default()).map(|new| Some(Arc::new(new)))
+    }
+
+    pub(crate) fn new(
+        lake: &Lake,
+        routes: Routes,
+        config: &DeliveryConfig,
+        environment: &str,
+        network: Network,
+        policy: Policy,
+    ) -> anyhow::Result<Self> {
+        let lane = |route: Route| {
+            let receiver = Receiver::of(&route, Secrets, config.alert_allow_private);
+            let receiver = receiver.with_context(|| format!("set up route {}", route.name))?;
+            Ok(Lane { route, receiver, jobs: Mutex::default() })
+        };
+        let outcomes =
+            Opts::new("spendstream_alert_attempts_total", "Attempts to deliver an alert, and how they ended.");
+        Ok(Delivery {
+            ledger: Ledger::of(lake),
+            routes: routes.routes.into_iter().map(lane).collect::<anyhow::Result<_>>()?,
+            network,
+            policy,
+            environment: environment.to_owned(),
+            age_max: config.alert_age_max,
+            link: config.alert_link.clone(),
+            outcomes: IntCounterVec::new(outcomes, &["route", "outcome"]).context("make the metrics of delivery")?,
+        })
+    }
+
+    /// Shows the metrics of delivery in a registry.
+    ///
+    /// # Errors
+    /// When they are there already.
+    pub fn register_metrics(&self, registry: &Registry) -> anyhow::Result<()> {
+        registry.register(Box::new(self.outcomes.clone())).context("register the metrics of delivery")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lake(&self) -> &Lake {
+        self.ledger.lake()
+    }
+
+    /// The table that takes alerts in.
+    pub fn inbox(self: &Arc<Self>) -> Inbox {
+        Inbox { delivery: self.clone(), format: Format::new(), waiting: Vec::new(), moved: Vec::new(), bytes: 0 }
+    }
+
+    /// Starts a thread per route, which works until shutdown.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start(self: &Arc<Self>, shutdown: &Shutdown) -> anyhow::Result<()> {
+        for index in 0..self.routes.len() {
+            let (delivery, shutdown) = (self.clone(), shutdown.clone());
+            let name = format!("route-{}", delivery.routes[index].route.name);
+            let work = move || delivery.work(&delivery.routes[index], &shutdown);
+            std::thread::Builder::new().name(name).spawn(work).context("start the thread of a route")?;
+        }
+        Ok(())
+    }
+
+    fn work(&self, lane: &Lane, shutdown: &Shutdown) {
+        let mut circuit = Circuit::default();
+        while !shutdown.is_set() {
+            let idle = match circuit.open_until(stream::now()) {
+                Some(_) => true,
+                None => self.step(lane, &mut circuit).unwrap_or_else(|error| {
+                    let error = format!("{error:#}");
+                    tracing::warn!(route = lane.route.name, error, "delivery ledger cannot be used; trying again");
+                    true
+                }),
+            };
+            if idle {
+                shutdown.wait(LOOK);
+            }
+        }
+    }
+
+    /// Does one thing for the first alert on which something can be done; true when there is none.
+    fn step(&self, lane: &Lane, circuit: &mut Circuit) -> anyhow::Result<bool> {
+        let now = stream::now();
+        let mut ready = None;
+        {
+            let jobs = lane.jobs();
+            // What an earlier alert of the same crossing is still waiting for, a later one waits for too: a recovery
+            // must not overtake what it resolves.
+            let mut before = HashSet::new();
+            for job in jobs.iter() {
+                if !before.insert(job.alert.dedup_key) {
+                    continue;
+                }
+                match next(&job.attempts, job.alert.alert_id, &self.policy, now) {
+                    Next::Wait(_) => {}
+                    decision => {
+                        ready = Some((job.clone(), decision));
+                        break;
+                    }
+                }
+            }
+        }
+        let Some((mut job, decision)) = ready else { return Ok(true) };
+        match decision {
+            Next::Send { number, repeats } => {
+                if let Some(outcome) = self.attempt(lane, &mut job, number, repeats)? {
+                    circuit.note(&outcome, &self.policy, stream::now());
+                }
+                // Unless the partition was given up meanwhile.
+                if let Some(held) = lane.jobs().iter_mut().find(|held| held.place == job.place) {
+                    held.attempts = job.attempts;
+                }
+            }
+            Next::Done(fate) => self.finish(lane, &job, &fate)?,
+            Next::Wait(_) => {}
+        }
+        Ok(false)
+    }
+
+    /// Records an attempt, makes it, and records its outcome; `None` when another process makes it.
+    fn attempt(&self, lane: &Lane, job: &mut Job, number: u32, repeats: bool) -> anyhow::Result<Option<Outcome>> {
+        let (route, at) = (&lane.route.name, stream::now());
+        if !self.ledger.begin(&job.place, route, number, at)? {
+            let known = self.ledger.sending(&job.place)?;
+            job.attempts = known.routes.get(route).cloned().unwrap_or_default();
+            return Ok(None);
+        }
+        let outcome = match repeats && self.has_arrived(lane, job) {
+            true => Outcome::Delivered,
+            false => {
+                let message = Message::of(&job.alert, self.link.as_deref());
+                let request = lane.receiver.request(&job.alert, &message, repeats, at);
+                lane.receiver.judge(&self.network.send(&request))
+            }
+        };
+        let ended = stream::now();
+        job.attempts.push(Attempt { at, outcome: Some((ended, outcome.clone())) });
+        let name = match &outcome {
+            Outcome::Delivered => "delivered",
+            Outcome::Refused { .. } => "refused",
+            Outcome::Unknown { .. } => "unknown",
+            Outcome::Rejected { .. } => "rejected",
+        };
+        self.outcomes.with_label_values(&[route.as_str(), name]).inc();
+        if let Err(error) = self.ledger.end(&job.place, route, number, ended, &outcome) {
+            // A restart takes it for unknown, which is safe.
+            tracing::warn!(route, alert = %job.place.alert_id, error = format!("{error:#}"), "outcome not recorded");
+        }
+        Ok(Some(outcome))
+    }
+
+    /// True when the receiver shows that an earlier attempt arrived.
+    fn has_arrived(&self, lane: &Lane, job: &Job) -> bool {
+        let Some(first) = job.attempts.first() else { return false };
+        let Some(request) = lane.receiver.look_up(first.at) else { return false };
+        lane.receiver.found(&job.alert, &self.network.send(&request)).unwrap_or(false)
+    }
+
+    fn finish(&self, lane: &Lane, job: &Job, fate: &Fate) -> anyhow::Result<()> {
+        let route = &lane.route.name;
+        if let Fate::Dead { why } = fate {
+            let alert = job.place.alert_id.to_string();
+            tracing::error!(route, alert, why, "alert not delivered; `spendstream alerts resend` tries again");
+        }
+        let mut jobs = lane.jobs();
+        let before = jobs.len();
+        jobs.retain(|held| held.place != job.place);
+        let removed = jobs.len() < before;
+        drop(jobs);
+        if removed && job.open.fetch_sub(1, Ordering::SeqCst) == 1 {
+            // Failing, it is found settled after the next start.
+            self.ledger.settle(job.partition, &job.place)?;
+        }
+        Ok(())
+    }
+
+    /// Puts an alert into the queues of its routes.
+    fn enqueue(&self, partition: u32, sending: Sending) -> anyhow::Result<()> {
+        let place = Place::of(&sending.alert);
+        let mut lanes = Vec::new();
+        for (name, attempts) in sending.routes {
+            match self.routes.iter().find(|lane| lane.route.name == name) {
+                Some(lane) if lane.jobs().iter().any(|job| job.place == place) => {}
+                Some(lane) => lanes.push((lane, attempts)),
+                None => tracing::warn!(route = name, alert = %place.alert_id, "the route of an alert is no more"),
+            }
+        }
+        if lanes.is_empty() {
+            return Ok(());
+        }
+        let (alert, open) = (Arc::new(sending.alert), Arc::new(AtomicUsize::new(lanes.len())));
+        for (lane, attempts) in lanes {
+            let (alert, open, place) = (alert.clone(), open.clone(), place.clone());
+            lane.jobs().push_back(Job { partition, place, alert, attempts, open });
+        }
+        Ok(())
+    }
+
+    /// Sends an alert again on a route, at once, whatever became of it before; gives how that went.
+    ///
+    /// # Errors
+    /// When there is no such route or alert, or the ledger cannot be used.
+    pub fn resend(&self, place: &Place, route: &str) -> anyhow::Result<Outcome> {
+        let sending = self.ledger.sending(place)?;
+        let lane = self.routes.iter().find(|lane| lane.route.name == route);
+        let lane = lane.with_context(|| format!("there is no route {route}"))?;
+        let attempts = sending.routes.get(route).cloned().unwrap_or_default();
+        let number = attempts.len() as u32 + 1;
+        let alert = Arc::new(sending.alert);
+        let mut job = Job { partition: 0, place: place.clone(), alert, attempts, open: Arc::default() };
+        self.attempt(lane, &mut job, number, false)?.context("another process is sending it")
+    }
+}
+
+/// Sends a made-up crossing on a route and, once it has arrived, its recovery, so that no incident stays open. Gives how
+/// that went. The ledger does not know of it.
+///
+/// # Errors
+/// When there is no such route.
+pub fn test_route(delivery: &Delivery, route: &str, now: Timestamp) -> anyhow::Result<Outcome> {
+    let lane = delivery.routes.iter().find(|lane| lane.route.name == route);
+    let lane = lane.with_context(|| format!("there is no route {route}"))?;
+    let send = |direction| {
+        let alert = made_up(route, direction, now);
+        let message = Message::of(&alert, delivery.link.as_deref());
+        lane.receiver.judge(&delivery.network.send(&lane.receiver.request(&alert, &message, false, now)))
+    };
+    match send(Direction::Up) {
+        Outcome::Delivered if lane.route.recoveries => Ok(send(Direction::Down)),
+        outcome => Ok(outcome),
+    }
+}
+
+fn made_up(route: &str, direction: Direction, now: Timestamp) -> Alert {
+    let id =
+        |parts: &str| hash_parts([b"test".as_slice(), route.as_bytes(), &now.micros().to_be_bytes(), parts.as_bytes()]);
+    Alert {
+        alert_id: id(direction.as_str()),
+        dedup_key: id(""),
+        tenant: "default".into(),
+        budget_id: "test".into(),
+        name: "Test of this route, no real budget".into(),
+        budget_revision: "test".into(),
+        team: None,
+        period: BudgetPeriod::Month,
+        period_start: now.plus_seconds(-10 * 86_400),
+        period_end: now.plus_seconds(20 * 86_400),
+        threshold: "0.8".into(),
+        episode: 1,
+        direction,
+        action: "notify".into(),
+        severity: "info".into(),
+        amount: Money::from_units(100),
+        spent: Money::from_units(if direction == Direction::Up { 80 } else { 75 }),
+        currency: "USD".into(),
+        booked_at: now,
+        counts_from: None,
+        emitted_at: now,
+    }
+}
+
+/// Takes alerts from the topic into the ledger. Its positions are in the ledger too.
+#[derive(Debug)]
+pub struct Inbox {
+    delivery: Arc<Delivery>,
+    format: Format<Alert>,
+    waiting: Vec<(u32, Alert)>,
+    moved: Vec<(u32, i64)>,
+    bytes: usize,
+}
+
+impl Inbox {
+    fn write(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let delivery = self.delivery.clone();
+        if delivery.routes.iter().any(|lane| lane.jobs().len() > WAITING_MAX) {
+            bail!("more than {WAITING_MAX} alerts wait for one route; see `spendstream alerts list`");
+        }
+        for (partition, alert) in std::mem::take(&mut self.waiting) {
+            if is_stale(alert.emitted_at, now, delivery.age_max) {
+                tracing::info!(alert = %alert.alert_id, emitted_at = %alert.emitted_at, "alert too old to be sent");
+                continue;
+            }
+            let taken = delivery.routes.iter().filter(|lane| lane.route.takes(&alert, &delivery.environment, now));
+            let routes: Vec<String> = taken.map(|lane| lane.route.name.clone()).collect();
+            if routes.is_empty() {
+                continue;
+            }
+            delivery.ledger.accept(partition, &alert, &routes)?;
+            // Not from memory: where it was accepted before, its attempts are known.
+            delivery.enqueue(partition, delivery.ledger.sending(&Place::of(&alert))?)?;
+        }
+        for (partition, to) in std::mem::take(&mut self.moved) {
+            delivery.ledger.set_position(partition, to)?;
+        }
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+impl Table for Inbox {
+    fn name(&self) -> &str {
+        "delivery"
+    }
+
+    fn input(&self) -> &str {
+        topics::ALERTS
+    }
+
+    fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
+        let mut positions = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            positions.push((*partition, self.delivery.ledger.position(*partition)?));
+            for place in self.delivery.ledger.open(*partition)? {
+                self.delivery.enqueue(*partition, self.delivery.ledger.sending(&place)?)?;
+            }
+        }
+        Ok(positions)
+    }
+
+    fn revoke(&mut self, partitions: &[u32]) {
+        self.waiting.retain(|(partition, _)| !partitions.contains(partition));
+        self.moved.retain(|(partition, _)| !partitions.contains(partition));
+        for lane in &self.delivery.routes {
+            lane.jobs().retain(|job| !partitions.contains(&job.partition));
+        }
+    }
+
+    fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt> {
+        let mut alerts = Vec::with_capacity(records.len());
+        for record in records {
+            let Some(payload) = record.payload else { continue };
+            let alert = self.format.decode(payload);
+            let alert = alert.map_err(|e| Halt::Undecodable { offset: record.offset, error: e.to_string() })?;
+            alerts.push((partition, alert));
+        }
+        self.bytes += records.iter().filter_map(|record| record.payload).map(<[u8]>::len).sum::<usize>();
+        self.waiting.append(&mut alerts);
+        self.moved.retain(|(moved, _)| *moved != partition);
+        self.moved.push((partition, position));
+        Ok(())
+    }
+
+    fn due(&self, _: Timestamp) -> bool {
+        !self.moved.is_empty()
+    }
+
+    fn buffered_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn flush(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let written = self.write(now).context("write the delivery ledger");
+        if written.is_err() {
+            (self.waiting, self.moved, self.bytes) = (Vec::new(), Vec::new(), 0);
+        }
+        written
+    }
+}

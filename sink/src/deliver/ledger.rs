@@ -1,0 +1,273 @@
+//! The delivery ledger: a folder of the lake, of small files that are written once.
+//!
+//! ```text
+//! _alerts/ledger/<day>/<alert id>/alert.json               the alert, and the routes it goes to
+//! _alerts/ledger/<day>/<alert id>/<route>/001-attempt.json  about to be sent
+//! _alerts/ledger/<day>/<alert id>/<route>/001-outcome.json  how that went
+//! _alerts/open/<partition>/<day>/<alert id>                 not settled on every route yet
+//! _alerts/read/<partition>/<offset>                         where reading `spend.alerts` goes on
+//! ```
+//!
+//! The day is that of the crossing. An attempt can be recorded once, so of two processes one sends.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveDate;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutOptions};
+use schemas::codec::Format;
+use schemas::{Alert, Id128, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{Attempt, Outcome};
+use crate::lake::Lake;
+
+/// Where the files of an alert are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Day of the crossing, in UTC.
+    pub day: NaiveDate,
+    /// Its id.
+    pub alert_id: Id128,
+}
+
+impl Place {
+    /// The place of an alert.
+    pub fn of(alert: &Alert) -> Self {
+        let day = NaiveDate::from_epoch_days(alert.booked_at.days()).unwrap_or_default();
+        Place { day, alert_id: alert.alert_id }
+    }
+
+    fn path(&self) -> String {
+        format!("{}/{}", self.day, self.alert_id)
+    }
+}
+
+/// An alert and what became of it, by route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sending {
+    /// The alert.
+    pub alert: Alert,
+    /// Attempts on every route it goes to.
+    pub routes: BTreeMap<String, Vec<Attempt>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Accepted {
+    routes: Vec<String>,
+    /// Base64 of the record as it was in the topic's format.
+    alert: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Begun {
+    at_micros: i64,
+    /// The process that sends.
+    by: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Ended {
+    at_micros: i64,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+/// The delivery ledger of a lake. Its methods block.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    lake: Lake,
+    /// Names this process.
+    by: String,
+}
+
+impl Ledger {
+    /// The ledger of a lake.
+    pub fn of(lake: &Lake) -> Self {
+        Ledger { lake: lake.clone(), by: uuid::Uuid::new_v4().simple().to_string() }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// Takes an alert in for these routes. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When the lake cannot be written.
+    pub fn accept(&self, partition: u32, alert: &Alert, routes: &[String]) -> anyhow::Result<()> {
+        let place = Place::of(alert);
+        let accepted = Accepted { routes: routes.to_vec(), alert: STANDARD.encode(Format::new().encode(alert)) };
+        self.create(&format!("ledger/{}/alert.json", place.path()), serde_json::to_string(&accepted)?)?;
+        self.create(&format!("open/{partition:05}/{}", place.path()), String::new())?;
+        Ok(())
+    }
+
+    /// Alerts of a partition that are not settled on every route.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn open(&self, partition: u32) -> anyhow::Result<Vec<Place>> {
+        let prefix = self.path(&format!("open/{partition:05}"))?;
+        let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
+        let files = files.with_context(|| format!("list {prefix}"))?;
+        let places = files.iter().filter_map(|file| {
+            let mut parts = file.location.parts().collect::<Vec<_>>().into_iter().rev();
+            let alert_id = parts.next()?.as_ref().parse().ok()?;
+            Some(Place { day: parts.next()?.as_ref().parse().ok()?, alert_id })
+        });
+        Ok(places.collect())
+    }
+
+    /// Every route is through with an alert.
+    ///
+    /// # Errors
+    /// When the lake cannot be written.
+    pub fn settle(&self, partition: u32, place: &Place) -> anyhow::Result<()> {
+        self.delete(&self.path(&format!("open/{partition:05}/{}", place.path()))?)
+    }
+
+    /// What is known of an alert.
+    ///
+    /// # Errors
+    /// When the lake cannot be read, or has no such alert.
+    pub fn sending(&self, place: &Place) -> anyhow::Result<Sending> {
+        let folder = format!("ledger/{}", place.path());
+        let accepted = self.read::<Accepted>(&self.path(&format!("{folder}/alert.json"))?)?;
+        let payload = STANDARD.decode(&accepted.alert).context("decode the alert")?;
+        let alert = Format::<Alert>::new().decode(&payload).context("decode the alert")?;
+        let mut routes: BTreeMap<String, Vec<Attempt>> =
+            accepted.routes.into_iter().map(|route| (route, Vec::new())).collect();
+        let prefix = self.path(&folder)?;
+        let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
+        let mut files = files.with_context(|| format!("list {prefix}"))?;
+        // Attempts come before their outcomes, and earlier ones first.
+        files.sort_by(|a, b| a.location.cmp(&b.location));
+        for file in files {
+            let mut parts = file.location.parts().collect::<Vec<_>>().into_iter().rev();
+            let (Some(name), Some(route)) = (parts.next(), parts.next()) else { continue };
+            let attempts = routes.entry(route.as_ref().to_owned());
+            if name.as_ref().ends_with("-attempt.json") {
+                let at = Timestamp::from_micros(self.read::<Begun>(&file.location)?.at_micros);
+                attempts.or_default().push(Attempt { at, outcome: None });
+            } else if name.as_ref().ends_with("-outcome.json") {
+                let ended = self.read::<Ended>(&file.location)?;
+                let number: usize = name.as_ref().get(..3).and_then(|text| text.parse().ok()).unwrap_or_default();
+                if let Some(attempt) = attempts.or_default().get_mut(number.wrapping_sub(1)) {
+                    attempt.outcome = Some((Timestamp::from_micros(ended.at_micros), ended.outcome));
+                }
+            }
+        }
+        Ok(Sending { alert, routes })
+    }
+
+    /// Alerts that were crossed on a day, or on any.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn places(&self, day: Option<NaiveDate>) -> anyhow::Result<Vec<Place>> {
+        let prefix = self.path(&day.map_or("ledger".to_owned(), |day| format!("ledger/{day}")))?;
+        let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
+        let mut places: Vec<Place> = files
+            .with_context(|| format!("list {prefix}"))?
+            .iter()
+            .filter_map(|file| {
+                let parts: Vec<_> = file.location.parts().collect();
+                let [.., day, alert_id, name] = parts.as_slice() else { return None };
+                let alert_id = alert_id.as_ref().parse().ok()?;
+                (name.as_ref() == "alert.json").then_some(())?;
+                Some(Place { day: day.as_ref().parse().ok()?, alert_id })
+            })
+            .collect();
+        places.sort();
+        Ok(places)
+    }
+
+    /// Records that an attempt is about to be made; false when another process has recorded it.
+    ///
+    /// # Errors
+    /// When the lake cannot be written: then nothing may be sent.
+    pub fn begin(&self, place: &Place, route: &str, number: u32, at: Timestamp) -> anyhow::Result<bool> {
+        let name = format!("ledger/{}/{route}/{number:03}-attempt.json", place.path());
+        let begun = Begun { at_micros: at.micros(), by: self.by.clone() };
+        if self.create(&name, serde_json::to_string(&begun)?)? {
+            return Ok(true);
+        }
+        // It may be our own, whose answer was lost.
+        Ok(self.read::<Begun>(&self.path(&name)?)?.by == self.by)
+    }
+
+    /// Records how an attempt ended.
+    ///
+    /// # Errors
+    /// When the lake cannot be written.
+    pub fn end(&self, place: &Place, route: &str, number: u32, at: Timestamp, outcome: &Outcome) -> anyhow::Result<()> {
+        let name = format!("ledger/{}/{route}/{number:03}-outcome.json", place.path());
+        let ended = Ended { at_micros: at.micros(), outcome: outcome.clone() };
+        self.create(&name, serde_json::to_string(&ended)?).map(drop)
+    }
+
+    /// Offset from which a partition of `spend.alerts` is to be read; `None` from its beginning.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn position(&self, partition: u32) -> anyhow::Result<Option<i64>> {
+        Ok(self.positions(partition)?.into_iter().map(|(offset, _)| offset).max())
+    }
+
+    /// Moves it.
+    ///
+    /// # Errors
+    /// When the lake cannot be written.
+    pub fn set_position(&self, partition: u32, offset: i64) -> anyhow::Result<()> {
+        self.create(&format!("read/{partition:05}/{offset:020}"), String::new())?;
+        for (_, old) in self.positions(partition)?.into_iter().filter(|(old, _)| *old < offset) {
+            self.delete(&old)?;
+        }
+        Ok(())
+    }
+
+    fn positions(&self, partition: u32) -> anyhow::Result<Vec<(i64, Path)>> {
+        let prefix = self.path(&format!("read/{partition:05}"))?;
+        let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
+        let files = files.with_context(|| format!("list {prefix}"))?.into_iter();
+        let offset = |path: &Path| path.filename().and_then(|name| name.parse().ok());
+        Ok(files.filter_map(|file| Some((offset(&file.location)?, file.location))).collect())
+    }
+
+    fn path(&self, name: &str) -> anyhow::Result<Path> {
+        self.lake.path(&format!("_alerts/{name}"))
+    }
+
+    /// Writes a file that is not there yet; false when it is.
+    fn create(&self, name: &str, text: String) -> anyhow::Result<bool> {
+        let path = self.path(name)?;
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.lake.wait(self.lake.store().put_opts(&path, text.into(), options)) {
+            Ok(_) => Ok(true),
+            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("write {path}")),
+        }
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, path: &Path) -> anyhow::Result<T> {
+        let bytes = self.lake.wait(async { self.lake.store().get(path).await?.bytes().await });
+        let bytes = bytes.with_context(|| format!("read {path}"))?;
+        if bytes.is_empty() {
+            bail!("{path} is empty");
+        }
+        serde_json::from_slice(&bytes).with_context(|| format!("read {path}"))
+    }
+
+    fn delete(&self, path: &Path) -> anyhow::Result<()> {
+        match self.lake.wait(self.lake.store().delete(path)) {
+            Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("delete {path}")),
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! How each receiver wants an alert, and what its answers mean. Pure: an alert in, a request out; an answer in, an
+//! outcome out.
+//!
+//! Sources, not opened again for this release: Slack incoming webhooks and `chat.postMessage`
+//! (<https://docs.slack.dev>), PagerDuty Events v2 (<https://developer.pagerduty.com/docs/events-api-v2>), Standard
+//! Webhooks (<https://github.com/standard-webhooks/standard-webhooks>).
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use schemas::{Alert, Direction, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::attempt::Outcome;
+use super::message::Message;
+use super::route::{Route, Secret, Secrets, check_url};
+
+/// Longest summary PagerDuty takes.
+const SUMMARY_MAX: usize = 1024;
+
+/// What is kept of an answer's text in the ledger.
+const WHY_MAX: usize = 200;
+
+/// A receiver with its secrets.
+#[derive(Debug, Clone)]
+pub enum Receiver {
+    /// An incoming webhook of Slack. It cannot tell a message that comes twice.
+    SlackWebhook {
+        /// Address, which is the secret.
+        url: Secret,
+    },
+    /// `chat.postMessage`. Whether a message arrived can be looked up.
+    Slack {
+        /// Bot token.
+        token: Secret,
+        /// Channel.
+        channel: String,
+        /// Web API.
+        api: Url,
+    },
+    /// PagerDuty Events v2. It drops what comes twice.
+    PagerDuty {
+        /// Integration key.
+        routing_key: Secret,
+        /// Events v2.
+        api: Url,
+    },
+    /// A signed webhook, whose id lets the receiver drop what comes twice.
+    Webhook {
+        /// Address.
+        url: Url,
+        /// Key of the signature.
+        key: SigningKey,
+    },
+}
+
+/// Key of a webhook's signature. It shows itself nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningKey(Vec<u8>);
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// An HTTP request. Its `Debug` shows no secret, as it shows neither address nor headers nor body.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Address.
+    pub url: String,
+    /// Headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body, JSON; without it the request is a GET.
+    pub body: Option<String>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "request of {} bytes", self.body.as_ref().map_or(0, String::len))
+    }
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// An answer.
+    Response {
+        /// Status.
+        status: u16,
+        /// `Retry-After`.
+        retry_after: Option<String>,
+        /// Body, cut to some kilobytes.
+        body: String,
+    },
+    /// The request did not leave: no address, no connection, no TLS.
+    NotSent(String),
+    /// It left, at least in part, and no whole answer came.
+    NoAnswer(String),
+}
+
+impl Receiver {
+    /// The receiver of a route, with its secrets looked up.
+    ///
+    /// # Errors
+    /// Names the secret that is missing or cannot be used, not what is in it.
+    pub fn of(route: &Route, secrets: Secrets, allow_private: bool) -> anyhow::Result<Self> {
+        if let Some(slack) = &route.slack_webhook {
+            let url = secrets.find(&slack.url)?;
+            // The address is not repeated in the error: it is the secret.
+            let parsed = Url::parse(url.reveal()).ok().context("the address of slack_webhook is not an address")?;
+            check_url(&parsed, allow_private).context("use the address of slack_webhook")?;
+            return Ok(Receiver::SlackWebhook { url });
+        }
+        if let Some(slack) = &route.slack {
+            let (channel, mut api) = (slack.channel.clone(), slack.api.clone());
+            if !api.path().ends_with('/') {
+                api.set_path(&format!("{}/", api.path()));
+            }
+            return Ok(Receiver::Slack { token: secrets.find(&slack.token)?, channel, api });
+        }
+        if let Some(pagerduty) = &route.pagerduty {
+            let routing_key = secrets.find(&pagerduty.routing_key)?;
+            return Ok(Receiver::PagerDuty { routing_key, api: pagerduty.api.clone() });
+        }
+        if let Some(webhook) = &route.webhook {
+            let secret = secrets.find(&webhook.secret)?;
+            let key = secret.reveal().strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+            let key = key.filter(|key| (24..=64).contains(&key.len()));
+            let key = key.context("the secret of webhook must be whsec_ and base64 of 24 to 64 bytes")?;
+            return Ok(Receiver::Webhook { url: webhook.url.clone(), key: SigningKey(key) });
+        }
+        bail!("route {} has no receiver", route.name)
+    }
+
+    /// The request that delivers an alert. `repeats` when an earlier one may have arrived.
+    pub fn request(&self, alert: &Alert, message: &Message, repeats: bool, now: Timestamp) -> Request {
+        let json = ("content-type", "application/json; charset=utf-8".to_owned());
+        match self {
+            Receiver::SlackWebhook { url } => {
+                let body = json!({ "text": message.title, "blocks": blocks(message, repeats) });
+                Request { url: url.reveal().to_owned(), headers: vec![json], body: Some(body.to_string()) }
+            }
+            Receiver::Slack { token, channel, api } => {
+                let body = json!({
+                    "channel": channel,
+                    "text": message.title,
+                    "blocks": blocks(message, false),
+                    "unfurl_links": false,
+                    "metadata": {
+                        "event_type": METADATA_EVENT,
+                        "event_payload": { "alert_id": alert.alert_id.to_string() },
+                    },
+                });
+                let headers = vec![json, bearer(token)];
+                Request { url: format!("{api}chat.postMessage"), headers, body: Some(body.to_string()) }
+            }
+            Receiver::PagerDuty { routing_key, api } => {
+                let action = if alert.direction == Direction::Up { "trigger" } else { "resolve" };
+                let mut body = json!({
+                    "routing_key": routing_key.reveal(),
+                    "event_action": action,
+                    "dedup_key": alert.dedup_key.to_string(),
+                });
+                if alert.direction == Direction::Up {
+                    let details: serde_json::Map<String, Value> =
+                        message.lines.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+                    body["payload"] = json!({
+                        "summary": cut(&message.title, SUMMARY_MAX),
+                        "source": format!("{}/{}", alert.tenant, alert.budget_id),
+                        "severity": severity(&alert.severity),
+                        "timestamp": alert.booked_at.to_string(),
+                        "group": alert.team,
+                        "class": "budget",
+                        "custom_details": details,
+                    });
+                    body["client"] = "Spendstream".into();
+                    if let Some(link) = &message.link {
+                        body["client_url"] = link.as_str().into();
+                    }
+                }
+                Request { url: api.to_string(), headers: vec![json], body: Some(body.to_string()) }
+            }
+            Receiver::Webhook { url, key } => {
+                let body = webhook_body(alert, message).to_string();
+                let (id, seconds) = (alert.alert_id.to_string(), now.micros().div_euclid(1_000_000).to_string());
+                let signed = format!("{id}.{seconds}.{body}");
+                let signature = format!("v1,{}", STANDARD.encode(hmac_sha256(&key.0, signed.as_bytes())));
+                let headers =
+                    vec![json, ("webhook-id", id), ("webhook-timestamp", seconds), ("webhook-signature", signature)];
+                Request { url: url.to_string(), headers, body: Some(body) }
+            }
+        }
+    }
+
+    /// The request that finds out whether an alert has arrived since a time; `None` where that cannot be found out, or
+    /// need not be, as the receiver drops what comes twice.
+    pub fn look_up(&self, since: Timestamp) -> Option<Request> {
+        let Receiver::Slack { token, channel, api } = self else { return None };
+        // Clocks differ: a minute earlier finds it too.
+        let oldest = since.plus_seconds(-60).micros().div_euclid(1_000_000);
+        let channel: String = url::form_urlencoded::byte_serialize(channel.as_bytes()).collect();
+        let query = format!("channel={channel}&oldest={oldest}&limit=200&include_all_metadata=true");
+        Some(Request { url: format!("{api}conversations.history?{query}"), headers: vec![bearer(token)], body: None })
+    }
+
+    /// Whether the answer to [`Receiver::look_up`] shows the alert; `None` when it does not tell.
+    pub fn found(&self, alert: &Alert, answer: &Answer) -> Option<bool> {
+        let Answer::Response { status: 200, body, .. } = answer else { return None };
+        let body: Value = serde_json::from_str(body).ok()?;
+        if body["ok"] != true {
+            return None;
+        }
+        let id = alert.alert_id.to_string();
+        let is_it = |message: &Value| message["metadata"]["event_payload"]["alert_id"] == id.as_str();
+        let found = body["messages"].as_array()?.iter().any(is_it);
+        // On a page that is not the last, not being there means nothing.
+        if !found && body["has_more"] == true { None } else { Some(found) }
+    }
+
+    /// What an answer means.
+    pub fn judge(&self, answer: &Answer) -> Outcome {
+        let (status, retry_after, body) = match answer {
+            Answer::NotSent(why) => return Outcome::Refused { why: why.clone(), after_seconds: None },
+            Answer::NoAnswer(why) => return Outcome::Unknown { why: why.clone() },
+            Answer::Response { status, retry_after, body } => (*status, retry_after, body.as_str()),
+        };
+        let after_seconds =
+            retry_after.as_deref().and_then(|text| text.trim().parse().ok()).filter(|after| *after >= 0);
+        let why = || format!("HTTP {status}: {}", cut(&printable(body), WHY_MAX));
+        match status {
+            200..=299 => self.judge_success(body, after_seconds),
+            // Followed blindly, a redirect could lead anywhere.
+            300..=399 => Outcome::Rejected { why: format!("HTTP {status}: redirects are not followed") },
+            408 | 425 | 429 => Outcome::Refused { why: why(), after_seconds },
+            // The server may have stumbled after it took the message.
+            502 | 504 => Outcome::Unknown { why: why() },
+            500..=599 => Outcome::Refused { why: why(), after_seconds },
+            _ => Outcome::Rejected { why: why() },
+        }
+    }
+
+    fn judge_success(&self, body: &str, after_seconds: Option<i64>) -> Outcome {
+        if !matches!(self, Receiver::Slack { .. }) {
+            return Outcome::Delivered;
+        }
+        // The Web API answers 200 also when it refuses.
+        let Ok(answer) = serde_json::from_str::<Value>(body) else {
+            return Outcome::Unknown { why: "HTTP 200 without the JSON of Slack".to_owned() };
+        };
+        let error = answer["error"].as_str().unwrap_or_default();
+        match (answer["ok"] == true, error) {
+            (true, _) => Outcome::Delivered,
+            (false, "ratelimited" | "rate_limited") => Outcome::Refused { why: error.to_owned(), after_seconds },
+            (false, "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout") => {
+                // "Some aspect of the operation" may have succeeded.
+                Outcome::Unknown { why: error.to_owned() }
+            }
+            (false, "") => Outcome::Unknown { why: "HTTP 200 that says neither ok nor error".to_owned() },
+            (false, _) => Outcome::Rejected { why: cut(&printable(error), WHY_MAX) },
+        }
+    }
+}
+
+/// Type of the metadata on Slack messages.
+const METADATA_EVENT: &str = "spendstream_alert";
+
+fn bearer(token: &Secret) -> (&'static str, String) {
+    ("authorization", format!("Bearer {}", token.reveal()))
+}
+
+fn severity(text: &str) -> &str {
+    match text {
+        "critical" | "error" | "warning" => text,
+        _ => "info",
+    }
+}
+
+/// Block Kit: the title, the lines, and a link.
+fn blocks(message: &Message, repeats: bool) -> Value {
+    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let section = |text: String| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
+    let lines: Vec<String> =
+        message.lines.iter().map(|(name, value)| format!("*{name}*  {}", escape(&cut(value, 300)))).collect();
+    let mut blocks = vec![section(format!("*{}*", escape(&cut(&message.title, 300)))), section(lines.join("\n"))];
+    blocks.extend(message.link.as_ref().map(|link| section(format!("<{}|Open the budget>", escape(link)))));
+    if repeats {
+        let text = "An earlier attempt to send this got no answer, so it may be here twice.";
+        blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": text }] }));
+    }
+    blocks.into()
+}
+
+/// Amounts are text: JSON numbers are floats for most who read them.
+fn webhook_body(alert: &Alert, message: &Message) -> Value {
+    let kind = if alert.direction == Direction::Up { "budget.threshold_crossed" } else { "budget.recovered" };
+    json!({
+        "type": kind,
+        "timestamp": alert.emitted_at.to_string(),
+        "data": {
+            "alert_id": alert.alert_id.to_string(),
+            "dedup_key": alert.dedup_key.to_string(),
+            "tenant": alert.tenant,
+            "budget_id": alert.budget_id,
+            "budget_revision": alert.budget_revision,
+            "name": alert.name,
+            "team": alert.team,
+            "period": alert.period.as_str(),
+            "period_start": alert.period_start.to_string(),
+            "period_end": alert.period_end.to_string(),
+            "threshold": alert.threshold,
+            "episode": alert.episode,
+            "direction": alert.direction.as_str(),
+            "action": alert.action,
+            "severity": alert.severity,
+            "amount": alert.amount.to_string(),
+            "spent": alert.spent.to_string(),
+            "currency": alert.currency,
+            "booked_at": alert.booked_at.to_string(),
+            "text": message.text(),
+            "link": message.link,
+        },
+    })
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// RFC 2104.
+fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    const BLOCK: usize = 64;
+    let mut padded = [0; BLOCK];
+    if key.len() > BLOCK {
+        padded[..32].copy_from_slice(&Sha256::digest(key));
+    } else {
+        padded[..key.len()].copy_from_slice(key);
+    }
+    let inner = Sha256::new().chain_update(padded.map(|byte| byte ^ 0x36)).chain_update(message).finalize();
+    Sha256::new().chain_update(padded.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slack() -> Receiver {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "xoxb-1").unwrap();
+        let token = Secrets.find(&super::super::route::SecretSource::File(path)).unwrap();
+        Receiver::Slack { token, channel: "C1".to_owned(), api: Url::parse("https://slack.com/api/").unwrap() }
+    }
+
+    fn response(status: u16, body: &str) -> Answer {
+        Answer::Response { status, retry_after: Some("7".to_owned()), body: body.to_owned() }
+    }
+
+    #[test]
+    fn signatures_are_those_of_the_standard() {
+        // RFC 4231, test cases 2 and 6.
+        let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let signature = hex(hmac_sha256(b"Jefe", b"what do ya want for nothing?"));
+        assert_eq!(signature, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        let signature = hex(hmac_sha256(&[0xaa; 131], b"Test Using Larger Than Block-Size Key - Hash Key First"));
+        assert_eq!(signature, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    }
+
+    #[test]
+    fn an_answer_means_delivered_later_never_or_unknown() {
+        let webhook = Receiver::Webhook { url: Url::parse("https://x.example/").unwrap(), key: SigningKey(vec![]) };
+        let refused = |why: &str| Outcome::Refused { why: why.to_owned(), after_seconds: Some(7) };
+        assert_eq!(webhook.judge(&response(204, "")), Outcome::Delivered);
+        assert_eq!(webhook.judge(&response(429, "slow\u{7}down")), refused("HTTP 429: slow down"));
+        assert_eq!(webhook.judge(&response(503, "")), refused("HTTP 503: "));
+        assert!(matches!(webhook.judge(&response(302, "")), Outcome::Rejected { .. }));
+        assert!(matches!(webhook.judge(&response(404, "")), Outcome::Rejected { .. }));
+        assert!(matches!(webhook.judge(&response(504, "")), Outcome::Unknown { .. }));
+        assert!(matches!(webhook.judge(&Answer::NoAnswer(String::new())), Outcome::Unknown { .. }));
+
+        assert_eq!(slack().judge(&response(200, r#"{"ok":true}"#)), Outcome::Delivered);
+        assert_eq!(slack().judge(&response(200, r#"{"ok":false,"error":"ratelimited"}"#)), refused("ratelimited"));
+        let rejected = slack().judge(&response(200, r#"{"ok":false,"error":"channel_not_found"}"#));
+        assert_eq!(rejected, Outcome::Rejected { why: "channel_not_found".to_owned() });
+        assert!(matches!(slack().judge(&response(200, "<html>")), Outcome::Unknown { .. }));
+        assert!(matches!(slack().judge(&response(200, r#"{"ok":false}"#)), Outcome::Unknown { .. }));
+    }
+
+    #[test]
+    fn a_message_is_found_by_its_metadata_or_it_is_not_known() {
+        let alert = super::super::message::tests::alert(1, Direction::Up);
+        let page = |messages: &str, more: bool| {
+            response(200, &format!(r#"{{"ok":true,"messages":[{messages}],"has_more":{more}}}"#))
+        };
+        let its = format!(r#"{{"text":"x","metadata":{{"event_payload":{{"alert_id":"{}"}}}}}}"#, alert.alert_id);
+        assert_eq!(slack().found(&alert, &page(&its, true)), Some(true));
+        assert_eq!(slack().found(&alert, &page(r#"{"text":"x"}"#, false)), Some(false));
+        assert_eq!(slack().found(&alert, &page(r#"{"text":"x"}"#, true)), None);
+        assert_eq!(slack().found(&alert, &response(200, r#"{"ok":false,"error":"missing_scope"}"#)), None);
+        assert_eq!(slack().found(&alert, &Answer::NotSent(String::new())), None);
+    }
+
+    #[test]
+    fn a_recovery_resolves_what_the_crossing_opened() {
+        let Receiver::Slack { token, .. } = slack() else { unreachable!() };
+        let pagerduty = Receiver::PagerDuty { routing_key: token, api: Url::parse("https://x.example/").unwrap() };
+        let body = |direction| {
+            let alert = super::super::message::tests::alert(1, direction);
+            let request = pagerduty.request(&alert, &Message::of(&alert, None), false, alert.emitted_at);
+            serde_json::from_str::<Value>(&request.body.unwrap()).unwrap()
+        };
+        let (up, down) = (body(Direction::Up), body(Direction::Down));
+        assert_eq!((&up["event_action"], &down["event_action"]), (&json!("trigger"), &json!("resolve")));
+        assert_eq!(up["dedup_key"], down["dedup_key"]);
+        assert_eq!(up["payload"]["severity"], "critical");
+    }
+}

@@ -1,0 +1,455 @@
+//! Alerts delivered over real HTTP to a server that misbehaves in every way, with the process killed in between.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use schemas::codec::Format;
+use schemas::{Alert, Direction};
+use serde_json::Value;
+use stream::{Record, Shutdown, Table};
+
+use super::attempt::{Outcome, Policy};
+use super::message::tests::alert;
+use super::*;
+use crate::tests::folder;
+
+/// What the server does with a request.
+#[derive(Debug, Clone)]
+enum Behave {
+    /// Answers with this status, headers and body.
+    Answer(u16, &'static str, String),
+    /// Takes the request and never answers.
+    Silent,
+    /// Takes the request and resets the connection.
+    Reset,
+    /// Sends the status line, then a byte of the header now and then, and never ends.
+    Drip,
+}
+
+fn status(status: u16) -> Behave {
+    Behave::Answer(status, "", String::new())
+}
+
+/// A request as it came: path, headers in lower case, body.
+#[derive(Debug, Clone)]
+struct Seen {
+    path: String,
+    headers: String,
+    body: String,
+}
+
+#[derive(Default)]
+struct Shared {
+    plan: Mutex<VecDeque<Behave>>,
+    seen: Mutex<Vec<Seen>>,
+    changed: Condvar,
+}
+
+/// A server on a loopback port. What is not planned is answered 200.
+struct Server {
+    address: String,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    fn start(plan: impl IntoIterator<Item = Behave>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::new(Shared { plan: Mutex::new(plan.into_iter().collect()), ..Shared::default() });
+        let server = shared.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = server.clone();
+                std::thread::spawn(move || serve(stream, &shared));
+            }
+        });
+        Server { address, shared }
+    }
+
+    fn plan(&self, behave: Behave) {
+        self.shared.plan.lock().unwrap().push_back(behave);
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// Waits until so many requests have come.
+    fn wait_for(&self, requests: usize) -> Vec<Seen> {
+        let seen = self.shared.seen.lock().unwrap();
+        let wait = self.shared.changed.wait_timeout_while(seen, BOUND, |seen| seen.len() < requests);
+        let (seen, timeout) = wait.unwrap();
+        assert!(!timeout.timed_out(), "{} of {requests} requests came", seen.len());
+        seen.clone()
+    }
+}
+
+const BOUND: Duration = Duration::from_secs(60);
+
+fn serve(mut stream: TcpStream, shared: &Shared) {
+    let Some(seen) = request(&mut stream) else { return };
+    let behave = shared.plan.lock().unwrap().pop_front().unwrap_or(status(200));
+    shared.seen.lock().unwrap().push(seen);
+    shared.changed.notify_all();
+    match behave {
+        Behave::Answer(status, headers, body) => {
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n");
+            let _ = stream.write_all((head + &body).as_bytes());
+        }
+        // Until the client gives up.
+        Behave::Silent => drop(stream.read(&mut [0; 16])),
+        Behave::Reset => {
+            // Closing with unread input would do it too; a linger of zero does it for certain.
+            let socket = std::os::fd::AsRawFd::as_raw_fd(&stream);
+            let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+            // SAFETY: the socket is open and the option is of the size given.
+            unsafe {
+                let (at, size) = ((&raw const linger).cast(), size_of::<libc::linger>() as u32);
+                libc::setsockopt(socket, libc::SOL_SOCKET, libc::SO_LINGER, at, size);
+            }
+        }
+        Behave::Drip => {
+            let _ = stream.write_all(b"HTTP/1.1 200 x\r\nx: ");
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
+fn request(stream: &mut TcpStream) -> Option<Seen> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let headers = head.to_lowercase();
+            let length = headers.lines().find_map(|line| line.strip_prefix("content-length:"));
+            if body.len() >= length.map_or(0, |length| length.trim().parse().unwrap()) {
+                let path = head.split(' ').nth(1).unwrap().to_owned();
+                return Some(Seen { path, headers, body: body.to_owned() });
+            }
+        }
+        let read = stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&buffer[..read]);
+    }
+}
+
+/// Less patience than people have.
+fn policy() -> Policy {
+    Policy { attempts_max: 12, backoff_micros: 1000, backoff_max_micros: 20_000, under_way_micros: 1000 }
+}
+
+fn config() -> DeliveryConfig {
+    DeliveryConfig {
+        alert_routes: None,
+        alert_allow_private: true,
+        alert_age_max: Duration::from_secs(1_000_000_000),
+        alert_link: None,
+    }
+}
+
+/// Routes of every kind to a server; secrets are in files of the folder.
+fn routes(folder: &Path, address: &str, which: &[&str]) -> Routes {
+    let secret = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text).unwrap();
+        format!("{{ file: {:?} }}", folder.join(name))
+    };
+    let hook = secret("hook", &format!("{address}/hook-s3cret"));
+    let token = secret("token", "xoxb-s3cret");
+    let key = secret("key", "pd-s3cret");
+    let signing = secret("signing", "whsec_czNjcmV0czNjcmV0czNjcmV0czNjcmV0");
+    let mut text = "routes:\n".to_owned();
+    for name in which {
+        let receiver = match *name {
+            "slack-webhook" => format!("slack_webhook: {{ url: {hook} }}"),
+            "slack" => format!("slack: {{ token: {token}, channel: C1, api: \"{address}/api/\" }}"),
+            "pagerduty" => format!("pagerduty: {{ routing_key: {key}, api: \"{address}/enqueue\" }}"),
+            _ => format!("webhook: {{ url: \"{address}/{name}\", secret: {signing} }}"),
+        };
+        text.push_str(&format!("  - {{ name: {name}, {receiver} }}\n"));
+    }
+    Routes::parse("routes.yaml", &text, true).unwrap()
+}
+
+/// A running delivery on a folder.
+struct Running {
+    delivery: Arc<Delivery>,
+    inbox: Inbox,
+    shutdown: Shutdown,
+}
+
+impl Running {
+    fn start(at: &Path, address: &str, which: &[&str], at_most: Duration) -> Self {
+        let lake = folder(at, None);
+        let network = Network::new(true, at_most);
+        let routes = routes(at, address, which);
+        let delivery = Delivery::new(&lake, routes, &config(), "test", network, policy()).unwrap();
+        let (delivery, shutdown) = (Arc::new(delivery), Shutdown::new());
+        let mut inbox = delivery.inbox();
+        inbox.assign(&[0]).unwrap();
+        delivery.start(&shutdown).unwrap();
+        Running { inbox, delivery, shutdown }
+    }
+
+    fn take(&mut self, offset: i64, alert: &Alert) {
+        let payload = Format::new().encode(alert);
+        let record =
+            Record { offset, timestamp: alert.emitted_at, key: None, payload: Some(&payload), headers: vec![] };
+        self.inbox.append(0, &[record], offset + 1).unwrap();
+        assert!(self.inbox.due(alert.emitted_at));
+        self.inbox.flush(alert.emitted_at).unwrap();
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger::of(&self.delivery_lake())
+    }
+
+    fn delivery_lake(&self) -> crate::Lake {
+        self.delivery.lake().clone()
+    }
+
+    /// Waits until nothing is open, and gives the outcomes of every attempt by route.
+    fn outcomes(&self, alert: &Alert) -> Vec<(String, Vec<Option<Outcome>>)> {
+        let deadline = Instant::now() + BOUND;
+        while !self.ledger().open(0).unwrap().is_empty() {
+            assert!(Instant::now() < deadline, "{:?}", self.ledger().sending(&ledger::Place::of(alert)));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let sending = self.ledger().sending(&ledger::Place::of(alert)).unwrap();
+        let outcome = |attempt: attempt::Attempt| attempt.outcome.map(|(_, outcome)| outcome);
+        sending.routes.into_iter().map(|(route, all)| (route, all.into_iter().map(outcome).collect())).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown.set();
+    }
+}
+
+fn kinds(outcomes: &[Option<Outcome>]) -> Vec<&'static str> {
+    let kind = |outcome: &Option<Outcome>| match outcome {
+        None => "no outcome",
+        Some(Outcome::Delivered) => "delivered",
+        Some(Outcome::Refused { .. }) => "refused",
+        Some(Outcome::Unknown { .. }) => "unknown",
+        Some(Outcome::Rejected { .. }) => "rejected",
+    };
+    outcomes.iter().map(kind).collect()
+}
+
+#[test]
+fn whatever_the_server_does_the_alert_arrives_and_every_attempt_carries_the_same_id() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start([
+        status(500),
+        Behave::Answer(429, "retry-after: 0\r\n", "slow down".to_owned()),
+        Behave::Reset,
+        Behave::Silent,
+        Behave::Drip,
+        status(200),
+    ]);
+    let mut running = Running::start(at.path(), &server.address, &["hook"], Duration::from_millis(300));
+    let alert = alert(1, Direction::Up);
+    running.take(5, &alert);
+    let outcomes = running.outcomes(&alert);
+    assert_eq!(kinds(&outcomes[0].1), ["refused", "refused", "unknown", "unknown", "unknown", "delivered"]);
+    let seen = server.seen();
+    assert_eq!(seen.len(), 6);
+    let id = format!("webhook-id: {}", alert.alert_id);
+    for request in &seen {
+        assert!(request.headers.contains(&id) && request.headers.contains("webhook-signature: v1,"), "{request:?}");
+        assert_eq!(request.body, seen[0].body);
+    }
+    let body: Value = serde_json::from_str(&seen[0].body).unwrap();
+    assert_eq!((&body["type"], &body["data"]["spent"]), (&"budget.threshold_crossed".into(), &"500".into()));
+}
+
+#[test]
+fn redirects_and_refusals_for_good_are_dead_letters_until_they_are_sent_again() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start([Behave::Answer(302, "location: http://169.254.169.254/\r\n", String::new())]);
+    let mut running = Running::start(at.path(), &server.address, &["hook"], Duration::from_secs(5));
+    let alert = alert(1, Direction::Up);
+    running.take(5, &alert);
+    let outcomes = running.outcomes(&alert);
+    assert_eq!(kinds(&outcomes[0].1), ["rejected"]);
+    let place = ledger::Place::of(&alert);
+    assert_eq!(running.delivery.resend(&place, "hook").unwrap(), Outcome::Delivered);
+    assert_eq!(kinds(&running.outcomes(&alert)[0].1), ["rejected", "delivered"]);
+    assert_eq!(test_route(&running.delivery, "hook", alert.emitted_at).unwrap(), Outcome::Delivered);
+    assert!(test_route(&running.delivery, "nowhere", alert.emitted_at).is_err());
+}
+
+#[test]
+fn a_dead_route_does_not_hold_the_others_up_and_is_given_up() {
+    let at = tempfile::tempdir().unwrap();
+    let (dead, alive) = (Server::start(vec![status(503); 12]), Server::start([]));
+    let mut both = routes(at.path(), &dead.address, &["dead"]);
+    both.routes.extend(routes(at.path(), &alive.address, &["alive"]).routes);
+    let lake = folder(at.path(), None);
+    let network = Network::new(true, Duration::from_secs(5));
+    let delivery = Arc::new(Delivery::new(&lake, both, &config(), "test", network, policy()).unwrap());
+    let shutdown = Shutdown::new();
+    let mut inbox = delivery.inbox();
+    inbox.assign(&[0]).unwrap();
+    delivery.start(&shutdown).unwrap();
+    let mut running = Running { delivery, inbox, shutdown };
+    let alert = alert(1, Direction::Up);
+    running.take(5, &alert);
+    alive.wait_for(1);
+    let outcomes = running.outcomes(&alert);
+    assert_eq!(outcomes[0], ("alive".to_owned(), vec![Some(Outcome::Delivered)]));
+    assert_eq!(kinds(&outcomes[1].1), ["refused"; 12]);
+}
+
+#[test]
+fn slack_says_no_with_200_and_is_asked_whether_a_message_arrived() {
+    let at = tempfile::tempdir().unwrap();
+    let alert = alert(1, Direction::Up);
+    let answer = |body: String| Behave::Answer(200, "", body);
+    let found =
+        format!(r#"{{"ok":true,"messages":[{{"metadata":{{"event_payload":{{"alert_id":"{}"}}}}}}]}}"#, alert.alert_id);
+    let server = Server::start([
+        answer(r#"{"ok":false,"error":"ratelimited"}"#.to_owned()),
+        // It arrived, but nobody says so.
+        Behave::Reset,
+        answer(found),
+    ]);
+    let mut running = Running::start(at.path(), &server.address, &["slack"], Duration::from_secs(5));
+    running.take(5, &alert);
+    assert_eq!(kinds(&running.outcomes(&alert)[0].1), ["refused", "unknown", "delivered"]);
+    let paths: Vec<String> = server.seen().into_iter().map(|seen| seen.path).collect();
+    assert_eq!(paths[..2], ["/api/chat.postMessage", "/api/chat.postMessage"]);
+    assert!(paths[2].starts_with("/api/conversations.history?channel=C1&oldest="), "{}", paths[2]);
+    assert_eq!(paths.len(), 3);
+}
+
+#[test]
+fn a_recovery_waits_for_the_crossing_it_resolves() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start(vec![status(500), status(500), status(202), status(202)]);
+    let mut running = Running::start(at.path(), &server.address, &["pagerduty"], Duration::from_secs(5));
+    let (up, down) = (alert(1, Direction::Up), alert(2, Direction::Down));
+    running.take(5, &up);
+    running.take(6, &down);
+    running.outcomes(&down);
+    let action =
+        |seen: Seen| serde_json::from_str::<Value>(&seen.body).unwrap()["event_action"].as_str().unwrap().to_owned();
+    let actions: Vec<String> = server.seen().into_iter().map(action).collect();
+    assert_eq!(actions, ["trigger", "trigger", "trigger", "resolve"]);
+}
+
+#[test]
+fn an_alert_that_comes_again_is_not_sent_again_and_an_old_one_not_at_all() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start([]);
+    let mut running = Running::start(at.path(), &server.address, &["hook"], Duration::from_secs(5));
+    let alert = alert(1, Direction::Up);
+    running.take(5, &alert);
+    running.outcomes(&alert);
+    running.take(6, &alert);
+    assert_eq!(kinds(&running.outcomes(&alert)[0].1), ["delivered"]);
+    assert_eq!(server.seen().len(), 1);
+    assert_eq!(running.inbox.assign(&[0]).unwrap(), [(0, Some(7))]);
+    assert!(is_stale(alert.emitted_at, alert.emitted_at.plus_seconds(3601), Duration::from_secs(3600)));
+    assert!(!is_stale(alert.emitted_at, alert.emitted_at.plus_seconds(3600), Duration::from_secs(3600)));
+}
+
+#[test]
+fn no_secret_is_in_the_ledger() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start([status(404), Behave::Reset, status(401), status(403)]);
+    let which = ["slack-webhook", "slack", "pagerduty", "hook"];
+    let mut running = Running::start(at.path(), &server.address, &which, Duration::from_secs(5));
+    let alert = alert(1, Direction::Up);
+    running.take(5, &alert);
+    running.outcomes(&alert);
+    let mut files = vec![at.path().join("_alerts")];
+    let mut texts = String::new();
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            texts.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+    assert!(texts.contains("HTTP 40"), "{texts}");
+    for secret in ["s3cret", "czNjcmV0", "hook-"] {
+        assert!(!texts.contains(secret), "{secret} is in {texts}");
+    }
+    assert!(!format!("{:?}", running.delivery).contains("s3cret"));
+}
+
+/// Not a test by itself: the process that [`killed_between_attempt_and_outcome`] kills.
+#[test]
+#[ignore = "the process that the test of kills starts"]
+fn sends() {
+    let (Ok(at), Ok(address)) = (std::env::var("DELIVER_TEST_FOLDER"), std::env::var("DELIVER_TEST_SERVER")) else {
+        return;
+    };
+    let route = std::env::var("DELIVER_TEST_ROUTE").unwrap();
+    let mut running = Running::start(Path::new(&at), &address, &[&route], BOUND);
+    running.take(5, &alert(1, Direction::Up));
+    std::thread::park_timeout(BOUND);
+}
+
+#[test]
+fn killed_between_attempt_and_outcome() {
+    let alert = alert(1, Direction::Up);
+    let found =
+        format!(r#"{{"ok":true,"messages":[{{"metadata":{{"event_payload":{{"alert_id":"{}"}}}}}}]}}"#, alert.alert_id);
+    for (route, messages, says_repeated) in
+        [("slack-webhook", 2, true), ("slack", 1, false), ("pagerduty", 2, false), ("hook", 2, false)]
+    {
+        let at = tempfile::tempdir().unwrap();
+        let server = Server::start([Behave::Silent]);
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "deliver::tests::sends", "--ignored"]);
+        child.env("DELIVER_TEST_FOLDER", at.path()).env("DELIVER_TEST_SERVER", &server.address);
+        let mut child = child.env("DELIVER_TEST_ROUTE", route).stdout(std::process::Stdio::null()).spawn().unwrap();
+        server.wait_for(1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        if route == "slack" {
+            server.plan(Behave::Answer(200, "", found.clone()));
+        }
+        let running = Running::start(at.path(), &server.address, &[route], BOUND);
+        let outcomes = running.outcomes(&alert);
+        assert_eq!(kinds(&outcomes[0].1), ["no outcome", "delivered"], "{route}");
+        let sent: Vec<Seen> = server.seen().into_iter().filter(|seen| !seen.path.contains("history")).collect();
+        assert_eq!(sent.len(), messages, "{route}");
+        let last = sent.last().unwrap();
+        assert_eq!(last.body.contains("may be here twice"), says_repeated, "{route}: {}", last.body);
+        // What the receiver can tell copies by is the same.
+        match route {
+            "pagerduty" => assert_eq!(sent[0].body, sent[1].body),
+            "hook" => {
+                assert!(sent.iter().all(|seen| seen.headers.contains(&format!("webhook-id: {}", alert.alert_id))))
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn names_that_lead_inside_are_not_connected_to() {
+    let server = Server::start([]);
+    let port = server.address.rsplit(':').next().unwrap();
+    let network = Network::new(false, Duration::from_secs(5));
+    let request =
+        receiver::Request { url: format!("https://localhost:{port}/"), headers: Vec::new(), body: Some(String::new()) };
+    assert_eq!(
+        network.send(&request),
+        receiver::Answer::NotSent("the host has no address that may be used".to_owned())
+    );
+    assert!(server.seen().is_empty());
+}
