@@ -1,6 +1,6 @@
 //! What remembering calls costs: bytes of memory and changelog for each, and how fast a lost state is found again.
 //!
-//! `cargo run --release -p spendstream-enrich --example restore -- 10000000 500`: ids, and calls in one transaction.
+//! `cargo run --release -p spendstream-enrich --example restore_calls -- 10000000 500`: ids, and calls in one transaction.
 #![expect(clippy::float_arithmetic, reason = "rates for people; no money")]
 
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 //!
 //! Times are of the processor, not of the wall clock.
 //!
-//! `cargo run --release -p spendstream-aggregate --example restore -- 250000` (keys; each makes four windows).
+//! `cargo run --release -p spendstream-aggregate --example restore_windows -- 250000` (keys; each makes four windows).
 
 extern crate spendstream_aggregate as aggregate;
 extern crate spendstream_schemas as schemas;
