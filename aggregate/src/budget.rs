@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use schemas::ids::hash_parts;
-use schemas::{BudgetPeriod, Id128, Money, ReferenceRow, Text, Timestamp};
+use schemas::{BudgetPeriod, Charge, Id128, Money, ReferenceRow, Text, Timestamp};
 use stream::reference::{Compiled, Versions};
 
 pub use read::{Finding, Findings, parse_budgets, read_budgets};
@@ -157,7 +157,15 @@ pub struct Budgets {
     version: Text,
     budgets: Vec<Budget>,
     scopes: HashMap<Id128, Scope>,
-    by_tenant: HashMap<Text, Vec<Id128>>,
+    by_tenant: HashMap<Text, Tenant>,
+}
+
+/// Scopes of a tenant. Most budgets are a team's, and a charge has one team: only that team's scopes, and those that
+/// name none, are asked whether they hold it.
+#[derive(Debug, Default)]
+struct Tenant {
+    by_team: HashMap<Option<Text>, Vec<Id128>>,
+    of_any_team: Vec<Id128>,
 }
 
 impl Budgets {
@@ -176,7 +184,11 @@ impl Budgets {
             match budgets.scopes.get_mut(&scope.id) {
                 Some(shared) => shared.join(&scope),
                 None => {
-                    budgets.by_tenant.entry(scope.tenant.clone()).or_default().push(scope.id);
+                    let tenant = budgets.by_tenant.entry(scope.tenant.clone()).or_default();
+                    match definition.scope.get("team") {
+                        Some(team) => tenant.by_team.entry(team.clone()).or_default().push(scope.id),
+                        None => tenant.of_any_team.push(scope.id),
+                    }
                     budgets.scopes.insert(scope.id, scope);
                 }
             }
@@ -200,9 +212,13 @@ impl Budgets {
         self.scopes.values()
     }
 
-    /// Scopes of a tenant.
-    pub fn scopes(&self, tenant: &str) -> impl Iterator<Item = &Scope> {
-        self.by_tenant.get(tenant).into_iter().flatten().filter_map(|id| self.scopes.get(id))
+    /// Scopes that hold a charge.
+    pub fn scopes_of(&self, charge: &Charge) -> impl Iterator<Item = &Scope> {
+        let tenant = self.by_tenant.get(&charge.event.tenant);
+        let of_team = tenant.and_then(|tenant| tenant.by_team.get(&charge.owner.team));
+        let of_any_team = tenant.map(|tenant| &tenant.of_any_team);
+        let scopes = of_team.into_iter().chain(of_any_team).flatten().filter_map(|id| self.scopes.get(id));
+        scopes.filter(|scope| scope.holds(charge))
     }
 
     /// A scope by its hash.

@@ -44,6 +44,10 @@ impl Stage for CombineStage {
         vec![PARTIALS.to_owned()]
     }
 
+    fn sums(&self) -> bool {
+        true
+    }
+
     fn references(&self) -> Vec<Arc<dyn ReferenceSink>> {
         vec![self.budgets.clone()]
     }
@@ -98,9 +102,9 @@ impl Processor for Combine {
     fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt> {
         let versions = self.budgets.versions();
         for record in records {
-            let Some(batch) = books.open(&self.format, record, tick)? else { continue };
-            for charge in &batch.items {
-                self.partials.add(charge, &versions, &self.config, books)?;
+            let Some(mut batch) = books.open(&self.format, record, tick)? else { continue };
+            while let Some(charge) = batch.next(books)? {
+                self.partials.add(&charge, &versions, &self.config, books)?;
             }
         }
         Ok(())
@@ -192,6 +196,10 @@ impl Partials {
     fn add_window(&mut self, charge: &Charge, sums: &schemas::Sums, config: &Config) -> Result<(), Halt> {
         let event = &charge.event;
         let late = |granularity| {
+            // Its window ends after it: nearly every call comes well before that, and needs no calendar.
+            if event.received_at < event.event_time.plus_seconds(config.grace_seconds(granularity)) {
+                return Ok(0);
+            }
             let span = calendar::window(granularity, event.event_time).ok_or_else(|| off_calendar(event.event_time))?;
             let settled_at = span.end.plus_seconds(config.grace_seconds(granularity));
             Ok(i64::from(event.received_at >= settled_at))
@@ -224,7 +232,7 @@ impl Partials {
 
     fn add_budgets(&mut self, charge: &Charge, budgets: &Budgets, books: &mut Books) -> Result<(), Halt> {
         let at = charge.event.event_time;
-        for scope in budgets.scopes(&charge.event.tenant).filter(|scope| scope.holds(charge)) {
+        for scope in budgets.scopes_of(charge) {
             let Some(amount) = fold::effective_in(charge, &scope.currency) else {
                 books.count("budget_currency_skipped", 1);
                 continue;

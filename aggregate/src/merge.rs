@@ -60,6 +60,10 @@ impl Stage for MergeStage {
         [WINDOWS, BUDGET_STATE, ALERTS].map(str::to_owned).to_vec()
     }
 
+    fn sums(&self) -> bool {
+        true
+    }
+
     fn references(&self) -> Vec<Arc<dyn ReferenceSink>> {
         vec![self.budgets.clone()]
     }
@@ -433,8 +437,8 @@ impl Processor for Merge {
         for record in records {
             // A batch's watermark speaks of what follows it: judged by their own, the last of a long history would be too old.
             let watermark = books.watermark();
-            let Some(batch) = books.open(&self.formats.partials, record, tick)? else { continue };
-            for item in batch.items {
+            let Some(mut batch) = books.open(&self.formats.partials, record, tick)? else { continue };
+            while let Some(item) = batch.next(books)? {
                 match item {
                     PartialItem::Window(partial) => {
                         books.count_money("partials", 1, &partial.key.currency.clone(), partial.sums.effective)?;

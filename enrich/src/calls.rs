@@ -126,11 +126,11 @@ impl Calls {
     }
 
     /// Remembers an unpriced call until a price is known. False when there are too many already.
-    pub(crate) fn keep_open(&mut self, key: Id128, event: Vec<u8>, tried: Timestamp) -> bool {
+    pub(crate) fn keep_open(&mut self, key: Id128, event: &[u8], tried: Timestamp) -> bool {
         if self.open.len() >= self.limits.open_max && self.open.get(&key).is_none() {
             return false;
         }
-        self.open.insert(key, Open { event: event.into(), tried });
+        self.open.insert(key, Open { event: Bytes::copy_from_slice(event), tried });
         true
     }
 

@@ -1,7 +1,6 @@
 //! A charge is a pure function of an event, a price book, a directory and what caused it; a reversal is one of a charge.
 
 use schemas::ids::{charge_id, hash_parts};
-use schemas::wire::Wire;
 use schemas::{
     Charge, ChargeCategory, ChargeClass, CorrectionReason, Costs, Flag, Id128, Money, Timestamp, UsageEvent,
 };
@@ -109,39 +108,51 @@ pub fn reversal(standing: Charge, cause: Cause) -> Charge {
     row
 }
 
-/// Recognises a charge whatever revision it has and whenever it was booked: same event, same lines, costs and owner.
-///
-/// Eight bytes are enough: it is only ever compared with one other row, the one that claims to be it.
+/// A charge as it is written, encoded once for everything that wants its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Encoded {
+    bytes: Vec<u8>,
+    event: usize,
+    requests: usize,
+    allocation: usize,
+}
+
+impl Encoded {
+    /// Encodes a charge in place of the one before it.
+    pub(crate) fn set(&mut self, charge: &Charge) {
+        let Encoded { bytes, event, requests, allocation } = self;
+        bytes.clear();
+        charge.put_telling(bytes, |field, at| match field {
+            "event" => *event = at,
+            "requests" => *requests = at,
+            "allocation" => *allocation = at,
+            _ => {}
+        });
+    }
+
+    /// The whole row.
+    pub(crate) fn row(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its event.
+    pub(crate) fn event(&self) -> &[u8] {
+        &self.bytes[self.event..self.requests]
+    }
+
+    /// Recognises a charge whatever revision it has and whenever it was booked: same event, same lines, costs and owner.
+    ///
+    /// Eight bytes are enough: it is only ever compared with one other row, the one that claims to be it.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        short(hash_parts([&self.bytes[self.event..self.allocation]]))
+    }
+}
+
+/// [`Encoded::fingerprint`] of a charge.
 pub(crate) fn fingerprint(charge: &Charge) -> u64 {
-    fingerprint_of(charge, &encoded(&charge.event))
-}
-
-/// An event as it is remembered.
-pub(crate) fn encoded(event: &UsageEvent) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(768);
-    event.put(&mut bytes);
-    bytes
-}
-
-/// The fingerprint of a charge whose event is encoded already.
-pub(crate) fn fingerprint_of(charge: &Charge, event: &[u8]) -> u64 {
-    let mut bytes = Vec::with_capacity(512);
-    charge.requests.put(&mut bytes);
-    charge.status.put(&mut bytes);
-    charge.lines.put(&mut bytes);
-    charge.unpriced.put(&mut bytes);
-    charge.costs.put(&mut bytes);
-    charge.reporting.put(&mut bytes);
-    charge.fx_rate_id.put(&mut bytes);
-    charge.counterfactuals.put(&mut bytes);
-    charge.sku.put(&mut bytes);
-    charge.model_class.put(&mut bytes);
-    charge.book_version.put(&mut bytes);
-    charge.owner.put(&mut bytes);
-    charge.rule.put(&mut bytes);
-    charge.confidence.put(&mut bytes);
-    charge.directory_version.put(&mut bytes);
-    short(hash_parts([event, &bytes]))
+    let mut encoded = Encoded::default();
+    encoded.set(charge);
+    encoded.fingerprint()
 }
 
 /// The first eight bytes of a hash.

@@ -16,14 +16,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::{
-    Batch, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp, UsageEvent, ids,
-    topics,
+    Batch, BatchItem, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp,
+    UsageEvent, ids, topics,
 };
 use stream::reference::{Reference, Versions};
 use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Tick};
 
 use crate::calls::{Calls, Marks, Standing, call_id};
-use crate::charge::{Cause, charge, encoded, fingerprint, fingerprint_of, reversal, standing_class};
+use crate::charge::{Cause, Encoded, charge, fingerprint, reversal, standing_class};
 use crate::config::Limits;
 use crate::owner::Directory;
 use crate::price::PriceBook;
@@ -42,6 +42,8 @@ pub(crate) struct Desk {
     events: Format<Batch<EventItem>>,
     charges: BatchWriter<Charge>,
     resends: BatchWriter<EventItem>,
+    /// The row that was written last.
+    written: Encoded,
 }
 
 /// What surrounds the items of one call of the processor.
@@ -85,6 +87,7 @@ impl Desk {
             events: Format::new(),
             charges: BatchWriter::new(topics::CHARGES, charge_partitions).within_partition(source.partition),
             resends: BatchWriter::new(topics::EVENTS, event_partitions).without_watermark(),
+            written: Encoded::default(),
         }
     }
 
@@ -117,10 +120,9 @@ impl Desk {
         standing.directory = self.calls.names.id(rules.directory.version())?;
         let flags = standing.marks.flags();
         let row = charge(event, &rules.book, &rules.directory, standing.revision, cause, &flags);
-        let event = encoded(&row.event);
-        standing.fingerprint = fingerprint_of(&row, &event);
-        standing.address = self.calls.recent.push(&event);
         self.emit(turn, &row)?;
+        standing.fingerprint = self.written.fingerprint();
+        standing.address = self.calls.recent.push(self.written.event());
         let key = row.event.dedup_key;
         if matches!(row.event.identity, IdentityKind::Span | IdentityKind::EventId) {
             let call = call_id(&row.event.tenant, &row.event.call_key);
@@ -132,7 +134,7 @@ impl Desk {
         self.calls.standing.insert(key, standing);
         if lacks_a_price(row.status) {
             let tried = turn.in_force_since(rules.book.version());
-            if self.calls.keep_open(key, event, tried) {
+            if self.calls.keep_open(key, self.written.event(), tried) {
                 self.healing.note(key);
             } else {
                 turn.books.count("unpriced.forgotten", 1);
@@ -205,7 +207,8 @@ impl Desk {
         if row.owner.team.is_none() {
             tally(turn.books, "unallocated", by, &row.costs)?;
         }
-        self.charges.push(self.partition, row)
+        self.written.set(row);
+        self.charges.push_encoded(self.partition, self.written.row(), row.money())
     }
 }
 
@@ -222,8 +225,8 @@ impl Processor for Desk {
     fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt> {
         let mut turn = self.turn(tick, books);
         for record in records {
-            let Some(batch) = turn.books.open(&self.events, record, tick)? else { continue };
-            for item in batch.items {
+            let Some(mut batch) = turn.books.open(&self.events, record, tick)? else { continue };
+            while let Some(item) = batch.next(turn.books)? {
                 match item {
                     EventItem::Event(event) => self.event(&mut turn, event, record.offset)?,
                     EventItem::Correction(correction) => self.correction(&mut turn, correction)?,

@@ -5,6 +5,7 @@
 //! refused by its fingerprint: a newer writer is upgraded around, not guessed at.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -15,6 +16,7 @@ use apache_avro::writer::datum::GenericDatumWriter;
 
 use crate::registry::Registry;
 use crate::wire::{Reader, Wire, WireError};
+use crate::{Batch, BatchItem, Lineage};
 
 /// Marker that opens a single-object payload.
 const MARKER: [u8; 2] = [0xc3, 0x01];
@@ -212,11 +214,18 @@ impl<T: Wire> Format<T> {
 
     /// Decodes a payload.
     pub fn decode(&self, payload: &[u8]) -> Result<T, CodecError> {
+        let datum = self.datum(payload)?;
+        let mut reader = Reader::new(&datum);
+        T::get(&mut reader).and_then(|value| reader.finish().map(|()| value)).map_err(corrupt::<T>)
+    }
+
+    /// The datum of a payload in the current schema, its framing taken off.
+    fn datum<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, CodecError> {
         if let Some(([REGISTRY_MARKER, id @ ..], datum)) = payload.split_first_chunk::<5>() {
             let id = u32::from_be_bytes(*id);
             return match &self.registered {
-                Some((_, ours)) if id == *ours => Self::read(datum),
-                Some((registry, _)) => self.read_registered(registry, id, datum),
+                Some((_, ours)) if id == *ours => Ok(Cow::Borrowed(datum)),
+                Some((registry, _)) => self.datum_registered(registry, id, datum),
                 None => Err(CodecError::NoRegistry(id)),
             };
         }
@@ -224,7 +233,7 @@ impl<T: Wire> Format<T> {
             return Err(CodecError::NotAvro(payload.len()));
         };
         if *header == self.current.header {
-            return Self::read(datum);
+            return Ok(Cow::Borrowed(datum));
         }
         if header[..2] != MARKER {
             return Err(CodecError::NotAvro(payload.len()));
@@ -235,24 +244,18 @@ impl<T: Wire> Format<T> {
             let fingerprint = print.iter().map(|byte| format!("{byte:02x}")).collect();
             return Err(CodecError::UnknownSchema { name: short_name::<T>(), fingerprint });
         };
-        Self::read(&self.resolve(writer, datum)?)
+        self.resolve(writer, datum).map(Cow::Owned)
     }
 
-    fn read_registered(&self, registry: &Registry, id: u32, datum: &[u8]) -> Result<T, CodecError> {
+    fn datum_registered<'a>(&self, registry: &Registry, id: u32, datum: &'a [u8]) -> Result<Cow<'a, [u8]>, CodecError> {
         let writer = registry.schema(id).map_err(|error| CodecError::UnknownSchema {
             name: short_name::<T>(),
             fingerprint: format!("{id} of the registry ({error})"),
         })?;
         if fingerprint(&writer) == self.current.fingerprint() {
-            return Self::read(datum);
+            return Ok(Cow::Borrowed(datum));
         }
-        Self::read(&self.resolve(&writer, datum)?)
-    }
-
-    fn read(datum: &[u8]) -> Result<T, CodecError> {
-        let mut reader = Reader::new(datum);
-        let value = T::get(&mut reader).and_then(|value| reader.finish().map(|()| value));
-        value.map_err(|error| CodecError::Corrupt { name: short_name::<T>(), error })
+        self.resolve(&writer, datum).map(Cow::Owned)
     }
 
     fn resolve(&self, writer: &apache_avro::Schema, mut datum: &[u8]) -> Result<Vec<u8>, CodecError> {
@@ -264,12 +267,77 @@ impl<T: Wire> Format<T> {
     }
 }
 
+fn corrupt<T>(error: WireError) -> CodecError {
+    CodecError::Corrupt { name: short_name::<T>(), error }
+}
+
+impl<T: BatchItem> Format<Batch<T>> {
+    /// Reads the lineage of a batch, and its items as they are asked for.
+    ///
+    /// A batch of half a megabyte takes several times as much once it is decoded; one item at a time stays in the
+    /// processor's cache.
+    pub fn open<'a>(&self, payload: &'a [u8]) -> Result<(Lineage, Items<'a, T>), CodecError> {
+        let datum = self.datum(payload)?;
+        let mut reader = Reader::new(&datum);
+        let opened = || -> Result<_, WireError> {
+            let (lineage, left) = (Lineage::get(&mut reader)?, reader.block()?);
+            let at = reader.position();
+            if left == 0 {
+                reader.finish()?;
+            }
+            Ok((lineage, at, left))
+        };
+        let (lineage, at, left) = opened().map_err(corrupt::<Batch<T>>)?;
+        Ok((lineage, Items { datum, at, left, of: PhantomData }))
+    }
+}
+
+/// The items of a batch, decoded one after the other.
+#[derive(Debug)]
+pub struct Items<'a, T> {
+    datum: Cow<'a, [u8]>,
+    at: usize,
+    /// Items left in the block; none after the last block.
+    left: usize,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: BatchItem> Items<'_, T> {
+    /// True when there are no more.
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Reads the next item; `None` after the last.
+    pub fn read(&mut self) -> Result<Option<T>, CodecError> {
+        self.get().map_err(corrupt::<Batch<T>>)
+    }
+
+    fn get(&mut self) -> Result<Option<T>, WireError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let mut reader = Reader::starting_at(&self.datum, self.at);
+        let item = T::get(&mut reader)?;
+        self.left -= 1;
+        if self.left == 0 {
+            self.left = reader.block()?;
+        }
+        self.at = reader.position();
+        if self.left == 0 {
+            reader.finish()?;
+        }
+        Ok(Some(item))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use apache_avro::schema_compatibility::SchemaCompatibility;
 
     use super::*;
-    use crate::{Batch, Charge, EventItem, fixture};
+    use crate::wire::put_long;
+    use crate::{Charge, EventItem, fixture};
 
     fn survives<T: Wire + PartialEq + std::fmt::Debug>(value: &T) -> Vec<u8> {
         let format = Format::new();
@@ -298,7 +366,8 @@ mod tests {
         let format = Format::<Batch<Charge>>::new();
         let payload = format.encode(&fixture::charge_batch());
         let again = format.resolve(&format.current.plain, &payload[10..]).expect("our bytes follow our schema");
-        assert_eq!(Format::<Batch<Charge>>::read(&again), Ok(fixture::charge_batch()));
+        let framed = [&payload[..10], &again].concat();
+        assert_eq!(format.decode(&framed), Ok(fixture::charge_batch()));
     }
 
     #[test]
@@ -307,7 +376,39 @@ mod tests {
         let payload = format.encode(&fixture::event_batch());
         for length in 0..payload.len() {
             assert!(format.decode(&payload[..length]).is_err(), "{length} of {} bytes were taken", payload.len());
+            assert!(one_by_one(&format, &payload[..length]).is_err(), "{length} of {} bytes", payload.len());
         }
+        assert!(one_by_one(&format, &[payload, vec![0]].concat()).is_err(), "a byte too many was taken");
+    }
+
+    fn one_by_one<T: BatchItem>(format: &Format<Batch<T>>, payload: &[u8]) -> Result<Batch<T>, CodecError> {
+        let (lineage, mut open) = format.open(payload)?;
+        let mut items = Vec::new();
+        while let Some(item) = open.read()? {
+            items.push(item);
+        }
+        Ok(Batch { lineage, items })
+    }
+
+    #[test]
+    fn items_come_one_by_one_as_they_come_together() {
+        let format = Format::new();
+        let payload = format.encode(&fixture::event_batch());
+        assert_eq!(one_by_one(&format, &payload), format.decode(&payload));
+        // Two blocks, one of them with its size in bytes, as other writers may cut an array.
+        let lineage = fixture::lineage();
+        let mut cut = payload[..10].to_vec();
+        lineage.put(&mut cut);
+        let items = fixture::event_batch().items;
+        let mut first = Vec::new();
+        items[0].put(&mut first);
+        put_long(&mut cut, -1);
+        put_long(&mut cut, first.len() as i64);
+        cut.extend_from_slice(&first);
+        put_long(&mut cut, 2);
+        items[1..].iter().for_each(|item| item.put(&mut cut));
+        cut.push(0);
+        assert_eq!(one_by_one(&format, &cut), Ok(fixture::event_batch()));
     }
 
     #[test]

@@ -39,7 +39,17 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { bytes, at: 0 }
+        Reader::starting_at(bytes, 0)
+    }
+
+    /// Starts at a byte.
+    pub fn starting_at(bytes: &'a [u8], at: usize) -> Self {
+        Reader { bytes, at: at.min(bytes.len()) }
+    }
+
+    /// The next byte to read.
+    pub fn position(&self) -> usize {
+        self.at
     }
 
     /// Ends the read; every byte must have been used.
@@ -93,6 +103,23 @@ impl<'a> Reader<'a> {
             return Err(WireError::Truncated(self.bytes.len()));
         }
         Ok(length)
+    }
+
+    /// The number of items in the next block of an array; 0 at its end.
+    #[inline]
+    pub fn block(&mut self) -> Result<usize, WireError> {
+        let mut count = self.long()?;
+        if count < 0 {
+            // A writer may state the block's size in bytes so that readers can skip it; we never skip.
+            count = count.checked_neg().ok_or_else(|| self.invalid("array block too long"))?;
+            self.long()?;
+        }
+        // Every item takes at least a byte, so a count beyond what is left is corrupt, not large.
+        let count = usize::try_from(count).map_err(|_| self.invalid("array block too long"))?;
+        if count > self.bytes.len() - self.at {
+            return Err(WireError::Truncated(self.bytes.len()));
+        }
+        Ok(count)
     }
 
     /// Length-prefixed UTF-8 text.
@@ -254,19 +281,9 @@ impl<T: Wire> Wire for Vec<T> {
     fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
         let mut items = Vec::new();
         loop {
-            let mut count = from.long()?;
+            let count = from.block()?;
             if count == 0 {
                 return Ok(items);
-            }
-            if count < 0 {
-                // A writer may state the block's size in bytes so that readers can skip it; we never skip.
-                count = count.checked_neg().ok_or_else(|| from.invalid("array block too long"))?;
-                from.long()?;
-            }
-            // Every item takes at least a byte, so a count beyond what is left is corrupt, not large.
-            let count = usize::try_from(count).map_err(|_| from.invalid("array block too long"))?;
-            if count > from.bytes.len() - from.at {
-                return Err(WireError::Truncated(from.bytes.len()));
             }
             items.reserve(count);
             for _ in 0..count {
@@ -367,6 +384,17 @@ macro_rules! record {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize $($(, $derive)*)?)]
         pub struct $name {
             $( $(#[doc = $field_doc])* pub $field: $type, )*
+        }
+
+        impl $name {
+            /// Appends the encoded value, as `Wire::put` does, and tells where each field begins.
+            #[inline]
+            pub fn put_telling(&self, out: &mut Vec<u8>, mut begins: impl FnMut(&'static str, usize)) {
+                $(
+                    begins(stringify!($field), out.len());
+                    $crate::wire::Wire::put(&self.$field, out);
+                )*
+            }
         }
 
         impl $crate::wire::Wire for $name {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use schemas::codec::Format;
+use schemas::codec::{Format, Items};
 use schemas::wire::{Reader, Wire, put_long};
 use schemas::{
     Batch, BatchItem, Count, CurrencySum, LedgerEntry, Lineage, Money, Received, Sent, Skip, Text, Timestamp,
@@ -135,7 +135,11 @@ impl Books {
     /// # Errors
     /// When the sum leaves 38 digits.
     pub fn count_money(&mut self, name: &str, by: i64, currency: &Text, amount: Money) -> Result<(), Halt> {
-        let (count, money) = self.now.counts.entry(name.into()).or_default();
+        // Nearly always there already: then no text is made.
+        let (count, money) = match self.now.counts.get_mut(name) {
+            Some(page) => page,
+            None => self.now.counts.entry(name.into()).or_default(),
+        };
         *count += by;
         add_money(money, currency, amount)
     }
@@ -145,30 +149,31 @@ impl Books {
         self.now.counts.get(name).map_or(0, |(count, _)| *count)
     }
 
-    /// Opens a batch of an internal topic: decodes it, checks its lineage and books its items.
+    /// Opens a batch of an internal topic and checks its lineage. Its items are booked as they are taken.
     ///
     /// `None` means there is nothing to do: the batch was seen before, or an operator has it left out.
     ///
     /// # Errors
     /// [`Halt::Undecodable`] and [`Halt::Gap`].
-    pub fn open<T: BatchItem>(
+    pub fn open<'a, T: BatchItem>(
         &mut self,
         format: &Format<Batch<T>>,
-        record: &Record<'_>,
+        record: &Record<'a>,
         tick: &Tick,
-    ) -> Result<Option<Batch<T>>, Halt> {
+    ) -> Result<Option<Opened<'a, T>>, Halt> {
         let offset = record.offset;
-        let undecodable = |error: String| Halt::Undecodable { offset, error };
-        let decoded = match record.payload {
-            None => Err(undecodable("the record has no value".to_owned())),
-            Some(payload) => format.decode(payload).map_err(|error| undecodable(error.to_string())),
+        // What is to be left out is looked at whole, so that nothing of it is taken before it turns out to be bad.
+        let opened = if self.skipped_record(offset, &tick.skips) {
+            decode_whole(format, record).and_then(|()| open(format, record))
+        } else {
+            open(format, record)
         };
-        let decoded = decoded.and_then(|batch| match batch.lineage.format {
-            BATCH_FORMAT => self.check_generation(batch).map_err(undecodable),
-            other => Err(undecodable(format!("batch format {other} is newer than this release ({BATCH_FORMAT})"))),
+        let checked = opened.and_then(|(lineage, items)| match self.check_generation(&lineage, items.is_empty()) {
+            Ok(()) => Ok((lineage, items)),
+            Err(error) => Err(undecodable(offset, &error)),
         });
-        let batch = match decoded {
-            Ok(batch) => batch,
+        let (lineage, items) = match checked {
+            Ok(opened) => opened,
             Err(halt) if self.skipped_record(offset, &tick.skips) => {
                 tracing::warn!(%halt, "record skipped by order of an operator");
                 self.count("skipped_records", 1);
@@ -176,29 +181,31 @@ impl Books {
             }
             Err(halt) => return Err(halt),
         };
-        if !self.accept(&batch, offset, &tick.skips)? {
+        let Some(missing) = self.accept(&lineage, offset, &tick.skips)? else {
             self.count("repeated_batches", 1);
             return Ok(None);
-        }
-        Ok(Some(batch))
+        };
+        let claimed = missing.then_some(lineage.items_total);
+        let source = (lineage.source_topic, lineage.source_partition);
+        Ok(Some(Opened { items, source, claimed, offset, count: 0, money: Vec::new() }))
     }
 
     /// A writer that works in another generation chose the partition by another number of partitions.
-    fn check_generation<T>(&self, batch: Batch<T>) -> Result<Batch<T>, String> {
-        let (theirs, ours) = (batch.lineage.generation, self.source.generation);
+    fn check_generation(&self, lineage: &Lineage, heartbeat: bool) -> Result<(), String> {
+        let (theirs, ours) = (lineage.generation, self.source.generation);
         if theirs > ours {
             return Err(format!(
                 "it was written in topology generation {theirs}, and this service knows {ours}: start it again"
             ));
         }
         // Heartbeats may have been left unread when the number of partitions changed; items were not.
-        if theirs < ours && !batch.items.is_empty() {
+        if theirs < ours && !heartbeat {
             return Err(format!(
                 "it was written in topology generation {theirs}, by a service that ought to have been stopped when \
                  generation {ours} began: stop it, and send what it took again"
             ));
         }
-        Ok(batch)
+        Ok(())
     }
 
     fn skipped_record(&self, offset: i64, skips: &[Skip]) -> bool {
@@ -209,14 +216,13 @@ impl Books {
         skip.stage == self.stage && skip.topic == *self.source.topic && skip.partition == self.source.partition as i32
     }
 
-    /// Books a batch; false when it was seen before.
-    fn accept<T: BatchItem>(&mut self, batch: &Batch<T>, offset: i64, skips: &[Skip]) -> Result<bool, Halt> {
-        let lineage = &batch.lineage;
+    /// Books a batch, its items left out: `None` when it was seen before, else whether batches before it are left out.
+    fn accept(&mut self, lineage: &Lineage, offset: i64, skips: &[Skip]) -> Result<Option<bool>, Halt> {
         let key = (lineage.source_topic.clone(), lineage.source_partition);
         let page = self.now.received.get(&key);
         let expected = page.map_or(0, |page| page.sequence + 1);
         if lineage.sequence < expected {
-            return Ok(false);
+            return Ok(None);
         }
         let mut skipped = page.map_or(0, |page| page.skipped);
         let gap = lineage.sequence > expected;
@@ -238,18 +244,6 @@ impl Books {
             }
             skipped += lineage.sequence - expected;
         }
-        let mut counted = page.map_or(0, |page| page.items_counted);
-        let mut money = page.map(|page| page.money_counted.clone()).unwrap_or_default();
-        counted += batch.items.len() as i64;
-        for (currency, amount) in batch.items.iter().filter_map(BatchItem::money) {
-            add_money(&mut money, currency, amount)?;
-        }
-        // What was before a skipped gap was never seen here: the header's word is taken for it, and the ledger shows it.
-        if gap {
-            let missing = lineage.items_total - counted;
-            self.count("skipped_items", missing);
-        }
-        let before = self.now.received.get(&key).map_or(Timestamp::MIN, |page| page.watermark);
         let row = Received {
             source_topic: lineage.source_topic.clone(),
             source_partition: lineage.source_partition,
@@ -257,15 +251,30 @@ impl Books {
             generation: lineage.generation,
             sequence: lineage.sequence,
             items_claimed: lineage.items_total,
-            items_counted: counted,
+            items_counted: page.map_or(0, |page| page.items_counted),
             money_claimed: lineage.money_total.clone(),
-            money_counted: money,
+            money_counted: page.map(|page| page.money_counted.clone()).unwrap_or_default(),
             skipped,
-            watermark: before.max(lineage.watermark),
+            watermark: page.map_or(Timestamp::MIN, |page| page.watermark).max(lineage.watermark),
             ended: lineage.ends_generation,
         };
         self.now.received.insert(key, row);
-        Ok(true)
+        Ok(Some(gap))
+    }
+
+    /// Books the items of a batch that was taken to its end.
+    fn took<T>(&mut self, opened: &mut Opened<'_, T>) -> Result<(), Halt> {
+        let Some(page) = self.now.received.get_mut(&opened.source) else { return Ok(()) };
+        page.items_counted += std::mem::take(&mut opened.count);
+        for sum in opened.money.drain(..) {
+            add_money(&mut page.money_counted, &sum.currency, sum.amount)?;
+        }
+        // What was before a skipped gap was never seen here: the header's word is taken for it, and the ledger shows it.
+        if let Some(claimed) = opened.claimed.take() {
+            let missing = claimed - page.items_counted;
+            self.count("skipped_items", missing);
+        }
+        Ok(())
     }
 
     /// The least watermark over every source partition; [`Timestamp::MIN`] until all of them were heard.
@@ -381,6 +390,65 @@ impl Books {
     }
 }
 
+/// A batch whose items are taken one at a time. A stage takes all of them, or fails.
+#[derive(Debug)]
+pub struct Opened<'a, T> {
+    items: Items<'a, T>,
+    source: (Text, i32),
+    /// Items the source claims to have sent, when batches before this one were left out.
+    claimed: Option<i64>,
+    offset: i64,
+    count: i64,
+    money: Vec<CurrencySum>,
+}
+
+impl<T: BatchItem> Opened<'_, T> {
+    /// The next item; after the last one `None`, and the batch is booked.
+    ///
+    /// # Errors
+    /// [`Halt::Undecodable`], and when a sum leaves 38 digits.
+    pub fn next(&mut self, books: &mut Books) -> Result<Option<T>, Halt> {
+        let item = self.items.read().map_err(|error| undecodable(self.offset, &error))?;
+        match &item {
+            Some(item) => {
+                self.count += 1;
+                if let Some((currency, amount)) = item.money() {
+                    add_money(&mut self.money, currency, amount)?;
+                }
+            }
+            None => books.took(self)?,
+        }
+        Ok(item)
+    }
+}
+
+fn undecodable(offset: i64, error: &dyn std::fmt::Display) -> Halt {
+    Halt::Undecodable { offset, error: error.to_string() }
+}
+
+fn open<'a, T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'a>) -> Result<(Lineage, Items<'a, T>), Halt> {
+    let payload = record.payload.ok_or_else(|| undecodable(record.offset, &"the record has no value"))?;
+    let opened = format.open(payload).map_err(|error| undecodable(record.offset, &error))?;
+    match opened.0.format {
+        BATCH_FORMAT => Ok(opened),
+        other => {
+            let error = format!("batch format {other} is newer than this release ({BATCH_FORMAT})");
+            Err(undecodable(record.offset, &error))
+        }
+    }
+}
+
+fn decode_whole<T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'_>) -> Result<(), Halt> {
+    let (_, mut items) = open(format, record)?;
+    loop {
+        match items.read() {
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(undecodable(record.offset, &error)),
+        }
+    }
+}
+
 /// Packs items into batches, one buffer per target partition, encoded as they are pushed.
 #[derive(Debug)]
 pub struct BatchWriter<T: BatchItem> {
@@ -442,11 +510,28 @@ impl<T: BatchItem> BatchWriter<T> {
     /// # Errors
     /// When the money of one batch leaves 38 digits.
     pub fn push(&mut self, partition: u32, item: &T) -> Result<(), Halt> {
+        self.add(partition, item.money(), |bytes| item.put(bytes))
+    }
+
+    /// Adds an item that is encoded already, with the money it carries.
+    ///
+    /// # Errors
+    /// When the money of one batch leaves 38 digits.
+    pub fn push_encoded(&mut self, partition: u32, item: &[u8], money: Option<(&Text, Money)>) -> Result<(), Halt> {
+        self.add(partition, money, |bytes| bytes.extend_from_slice(item))
+    }
+
+    fn add(
+        &mut self,
+        partition: u32,
+        money: Option<(&Text, Money)>,
+        put: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Halt> {
         let chunk = &mut self.open[partition as usize];
         let before = chunk.bytes.len();
-        item.put(&mut chunk.bytes);
+        put(&mut chunk.bytes);
         chunk.items += 1;
-        if let Some((currency, amount)) = item.money() {
+        if let Some((currency, amount)) = money {
             add_money(&mut chunk.money, currency, amount)?;
         }
         if chunk.bytes.len() > BATCH_BYTES_MAX && before > 0 {

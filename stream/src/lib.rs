@@ -22,7 +22,7 @@ mod processor;
 mod shutdown;
 mod state;
 
-pub use books::{BATCH_BYTES_MAX, BatchWriter, Books};
+pub use books::{BATCH_BYTES_MAX, BatchWriter, Books, Opened};
 pub use clock::now;
 pub use follow::Follower;
 pub use log::{Log, StoredRecord};

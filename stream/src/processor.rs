@@ -179,6 +179,11 @@ pub trait Stage: Send + Sync {
     /// Topics it writes to, the changelog and the ledger left out.
     fn outputs(&self) -> Vec<String>;
 
+    /// True when what it writes grows with its keys rather than with its records: it is given larger transactions.
+    fn sums(&self) -> bool {
+        false
+    }
+
     /// Reference data it needs, read to the end before it starts and kept up to date.
     fn references(&self) -> Vec<Arc<dyn ReferenceSink>> {
         Vec::new()

@@ -150,8 +150,8 @@ impl Processor for Summing {
 
     fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt> {
         for record in records {
-            let Some(batch) = books.open(&self.format, record, tick)? else { continue };
-            for Deposit { id, account, amount } in batch.items {
+            let Some(mut batch) = books.open(&self.format, record, tick)? else { continue };
+            while let Some(Deposit { id, account, amount }) = batch.next(books)? {
                 let (count, sum) = self.accounts.entry(&account, || (0, 0));
                 (*count, *sum) = (*count + 1, *sum + amount);
                 let payload = format!("{id} {amount} {count} {sum}");

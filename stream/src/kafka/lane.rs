@@ -26,6 +26,14 @@ use crate::telemetry::Telemetry;
 /// Most records taken from the client before they are processed.
 const ROUND_RECORDS_MAX: usize = 10_000;
 
+/// While more records wait than were taken, transactions may grow to so many commit intervals: nobody is kept waiting who
+/// does not wait already, and the brokers and the stages behind have less to do for each record.
+const BEHIND_INTERVALS: u32 = 10;
+
+/// A stage that sums takes so many times `--batch-bytes-max` in one transaction: what it writes grows with its keys, not
+/// with its records, so large transactions are cheaper for it and for whoever reads it.
+const SUMMING_BATCHES: usize = 16;
+
 /// Every partition commits its books this often, with or without records: watermarks and the ledger move on.
 pub(super) const BEAT_EVERY: Duration = Duration::from_secs(1);
 
@@ -50,6 +58,14 @@ pub(crate) struct LaneOf {
     pub(crate) source: Source,
 }
 
+impl LaneOf {
+    /// Bytes of records after which a transaction is committed.
+    fn transaction_bytes_max(&self) -> usize {
+        let batch = self.settings.batch_bytes_max;
+        if self.stage.sums() { batch.saturating_mul(SUMMING_BATCHES) } else { batch }
+    }
+}
+
 /// A lane at work.
 pub(crate) struct Lane {
     pub(super) of: LaneOf,
@@ -66,6 +82,8 @@ pub(crate) struct Lane {
     /// When health was last told that the lane is not stuck.
     visited_at: Instant,
     pub(super) bytes: usize,
+    /// True when the client still had records after the last round.
+    behind: bool,
     /// True while reading is paused because reference data is too old.
     stale: bool,
     /// Transactions failed in a row.
@@ -93,6 +111,7 @@ impl Lane {
             beaten_at: Instant::now(),
             visited_at: Instant::now(),
             bytes: 0,
+            behind: false,
             stale: false,
             failures: 0,
         };
@@ -126,15 +145,22 @@ impl Lane {
         let restoring = self.tasks.values().any(|task| matches!(task.phase, Phase::Restoring(_)));
         let starting = self.tasks.values().any(|task| matches!(task.phase, Phase::Starting));
         let most = if restoring { Duration::ZERO } else { Duration::from_millis(if starting { 5 } else { 100 }) };
-        let interval = self.of.settings.commit_interval;
+        let interval = self.commit_interval();
         let commit = self.opened_at.map_or(interval, |at| interval.saturating_sub(at.elapsed()));
         most.min(commit).min(BEAT_EVERY.saturating_sub(self.beaten_at.elapsed()))
     }
 
     /// True when the transaction should be committed now.
     fn due(&self) -> bool {
-        let waited = self.opened_at.is_some_and(|at| at.elapsed() >= self.of.settings.commit_interval);
-        waited || self.bytes >= self.of.settings.batch_bytes_max || self.beaten_at.elapsed() >= BEAT_EVERY
+        let waited = self.opened_at.is_some_and(|at| at.elapsed() >= self.commit_interval());
+        waited || self.bytes >= self.of.transaction_bytes_max() || self.beaten_at.elapsed() >= BEAT_EVERY
+    }
+
+    /// How long records wait for the transaction to be committed.
+    fn commit_interval(&self) -> Duration {
+        let Settings { commit_interval, transaction_timeout, .. } = *self.of.settings;
+        let most = (commit_interval * BEHIND_INTERVALS).min(transaction_timeout / 4);
+        if self.behind { most.max(commit_interval) } else { commit_interval }
     }
 
     // ---- the group
@@ -293,12 +319,17 @@ impl Lane {
 
     /// Takes what the client has, and processes it partition by partition.
     fn take(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let Lane { consumer, tasks, of, bytes, opened_at, .. } = self;
+        let Lane { consumer, tasks, of, bytes, opened_at, behind, .. } = self;
+        let round_bytes_max = (*bytes + of.settings.batch_bytes_max).min(of.transaction_bytes_max());
         let mut runs: BTreeMap<i32, Vec<BorrowedMessage<'_>>> = BTreeMap::new();
         let (mut records, mut patience, mut refused) = (0, patience, false);
-        while records < ROUND_RECORDS_MAX && *bytes < of.settings.batch_bytes_max {
+        *behind = true;
+        while records < ROUND_RECORDS_MAX && *bytes < round_bytes_max {
             match consumer.poll(patience) {
-                None => break,
+                None => {
+                    *behind = false;
+                    break;
+                }
                 Some(Ok(message)) => {
                     // One by one the rest of what is there, without waiting for more.
                     patience = Duration::ZERO;
