@@ -104,7 +104,7 @@ impl<'a> Json<'a> {
         if self.kind() != Kind::Object {
             return None;
         }
-        serde_json::from_str(self.0).ok()
+        cut(self.0)
     }
 
     pub(crate) fn array(self) -> Option<Vec<Json<'a>>> {
@@ -170,6 +170,70 @@ impl<'a> Object<'a> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
+    }
+}
+
+/// Cuts the text of an object into its fields. The text was checked to be well-formed with the document it is part of, so
+/// nothing is checked again; `None` is for what cannot be.
+fn cut(text: &str) -> Option<Object<'_>> {
+    let bytes = text.as_bytes();
+    let mut fields = SmallVec::new();
+    let mut at = 1;
+    loop {
+        at = skip(bytes, at, |byte| byte == b',' || byte.is_ascii_whitespace());
+        if bytes.get(at) != Some(&b'"') {
+            return (bytes.get(at) == Some(&b'}')).then_some(Object { fields });
+        }
+        let end = string_end(bytes, at)?;
+        let name = Json(text.get(at..end)?).string()?;
+        at = skip(bytes, end, |byte| byte == b':' || byte.is_ascii_whitespace());
+        let end = value_end(bytes, at)?;
+        fields.push((name, Json(text.get(at..end)?)));
+        at = end;
+    }
+}
+
+fn skip(bytes: &[u8], mut at: usize, skipped: impl Fn(u8) -> bool) -> usize {
+    while bytes.get(at).is_some_and(|byte| skipped(*byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// The end of the string that begins here.
+fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// The end of the value that begins here.
+fn value_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    match bytes.get(at)? {
+        b'"' => return string_end(bytes, at),
+        b'{' | b'[' => {}
+        _ => return Some(skip(bytes, at, |byte| !matches!(byte, b',' | b'}' | b']') && !byte.is_ascii_whitespace())),
+    }
+    loop {
+        match bytes.get(at)? {
+            b'"' => {
+                at = string_end(bytes, at)?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
     }
 }
 
@@ -272,7 +336,36 @@ pub(crate) fn deeper_than(text: &[u8], most: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(serde_json::Value::from),
+            any::<i64>().prop_map(serde_json::Value::from),
+            r#"[ a-z"\\{}\[\],:é]{0,8}"#.prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            let name = r#"[a-c"\\{:]{0,3}"#;
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(serde_json::Value::from),
+                prop::collection::btree_map(name, inner, 0..5)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_object_is_cut_as_a_whole_parser_reads_it(value in any_json(), pretty in any::<bool>()) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            let cut = Json::parse(&text).unwrap().object();
+            let read = serde_json::from_str::<Object<'_>>(&text).ok();
+            prop_assert_eq!(cut.map(|object| object.fields), read.map(|object| object.fields));
+        }
+    }
 
     #[test]
     fn fields_are_found_by_name_and_left_unread() {
