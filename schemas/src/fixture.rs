@@ -1,4 +1,4 @@
-//! One example of every record, with every optional part filled: for tests and for `schemas/fixtures`.
+//! One example of every record, with every optional part filled: for tests, benches and `schemas/fixtures`.
 
 use crate::*;
 
@@ -150,6 +150,72 @@ pub fn lineage() -> Lineage {
 /// A batch of one [`charge`].
 pub fn charge_batch() -> Batch<Charge> {
     Batch { lineage: lineage(), items: vec![charge()] }
+}
+
+/// A call as the most common ones are, and its charge: four meters, one price each, an owner and little else.
+pub fn everyday_charge(number: u64) -> Charge {
+    let text = |value: &str| Some(Text::from(value));
+    let call_key = Text::from(format!("openai/chatcmpl-{number:029}"));
+    let dedup_key = ids::dedup_key("acme", &call_key, 0, "");
+    let used = [
+        (Meter::InputTextTokens, 4_321),
+        (Meter::CacheReadTextTokens, 12_000),
+        (Meter::OutputTextTokens, 765),
+        (Meter::OutputReasoningTokens, 333),
+    ];
+    let full = charge();
+    let [line] = &full.lines[..] else { unreachable!("the fixture has one line") };
+    let line = |(meter, units)| Line {
+        meter,
+        quantity: Quantity::from_units(units),
+        billed_quantity: Quantity::from_units(units),
+        contracted_unit_price: None,
+        contracted_rate_id: None,
+        ..line.clone()
+    };
+    Charge {
+        charge_id: ids::charge_id(dedup_key, 0, ChargeClass::Original),
+        revision: 0,
+        class: ChargeClass::Original,
+        corrects: None,
+        correction_reason: None,
+        correction_id: None,
+        status: PricingStatus::Priced,
+        lines: used.map(line).into(),
+        unpriced: Vec::new(),
+        reporting: None,
+        fx_rate_id: None,
+        counterfactuals: Vec::new(),
+        owner: Dimensions {
+            team: text(&format!("team-{}", number % 50)),
+            project: text(&format!("project-{}", number % 100)),
+            environment: text("production"),
+            ..Dimensions::default()
+        },
+        allocation: None,
+        flags: Vec::new(),
+        event: UsageEvent {
+            call_key,
+            weaker_keys: vec![Text::from(format!("event/gateway/{number:032}"))],
+            dedup_key,
+            event_id: Some(Text::from(format!("{number:032}"))),
+            position: Position { topic: topics::RAW.into(), partition: 3, offset: number as i64, item: 0 },
+            charge_period_start: None,
+            charge_period_end: None,
+            publisher: None,
+            requested_model: None,
+            price_context: PriceContext { service_tier: text("default"), ..PriceContext::default() },
+            usage: used.map(|(meter, units)| Metered { meter, quantity: Quantity::from_units(units) }).into(),
+            raw_usage: r#"{"prompt_tokens":16321,"completion_tokens":1098,"total_tokens":17419,"prompt_tokens_details":{"cached_tokens":12000,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":333,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#.into(),
+            flags: Vec::new(),
+            resource: None,
+            claimed: Dimensions::default(),
+            reported_cost: None,
+            stated_cost: None,
+            ..full.event
+        },
+        ..full
+    }
 }
 
 /// A batch of an event, a link and a correction.

@@ -12,13 +12,11 @@
 extern crate self as spendstream_schemas;
 
 pub mod codec;
+pub mod fixture;
 pub mod ids;
 pub mod registry;
 pub mod topics;
 pub mod wire;
-
-#[cfg(test)]
-mod fixture;
 
 mod aggregate;
 mod charge;

@@ -232,8 +232,8 @@ impl<'a> Deployment<'a> {
     }
 }
 
-/// What is still under way, or `None`.
-fn under_way(entries: &[LedgerEntry], records: i64) -> Option<String> {
+/// What is still under way of so many raw records, by the books of every stage; `None` when all is through.
+pub fn under_way(entries: &[LedgerEntry], records: i64) -> Option<String> {
     let ingest = entries.iter().filter(|entry| entry.stage == "ingest" && entry.topic == topics::RAW);
     let taken: i64 = ingest.flat_map(|entry| &entry.counts).filter(|c| c.name == "records").map(|c| c.count).sum();
     if taken != records {

@@ -65,9 +65,16 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
-fn java(jars: &Path, class: &str) -> Command {
+/// A broker that starts fast and stays small: most tests write little.
+const SMALL: &[&str] = &["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+/// A broker with the machine's usual collector and compiler, and some memory: what carries a load.
+const FOR_LOAD: &[&str] = &["-Xms384m", "-Xmx384m"];
+
+fn java(jars: &Path, options: &[&str], class: &str) -> Command {
     let mut java = Command::new("java");
-    java.args(["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"])
+    java.args(options)
+        .arg("-Djava.awt.headless=true")
         .arg(format!("-Dlog4j2.configurationFile=file:{}", repository().join("tests/kafka/log4j2.xml").display()))
         .arg("-cp")
         .arg(format!("{}/*", jars.display()))
@@ -139,15 +146,20 @@ fn secure(folder: &Path, lines: &mut Vec<String>) -> u16 {
 impl Kafka {
     /// Starts a broker and waits until it answers.
     pub fn start() -> Self {
-        Kafka::run(false)
+        Kafka::run(SMALL, false)
     }
 
     /// Starts one with another listener, which demands TLS and SCRAM-SHA-512.
     pub fn secured() -> Self {
-        Kafka::run(true)
+        Kafka::run(SMALL, true)
     }
 
-    fn run(secured: bool) -> Self {
+    /// Starts one with a Java virtual machine set up to carry a load.
+    pub fn start_for_load() -> Self {
+        Kafka::run(FOR_LOAD, false)
+    }
+
+    fn run(options: &[&str], secured: bool) -> Self {
         let jars = jars();
         // Kafka on a slow disk stalls for seconds under load; what a test writes fits into memory.
         let memory = Path::new("/dev/shm");
@@ -187,7 +199,7 @@ impl Kafka {
         ];
         let secured = secured.then(|| secure(folder.path(), &mut lines));
         std::fs::write(&settings, lines.join("\n")).expect("write the broker's settings");
-        let output = java(&jars, "kafka.tools.StorageTool")
+        let output = java(&jars, SMALL, "kafka.tools.StorageTool")
             .args(["format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c"])
             .arg(&settings)
             .args(["--add-scram", &format!("SCRAM-SHA-512=[name={},password={}]", USER.0, USER.1)])
@@ -196,7 +208,7 @@ impl Kafka {
         assert!(output.status.success(), "format: {}", String::from_utf8_lossy(&output.stderr));
         let log = folder.path().join("broker.log");
         let file = std::fs::File::create(&log).expect("create the broker's log");
-        let mut broker = java(&jars, "kafka.Kafka");
+        let mut broker = java(&jars, options, "kafka.Kafka");
         broker.arg(&settings).stdin(Stdio::null());
         broker.stdout(file.try_clone().expect("share the log")).stderr(file);
         let mut kafka = Kafka { port, proxy, process: spawn(broker), folder, secured };
@@ -249,6 +261,11 @@ impl Kafka {
         ];
         let options = options.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
         Connection { brokers: format!("localhost:{port}"), options, schema_registry: None }
+    }
+
+    /// Id of the broker's process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// `host:port`.

@@ -1,0 +1,50 @@
+//! Pricing and attribution of everyday calls, rows and texts included: `cargo bench -p spendstream-enrich`.
+#![expect(missing_docs, reason = "criterion declares a function of its own")]
+
+extern crate spendstream_schemas as schemas;
+
+use std::hint::black_box;
+use std::path::Path;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use schemas::{ReferenceRow, UsageEvent, fixture};
+use spendstream_enrich::{Directory, Finding, PriceBook, read_owners, read_prices};
+use spendstream_stream::reference::Compiled;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const MODELS: [(&str, &str); 4] = [
+    ("openai", "gpt-5-mini"),
+    ("openai", "gpt-5.5"),
+    ("anthropic", "claude-sonnet-4-5"),
+    ("gcp.gemini", "gemini-2.5-flash"),
+];
+
+fn compile<T: Compiled>(rows: Result<Vec<ReferenceRow>, Vec<Finding>>) -> T {
+    let rows = rows.unwrap_or_else(|findings| panic!("the example is valid: {}", findings[0]));
+    T::compile("example", &rows.iter().collect::<Vec<_>>()).expect("the example is valid")
+}
+
+fn call(number: u64, provider: &str, model: &str) -> UsageEvent {
+    let key_id = Some("key-support-prod".into());
+    UsageEvent { provider: provider.into(), model: model.into(), key_id, ..fixture::everyday_charge(number).event }
+}
+
+fn pricing(criterion: &mut Criterion) {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/example"));
+    let (book, directory): (PriceBook, Directory) = (compile(read_prices(folder)), compile(read_owners(folder)));
+    let events: Vec<_> = (0..).zip(MODELS).map(|(number, (provider, model))| call(number, provider, model)).collect();
+    let mut group = criterion.benchmark_group("calls");
+    group.throughput(Throughput::Elements(events.len() as u64));
+    group.bench_function("price", |bencher| {
+        bencher.iter(|| events.iter().for_each(|event| drop(black_box(book.price(black_box(event))))));
+    });
+    group.bench_function("attribute", |bencher| {
+        bencher.iter(|| events.iter().for_each(|event| drop(black_box(directory.attribute(black_box(event))))));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, pricing);
+criterion_main!(benches);
