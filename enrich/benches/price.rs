@@ -44,6 +44,15 @@ fn pricing(criterion: &mut Criterion) {
         bencher.iter(|| events.iter().for_each(|event| drop(black_box(directory.attribute(black_box(event))))));
     });
     group.finish();
+    // Reading and checking the files is what a person waits for, compiling their rows what a service does.
+    let rows = read_prices(folder).unwrap_or_else(|findings| panic!("the example is valid: {}", findings[0]));
+    let mut group = criterion.benchmark_group("book");
+    group.sample_size(10);
+    group.bench_function("read", |bencher| bencher.iter(|| black_box(read_prices(black_box(folder)))));
+    let rows: Vec<&ReferenceRow> = rows.iter().collect();
+    group
+        .bench_function("compile", |bencher| bencher.iter(|| black_box(PriceBook::compile("bench", black_box(&rows)))));
+    group.finish();
 }
 
 criterion_group!(benches, pricing);

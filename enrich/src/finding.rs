@@ -61,7 +61,8 @@ impl fmt::Display for Finding {
 /// A file of reference data: its name for messages, and its text.
 pub(crate) type Source = (String, String);
 
-/// Reads `dir/<set>.yaml`, `dir/<set>/*.yaml` and `dir/<set>/*.jsonl`, in the order of their names; or `dir` itself when it is a file.
+/// Reads `dir/<set>.yaml` and `dir/<set>.jsonl`, then `dir/<set>/*` of both kinds in the order of their names; or `dir`
+/// itself when it is a file.
 pub(crate) fn read_sources(dir: &Path, set: &str) -> Result<Vec<Source>, Vec<Finding>> {
     let failed = |path: &Path, error: std::io::Error| {
         vec![Finding::error(
@@ -75,10 +76,8 @@ pub(crate) fn read_sources(dir: &Path, set: &str) -> Result<Vec<Source>, Vec<Fin
     if dir.is_file() {
         paths.push(dir.to_path_buf());
     } else {
-        let single = dir.join(format!("{set}.yaml"));
-        if single.is_file() {
-            paths.push(single);
-        }
+        let single = [".yaml", ".jsonl"].map(|end| dir.join(format!("{set}{end}")));
+        paths.extend(single.into_iter().filter(|path| path.is_file()));
         let folder = dir.join(set);
         if folder.is_dir() {
             for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, error))? {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::condition::{Condition, Values};
 use super::matching::Matching;
-use super::row::{Commitment, Exact, Round};
+use super::row::{Commitment, Compare, Exact, Round};
 
 /// Meters there are.
 pub(crate) const METERS: usize = Meter::ALL.len();
@@ -23,8 +23,44 @@ pub struct PriceBook {
     pub(crate) skus: Vec<SkuRates>,
     pub(crate) fx: FastMap<Text, Vec<FxRate>>,
     pub(crate) commitments: Vec<Commitment>,
+    pub(crate) comparisons: Comparisons,
     /// Where each row was read, by the number rates know it by.
     pub(crate) origins: Vec<Text>,
+}
+
+/// What calls are compared with.
+#[derive(Debug, Default)]
+pub(crate) struct Comparisons {
+    /// Those of a lane before those of any, the latest start first.
+    pub baselines: Vec<CompiledBaseline>,
+    pub alternatives: Vec<CompiledAlternatives>,
+}
+
+impl Comparisons {
+    /// Whether there is nothing to compare with.
+    pub fn is_empty(&self) -> bool {
+        self.baselines.is_empty() && self.alternatives.is_empty()
+    }
+}
+
+/// A model that the calls of a lane are compared with.
+#[derive(Debug)]
+pub(crate) struct CompiledBaseline {
+    pub lane: Option<Text>,
+    pub sku: u32,
+    /// Tokens for one token, in millionths.
+    pub tokens: i128,
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+/// Models that may stand for one another.
+#[derive(Debug)]
+pub(crate) struct CompiledAlternatives {
+    pub compare: Compare,
+    pub skus: Vec<u32>,
+    pub from: Timestamp,
+    pub to: Timestamp,
 }
 
 /// The model names of one biller.

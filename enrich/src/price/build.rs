@@ -1,5 +1,6 @@
 //! Compiling rows into a book: names resolved, conditions numbered, prices made fractions, ties refused.
 
+mod comparison;
 mod discount;
 mod uplift;
 
@@ -10,7 +11,9 @@ use schemas::ids::hash_parts;
 use schemas::{PICO, Text, Timestamp};
 
 use super::amount::{fraction, lcm};
-use super::book::{CompiledRate, FxRate, METERS, Meaning, PriceBook, PriceList, QuantityRounding, SkuRates};
+use super::book::{
+    Comparisons, CompiledRate, FxRate, METERS, Meaning, PriceBook, PriceList, QuantityRounding, SkuRates,
+};
 use super::condition::{Condition, Values};
 use super::hours::Hours;
 use super::matching::Matching;
@@ -61,6 +64,7 @@ impl<'a> Builder<'a> {
             skus: Vec::new(),
             fx: FastMap::new(),
             commitments: Vec::new(),
+            comparisons: Comparisons::default(),
             origins: self.rows.iter().map(|(place, _)| place.as_str().into()).collect(),
         };
         self.providers(&mut book);
@@ -128,6 +132,7 @@ impl<'a> Builder<'a> {
             self.finish(&mut book.skus[index], drafts);
         }
         self.discounts(&mut book, &by_name, &calendars);
+        book.comparisons = self.comparisons(&by_name);
         for rates in book.fx.values_mut() {
             rates.sort_by_key(|rate| std::cmp::Reverse(rate.from));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::Datelike;
 use schemas::{Dimensions, Meter, PICO, PriceContext, Text, Timestamp, UsageEvent};
 use smallvec::{SmallVec, smallvec};
 
@@ -19,10 +20,11 @@ const SIZE: usize = 6;
 const QUALITY: usize = 7;
 const RESOLUTION: usize = 8;
 const SEARCH_CONTEXT: usize = 9;
-const TENANT: usize = 10;
-const ACCOUNT: usize = 11;
-const TEAM: usize = 12;
-const DIMENSIONS: usize = 13;
+const MONTH: usize = 10;
+const TENANT: usize = 11;
+const ACCOUNT: usize = 12;
+const TEAM: usize = 13;
+const DIMENSIONS: usize = 14;
 const NAMES: [&str; DIMENSIONS] = [
     "tier",
     "speed",
@@ -34,6 +36,7 @@ const NAMES: [&str; DIMENSIONS] = [
     "quality",
     "resolution",
     "search_context",
+    "month_days",
     "tenant",
     "account",
     "team",
@@ -90,6 +93,7 @@ impl Condition {
             Some(Batch::Only(true)) => smallvec![BATCHED],
             Some(Batch::Both(_)) => smallvec![],
         };
+        allowed[MONTH] = when.month_days.map(u32::from).into_iter().collect();
         let mut excepts = 0;
         for (dimension, choice) in [
             (REGION, &when.region),
@@ -332,6 +336,9 @@ impl<'a> Context<'a> {
         numbers[QUALITY] = number(QUALITY, &event.price_context.quality);
         numbers[RESOLUTION] = number(RESOLUTION, &event.price_context.resolution);
         numbers[SEARCH_CONTEXT] = number(SEARCH_CONTEXT, &event.price_context.search_context);
+        if looks_at & (1 << MONTH) != 0 {
+            numbers[MONTH] = month_days(event.event_time);
+        }
         if looks_at & (1 << TENANT) != 0 {
             numbers[TENANT] = values.find(&event.tenant);
         }
@@ -366,6 +373,12 @@ impl<'a> Context<'a> {
         standard.values[BATCH] = STANDARD;
         standard
     }
+}
+
+/// Days of the month, in UTC; of no month when the time is beyond the calendar.
+fn month_days(time: Timestamp) -> u32 {
+    let day = time.to_datetime().map(|time| time.date_naive());
+    day.map_or(NONE, |day| u32::from(day.num_days_in_month()))
 }
 
 fn sum(event: &UsageEvent, wanted: impl Fn(Meter) -> bool) -> i128 {

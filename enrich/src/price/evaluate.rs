@@ -14,9 +14,9 @@ use super::book::{CompiledDiscount, CompiledRate, PriceBook, SkuRates};
 use super::condition::Context;
 
 /// Discounts are stated in millionths.
-const MILLION: i128 = 1_000_000;
+pub(super) const MILLION: i128 = 1_000_000;
 /// Finest denominator that leaves room for 10^14 of a meter in picounits.
-const COARSE: i128 = 10i128.pow(22);
+pub(super) const COARSE: i128 = 10i128.pow(22);
 
 /// What a price book says about one event.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,15 +44,15 @@ pub struct Priced {
 }
 
 /// A meter that has a rate.
-struct Matched<'a> {
-    used: Metered,
+pub(super) struct Matched<'a> {
+    pub(super) used: Metered,
     billed: Quantity,
     rate: &'a CompiledRate,
     contract: Contract<'a>,
 }
 
 /// What a contract says about a line.
-enum Contract<'a> {
+pub(super) enum Contract<'a> {
     None,
     Rate(&'a CompiledRate),
     Discount(&'a CompiledDiscount),
@@ -168,6 +168,7 @@ impl PriceBook {
         }
         if priced.status == PricingStatus::Priced {
             self.counterfactuals(event, sku, &context, conditions, &matched, &mut priced);
+            self.compare(event, owner, sku, &matched, &mut priced);
         }
         priced
     }
@@ -238,7 +239,7 @@ impl PriceBook {
 }
 
 /// The usage vector, and one request for a SKU that is billed by the call when the producer counts none.
-fn usage<'a>(event: &'a UsageEvent, sku: &SkuRates) -> impl Iterator<Item = Metered> + use<'a> {
+pub(super) fn usage<'a>(event: &'a UsageEvent, sku: &SkuRates) -> impl Iterator<Item = Metered> + use<'a> {
     let stated = event.usage.iter().any(|used| used.meter == Meter::Requests);
     let (start, end) = sku.ranges[Meter::Requests as usize][0];
     let implied = (start < end && !stated && event.iteration == 0)
@@ -247,7 +248,7 @@ fn usage<'a>(event: &'a UsageEvent, sku: &SkuRates) -> impl Iterator<Item = Mete
 }
 
 /// The conditions of a SKU that a call meets, one bit each.
-fn holding(sku: &SkuRates, context: &Context<'_>) -> u128 {
+pub(super) fn holding(sku: &SkuRates, context: &Context<'_>) -> u128 {
     let mut bits = 0;
     for (index, condition) in sku.conditions.iter().enumerate() {
         bits |= u128::from(condition.holds(context)) << index;
@@ -257,7 +258,7 @@ fn holding(sku: &SkuRates, context: &Context<'_>) -> u128 {
 
 /// The rate of a meter: the first of its candidates whose conditions and period hold.
 #[inline]
-fn select(
+pub(super) fn select(
     sku: &SkuRates,
     conditions: u128,
     meter: Meter,
@@ -435,7 +436,7 @@ fn otherwise(
 }
 
 /// The meter the same tokens would be counted by without a cache.
-fn uncached(meter: Meter) -> Meter {
+pub(super) fn uncached(meter: Meter) -> Meter {
     match meter {
         Meter::CacheReadTextTokens | Meter::CacheWrite5mTokens | Meter::CacheWrite1hTokens => Meter::InputTextTokens,
         Meter::CacheReadAudioTokens => Meter::InputAudioTokens,
@@ -445,7 +446,7 @@ fn uncached(meter: Meter) -> Meter {
 }
 
 /// The name without a date at its end: `-2026-04-23`, `-20260423` or `@20260423`.
-fn without_date(model: &str) -> Option<&str> {
+pub(super) fn without_date(model: &str) -> Option<&str> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (name, last) = model.rsplit_once(['-', '@'])?;
     if last.len() == 8 && digits(last) {

@@ -1,13 +1,14 @@
 //! Price files: YAML for people, with defaults stated once. Reading makes every default and fallback explicit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::{Meter, ReferenceRow, Text, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::build::{Placed, build};
 use super::row::{
-    Alias, Book, Calendar, Commitment, Discount, Exact, Fx, Provenance, Provider, QuantityRule, Rate, Row, Sku, Uplift,
+    Alias, Alternatives, Baseline, Book, Calendar, Commitment, Compare, Discount, Exact, Fx, Provenance, Provider,
+    QuantityRule, Rate, Row, Sku, Uplift,
 };
 use super::when::When;
 use crate::finding::Finding;
@@ -55,6 +56,10 @@ struct File {
     calendars: Vec<CalendarEntry>,
     #[serde(default)]
     commitments: Vec<CommitmentEntry>,
+    #[serde(default)]
+    baselines: Vec<BaselineEntry>,
+    #[serde(default)]
+    alternatives: Vec<AlternativesEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,11 +142,27 @@ dated! {
         skus: Vec<Text>,
         #[serde(default)]
         when: When,
-        per: i64,
+        per: Per,
         prices: BTreeMap<Meter, Exact>,
         #[serde(default)]
         rank: Option<i32>,
     }
+}
+
+/// What a price is for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Per {
+    Quantity(i64),
+    Calendar(Calendrical),
+}
+
+/// A stretch of the calendar.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Calendrical {
+    /// All days of the month a period begins in: a day costs its share of them.
+    Month,
 }
 
 dated! {
@@ -215,6 +236,24 @@ dated! {
     }
 }
 
+dated! {
+    /// A model that calls are compared with.
+    struct BaselineEntry {
+        sku: Text,
+        #[serde(default)]
+        lane: Option<Text>,
+        #[serde(default)]
+        tokens: Option<Exact>,
+    }
+}
+
+dated! {
+    struct AlternativesEntry {
+        skus: Vec<Text>,
+        compare: Compare,
+    }
+}
+
 /// Reads files (pairs of name and text) into rows and validates the book they make, whole.
 pub(crate) fn parse(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
     let mut placed = Vec::new();
@@ -231,12 +270,40 @@ pub(crate) fn parse(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec
             }
         }
     }
+    refer_to_providers(&mut placed);
     if findings.is_empty() { publish(&placed) } else { Err(findings) }
+}
+
+/// A file that names a provider and says nothing else of it adds prices to one that another file introduces.
+fn refer_to_providers(placed: &mut Vec<Placed>) {
+    let bare = |provider: &Provider| {
+        provider.also.is_empty() && provider.tiers.is_empty() && provider.strip.is_empty() && !provider.dashed_dates
+    };
+    let mut introduced = BTreeSet::new();
+    for (_, row) in placed.iter() {
+        if let Row::Provider(provider) = row
+            && !bare(provider)
+        {
+            introduced.insert(provider.provider.clone());
+        }
+    }
+    placed.retain(|(_, row)| match row {
+        Row::Provider(provider) if bare(provider) => introduced.insert(provider.provider.clone()),
+        _ => true,
+    });
 }
 
 /// Reads rows as they are published, one a line: the form that importers write.
 fn rows(name: &str, text: &str, placed: &mut Vec<Placed>, findings: &mut Vec<Finding>) {
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).peekable();
+    if let Some(head) = lines.peek().and_then(|(_, line)| serde_json::from_str::<Head>(line).ok()) {
+        lines.next();
+        if let Err(message) = head.compiled.check(text.lines().skip(1).filter(|line| !line.trim().is_empty())) {
+            let remedy = "compile the book again, or take the file from where it was made";
+            findings.push(Finding::error(name, "line 1", message, remedy));
+        }
+    }
+    for (index, line) in lines {
         let place = format!("line {}", index + 1);
         match serde_json::from_str::<Row>(line) {
             Ok(row) => placed.push((format!("{name}: {place}"), row)),
@@ -245,6 +312,55 @@ fn rows(name: &str, text: &str, placed: &mut Vec<Placed>, findings: &mut Vec<Fin
             }
         }
     }
+}
+
+/// First line of a compiled book.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    compiled: Seal,
+}
+
+/// What tells a whole book from a part of one, or from one that somebody changed.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seal {
+    version: Text,
+    rows: usize,
+}
+
+impl Seal {
+    fn of<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        let rows: Vec<ReferenceRow> = lines.map(|line| stream::reference::row(super::SET, "", line)).collect();
+        let manifest = stream::reference::manifest(super::SET, &rows, Timestamp::MIN, Timestamp::MIN);
+        Seal { version: manifest.version, rows: rows.len() }
+    }
+
+    fn check<'a>(&self, lines: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        let found = Self::of(lines);
+        if found.rows != self.rows {
+            return Err(format!("is cut off or added to: has {} rows of {}", found.rows, self.rows));
+        }
+        if found.version != self.version {
+            return Err(format!(
+                "is version {} by what it says and {} by name: it was changed",
+                found.version, self.version
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A book as one file: a line that says what it is, and its rows as they are published.
+pub(crate) fn compiled(rows: &[ReferenceRow]) -> Result<String, serde_json::Error> {
+    let head = Head { compiled: Seal::of(rows.iter().map(|row| row.body.as_str())) };
+    let mut text = serde_json::to_string(&head)?;
+    for row in rows {
+        text.push('\n');
+        text.push_str(&row.body);
+    }
+    text.push('\n');
+    Ok(text)
 }
 
 /// Validates the book that rows make, whole, and writes them as they are published.
@@ -382,6 +498,20 @@ impl Reading<'_> {
                 Commitment { id, account, kind, quantity, meter, covers, price, per, currency, period, provenance };
             self.put(&row, Row::Commitment(commitment));
         }
+        for entry in file.baselines {
+            let (period, provenance) = (entry.period(), entry.provenance(&provenance));
+            let BaselineEntry { sku, lane, tokens, .. } = entry;
+            let row = format!("baseline {sku}");
+            self.put(&row, Row::Baseline(Baseline { sku, lane, tokens, period, provenance }));
+        }
+        for (index, entry) in file.alternatives.into_iter().enumerate() {
+            let (period, provenance) = (entry.period(), entry.provenance(&provenance));
+            let AlternativesEntry { skus, compare, .. } = entry;
+            self.put(
+                &format!("alternatives[{index}]"),
+                Row::Alternatives(Alternatives { skus, compare, period, provenance }),
+            );
+        }
     }
 
     fn rate(
@@ -403,8 +533,22 @@ impl Reading<'_> {
                 derived.insert(*meter, *like);
             }
         }
-        let (when, per, rank) = (entry.when, entry.per, entry.rank);
-        self.put(row, Row::Rate(Rate { sku: sku.clone(), when, per, prices, derived, rank, period, provenance }));
+        let (sku, rank) = (sku.clone(), entry.rank);
+        let rate = Rate { sku, when: entry.when, per: 0, prices, derived, rank, period, provenance };
+        match entry.per {
+            Per::Quantity(per) => self.put(row, Row::Rate(Rate { per, ..rate })),
+            Per::Calendar(Calendrical::Month) => {
+                if let Some(meter) = rate.prices.keys().find(|meter| **meter != Meter::SeatDays) {
+                    let remedy = "state a quantity; only seat_days have prices by the month";
+                    let message = format!("{meter} has no price by the month");
+                    return self.findings.push(Finding::error(self.name, row, message, remedy));
+                }
+                for days in 28..=31u8 {
+                    let when = When { month_days: Some(days), ..rate.when.clone() };
+                    self.put(row, Row::Rate(Rate { per: days.into(), when, ..rate.clone() }));
+                }
+            }
+        }
     }
 
     fn contract(&mut self, entry: ContractEntry, provenance: &Provenance) {

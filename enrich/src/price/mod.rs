@@ -7,7 +7,9 @@
 mod amount;
 mod book;
 mod build;
+mod compare;
 mod condition;
+mod diff;
 mod evaluate;
 mod explain;
 mod file;
@@ -27,6 +29,7 @@ use schemas::{ReferenceRow, Timestamp};
 use stream::reference::Compiled;
 
 pub use book::PriceBook;
+pub use diff::{Change, diff};
 pub use evaluate::Priced;
 pub use explain::Considered;
 pub use row::Commitment;
@@ -83,6 +86,14 @@ pub fn read_prices(dir: &Path) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
 /// Everything that is wrong, each with file, row and remedy.
 pub fn parse_prices(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
     file::parse(files)
+}
+
+/// Rows as one file that says which version it is: what is cut off or changed on its way is refused when it is read.
+///
+/// # Errors
+/// Never for rows that were read: they are text already.
+pub fn compiled_file(rows: &[ReferenceRow]) -> anyhow::Result<String> {
+    Ok(file::compiled(rows)?)
 }
 
 /// What [`lint_prices`] says of the price files of a configuration folder, or of one file.

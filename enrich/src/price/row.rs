@@ -37,6 +37,10 @@ pub(crate) enum Row {
     Calendar(Calendar),
     /// Capacity or use paid in advance.
     Commitment(Commitment),
+    /// A model that calls are compared with.
+    Baseline(Baseline),
+    /// Models that may stand for one another.
+    Alternatives(Alternatives),
 }
 
 /// What holds for the whole book.
@@ -272,6 +276,41 @@ pub struct Commitment {
     pub currency: Text,
     pub(crate) period: Period,
     pub(crate) provenance: Provenance,
+}
+
+/// A model that calls are compared with: what they would have cost without the decision to route them elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Baseline {
+    pub sku: Text,
+    /// Routing lane whose calls are compared; null for every call that states one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Text>,
+    /// Tokens the baseline would have counted for one of the call's; one when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Exact>,
+    pub period: Period,
+    pub provenance: Provenance,
+}
+
+/// Models that may stand for one another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Alternatives {
+    pub skus: Vec<Text>,
+    pub compare: Compare,
+    pub period: Period,
+    pub provenance: Provenance,
+}
+
+/// What alternatives have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Compare {
+    /// Models approved for the same work: the cheapest of the class of the call's own.
+    Class,
+    /// One model as several providers sell it: the cheapest of the others.
+    Providers,
 }
 
 /// A decimal read from its own text, so that no float stands between a file and a price.

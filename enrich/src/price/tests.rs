@@ -1,17 +1,24 @@
 //! The example book against figures worked out by hand, and what must hold for every book.
 
+mod comparisons;
 mod examples;
+mod golden;
 mod properties;
 mod refused;
+
+use std::sync::LazyLock;
 
 use schemas::UsageEvent;
 
 use super::*;
 
-/// The book that ships as an example.
-fn example() -> PriceBook {
-    let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/example"));
-    book(&read_prices(dir).unwrap_or_else(|findings| panic!("{}", text(&findings))))
+/// The book that ships.
+fn example() -> &'static PriceBook {
+    static BOOK: LazyLock<PriceBook> = LazyLock::new(|| {
+        let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/example"));
+        book(&read_prices(dir).unwrap_or_else(|findings| panic!("{}", text(&findings))))
+    });
+    &BOOK
 }
 
 fn book(rows: &[ReferenceRow]) -> PriceBook {

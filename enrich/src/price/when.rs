@@ -30,6 +30,9 @@ pub(crate) struct When {
     pub resolution: Option<Choice>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search_context: Option<Choice>,
+    /// Days of the month in which the call, or the period it is for, begins: how a price by the month becomes one by the day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub month_days: Option<u8>,
     /// Tenant a contract is with. A row that names a tenant, account or team is a contract row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Choice>,
@@ -103,9 +106,9 @@ pub(crate) struct Band {
     pub below: Option<i64>,
 }
 
-/// What a [`Band`] measures.
+/// What a [`Band`] measures, by its name: `input_tokens`, `output_tokens`, or that of a meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "Text", into = "Text")]
 pub(crate) enum Measure {
     /// Everything the model read.
     #[default]
@@ -114,6 +117,32 @@ pub(crate) enum Measure {
     OutputTokens,
     /// One meter.
     Meter(Meter),
+}
+
+impl TryFrom<Text> for Measure {
+    type Error = String;
+
+    fn try_from(name: Text) -> Result<Self, String> {
+        match name.as_str() {
+            "input_tokens" => Ok(Measure::InputTokens),
+            "output_tokens" => Ok(Measure::OutputTokens),
+            meter => {
+                let meter =
+                    meter.parse().map_err(|_| format!("{meter:?} is no meter, nor input_tokens or output_tokens"));
+                meter.map(Measure::Meter)
+            }
+        }
+    }
+}
+
+impl From<Measure> for Text {
+    fn from(measure: Measure) -> Text {
+        match measure {
+            Measure::InputTokens => Text::const_new("input_tokens"),
+            Measure::OutputTokens => Text::const_new("output_tokens"),
+            Measure::Meter(meter) => Text::const_new(meter.as_str()),
+        }
+    }
 }
 
 /// Hours of the week, by the wall clock of a time zone.

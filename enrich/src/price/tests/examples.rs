@@ -22,21 +22,21 @@ fn every_meter_is_billed_once_at_its_own_rate() {
     let book = example();
     // 1,600 at 5, 400 cached at 0.50 and 50 out at 30 dollars a million: 8,000 + 200 + 1,500 millionths.
     check(
-        &book,
+        book,
         "openai/gpt-5.5",
         "input_text_tokens 1600, cache_read_text_tokens 400, output_text_tokens 50",
         plain,
         "0.0097",
     );
     // Reasoning costs what output costs: (300 + 200) at 10.
-    check(&book, "openai/gpt-5", "output_text_tokens 300, output_reasoning_tokens 200", plain, "0.005");
+    check(book, "openai/gpt-5", "output_text_tokens 300, output_reasoning_tokens 200", plain, "0.005");
     // A write for five minutes 2.50, for an hour 4, a read 0.10, by the million.
     let used = "input_text_tokens 100, cache_read_text_tokens 10000, cache_write_5m_tokens 2000, cache_write_1h_tokens 1000, output_text_tokens 10";
-    check(&book, "anthropic/claude-sonnet-5-5", used, plain, "0.0103");
+    check(book, "anthropic/claude-sonnet-5-5", used, plain, "0.0103");
     // Audio at its own price, video at that of text: 1,000 at 1.00 and 2,000 at 0.30.
-    check(&book, "google/gemini-2.5-flash", "input_audio_tokens 1000, input_video_tokens 2000", plain, "0.0016");
-    check(&book, "openai/text-embedding-3-small", "input_text_tokens 1", plain, "0.00000002");
-    check(&book, "openai/tts-1", "input_characters 4000", plain, "0.06");
+    check(book, "google/gemini-2.5-flash", "input_audio_tokens 1000, input_video_tokens 2000", plain, "0.0016");
+    check(book, "openai/text-embedding-3-small", "input_text_tokens 1", plain, "0.00000002");
+    check(book, "openai/tts-1", "input_characters 4000", plain, "0.06");
 }
 
 #[test]
@@ -44,12 +44,12 @@ fn the_whole_call_is_priced_by_the_band_its_input_falls_into_cached_input_includ
     let book = example();
     // 272,000 is not above 272,000.
     let below = "input_text_tokens 72000, cache_read_text_tokens 200000, output_text_tokens 1000";
-    check(&book, "openai/gpt-5.5", below, plain, "0.49"); // 0.36 + 0.10 + 0.03
+    check(book, "openai/gpt-5.5", below, plain, "0.49"); // 0.36 + 0.10 + 0.03
     let above = "input_text_tokens 72001, cache_read_text_tokens 200000, output_text_tokens 1000";
-    check(&book, "openai/gpt-5.5", above, plain, "0.96501"); // 0.72001 + 0.20 + 0.045
-    check(&book, "google/gemini-2.5-pro", "input_text_tokens 200000, output_text_tokens 10", plain, "0.2501");
-    check(&book, "google/gemini-2.5-pro", "input_text_tokens 200001, output_text_tokens 10", plain, "0.5001525");
-    check(&book, "anthropic/claude-haiku-5-5", "input_text_tokens 100001, output_text_tokens 100", plain, "0.0502505");
+    check(book, "openai/gpt-5.5", above, plain, "0.96501"); // 0.72001 + 0.20 + 0.045
+    check(book, "google/gemini-2.5-pro", "input_text_tokens 200000, output_text_tokens 10", plain, "0.2501");
+    check(book, "google/gemini-2.5-pro", "input_text_tokens 200001, output_text_tokens 10", plain, "0.5001525");
+    check(book, "anthropic/claude-haiku-5-5", "input_text_tokens 100001, output_text_tokens 100", plain, "0.0502505");
 }
 
 #[test]
@@ -76,14 +76,14 @@ fn the_served_tier_sets_the_price_and_the_requested_one_never_does() {
     let used = "input_text_tokens 1000000";
     let served =
         |tier: &'static str| move |event: &mut UsageEvent| event.price_context.service_tier = Some(tier.into());
-    check(&book, "openai/gpt-5", used, served("default"), "1.25");
-    check(&book, "openai/gpt-5", used, served("flex"), "0.625");
-    check(&book, "openai/gpt-5", used, served("priority"), "2.5");
-    check(&book, "openai/gpt-5", used, served("fast"), "2.5");
-    check(&book, "openai/gpt-5", used, |event| event.price_context.requested_tier = Some("flex".into()), "1.25");
+    check(book, "openai/gpt-5", used, served("default"), "1.25");
+    check(book, "openai/gpt-5", used, served("flex"), "0.625");
+    check(book, "openai/gpt-5", used, served("priority"), "2.5");
+    check(book, "openai/gpt-5", used, served("fast"), "2.5");
+    check(book, "openai/gpt-5", used, |event| event.price_context.requested_tier = Some("flex".into()), "1.25");
     // Priority excludes long context: the standard long-context price holds.
-    check(&book, "openai/gpt-5.5", used, served("priority"), "10");
-    check(&book, "google/gemini-2.5-pro", used, served("ON_DEMAND_PRIORITY"), "4.5");
+    check(book, "openai/gpt-5.5", used, served("priority"), "10");
+    check(book, "google/gemini-2.5-pro", used, served("ON_DEMAND_PRIORITY"), "4.5");
 }
 
 #[test]
@@ -106,11 +106,11 @@ fn a_tier_or_batch_without_a_published_price_is_unpriced_and_never_assumed() {
 fn a_batch_halves_what_is_published_as_halved_and_tools_not() {
     let book = example();
     let used = "input_text_tokens 1000, cache_read_text_tokens 1000, cache_write_1h_tokens 1000, output_text_tokens 1000, web_searches 2";
-    check(&book, "anthropic/claude-opus-5-5", used, plain, "0.0522"); // 0.004 + 0.0002 + 0.008 + 0.02 + 0.02
-    check(&book, "anthropic/claude-opus-5-5", used, |event| event.price_context.batch = true, "0.0361");
+    check(book, "anthropic/claude-opus-5-5", used, plain, "0.0522"); // 0.004 + 0.0002 + 0.008 + 0.02 + 0.02
+    check(book, "anthropic/claude-opus-5-5", used, |event| event.price_context.batch = true, "0.0361");
     // Anthropic reports a batch as a tier.
     check(
-        &book,
+        book,
         "anthropic/claude-opus-5-5",
         used,
         |event| event.price_context.service_tier = Some("batch".into()),
@@ -122,22 +122,16 @@ fn a_batch_halves_what_is_published_as_halved_and_tools_not() {
 fn residency_and_speed_raise_the_price_of_tokens_and_stack() {
     let book = example();
     let used = "input_text_tokens 1000, output_text_tokens 1000, web_searches 1";
-    check(&book, "anthropic/claude-opus-5-5", used, plain, "0.034");
-    check(
-        &book,
-        "anthropic/claude-opus-5-5",
-        used,
-        |event| event.price_context.residency = Some("us".into()),
-        "0.0364",
-    );
-    check(&book, "anthropic/claude-opus-5-5", used, |event| event.price_context.speed = Some("fast".into()), "0.058");
+    check(book, "anthropic/claude-opus-5-5", used, plain, "0.034");
+    check(book, "anthropic/claude-opus-5-5", used, |event| event.price_context.residency = Some("us".into()), "0.0364");
+    check(book, "anthropic/claude-opus-5-5", used, |event| event.price_context.speed = Some("fast".into()), "0.058");
     let both = |event: &mut UsageEvent| {
         event.price_context.residency = Some("us".into());
         event.price_context.speed = Some("fast".into());
     };
-    check(&book, "anthropic/claude-opus-5-5", used, both, "0.0628");
+    check(book, "anthropic/claude-opus-5-5", used, both, "0.0628");
     check(
-        &book,
+        book,
         "openai/gpt-5.5",
         "input_text_tokens 300000",
         |event| event.price_context.residency = Some("eu".into()),
@@ -145,7 +139,7 @@ fn residency_and_speed_raise_the_price_of_tokens_and_stack() {
     );
     // A residency without an uplift changes nothing.
     check(
-        &book,
+        book,
         "openai/gpt-5.5",
         "input_text_tokens 1000",
         |event| event.price_context.residency = Some("jp".into()),
@@ -158,13 +152,13 @@ fn a_price_change_holds_from_its_first_instant() {
     let book = example();
     let at = |time: &'static str| move |event: &mut UsageEvent| event.event_time = time.parse().unwrap();
     let used = "input_text_tokens 1000000";
-    check(&book, "openai/gpt-5.6-luna", "input_text_tokens 1000", at("2026-07-29T23:59:59.999999Z"), "0.001");
-    check(&book, "openai/gpt-5.6-luna", "input_text_tokens 1000", at("2026-07-30T00:00:00Z"), "0.0002");
-    check(&book, "google/gemini-4-argon", used, at("2026-11-30T23:59:59Z"), "2");
-    check(&book, "google/gemini-4-argon", used, at("2026-12-01T00:00:00Z"), "4");
+    check(book, "openai/gpt-5.6-luna", "input_text_tokens 1000", at("2026-07-29T23:59:59.999999Z"), "0.001");
+    check(book, "openai/gpt-5.6-luna", "input_text_tokens 1000", at("2026-07-30T00:00:00Z"), "0.0002");
+    check(book, "google/gemini-4-argon", used, at("2026-11-30T23:59:59Z"), "2");
+    check(book, "google/gemini-4-argon", used, at("2026-12-01T00:00:00Z"), "4");
     // Long context cost more on Sonnet 4.6 until 13 March.
-    check(&book, "anthropic/claude-sonnet-4-6", used, at("2026-03-12T12:00:00Z"), "6");
-    check(&book, "anthropic/claude-sonnet-4-6", used, at("2026-03-13T00:00:00Z"), "3");
+    check(book, "anthropic/claude-sonnet-4-6", used, at("2026-03-12T12:00:00Z"), "6");
+    check(book, "anthropic/claude-sonnet-4-6", used, at("2026-03-13T00:00:00Z"), "3");
 }
 
 #[test]
@@ -196,11 +190,11 @@ fn free_is_a_price_and_nothing_used_is_free_but_lost_usage_is_not() {
     );
     let mut nothing = call("openai/gpt-5", NOW, "");
     assert_eq!(book.price(&nothing).status, PricingStatus::Free);
-    assert_eq!(list(&book, &nothing), "0");
+    assert_eq!(list(book, &nothing), "0");
     nothing.flags.push(Flag::UsageMissing);
     assert_eq!(book.price(&nothing).status, PricingStatus::Unpriced);
     // Requests are counted for every call, and billed by few.
-    assert_eq!(list(&book, &call("openai/gpt-5", NOW, "input_text_tokens 8, requests 1")), "0.00001");
+    assert_eq!(list(book, &call("openai/gpt-5", NOW, "input_text_tokens 8, requests 1")), "0.00001");
 }
 
 #[test]
@@ -227,8 +221,8 @@ skus:
     check(&book, "groq/whisper-large-v3", "input_audio_seconds 3600", plain, "0.111");
     check(&book, "groq/rerank-v3.5", "rerank_searches 2.01", plain, "0.006");
     let whisper = example();
-    check(&whisper, "openai/whisper-1", "input_audio_seconds 61.4", plain, "0.0061");
-    check(&whisper, "openai/whisper-1", "input_audio_seconds 61.5", plain, "0.0062");
+    check(whisper, "openai/whisper-1", "input_audio_seconds 61.4", plain, "0.0061");
+    check(whisper, "openai/whisper-1", "input_audio_seconds 61.5", plain, "0.0062");
     let event = call("groq/whisper-large-v3", NOW, "input_audio_seconds 3.2");
     let line = &book.price(&event).lines[0];
     assert_eq!((line.quantity.to_string(), line.billed_quantity.to_string()), ("3.2".to_string(), "10".to_string()));

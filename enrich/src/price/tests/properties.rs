@@ -56,7 +56,7 @@ fn for_some_calls(mut check: impl FnMut(&PriceBook, &UsageEvent)) {
     let book = example();
     let mut random = Random(20_261_122);
     for _ in 0..2_000 {
-        check(&book, &some_call(&mut random));
+        check(book, &some_call(&mut random));
     }
 }
 

@@ -1,7 +1,11 @@
 //! Books that are refused whole, with file, row and what to do.
 
+use schemas::{ReferenceItem, ReferenceRow};
+use stream::reference::{Reference, ReferenceSink, manifest, row};
+
 use super::text;
-use crate::price::{lint_prices, parse_prices};
+use crate::price::{PriceBook, compiled_file, lint_prices, parse_prices};
+use crate::sample::call;
 
 const HEAD: &str = "provider: p
 currency: USD
@@ -91,4 +95,66 @@ fn figures_without_source_and_suspicious_jumps_are_worth_a_look() {
     assert!(
         said.contains("rates[0]: has no source") && said.contains("rates[1]: 2.6 per 1000 output_images is 52 times")
     );
+}
+
+#[test]
+fn gaps_and_ends_that_a_later_row_makes_void_are_worth_a_look() {
+    let row = |dates: &str, price: u32| {
+        format!("      - {{per: 1, source: s, checked: 2026-11-22, {dates}, prices: {{output_images: {price}}}}}\n")
+    };
+    let said = |rows: &[String]| {
+        let yaml = format!("{HEAD}{}", rates(&rows.concat()));
+        text(&lint_prices(&[("prices/p.yaml".to_string(), yaml)]).unwrap())
+    };
+    let gap = said(&[row("valid_to: 2026-03-01", 1), row("valid_from: 2026-04-01", 2)]);
+    assert!(gap.contains("has no price from 2026-03-01T00:00:00Z to 2026-04-01T00:00:00Z"), "{gap}");
+    let overlap = said(&[row("valid_to: 2026-06-01", 1), row("valid_from: 2026-04-01", 2)]);
+    assert!(overlap.contains("said to hold until 2026-06-01T00:00:00Z"), "{overlap}");
+    assert_eq!(said(&[row("valid_to: 2026-04-01", 1), row("valid_from: 2026-04-01", 2)]), "");
+}
+
+#[test]
+fn a_compiled_book_that_was_cut_off_or_changed() {
+    let file =
+        ("prices/p.yaml".to_string(), format!("{HEAD}{}", rates("      - {per: 1, prices: {output_images: 4}}\n")));
+    let rows = parse_prices(&[file]).unwrap();
+    let compiled = compiled_file(&rows).unwrap();
+    let read = |text: &str| parse_prices(&[("prices.jsonl".to_string(), text.to_string())]);
+    let again = read(&compiled).unwrap();
+    let ids = |rows: &[ReferenceRow]| rows.iter().map(|row| row.row_id).collect::<Vec<_>>();
+    assert_eq!(ids(&again), ids(&rows), "a compiled book is the book");
+    let lines: Vec<&str> = compiled.lines().collect();
+    let short = text(&read(&lines[..lines.len() - 1].join("\n")).expect_err("a row is missing"));
+    assert!(short.contains("prices.jsonl: line 1: is cut off") && short.contains("has 2 rows of 3"), "{short}");
+    let changed = text(&read(&compiled.replace("\"4\"", "\"5\"")).expect_err("a price was changed"));
+    assert!(changed.contains("it was changed"), "{changed}");
+}
+
+#[test]
+fn a_running_service_keeps_the_book_it_has_when_a_later_one_cannot_be_used() {
+    let rows = |price: u32| {
+        let yaml = format!("{HEAD}{}", rates(&format!("      - {{per: 1, prices: {{output_images: {price}}}}}\n")));
+        parse_prices(&[("prices/p.yaml".to_string(), yaml)]).unwrap()
+    };
+    let published = |rows: &[ReferenceRow], at: &str| {
+        let at = at.parse().unwrap();
+        let manifest = ReferenceItem::Manifest(manifest("prices", rows, at, at));
+        rows.iter().cloned().map(ReferenceItem::Row).chain([manifest]).collect::<Vec<_>>()
+    };
+    let reference = Reference::<PriceBook>::default();
+    reference.apply(published(&rows(4), "2026-11-01")).unwrap();
+    // Both prices in one version: a call could meet either.
+    let both: Vec<ReferenceRow> =
+        rows(4).into_iter().chain(rows(5).into_iter().filter(|row| row.body.starts_with("{\"rate\""))).collect();
+    let error = reference.apply(published(&both, "2026-11-02")).unwrap_err().to_string();
+    assert!(error.contains("ties with"), "{error}");
+    let unreadable = vec![row("prices", "prices/p.yaml: rates[0]", "{\"rate\": {}}")];
+    assert!(reference.apply(published(&unreadable, "2026-11-03")).is_err());
+    let mut missing = published(&rows(6), "2026-11-04");
+    missing.remove(1);
+    assert!(reference.apply(missing).unwrap_err().to_string().contains("which is missing"));
+    let versions = reference.versions();
+    assert_eq!(versions.iter().count(), 1);
+    let book = versions.at("2026-12-01".parse().unwrap()).unwrap();
+    assert_eq!(super::list(book, &call("p/m", "2026-11-20", "output_images 1")), "4");
 }
