@@ -26,7 +26,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         println!("cargo::rerun-if-changed={}", path.display());
         if path.is_dir() {
             collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "md") {
             files.push(path);
         }
     }

@@ -10,7 +10,7 @@ use stream::Log;
 use stream::log::{Published, publish_reference};
 use stream::reference::{Compiled, manifest};
 
-/// The example configuration: name and text of every file, by name.
+/// The example configuration: name and text of every file, by name; the notices of other people's data among them.
 pub const EXAMPLE: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/example.rs"));
 
 /// Rows of every set, validated whole.
@@ -66,7 +66,9 @@ impl Configuration {
 
     fn parse(files: &[(String, String)]) -> anyhow::Result<Self> {
         let of = |set: &str| {
-            let belongs = |name: &str| name.strip_prefix(set).is_some_and(|rest| rest.starts_with(['/', '.']));
+            let belongs = |name: &str| {
+                !name.ends_with(".md") && name.strip_prefix(set).is_some_and(|rest| rest.starts_with(['/', '.']))
+            };
             files.iter().filter(|(name, _)| belongs(name)).cloned().collect::<Vec<_>>()
         };
         let (prices, owners, budgets) = (of(PriceBook::SET), of(Directory::SET), of(Budgets::SET));

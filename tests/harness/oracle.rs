@@ -221,7 +221,12 @@ impl Oracle {
     pub fn read(folder: &Path) -> Self {
         let mut skus = Vec::new();
         for file in std::fs::read_dir(folder.join("prices")).expect(DATA) {
-            let file = yaml(&file.expect(DATA).path());
+            let path = file.expect(DATA).path();
+            // The notices and the list of differences lie beside the prices.
+            if path.extension().is_none_or(|extension| extension != "yaml") {
+                continue;
+            }
+            let file = yaml(&path);
             for sku in file["skus"].as_array().into_iter().flatten() {
                 skus.push(Sku {
                     provider: text(&file["provider"]).expect(DATA),

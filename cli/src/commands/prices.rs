@@ -1,6 +1,5 @@
 //! `spendstream prices`: look into price books, and make rows of other people's data.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +12,11 @@ use enrich::{PriceBook, Severity};
 use schemas::{Meter, PriceContext, ReferenceRow, Text, Timestamp};
 use stream::reference::{Compiled, manifest};
 
+mod build;
+mod diff;
+
+use self::build::Build;
+use self::diff::Diff;
 use super::cat::is_closed_pipe;
 use super::open::now;
 use crate::configuration::{Configuration, EXAMPLE};
@@ -28,6 +32,8 @@ pub(super) struct Prices {
 enum Command {
     Lint(Lint),
     Import(Import),
+    Build(Build),
+    Compile(Compile),
     Diff(Diff),
     Show(Show),
     Quote(Quote),
@@ -72,15 +78,6 @@ enum ImportSource {
     GenaiPrices,
 }
 
-/// List the rows that only one of two books has.
-#[derive(Debug, Args)]
-struct Diff {
-    /// The older: a configuration folder or a file.
-    old: PathBuf,
-    /// The newer.
-    new: PathBuf,
-}
-
 /// List every rate of a model, and which of them hold at a time for a call at the standard tier.
 #[derive(Debug, Args)]
 struct Show {
@@ -105,6 +102,18 @@ struct Quote {
     book: Book,
 }
 
+/// Write a book as one file of explicit rows, every default and fallback spelt out, headed by its version.
+///
+/// The file is used like any other (`prices.jsonl`); one that was cut off or changed is refused.
+#[derive(Debug, Args)]
+struct Compile {
+    /// File to write [default: standard output].
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    book: Book,
+}
+
 #[derive(Debug, Args)]
 struct Book {
     /// Configuration folder or price file [default: the built-in example].
@@ -120,6 +129,8 @@ impl Prices {
         let done = match self.command {
             Command::Lint(lint) => lint.run(),
             Command::Import(import) => import.run(),
+            Command::Build(build) => build.run(),
+            Command::Compile(compile) => compile.run(),
             Command::Diff(diff) => diff.run(),
             Command::Show(show) => show.run(),
             Command::Quote(quote) => quote.run(),
@@ -159,7 +170,7 @@ impl Lint {
         let findings = match &self.book.config {
             Some(path) => enrich::price::lint_folder(path),
             None => {
-                let belongs = |name: &str| name.starts_with("prices");
+                let belongs = |name: &str| name.starts_with("prices") && name.ends_with(".yaml");
                 let files = EXAMPLE.iter().filter(|(name, _)| belongs(name));
                 let files: Vec<_> = files.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
                 enrich::price::lint_prices(&files)
@@ -213,22 +224,16 @@ impl Import {
     }
 }
 
-impl Diff {
+impl Compile {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        let by_id = |rows: Vec<ReferenceRow>| rows.into_iter().map(|row| (row.row_id, row)).collect::<BTreeMap<_, _>>();
-        let (old, new) = (by_id(rows(&self.old)?), by_id(rows(&self.new)?));
-        let mut out = BufWriter::new(std::io::stdout().lock());
-        let (mut gone, mut added) = (0, 0);
-        for row in old.iter().filter(|(id, _)| !new.contains_key(*id)).map(|(_, row)| row) {
-            gone += 1;
-            writeln!(out, "- {}: {}", row.origin, row.body)?;
+        let rows = self.book.rows()?;
+        let text = enrich::price::compiled_file(&rows)?;
+        match &self.output {
+            Some(path) => std::fs::write(path, &text).with_context(|| format!("write {}", path.display()))?,
+            None => std::io::stdout().lock().write_all(text.as_bytes())?,
         }
-        for row in new.iter().filter(|(id, _)| !old.contains_key(*id)).map(|(_, row)| row) {
-            added += 1;
-            writeln!(out, "+ {}: {}", row.origin, row.body)?;
-        }
-        writeln!(out, "{gone} rows gone, {added} added, {} the same", old.len() - gone)?;
-        out.flush()?;
+        let version = manifest(PriceBook::SET, &rows, Timestamp::MIN, Timestamp::MIN).version;
+        eprintln!("version {version}: {} rows", rows.len());
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -70,7 +70,7 @@ const UNITS: &[(Meter, &[&str])] = {
 };
 
 /// Quantity a price is for, by the end of its name.
-fn per(key: &str) -> i64 {
+pub(super) fn per(key: &str) -> i64 {
     match key.rsplit('_').next() {
         Some("mtok" | "mchars") => 1_000_000,
         Some("hours") => 3600,
@@ -117,6 +117,12 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) -> Result<(), String> {
     Ok(())
 }
 
+/// Which names mean a model.
+pub(super) fn matching(model: &Literal) -> Result<crate::price::matching::Matching, String> {
+    let clauses = model.get("match").ok_or("no match")?;
+    crate::price::matching::Matching::compile(&names::matcher(clauses)?)
+}
+
 fn models(provider: &Literal) -> &[Literal] {
     provider.get("models").map(Literal::items).unwrap_or_default()
 }
@@ -151,16 +157,16 @@ fn put_model(sheet: &mut Sheet, provider: &str, sku: &str, model: &Literal, sell
 }
 
 /// One price list of a model, and when it holds.
-struct Listed<'a> {
-    prices: &'a Literal,
-    from: Option<NaiveDate>,
+pub(super) struct Listed<'a> {
+    pub(super) prices: &'a Literal,
+    pub(super) from: Option<NaiveDate>,
     /// Minutes of the day in UTC.
-    hours: Option<(u32, u32)>,
-    when: Vec<(&'a str, &'a str)>,
+    pub(super) hours: Option<(u32, u32)>,
+    pub(super) when: Vec<(&'a str, &'a str)>,
 }
 
 impl Listed<'_> {
-    fn active(&self, day: Option<NaiveDate>, minute: u32) -> bool {
+    pub(super) fn active(&self, day: Option<NaiveDate>, minute: u32) -> bool {
         let open = |(start, end): (u32, u32)| {
             if end < start { minute >= start || minute < end } else { (start..end).contains(&minute) }
         };
@@ -168,7 +174,7 @@ impl Listed<'_> {
     }
 }
 
-fn listed<'a>(stated: &'a Literal) -> Result<Listed<'a>, String> {
+pub(super) fn listed<'a>(stated: &'a Literal) -> Result<Listed<'a>, String> {
     let prices = stated.get("prices").ok_or("a price without prices")?;
     let when = stated.get("when").map(Literal::members).unwrap_or_default();
     let when = when.iter().filter_map(|(key, value)| Some((key.as_str(), value.text()?))).collect();

@@ -6,6 +6,7 @@
 mod genai;
 mod litellm;
 mod literal;
+mod merge;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,8 @@ use super::row::{Exact, Provenance, Rate, Row};
 use super::when::{Any, Batch, Choice, When};
 use crate::finding::Finding;
 use crate::period::Period;
+
+pub use merge::{Merged, Sources, merge};
 
 /// Whose data it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

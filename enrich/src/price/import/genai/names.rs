@@ -68,7 +68,8 @@ fn names(matcher: &Matcher, found: &mut BTreeSet<String>) {
     }
 }
 
-fn matcher(clause: &Literal) -> Result<Matcher, String> {
+/// Which names a clause fits.
+pub(super) fn matcher(clause: &Literal) -> Result<Matcher, String> {
     let Literal::Call(kind, _, arguments) = clause else { return Err("a clause of no kind".to_string()) };
     let Some((_, argument)) = arguments.first() else { return Err(format!("{kind} of nothing")) };
     let text = || argument.text().map(Text::from).ok_or_else(|| format!("{kind} of no text"));

@@ -1,0 +1,102 @@
+//! `spendstream prices diff`: what one book says otherwise than another, and what that comes to.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use enrich::PriceBook;
+use enrich::price::diff;
+use enrich::quote::quote;
+use schemas::{Money, ReferenceRow, Text, Timestamp};
+use stream::reference::{Compiled, manifest};
+
+use super::{questions, rows};
+
+/// Say which prices differ between two books and, given calls, how many dollars that makes.
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The older: a configuration folder or a file.
+    old: PathBuf,
+    /// The newer.
+    new: PathBuf,
+    /// Price the calls of this file by both, as `prices quote` reads them (`spendstream check -o json`).
+    #[arg(long, value_name = "FILE")]
+    calls: Option<PathBuf>,
+}
+
+/// What the calls of a model cost by both books.
+#[derive(Debug, Default)]
+struct Total {
+    calls: u64,
+    /// Calls that have a price in one of the books only.
+    one_sided: u64,
+    old: i128,
+    new: i128,
+}
+
+impl Diff {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let (old, new) = (rows(&self.old)?, rows(&self.new)?);
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let changes = diff(&old, &new);
+        for change in &changes {
+            writeln!(out, "{change}")?;
+        }
+        writeln!(out, "{} differences", changes.len())?;
+        if let Some(calls) = &self.calls {
+            compare(&mut out, &compiled(&old)?, &compiled(&new)?, calls)?;
+        }
+        out.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn compiled(rows: &[ReferenceRow]) -> anyhow::Result<PriceBook> {
+    let version = manifest(PriceBook::SET, rows, Timestamp::MIN, Timestamp::MIN).version;
+    PriceBook::compile(&version, &rows.iter().collect::<Vec<_>>())
+}
+
+fn compare(out: &mut impl Write, old: &PriceBook, new: &PriceBook, calls: &Path) -> anyhow::Result<()> {
+    let mut totals: BTreeMap<(Text, String), Total> = BTreeMap::new();
+    let file = std::fs::File::open(calls).with_context(|| format!("open {}", calls.display()))?;
+    for (index, line) in BufReader::new(file).lines().enumerate() {
+        let line = line.with_context(|| format!("read {}", calls.display()))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let place = || format!("{} line {}: read an event", calls.display(), index + 1);
+        for question in questions(&line).with_context(place)? {
+            let (before, after) = (quote(old, &question).costs, quote(new, &question).costs);
+            let currency = if after.contracted.is_some() { after.currency } else { before.currency };
+            let model = format!("{}/{}", question.provider, question.model);
+            let total = totals.entry((currency, model)).or_default();
+            total.calls += 1;
+            total.one_sided += u64::from(before.contracted.is_some() != after.contracted.is_some());
+            let picos = |cost: Option<Money>| cost.map_or(0, |cost| cost.picos());
+            total.old = total.old.saturating_add(picos(before.contracted));
+            total.new = total.new.saturating_add(picos(after.contracted));
+        }
+    }
+    let money = |picos: i128| Money::from_picos(picos).map_or("?".to_owned(), |money| money.to_string());
+    let mut sums: BTreeMap<&Text, (u64, i128)> = BTreeMap::new();
+    for ((currency, model), total) in &totals {
+        let sum = sums.entry(currency).or_default();
+        *sum = (sum.0 + total.calls, sum.1.saturating_add(total.new.saturating_sub(total.old)));
+        if total.new == total.old && total.one_sided == 0 {
+            continue;
+        }
+        let only = match total.one_sided {
+            0 => String::new(),
+            calls => format!(", {calls} of them priced by one book only"),
+        };
+        let (old, new, more) = (money(total.old), money(total.new), money(total.new - total.old));
+        writeln!(out, "{model}: {} calls, {old} -> {new} {currency}, {more} more{only}", total.calls)?;
+    }
+    for (currency, (calls, more)) in sums {
+        writeln!(out, "{calls} calls in {currency}: {} more", money(more))?;
+    }
+    Ok(())
+}
