@@ -460,6 +460,9 @@ pub struct BatchWriter<T: BatchItem> {
     watermarked: bool,
     /// The one partition written to, where it is the source's own.
     own: Option<u32>,
+    /// Buffers of batches that are written, to be filled again: growing a new one for each costs a lane more in fresh
+    /// pages and copies than encoding does. At most one a partition.
+    spare: Vec<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
@@ -484,6 +487,7 @@ impl<T: BatchItem> BatchWriter<T> {
             heartbeat_at: Timestamp::MIN,
             watermarked: true,
             own: None,
+            spare: Vec::new(),
         }
     }
 
@@ -528,6 +532,9 @@ impl<T: BatchItem> BatchWriter<T> {
         put: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Halt> {
         let chunk = &mut self.open[partition as usize];
+        if chunk.items == 0 && chunk.bytes.capacity() == 0 {
+            chunk.bytes = self.spare.pop().unwrap_or_default();
+        }
         let before = chunk.bytes.len();
         put(&mut chunk.bytes);
         chunk.items += 1;
@@ -567,7 +574,7 @@ impl<T: BatchItem> BatchWriter<T> {
         Ok(())
     }
 
-    fn write(&self, partition: u32, chunk: Chunk, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
+    fn write(&mut self, partition: u32, chunk: Chunk, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
         let mut lineage = books.header(&self.topic, partition, chunk.items, &chunk.money)?;
         if self.own.is_some() {
             lineage.source_partitions = 1;
@@ -592,6 +599,11 @@ impl<T: BatchItem> BatchWriter<T> {
             headers: Vec::new(),
             timestamp: None,
         });
+        if self.spare.len() < self.open.len() && chunk.bytes.capacity() > 0 {
+            let mut bytes = chunk.bytes;
+            bytes.clear();
+            self.spare.push(bytes);
+        }
         Ok(())
     }
 

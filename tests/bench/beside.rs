@@ -12,8 +12,10 @@ use crate::measure::{Used, row};
 /// A name and the command to run.
 #[derive(Debug, Clone)]
 pub struct Beside {
-    name: String,
-    command: String,
+    /// What the table calls it.
+    pub name: String,
+    /// What `sh` runs.
+    pub command: String,
 }
 
 impl FromStr for Beside {

@@ -11,8 +11,10 @@ mod alerts;
 mod beside;
 mod cluster;
 mod events;
+mod floor;
 mod local;
 mod measure;
+mod peer;
 mod pipeline;
 mod restart;
 
@@ -40,6 +42,10 @@ struct Config {
     /// memory_mib=N` of its own, any of them left out.
     #[arg(long, value_name = "NAME=COMMAND")]
     beside: Vec<Beside>,
+    /// Measure the Kafka Streams program in `tests/peers` and the floor under any program of our client library too, on the
+    /// same topic (needs Maven and Java 17 or newer).
+    #[arg(long)]
+    peers: bool,
     /// What to measure.
     #[arg(long, value_delimiter = ',', default_value = "throughput,lake,alerts,local,restart")]
     only: Vec<Measure>,
@@ -69,9 +75,12 @@ enum Measure {
 }
 
 fn main() -> anyhow::Result<()> {
-    let config = Config::parse();
+    let mut config = Config::parse();
     if !config.built {
         cluster::build()?;
+    }
+    if config.peers {
+        config.beside.push(peer::build()?);
     }
     println!("{}\n", measure::machine());
     let wanted = |measure| config.only.contains(&measure);

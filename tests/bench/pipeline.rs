@@ -13,6 +13,7 @@ use stream::log::scan;
 use crate::Config;
 use crate::cluster::{Cluster, PATIENCE};
 use crate::events::{Events, originals};
+use crate::floor;
 use crate::measure::{Used, head, rate, row, thousands};
 
 /// The books of every stage, kept up to date.
@@ -131,12 +132,15 @@ fn exact(books: &Books<'_>, records: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Measures the services without the sink, then every other program on the same topic; events a second.
+/// Measures the services without the sink, and every other program on the same topic before and after them: a broker
+/// whose code is not compiled yet costs whoever comes first several times as much. Gives events a second.
 pub fn throughput(config: &Config) -> anyhow::Result<u64> {
     let cluster = Cluster::start(config, 0)?;
     cluster.fill(topics::RAW, Events::default(), config.records)?;
     println!("## From raw records to committed charges and windows, {} records\n", thousands(config.records));
     head();
+    let beside = || config.beside.iter().try_for_each(|other| other.run(&cluster, topics::RAW, config.records));
+    beside()?;
     let services = Services::start(&cluster, None)?;
     let mut books = Books::new(&cluster);
     books.settle(config.records)?;
@@ -144,8 +148,9 @@ pub fn throughput(config: &Config) -> anyhow::Result<u64> {
     services.print(&cluster, "spendstream", config.records, wall)?;
     exact(&books, config.records)?;
     services.stop()?;
-    for other in &config.beside {
-        other.run(&cluster, topics::RAW, config.records)?;
+    beside()?;
+    if config.peers {
+        floor::run(config, &cluster, topics::RAW)?;
     }
     println!();
     Ok(rate(config.records, wall))
