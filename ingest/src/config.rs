@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::{Text, Timestamp, topics};
 
+use crate::formats::mapping::Mapping;
 use crate::recognise::Shape;
 
 /// Deepest nesting of a JSON document.
@@ -26,6 +27,8 @@ pub struct Config {
     pub tenant: Text,
     /// What the records of a topic are, where the operator says so; headers still come first.
     pub formats: BTreeMap<Text, Shape>,
+    /// House formats, tried in order before any shape.
+    pub mappings: Vec<Mapping>,
     /// Topic whose `spend-format: correction` records are trusted. On any other topic they are rejected.
     pub corrections_topic: Text,
     /// Provider of bodies that do not name one.
@@ -47,6 +50,7 @@ impl Default for Config {
         Config {
             tenant: "default".into(),
             formats: BTreeMap::new(),
+            mappings: Vec::new(),
             corrections_topic: topics::CORRECTIONS.into(),
             provider: None,
             time: None,

@@ -22,6 +22,10 @@ pub fn decode(record: &RawRecord<'_>, config: &Config) -> Decoded {
     if let Err(problem) = record_items(record, config, &mut out) {
         out.reject(problem, None);
     }
+    if out.items.is_empty() {
+        // A batch or a list of nothing: the record is accounted for all the same.
+        out.ignore(IgnoreReason::StatusOnly);
+    }
     Decoded { recognised_as: out.recognised_as, evidence: out.evidence, items: out.items }
 }
 

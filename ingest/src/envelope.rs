@@ -91,6 +91,8 @@ pub(crate) fn provider_name(text: &str) -> Text {
         "azure_ai" | "az.ai.inference" | "azure_ai_inference" => "azure.ai.inference",
         "bedrock" | "aws_bedrock" | "aws-bedrock" | "amazon-bedrock" | "amazon_bedrock" | "bedrock_converse"
         | "converse" | "amazon" | "aws" => "aws.bedrock",
+        // The Agent Development Kit, which calls Gemini on Vertex.
+        "gcp.vertex.agent" => "gcp.vertex_ai",
         "google"
         | "gemini"
         | "google_genai"
@@ -229,19 +231,34 @@ impl<'a> Envelope<'a> {
         }
         put_text(&mut self.price_context.requested_tier, object, "requested_tier")?;
         if let Some(request) = object.object("request") {
-            put_text(&mut self.requested_model, &request, "model")?;
-            put_text(&mut self.price_context.requested_tier, &request, "service_tier")?;
+            self.read_request(&request)?;
             // A captured request: the host it went to says who served it, its body what was asked for.
             if self.provider.is_none() {
                 let url = request.string("url").or_else(|| request.string("uri"));
                 self.provider = url.and_then(|url| host_provider(&url)).map(Text::const_new);
             }
-            if let Some(body) = request.object("body") {
-                put_text(&mut self.requested_model, &body, "model")?;
-                put_text(&mut self.price_context.requested_tier, &body, "service_tier")?;
+            match request.get("body").map(|body| (body.object(), body.string())) {
+                Some((Some(body), _)) => self.read_request(&body)?,
+                Some((None, Some(text))) => {
+                    if let Some((_, body)) = Json::parse_object(&text) {
+                        self.read_request(&body)?;
+                    }
+                }
+                _ => {}
             }
         }
         Ok(self)
+    }
+
+    /// What was asked for, and what a price may depend on where the answer does not repeat it.
+    fn read_request(&mut self, request: &Object<'_>) -> Result<()> {
+        put_text(&mut self.requested_model, request, "model")?;
+        put_text(&mut self.price_context.requested_tier, request, "service_tier")?;
+        let plain = |name: &str| request.string(name).filter(|text| text != "auto" && text.len() <= TEXT_BYTES_MAX);
+        let context = &mut self.price_context;
+        context.size = context.size.take().or_else(|| plain("size").map(Text::from));
+        context.quality = context.quality.take().or_else(|| plain("quality").map(Text::from));
+        Ok(())
     }
 
     fn read_period(&mut self, object: &Object<'_>) -> Result<()> {
@@ -342,8 +359,60 @@ impl<'a> Envelope<'a> {
         }
     }
 
+    /// A label that names a dimension: the run of an experiment tracker, Kubernetes' recommended labels. What the producer
+    /// states as a dimension stands. Names: <https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>
+    /// and <https://kserve.github.io/website/docs/admin-guide/overview>, checked 2026-11-27.
+    fn claim_label(&mut self, key: &str, value: &str) {
+        let claimed = &mut self.claimed;
+        let slot = match key {
+            "mlflow.run_id"
+            | "mlflow_run_id"
+            | "mlflow.runId"
+            | "wandb.run_id"
+            | "wandb_run_id"
+            | "WANDB_RUN_ID"
+            | "clearml.task_id"
+            | "clearml_task_id"
+            | "CLEARML_TASK_ID"
+            | "MLFLOW_RUN_ID"
+            | "job-name"
+            | "batch.kubernetes.io/job-name" => &mut claimed.run_id,
+            "app.kubernetes.io/name" | "app" | "k8s-app" | "serving.kserve.io/inferenceservice" => {
+                &mut claimed.application
+            }
+            "app.kubernetes.io/part-of" => &mut claimed.project,
+            _ => return,
+        };
+        if slot.is_none() && !value.is_empty() && value.len() <= TEXT_BYTES_MAX {
+            *slot = Some(value.into());
+        }
+    }
+
+    /// Labels that whoever runs a cluster puts on its workloads: beside tags, they may name who pays.
+    pub(crate) fn add_labels(&mut self, labels: &Object<'_>, config: &Config) {
+        for (label, value) in labels.iter().filter_map(|(label, value)| Some((label, value.string()?))) {
+            self.add_label(label, &value, true, config);
+        }
+    }
+
+    /// As [`Envelope::add_labels`], one of them; kept as a tag only where that is wanted.
+    pub(crate) fn add_label(&mut self, label: &str, value: &str, keep: bool, config: &Config) {
+        let slot = match label {
+            "team" | "owner" => &mut self.claimed.team,
+            "project" => &mut self.claimed.project,
+            "environment" | "env" => &mut self.claimed.environment,
+            "cost_center" | "cost-center" | "costcenter" => &mut self.claimed.cost_center,
+            _ if keep => return self.add_tag(label, value, config),
+            _ => return self.claim_label(label, value),
+        };
+        if slot.is_none() && !value.is_empty() && value.len() <= TEXT_BYTES_MAX {
+            *slot = Some(value.into());
+        }
+    }
+
     /// Keeps one tag if it is allowed. A tag sent twice keeps its last value.
     pub(crate) fn add_tag(&mut self, key: &str, value: &str, config: &Config) {
+        self.claim_label(key, value);
         let allowed = config.tag_keys.as_ref().is_none_or(|keys| keys.contains(key));
         let short = key.len() <= TAG_BYTES_MAX && value.len() <= TAG_BYTES_MAX && !key.is_empty();
         match self.tags.iter().position(|tag| tag.key == key) {

@@ -33,9 +33,10 @@ mod tests;
 
 pub use config::{Config, DEPTH_MAX, RAW_USAGE_BYTES_MAX, SKELETON_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX};
 pub use decode::decode;
+pub use formats::mapping::Mapping;
 pub use identity::UNIQUE_RESPONSE_IDS;
 pub use item::{Decoded, IgnoreReason, Item, RawRecord};
 pub use number::COUNT_MAX;
 pub use recognise::Shape;
-pub use settings::IngestSettings;
+pub use settings::{IngestSettings, read_mappings};
 pub use stage::IngestStage;

@@ -32,6 +32,10 @@ schemas::symbols! {
         OpenAiSpeech = "openai.speech",
         /// OpenAI transcriptions, by tokens or seconds.
         OpenAiTranscription = "openai.transcription",
+        /// A captured request for speech: billed by the characters of its input.
+        OpenAiSpeechRequest = "openai.speech_request",
+        /// OpenAI videos, billed by the second.
+        OpenAiVideo = "openai.video",
         /// OpenAI moderations: free calls.
         OpenAiModeration = "openai.moderation",
         /// A line of an OpenAI batch output file.
@@ -44,6 +48,10 @@ schemas::symbols! {
         AnthropicBatchLine = "anthropic.batch_result",
         /// Gemini and Vertex `generateContent`, whole or one frame of a stream.
         Gemini = "gemini.generate_content",
+        /// A message of a Gemini Live session.
+        GeminiLive = "gemini.live",
+        /// A line of a Gemini or Vertex batch output.
+        GeminiBatchLine = "gemini.batch_output",
         /// Gemini Interactions.
         GeminiInteraction = "gemini.interaction",
         /// Gemini and Vertex embeddings.
@@ -56,6 +64,8 @@ schemas::symbols! {
         BedrockConverseEvent = "bedrock.converse_event",
         /// A Bedrock InvokeModel body in the spelling of Titan or Llama, whole or one frame of a stream.
         BedrockInvoke = "bedrock.invoke_model",
+        /// A line of a Bedrock batch output.
+        BedrockBatchLine = "bedrock.batch_output",
         /// A Bedrock model invocation log entry.
         BedrockLog = "bedrock.invocation_log",
         /// Cohere chat, embed and rerank, billed by `billed_units`.
@@ -80,6 +90,18 @@ schemas::symbols! {
         AzureApim = "azure.apim_llm_log",
         /// A token count in the style of OpenMeter.
         OpenMeter = "openmeter.tokens",
+        /// Log entries as CloudWatch Logs delivers them to a subscriber.
+        CloudWatchLogs = "aws.cloudwatch_logs",
+        /// A decision of a Keeptrusts gateway.
+        Keeptrusts = "keeptrusts.event",
+        /// A row of RunPod's billing history.
+        RunPod = "runpod.billing",
+        /// What OpenCost or Kubecost allocates to a workload.
+        OpenCost = "opencost.allocation",
+        /// A cluster in SkyPilot's cost report.
+        SkyPilot = "skypilot.cluster",
+        /// A row of a list of SaaS seats.
+        SeatList = "saas.seats",
         /// A line of a Claude Code transcript.
         ClaudeTranscript = "claude_code.transcript",
         /// A line of a Codex transcript.
@@ -94,6 +116,8 @@ schemas::symbols! {
         Gpu = "ai.gpu.usage",
         /// A seat for a period.
         Seat = "ai.seat.period",
+        /// Prepaid credits that were used.
+        Credits = "ai.credit.usage",
         /// A manual ledger entry.
         Ledger = "ai.ledger.entry",
         /// The state of a job or a page of a list: nothing billable.
@@ -143,10 +167,49 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::Helicone, "request_id and response_body or request_created_at"));
     }
-    if object.is("category", "GatewayLlmLogs") || (object.has("CorrelationId") && object.has("PromptTokens")) {
-        return Some((Shape::AzureApim, "category GatewayLlmLogs, or CorrelationId and PromptTokens"));
+    by_billing(object).or_else(|| {
+        let apim =
+            object.is("category", "GatewayLlmLogs") || (object.has("CorrelationId") && object.has("PromptTokens"));
+        apim.then_some((Shape::AzureApim, "category GatewayLlmLogs, or CorrelationId and PromptTokens"))
+    })
+}
+
+/// By fields that only the bills and lists of one tool have.
+fn by_billing(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if object.has("logGroup") && object.has("logEvents") {
+        return Some((Shape::CloudWatchLogs, "logGroup and logEvents"));
+    }
+    if object.has("amount") && object.has("timeBilledMs") {
+        return Some((Shape::RunPod, "amount and timeBilledMs"));
+    }
+    if object.has("totalCost") && object.has("window") && (object.has("properties") || object.has("gpuHours")) {
+        return Some((Shape::OpenCost, "totalCost, window and properties"));
+    }
+    if object.get("code").is_some() && object.array("data").is_some_and(|sets| is_allocations(&sets)) {
+        return Some((Shape::OpenCost, "code and sets of allocations"));
+    }
+    if object.has("cluster_hash") && object.has("total_cost") {
+        return Some((Shape::SkyPilot, "cluster_hash and total_cost"));
+    }
+    if object.has("gateway_id") && (object.has("decision") || object.has("verdict")) {
+        return Some((Shape::Keeptrusts, "gateway_id and decision"));
+    }
+    if object.has("event_type") && object.has("verdict") && object.has("config_version") {
+        return Some((Shape::Keeptrusts, "event_type, verdict and config_version"));
+    }
+    if crate::formats::seats::is_list(object) {
+        return Some((Shape::SeatList, "columns of vendor, seats and period"));
     }
     None
+}
+
+/// True for what OpenCost's API answers: sets of allocations by name.
+fn is_allocations(sets: &[Json<'_>]) -> bool {
+    sets.iter().filter_map(|set| set.object()).any(|set| {
+        set.iter()
+            .next()
+            .is_some_and(|(_, first)| first.object().is_some_and(|first| first.has("totalCost") && first.has("window")))
+    })
 }
 
 /// By a field whose value names the format.
@@ -154,12 +217,38 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if let Some(name) = object.string("object") {
         let shape = match &*name {
             "chat.completion" => Shape::OpenAiChat,
-            "chat.completion.chunk" => Shape::OpenAiChatChunk,
-            "response" | "realtime.response" => Shape::OpenAiResponse,
-            "text_completion" | "text_completion.chunk" => Shape::OpenAiCompletion,
+            // Perplexity closes its streams with objects of its own.
+            "chat.completion.chunk" | "chat.completion.done" | "chat.reasoning" | "chat.reasoning.done" => {
+                Shape::OpenAiChatChunk
+            }
+            // Azure's frames of content filters say nothing but that.
+            "" if object.has("choices") => Shape::OpenAiChatChunk,
+            "response" if is_unfinished(object) => Shape::Status,
+            "response" if is_failed(object) => Shape::Error,
+            "response" | "realtime.response" | "response.compaction" => Shape::OpenAiResponse,
+            "text_completion" | "text_completion.chunk" | "text.completion" => Shape::OpenAiCompletion,
             "interaction" if object.has("usage") => Shape::GeminiInteraction,
             "list" if object.has("usage") && object.has("model") => Shape::OpenAiEmbedding,
-            "list" | "page" | "batch" | "file" | "bucket" => Shape::Status,
+            "video" if object.is("status", "completed") => Shape::OpenAiVideo,
+            // A run of the Assistants API states the tokens of all its steps.
+            "thread.run" if object.object("usage").is_some() => Shape::OpenAiChat,
+            "list"
+            | "page"
+            | "batch"
+            | "file"
+            | "bucket"
+            | "video"
+            | "response.input_tokens"
+            | "response.deleted"
+            | "thread"
+            | "thread.message"
+            | "thread.run"
+            | "thread.run.step"
+            | "realtime.session"
+            | "realtime.client_secret"
+            | "fine_tuning.job"
+            | "vector_store"
+            | "model" => Shape::Status,
             _ => return None,
         };
         return Some((shape, "object"));
@@ -177,6 +266,10 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             | "content_block_delta"
             | "content_block_stop"
             | "ping" => Shape::AnthropicEvent,
+            // An observation as Langfuse's API gives it back.
+            "GENERATION" if object.has("traceId") && (object.has("usageDetails") || object.has("usage")) => {
+                Shape::Langfuse
+            }
             "image_generation.completed" | "image_edit.completed" => Shape::OpenAiImage,
             "transcript.text.done" | "conversation.item.input_audio_transcription.completed" => {
                 Shape::OpenAiTranscription
@@ -238,10 +331,43 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     None
 }
 
+/// True for a response that still runs: what it used stands in a later copy.
+fn is_unfinished(object: &Object<'_>) -> bool {
+    object.get("usage").is_none() && (object.is("status", "queued") || object.is("status", "in_progress"))
+}
+
+/// True for a response that failed before it used anything.
+fn is_failed(object: &Object<'_>) -> bool {
+    object.get("usage").is_none() && object.is("status", "failed")
+}
+
 /// By the spelling of its usage.
 fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    // The messages of a Live session; some of them state usage, all in one session.
+    const LIVE: [&str; 8] = [
+        "serverContent",
+        "setupComplete",
+        "toolCall",
+        "toolCallCancellation",
+        "goAway",
+        "sessionResumptionUpdate",
+        "realtimeInput",
+        "setup",
+    ];
+    if LIVE.iter().any(|name| object.has(name))
+        && object.iter().all(|(name, _)| name == "usageMetadata" || LIVE.contains(&name))
+    {
+        return Some((Shape::GeminiLive, "serverContent, setup or another message of a session"));
+    }
     if object.has("usageMetadata") {
-        return Some((Shape::Gemini, "usageMetadata"));
+        let live = object.object("usageMetadata").is_some_and(|usage| usage.has("responseTokenCount"))
+            && !object.has("candidates")
+            && !object.has("modelVersion");
+        return Some(if live {
+            (Shape::GeminiLive, "usageMetadata.responseTokenCount")
+        } else {
+            (Shape::Gemini, "usageMetadata")
+        });
     }
     if let Some(usage) = object.object("usage_metadata") {
         return match usage.has("input_tokens") {
@@ -261,6 +387,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if object.has("litellm_call_id") || (object.has("call_type") && object.has("response_cost")) {
         return Some((Shape::LiteLlm, "litellm_call_id"));
+    }
+    if object.has("call_type") && object.has("spend") && object.has("startTime") {
+        return Some((Shape::LiteLlm, "call_type, spend and startTime"));
     }
     if object.has("prompt_eval_count") || (object.has("eval_count") && object.has("model")) {
         return Some((Shape::Ollama, "eval_count"));
@@ -289,8 +418,11 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("created") && object.has("data") && !object.has("usage") && is_images(object) {
         return Some((Shape::OpenAiImage, "created and data of images"));
     }
-    if object.is("task", "transcribe") && object.has("duration") && !object.has("usage") {
-        return Some((Shape::OpenAiTranscription, "task transcribe and duration"));
+    if (object.is("task", "transcribe") || object.is("task", "translate"))
+        && object.has("duration")
+        && !object.has("usage")
+    {
+        return Some((Shape::OpenAiTranscription, "task and duration"));
     }
     // An answer that a call failed, and nothing else.
     if object.object("error").is_some_and(|error| error.has("message") || error.has("code"))
@@ -300,7 +432,18 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::Error, "error with a message"));
     }
     // What counting tokens ahead answers: no call was made.
-    if object.iter().count() == 1 && (object.has("input_tokens") || object.has("totalTokens")) {
+    const COUNTED: [&str; 7] = [
+        "cacheTokensDetails",
+        "input_tokens",
+        "totalTokens",
+        "totalBillableCharacters",
+        "promptTokensDetails",
+        "cachedContentTokenCount",
+        "context_management",
+    ];
+    if (object.has("input_tokens") || object.has("totalTokens"))
+        && object.iter().all(|(name, _)| COUNTED.contains(&name))
+    {
         return Some((Shape::Status, "a count of tokens alone"));
     }
     let usage = object.object("usage")?;
@@ -310,7 +453,7 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if usage.has("inputTokens") && (object.has("stopReason") || object.has("output") || object.has("metrics")) {
         return Some((Shape::BedrockConverse, "usage.inputTokens and output"));
     }
-    if object.has("choices") {
+    if object.has("choices") || (object.has("outputs") && object.has("conversation_id")) {
         return Some((Shape::OpenAiChat, "choices and usage"));
     }
     if object.has("data") && (usage.has("prompt_tokens") || (usage.has("total_tokens") && !usage.has("input_tokens"))) {
@@ -325,7 +468,54 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("text") && (usage.is("type", "tokens") || usage.is("type", "duration")) {
         return Some((Shape::OpenAiTranscription, "text and usage.type"));
     }
-    None
+    bare(object, &usage)
+}
+
+/// A provider's answer of which little is left but its usage: told by how that is spelled. With a producer's own fields
+/// around it, it is an event of ours.
+fn bare(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)> {
+    const OURS: [&str; 12] = [
+        "provider",
+        "source",
+        "time",
+        "timestamp",
+        "usage_format",
+        "key_id",
+        "key",
+        "team",
+        "tags",
+        "dimensions",
+        "response",
+        "body",
+    ];
+    if OURS.iter().any(|name| object.has(name)) {
+        return None;
+    }
+    if usage.has("prompt_tokens") {
+        return Some((Shape::OpenAiChat, "usage.prompt_tokens"));
+    }
+    if usage.has("inputTokens") && !object.has("model") {
+        return Some((Shape::BedrockConverse, "usage.inputTokens"));
+    }
+    if !usage.has("input_tokens") {
+        return None;
+    }
+    // Anthropic and OpenAI's Responses share the name; only Anthropic states these beside it.
+    const ANTHROPIC: [&str; 6] = [
+        "cache_creation",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "iterations",
+        "service_tier",
+        "inference_geo",
+    ];
+    let responses =
+        usage.has("input_tokens_details") || usage.has("output_tokens_details") || usage.has("total_tokens");
+    let claude = object.string("model").is_some_and(|model| model.contains("claude"));
+    if ANTHROPIC.iter().any(|name| usage.has(name)) || (claude && !responses) {
+        return Some((Shape::AnthropicMessage, "usage.input_tokens beside what only Anthropic states"));
+    }
+    responses.then_some((Shape::OpenAiResponse, "usage.input_tokens and its details or total"))
 }
 
 /// True for what Gemini (`embedding`, `embeddings` with `values`) and Vertex (`predictions` with statistics) answer.
@@ -344,6 +534,32 @@ fn is_images(object: &Object<'_>) -> bool {
     first.is_some_and(|first| first.has("b64_json") || first.has("url"))
 }
 
+/// True for a line of a batch output: Gemini's have a `key` and nothing else around the response, Vertex's say when
+/// they were processed.
+fn is_gemini_batch_line(object: &Object<'_>) -> bool {
+    let gemini = object.has("key")
+        && object.iter().all(|(name, _)| matches!(name, "key" | "response" | "error" | "metadata" | "status"));
+    let vertex = object.has("processed_time") && object.has("request");
+    (gemini || vertex)
+        && match object.object("response") {
+            Some(response) => response.has("usageMetadata") || response.has("candidates"),
+            None => object.object("error").is_some() || vertex,
+        }
+}
+
+/// True for a captured request for speech whose answer, if it is there, is sound and no usage.
+fn is_speech_request(object: &Object<'_>) -> bool {
+    let spoken = |request: &Object<'_>| {
+        request.has("voice") && request.get("input").is_some_and(|input| input.kind() == Kind::String)
+    };
+    if spoken(object) {
+        return object.has("model");
+    }
+    let Some(request) = object.object("request") else { return false };
+    let counted = object.get("response").is_some_and(|response| response.text().contains("usage"));
+    !counted && (spoken(&request) || request.object("body").is_some_and(|body| spoken(&body)))
+}
+
 /// By what it wraps.
 fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if let Some(batch) = object.array("batch") {
@@ -352,8 +568,16 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             return Some((Shape::Langfuse, "batch of type and body"));
         }
     }
-    if object.has("messageStart") || object.has("contentBlockDelta") || object.has("messageStop") {
-        return Some((Shape::BedrockConverseEvent, "messageStart"));
+    const CONVERSE: [&str; 6] = [
+        "messageStart",
+        "contentBlockStart",
+        "contentBlockDelta",
+        "contentBlockStop",
+        "messageStop",
+        "contentBlockIndex",
+    ];
+    if let Some(name) = CONVERSE.iter().find(|name| object.has(name)) {
+        return Some((Shape::BedrockConverseEvent, *name));
     }
     if object.object("metadata").is_some_and(|metadata| metadata.object("usage").is_some_and(|u| u.has("inputTokens")))
     {
@@ -361,6 +585,18 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if object.has("results") && object.string("id").is_some_and(|id| id.starts_with("modr-")) {
         return Some((Shape::OpenAiModeration, "results and id modr-"));
+    }
+    if object.has("recordId") && object.has("modelOutput") {
+        return Some((Shape::BedrockBatchLine, "recordId and modelOutput"));
+    }
+    if is_gemini_batch_line(object) {
+        return Some((Shape::GeminiBatchLine, "key or processed_time, and a response with usageMetadata"));
+    }
+    if is_speech_request(object) {
+        return Some((Shape::OpenAiSpeechRequest, "input and voice of a request, and no usage"));
+    }
+    if object.has("event_type") && object.has("is_finished") {
+        return Some((Shape::CohereEvent, "event_type and is_finished"));
     }
     if let Some((name, _)) = object.first(&["response", "body"])
         && object.get(name).is_some_and(|inner| matches!(inner.kind(), Kind::Object | Kind::Array | Kind::String))
@@ -378,6 +614,9 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if object.has("data") && object.has("has_more") && object.has("next_page") {
         return Some((Shape::Status, "a page of a report"));
+    }
+    if object.has("BilledCost") && object.has("ChargeCategory") {
+        return Some((Shape::Status, "a row of a FOCUS report"));
     }
     if object.has("max_budget") && object.has("event") {
         return Some((Shape::Status, "a gateway's budget event"));

@@ -1,11 +1,12 @@
 //! Settings of the service, beside those every service has. `--help` is the reference.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use schemas::{Text, topics};
 
 use crate::config::Config;
+use crate::formats::mapping::Mapping;
 use crate::recognise::Shape;
 
 /// What ingest reads and how it decodes it.
@@ -21,6 +22,12 @@ pub struct IngestSettings {
     /// ambiguous. Names are those of `ingest/FORMATS.md`.
     #[arg(long = "format", env = "SPENDSTREAM_FORMATS", value_delimiter = ',', value_parser = parse_format)]
     pub formats: Vec<(String, Shape)>,
+
+    /// File that says where house formats keep our event's fields (`formats.yaml`, see `ingest/FORMATS.md`).
+    ///
+    /// Read once, at start. `spendstream check --mappings FILE` shows what it makes of a record.
+    #[arg(long, env = "SPENDSTREAM_MAPPINGS")]
+    pub mappings: Option<PathBuf>,
 
     /// Tenant of everything that is read.
     #[arg(long, env = "SPENDSTREAM_TENANT", default_value = "default")]
@@ -57,7 +64,9 @@ impl IngestSettings {
             anyhow::ensure!(!text.trim().is_empty(), "the user salt {} is empty: put a secret in it", path.display());
             Ok(text.trim().into())
         });
+        let mappings = self.mappings.as_deref().map(read_mappings).transpose()?.unwrap_or_default();
         Ok(Config {
+            mappings,
             tenant: self.tenant.as_str().into(),
             formats: self.formats.iter().map(|(topic, shape)| (topic.as_str().into(), *shape)).collect(),
             provider: self.provider.as_deref().map(crate::envelope::provider_name),
@@ -73,6 +82,15 @@ impl IngestSettings {
         let raw = self.topics.iter().map(String::as_str).filter(|topic| *topic != topics::CORRECTIONS);
         raw.chain([topics::CORRECTIONS]).collect()
     }
+}
+
+/// Reads a file of house formats.
+///
+/// # Errors
+/// When it cannot be read, or with everything that is wrong in it.
+pub fn read_mappings(path: &Path) -> anyhow::Result<Vec<Mapping>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("read the mappings {}", path.display()))?;
+    Mapping::parse(&path.display().to_string(), &text).map_err(anyhow::Error::msg)
 }
 
 fn parse_format(text: &str) -> Result<(String, Shape), String> {

@@ -39,6 +39,7 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     call.provider = match call.response_id.as_deref() {
         Some(id) if id.starts_with("msg_bdrk_") => Some(Text::const_new("aws.bedrock")),
         Some(id) if id.starts_with("msg_vrtx_") => Some(Text::const_new("gcp.vertex_ai")),
+        _ if object.has("amazon-bedrock-invocationMetrics") => Some(Text::const_new("aws.bedrock")),
         _ => None,
     };
     call.usual_provider = "anthropic";

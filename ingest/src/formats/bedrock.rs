@@ -4,14 +4,15 @@
 
 use std::borrow::Cow;
 
-use schemas::{Flag, Meter, Text};
+use schemas::{Flag, RejectReason, Text};
 use smallvec::smallvec;
 
-use crate::assemble::{Call, Out, Part, precedence};
+use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, time};
-use crate::formats::anthropic;
+use crate::formats::stream::overlay_counts;
+use crate::formats::{self, anthropic};
 use crate::item::IgnoreReason;
-use crate::json::{Json, Object};
+use crate::json::{Json, Object, deeper_than};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw};
 
@@ -50,7 +51,7 @@ pub(crate) fn converse<'a>(object: &Object<'a>) -> Result<Call<'a>> {
 /// The exclusive vector of a Converse usage object.
 pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
     let counts = Counts::new(object, "usage");
-    let mut part = Part::default();
+    let mut checked = "";
     let input = counts.need("inputTokens")?;
     let output = counts.or_zero("outputTokens")?;
     // Both spellings are sent with the same number.
@@ -58,9 +59,9 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
     let written = counts.alias(&["cacheWriteInputTokens", "cacheWriteInputTokenCount"])?.unwrap_or(0);
     if let Some(total) = counts.count("totalTokens")? {
         if total == input + output + read + written {
-            part.checked = "total = input + cache read + cache written + output";
+            checked = "total = input + cache read + cache written + output";
         } else if total == input + output {
-            part.checked = "total = input + output";
+            checked = "total = input + output";
         } else {
             let message = format!(
                 "usage.totalTokens is {total} but inputTokens {input} + outputTokens {output} is {}, with cache {}",
@@ -76,22 +77,22 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
         let tokens = Counts::new(&entry, "usage.cacheDetails").or_zero("inputTokens")?;
         if entry.is("ttl", "1h") { long += tokens } else { short += tokens }
     }
-    if short + long == 0 {
-        short = written;
-        if written > 0 {
-            part.flags.set(Flag::Assumed5m);
-        }
-    } else if short + long != written {
+    let unstated = if short + long == 0 { written } else { 0 };
+    if short + long + unstated != written {
         let message =
             format!("usage.cacheWriteInputTokens is {written} but usage.cacheDetails add up to {}", short + long);
         return Err(Problem::contradiction("usage.cacheWriteInputTokens", message));
     }
-    let vector = &mut part.usage;
-    vector.add(Meter::InputTextTokens, input);
-    vector.add(Meter::CacheReadTextTokens, read);
-    vector.add(Meter::CacheWrite5mTokens, short);
-    vector.add(Meter::CacheWrite1hTokens, long);
-    vector.add(Meter::OutputTextTokens, output);
+    let tokens = Tokens {
+        input,
+        cache_read: read,
+        written: unstated,
+        written_5m: short,
+        written_1h: long,
+        output,
+        ..Tokens::default()
+    };
+    let mut part = tokens.part(checked);
     if counts.has_unknown(USAGE_FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
@@ -105,7 +106,6 @@ pub(crate) fn invoke<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let operation = if object.has("embedding") { "embeddings" } else { "chat" };
     let mut call = Call::new("bedrock.invoke_model", operation, precedence::PROVIDER);
     call.usual_provider = "aws.bedrock";
-    let mut part = Part::default();
     let (mut read, mut written) = (0, 0);
     let (input, output) = match object.object("amazon-bedrock-invocationMetrics") {
         Some(metrics) => {
@@ -126,18 +126,11 @@ pub(crate) fn invoke<'a>(object: &Object<'a>) -> Result<Call<'a>> {
             (input, output)
         }
     };
-    part.usage.add(Meter::InputTextTokens, input);
-    part.usage.add(Meter::CacheReadTextTokens, read);
-    part.usage.add(Meter::CacheWrite5mTokens, written);
-    part.usage.add(Meter::OutputTextTokens, output);
-    if written > 0 {
-        part.flags.set(Flag::Assumed5m);
-    }
     call.raw_usage = Cow::Owned(format!(
         "{{\"inputTokenCount\":{input},\"outputTokenCount\":{output},\"cacheReadInputTokenCount\":{read},\
          \"cacheWriteInputTokenCount\":{written}}}"
     ));
-    call.parts = smallvec![part];
+    call.parts = smallvec![Tokens { input, cache_read: read, written, output, ..Tokens::default() }.part("")];
     Ok(call)
 }
 
@@ -168,29 +161,27 @@ pub(crate) fn log<'a>(
     }
     // The body's own usage is the finer of the two: it tells cache lifetimes apart. The counts beside it are the same
     // tokens again.
-    let body = output.object("outputBodyJson").and_then(|body| body.get("usage"));
-    let body = body.and_then(|value| value.object().map(|usage| (value, usage)));
-    match body {
-        Some((value, usage)) if usage.has("inputTokens") => {
-            call.raw_usage = Cow::Borrowed(raw(Some(value)));
-            call.parts = smallvec![self::usage(&usage)?];
+    let stated = output.get("outputBodyJson").and_then(body_usage);
+    let usage = stated.as_deref().and_then(|text| Json::parse(text).ok()).and_then(Json::object);
+    match (&usage, &stated) {
+        (Some(usage), Some(text)) if usage.has("inputTokens") => {
+            call.raw_usage = Cow::Owned(text.clone());
+            call.parts = smallvec![self::usage(usage)?];
         }
-        Some((value, usage)) if usage.has("input_tokens") => {
-            call.raw_usage = Cow::Borrowed(raw(Some(value)));
-            call.parts = anthropic::parts(&usage, None)?;
+        (Some(usage), Some(text)) if usage.has("input_tokens") => {
+            call.raw_usage = Cow::Owned(text.clone());
+            call.parts = anthropic::parts(usage, None)?;
         }
         _ => {
-            let mut part = Part::default();
             let counts = Counts::new(&input, "input");
-            part.usage.add(Meter::InputTextTokens, counts.or_zero("inputTokenCount")?);
-            part.usage.add(Meter::CacheReadTextTokens, counts.or_zero("cacheReadInputTokenCount")?);
-            let written = counts.or_zero("cacheWriteInputTokenCount")?;
-            part.usage.add(Meter::CacheWrite5mTokens, written);
-            if written > 0 {
-                part.flags.set(Flag::Assumed5m);
-            }
-            let written = Counts::new(&output, "output").or_zero("outputTokenCount")?;
-            part.usage.add(Meter::OutputTextTokens, written);
+            let tokens = Tokens {
+                input: counts.or_zero("inputTokenCount")?,
+                cache_read: counts.or_zero("cacheReadInputTokenCount")?,
+                written: counts.or_zero("cacheWriteInputTokenCount")?,
+                output: Counts::new(&output, "output").or_zero("outputTokenCount")?,
+                ..Tokens::default()
+            };
+            let mut part = tokens.part("");
             if !input.has("inputTokenCount") && !output.has("outputTokenCount") {
                 part.flags.set(Flag::UsageMissing);
             }
@@ -206,6 +197,53 @@ pub(crate) fn log<'a>(
         envelope.add_tags(&metadata, out.config);
     }
     out.call(call, envelope, json);
+    Ok(())
+}
+
+/// The usage in a logged body: of a whole answer, or of the events of a stream, which are logged as an array.
+fn body_usage(body: Json<'_>) -> Option<String> {
+    if let Some(whole) = body.object() {
+        return Some(whole.get("usage")?.text().to_owned());
+    }
+    let events: Vec<Object<'_>> = body.array()?.into_iter().filter_map(Json::object).collect();
+    let usage = |event: &Object<'_>| {
+        let outer = event.object("message").or_else(|| event.object("metadata"));
+        outer.and_then(|outer| outer.get("usage")).or_else(|| event.get("usage")).map(|usage| usage.text().to_owned())
+    };
+    let texts: Vec<String> = events.iter().filter_map(usage).collect();
+    let usages: Vec<Object<'_>> = texts.iter().filter_map(|text| Json::parse(text).ok()?.object()).collect();
+    (!usages.is_empty()).then(|| overlay_counts(usages.iter()))
+}
+
+/// Log entries as CloudWatch Logs delivers them to a subscriber: each message is the text of one entry
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html>, not opened).
+pub(crate) fn cloudwatch<'a>(
+    object: &Object<'a>,
+    envelope: &Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let events = object.array("logEvents").unwrap_or_default();
+    if events.is_empty() {
+        // A control message, sent to see whether the subscriber is there.
+        out.ignore(IgnoreReason::StatusOnly);
+    }
+    for (index, event) in events.into_iter().enumerate() {
+        if out.is_full() {
+            let message = format!("the record holds more than {} items", out.config.items_max);
+            return Err(Problem::new(RejectReason::TooLarge, "logEvents", message));
+        }
+        let message = event.object().and_then(|event| event.string("message")).unwrap_or_default();
+        let path = format!("logEvents[{index}].message");
+        if deeper_than(message.as_bytes(), crate::DEPTH_MAX) {
+            out.reject(Problem::new(RejectReason::TooLarge, &path, "the entry nests too deeply"), None);
+            continue;
+        }
+        match Json::parse(&message) {
+            Ok(entry) => formats::item(entry, None, envelope.clone(), wrappers + 1, out),
+            Err(_) => out.reject(Problem::new(RejectReason::Malformed, &path, format!("{path} is no JSON")), None),
+        }
+    }
     Ok(())
 }
 

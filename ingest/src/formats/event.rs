@@ -51,14 +51,15 @@ pub(crate) fn cloud_event<'a>(
         // Decoded bytes do not live as long as the record, so they are read here and now.
         let text = encoded.string().ok_or_else(|| Problem::wrong_type("data_base64", encoded, "a string"))?;
         let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text.as_bytes());
-        let decoded = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let Some(decoded) = decoded.filter(|text| !deeper_than(text.as_bytes(), crate::DEPTH_MAX)) else {
-            let message = "data_base64 is not base64 of JSON";
-            return Err(Problem::new(RejectReason::Malformed, "data_base64", message));
+        let no_json = || Problem::new(RejectReason::Malformed, "data_base64", "data_base64 is not base64 of JSON");
+        let decoded = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(no_json)?;
+        if deeper_than(decoded.as_bytes(), crate::DEPTH_MAX) {
+            return Err(no_json());
+        }
+        return match Json::parse(&decoded) {
+            Ok(data) => cloud_event_data(json, data, &kind, envelope, wrappers, out),
+            Err(_) => captured(&decoded, &envelope, wrappers, out).map_err(|_| no_json()),
         };
-        let data = Json::parse(&decoded)
-            .map_err(|_| Problem::new(RejectReason::Malformed, "data_base64", "data_base64 is not base64 of JSON"))?;
-        return cloud_event_data(json, data, &kind, envelope, wrappers, out);
     }
     Err(Problem::missing("data", "put the usage event or the provider's response there"))
 }
@@ -72,8 +73,15 @@ pub(crate) fn cloud_event_data<'a>(
     wrappers: u8,
     out: &mut Out<'_>,
 ) -> Result<()> {
-    let Some(object) = data.object() else {
-        return Err(Problem::wrong_type("data", data, "an object"));
+    let object = match data.kind() {
+        Kind::Object => data.object().unwrap_or_default(),
+        // A captured stream: its chunks, or the text of its events.
+        Kind::Array => {
+            chunks(data, &envelope, wrappers, out);
+            return Ok(());
+        }
+        Kind::String => return captured(&data.string().unwrap_or_default(), &envelope, wrappers, out),
+        _ => return Err(Problem::wrong_type("data", data, "an object, or a captured stream")),
     };
     if let Some(fact) = resource::fact_kind(kind) {
         return resource::fact(fact, &object, envelope, out);
@@ -81,6 +89,7 @@ pub(crate) fn cloud_event_data<'a>(
     match kind {
         "ai.gpu.usage" => resource::gpu(json, &object, envelope, out),
         "ai.seat.period" => resource::seat(json, &object, envelope, out),
+        "ai.credit.usage" => resource::credits(json, &object, envelope, out),
         "ai.ledger.entry" => resource::ledger(json, &object, envelope, out),
         "ai.usage" if object.has("response") || object.has("body") => wrapped(json, &object, envelope, wrappers, out),
         "ai.usage" => match crate::recognise::recognise(&object) {
@@ -160,23 +169,29 @@ pub(crate) fn wrapped<'a>(
     match body.kind() {
         Kind::Object => stream::items(vec![Ok(body.into())], None, &envelope, wrappers + 1, out),
         // A captured stream: its chunks, or the text of its events.
-        Kind::Array => {
-            let chunks = body.array().unwrap_or_default().into_iter().map(|chunk| Ok(chunk.into())).collect();
-            stream::items(chunks, None, &envelope, wrappers + 1, out);
-        }
-        Kind::String => {
-            let text = body.string().unwrap_or_default();
-            if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
-                return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
-            }
-            let documents = stream::documents(text.trim_ascii())?;
-            stream::items(documents, None, &envelope, wrappers + 1, out);
-        }
+        Kind::Array => chunks(body, &envelope, wrappers, out),
+        Kind::String => captured(&body.string().unwrap_or_default(), &envelope, wrappers, out)?,
         kind => {
             let message = format!("the body is of type {}; send the provider's JSON", kind.as_str());
             out.reject(Problem::new(RejectReason::InvalidField, "response", message), Some(json));
         }
     }
+    Ok(())
+}
+
+/// The chunks of a captured stream.
+fn chunks<'a>(body: Json<'a>, envelope: &Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+    let chunks = body.array().unwrap_or_default().into_iter().map(|chunk| Ok(chunk.into())).collect();
+    stream::items(chunks, None, envelope, wrappers + 1, out);
+}
+
+/// The text of a captured answer: a document, or the events of a stream.
+fn captured(text: &str, envelope: &Envelope<'_>, wrappers: u8, out: &mut Out<'_>) -> Result<()> {
+    if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
+        return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
+    }
+    let documents = stream::documents(text.trim_ascii())?;
+    stream::items(documents, None, envelope, wrappers + 1, out);
     Ok(())
 }
 
@@ -190,7 +205,8 @@ pub(crate) fn openai_batch_line<'a>(
     envelope.event_id = envelope.event_id.or(envelope::text(object, "id")?);
     envelope.price_context.batch = true;
     let response = object.object("response").unwrap_or_default();
-    match response.get("body").filter(|body| body.object().is_some_and(|body| !body.has("error"))) {
+    // The body of a response that went well says so with an `error` of null.
+    match response.get("body").filter(|body| body.object().is_some_and(|body| body.get("error").is_none())) {
         Some(body) => formats::item(body, None, envelope, wrappers + 1, out),
         None => out.ignore(IgnoreReason::FailedCall),
     }
@@ -212,6 +228,41 @@ pub(crate) fn anthropic_batch_line<'a>(
     Ok(())
 }
 
+/// A line of a Gemini or Vertex batch output. A `key` is the producer's name for the request, and no key of an API.
+pub(crate) fn gemini_batch_line<'a>(
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    envelope.price_context.batch = true;
+    if object.has("processed_time") {
+        envelope.provider.get_or_insert_with(|| "gcp.vertex_ai".into());
+    }
+    match object.get("response").filter(|response| response.object().is_some_and(|response| !response.is_empty())) {
+        Some(response) => formats::item(response, Some(Shape::Gemini), envelope, wrappers + 1, out),
+        None => out.ignore(IgnoreReason::FailedCall),
+    }
+    Ok(())
+}
+
+/// A line of a Bedrock batch output: the body the model answered, billed as batch.
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-results.html>, not opened.
+pub(crate) fn bedrock_batch_line<'a>(
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    wrappers: u8,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    envelope.price_context.batch = true;
+    envelope.provider.get_or_insert_with(|| "aws.bedrock".into());
+    match object.get("modelOutput").filter(|output| output.object().is_some_and(|output| !output.is_empty())) {
+        Some(output) => formats::item(output, None, envelope, wrappers + 1, out),
+        None => out.ignore(IgnoreReason::FailedCall),
+    }
+    Ok(())
+}
+
 /// Our documented event: usage by meter name, or a provider's usage object.
 pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
     let envelope = envelope.read(object, out.config)?;
@@ -220,15 +271,16 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
     })?;
     let found = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
     let mut call = Call::new("ai.usage", "chat", precedence::STATED);
-    let known = envelope.model.as_deref().is_some_and(|model| families::family(model).is_some());
-    if envelope.provider.is_none() && out.config.provider.is_none() && !known {
-        return Err(Problem::missing("provider", "name who bills for the call (openai, anthropic, aws.bedrock, ...)"));
-    }
     call.raw_usage = Cow::Borrowed(raw(Some(value)));
     let stated = envelope::text(object, "usage_format")?;
-    let provider = envelope.provider.as_deref().unwrap_or("");
     let model = envelope.model.as_deref().unwrap_or("");
-    let style = style(&found, stated.as_deref(), provider)?;
+    // Who bills decides what a name both of them use means: the event's word, the operator's, the model's family.
+    let provider = envelope.provider.clone().or_else(|| out.config.provider.as_deref().map(envelope::provider_name));
+    let provider = provider.or_else(|| families::family(model).map(Into::into));
+    let style = style(&found, stated.as_deref(), provider.as_deref().unwrap_or(""))?;
+    if provider.is_none() && style == Style::Meters {
+        return Err(Problem::missing("provider", "name who bills for the call (openai, anthropic, aws.bedrock, ...)"));
+    }
     if style == Style::Anthropic {
         call.context = anthropic::context(&found)?;
     }
@@ -294,6 +346,7 @@ fn spelled(usage: &Object<'_>, style: Style, model: &str) -> Result<SmallVec<[Pa
         Style::Anthropic => anthropic::parts(usage, Some(model))?,
         Style::Gemini => smallvec![gemini::usage(usage)?],
         Style::Converse => smallvec![bedrock::usage(usage)?],
+        Style::AiSdk => smallvec![openai::usage(usage, &openai::AI_SDK, model)?],
     })
 }
 
@@ -306,6 +359,8 @@ enum Style {
     Anthropic,
     Gemini,
     Converse,
+    /// The Vercel AI SDK's: Converse's names, but the cache inside the input.
+    AiSdk,
 }
 
 /// By the producer's word, else by the names used. `input_tokens` alone is written by both Anthropic (cache excluded)
@@ -346,6 +401,9 @@ fn provider_style(usage: &Object<'_>, provider: &str) -> Option<Style> {
     if usage.has("promptTokenCount") || usage.has("prompt_token_count") {
         return Some(Style::Gemini);
     }
+    if usage.has("cachedInputTokens") || usage.has("inputTokenDetails") || usage.has("reasoningTokens") {
+        return Some(Style::AiSdk);
+    }
     if usage.has("inputTokens") {
         return Some(Style::Converse);
     }
@@ -354,8 +412,11 @@ fn provider_style(usage: &Object<'_>, provider: &str) -> Option<Style> {
     }
     let anthropic = ["cache_creation", "cache_creation_input_tokens", "cache_read_input_tokens", "iterations"];
     match provider {
-        "anthropic" => Some(Style::Anthropic),
         "openai" | "azure.ai.openai" => Some(Style::OpenAiResponses),
+        _ if usage.has("input_tokens_details") || usage.has("output_tokens_details") && usage.has("total_tokens") => {
+            Some(Style::OpenAiResponses)
+        }
+        "anthropic" => Some(Style::Anthropic),
         _ if anthropic.iter().any(|name| usage.has(name)) => Some(Style::Anthropic),
         _ => Some(Style::OpenAiResponses),
     }

@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use schemas::{Flag, Meter, ReportedCost, Text};
+use schemas::{FactKind, Flag, Meter, Quantity, ReportedCost, Text};
 use smallvec::smallvec;
 
-use crate::assemble::{Call, Out, Part, precedence};
+use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, host_provider, provider_name, time};
-use crate::formats;
+use crate::formats::{self, resource};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
@@ -54,7 +54,6 @@ fn langchain_usage(usage: &Object<'_>) -> Result<Part> {
     let details = counts.inner("output_token_details")?.unwrap_or_default();
     let within = Counts::new(&details, "usage_metadata.output_token_details");
     let (reasoning, audio_out) = (within.or_zero("reasoning")?, within.or_zero("audio")?);
-    let mut part = Part { checked: "input = uncached + cache read + cache written", ..Part::default() };
     let uncached = rest(
         input,
         "usage_metadata.input_tokens",
@@ -72,17 +71,19 @@ fn langchain_usage(usage: &Object<'_>) -> Result<Part> {
         );
         return Err(Problem::contradiction("usage_metadata.total_tokens", message));
     }
-    part.usage.add(Meter::InputTextTokens, uncached);
-    part.usage.add(Meter::CacheReadTextTokens, read);
-    part.usage.add(Meter::CacheWrite5mTokens, written - long);
-    part.usage.add(Meter::CacheWrite1hTokens, long);
+    let stated = short + long > 0;
+    let tokens = Tokens {
+        input: uncached,
+        cache_read: read,
+        written: if stated { 0 } else { written },
+        written_5m: if stated { written - long } else { 0 },
+        written_1h: long,
+        output: text,
+        reasoning,
+    };
+    let mut part = tokens.part("input = uncached + cache read + cache written");
     part.usage.add(Meter::InputAudioTokens, audio);
-    part.usage.add(Meter::OutputTextTokens, text);
-    part.usage.add(Meter::OutputReasoningTokens, reasoning);
     part.usage.add(Meter::OutputAudioTokens, audio_out);
-    if written > 0 && short + long == 0 {
-        part.flags.set(Flag::Assumed5m);
-    }
     Ok(part)
 }
 
@@ -248,14 +249,12 @@ pub(crate) fn apim<'a>(
         out.ignore(IgnoreReason::StreamFragment);
         return Ok(());
     }
-    let mut part = Part { checked: "total = prompt + completion", ..Part::default() };
     if total > 0 && total != input + output {
         let sum = input + output;
         let message = format!("TotalTokens is {total} but PromptTokens {input} + CompletionTokens {output} is {sum}");
         return Err(Problem::contradiction("TotalTokens", message));
     }
-    part.usage.add(Meter::InputTextTokens, input);
-    part.usage.add(Meter::OutputTextTokens, output);
+    let part = Tokens { input, output, ..Tokens::default() }.part("total = prompt + completion");
     let mut call = Call::new("azure.apim_llm_log", "chat", precedence::GATEWAY);
     call.usual_provider = "azure.ai.openai";
     // The deployment is what the operator called it; only the model name is a model.
@@ -277,6 +276,59 @@ pub(crate) fn apim<'a>(
     call.parts = smallvec![part];
     envelope.event_id = text("CorrelationId");
     envelope.source = Some(Cow::Borrowed("azure.apim"));
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// A decision of a Keeptrusts gateway, as JSON or a row of CSV: an outcome, and a call where tokens were used. Fields are
+/// those of its event model (<https://docs.keeptrusts.com/docs/roles/data-engineer> and `/docs/cli/events`, read
+/// 2026-11-27); no export could be had, so this is from documentation only.
+pub(crate) fn keeptrusts<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    envelope.event_id = envelope::text(object, "id")?;
+    envelope.source = Some(Cow::Borrowed("keeptrusts"));
+    envelope.time = time(object, "timestamp")?;
+    envelope.provider = envelope::text(object, "provider")?.map(|name| provider_name(&name));
+    envelope.resource = envelope::owned(object, "gateway_id")?;
+    envelope.claimed.team = first(object, &["team", "consumer_group"])?;
+    envelope.claimed.application = first(object, &["consumer"])?;
+    for name in ["user", "user_id"] {
+        if let Some(user) = envelope::text(object, name)? {
+            envelope.claim_user(&user, out.config);
+        }
+    }
+    if let Some(metadata) = object.object("metadata") {
+        envelope.add_tags(&metadata, out.config);
+    }
+    let decision = first(object, &["decision", "verdict"])?;
+    let decision = decision.ok_or_else(|| Problem::missing("decision", "say what the gateway decided"))?;
+    // The past tense is what outcomes are called elsewhere.
+    let outcome: Text = match decision.as_str() {
+        "allow" => "allowed".into(),
+        "block" => "blocked".into(),
+        "redact" => "redacted".into(),
+        "escalate" => "escalated".into(),
+        _ => decision,
+    };
+    let mut about = envelope.clone();
+    about.response_id = None;
+    let fact =
+        resource::Stated { kind: FactKind::Outcome, name: outcome, quantity: Quantity::from_units(1), value: None };
+    resource::state(fact, None, about, out)?;
+    // What was stopped before it reached a model used nothing.
+    let (part, raw) = plain(object, "input_tokens", "output_tokens")?;
+    if part.usage.vector().is_empty() {
+        return Ok(());
+    }
+    let mut call = Call::new("keeptrusts.event", "chat", precedence::GATEWAY);
+    call.model = envelope::text(object, "model")?;
+    call.raw_usage = Cow::Owned(raw);
+    call.reported_cost = claimed_cost(object, "cost");
+    call.parts = smallvec![part];
     out.call(call, envelope, json);
     Ok(())
 }
@@ -310,9 +362,9 @@ fn plain(object: &Object<'_>, input_name: &str, output_name: &str) -> Result<(Pa
     let read = counts.alias(&["prompt_cache_read_tokens", "cache_read_tokens"])?.unwrap_or(0);
     let written = counts.alias(&["prompt_cache_write_tokens", "cache_write_tokens"])?.unwrap_or(0);
     let total = counts.alias(&["total_tokens", "totalTokens", "total_units"])?.unwrap_or(0);
-    let mut part = Part::default();
     let inside = read + written > 0 && total == input + output && read + written <= input;
     let uncached = if inside { input - read - written } else { input };
+    let mut checked = "";
     if total > 0 {
         if total != input + output && total != input + output + read + written {
             let message = format!(
@@ -322,15 +374,9 @@ fn plain(object: &Object<'_>, input_name: &str, output_name: &str) -> Result<(Pa
             );
             return Err(Problem::contradiction(input_name, message));
         }
-        part.checked = "total = input + output";
+        checked = "total = input + output";
     }
-    part.usage.add(Meter::InputTextTokens, uncached);
-    part.usage.add(Meter::CacheReadTextTokens, read);
-    part.usage.add(Meter::CacheWrite5mTokens, written);
-    part.usage.add(Meter::OutputTextTokens, output);
-    if written > 0 {
-        part.flags.set(Flag::Assumed5m);
-    }
+    let mut part = Tokens { input: uncached, cache_read: read, written, output, ..Tokens::default() }.part(checked);
     if !object.has(input_name) && !object.has(output_name) {
         part.flags.set(Flag::UsageMissing);
     }

@@ -15,7 +15,9 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     } else if (object.has("provider") && object.string("id").is_some_and(|id| id.starts_with("gen-"))) || has("is_byok")
     {
         Some("openrouter")
-    } else if object.has("prompt_filter_results") {
+    } else if object.has("time_info") {
+        Some("cerebras")
+    } else if object.has("prompt_filter_results") || object.has("content_filters") {
         Some("azure.ai.openai")
     } else if has("num_search_queries") || has("search_context_size") || object.has("search_results") {
         Some("perplexity")
@@ -72,8 +74,14 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("embed-english", "cohere"),
         ("embed-multilingual", "cohere"),
         ("embed-v4", "cohere"),
+        ("rerank-1", "voyageai"),
+        ("rerank-2", "voyageai"),
         ("rerank-", "cohere"),
         ("sonar", "perplexity"),
+        ("sora-", "openai"),
+        ("kimi-latest", "moonshot_ai"),
+        ("moonshot-v1", "moonshot_ai"),
+        ("voyage-", "voyageai"),
     ];
     let found = FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix));
     found.map(|(_, provider)| *provider).filter(|provider| !provider.is_empty())

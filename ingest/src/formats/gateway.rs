@@ -40,9 +40,15 @@ pub(crate) fn litellm<'a>(
     call.response_id = envelope::text(object, "id")?;
     call.time = time(object, "startTime")?;
     call.reported_cost = envelope::cost(object, "response_cost", "estimate_at_list_price")?;
+    if call.reported_cost.is_none() {
+        // Rows of its database call it so.
+        call.reported_cost = envelope::cost(object, "spend", "estimate_at_list_price")?;
+    }
     let metadata = object.object("metadata").unwrap_or_default();
-    let stated = metadata.get("usage_object");
-    let text = match stated.filter(|usage| usage.object().is_some_and(|usage| usage.has("prompt_tokens"))) {
+    let counted = |usage: &Json<'a>| usage.object().is_some_and(|usage| usage.has("prompt_tokens"));
+    let answer = || object.object("response").and_then(|response| response.get("usage"));
+    let stated = metadata.get("usage_object").filter(&counted).or_else(|| answer().filter(&counted));
+    let text = match stated {
         Some(usage) => usage.text().to_owned(),
         // Older versions state the three counts alone.
         None => {
@@ -66,7 +72,9 @@ pub(crate) fn litellm<'a>(
     }
     call.parts = smallvec![part];
     call.raw_usage = Cow::Owned(text);
-    if object.get("cache_hit").is_some_and(|hit| hit.boolean() == Some(true) || hit.text() == "\"True\"") {
+    if object.get("cache_hit").is_some_and(|hit| {
+        hit.boolean() == Some(true) || hit.string().is_some_and(|hit| hit.eq_ignore_ascii_case("true"))
+    }) {
         call.cost_basis = Some(CostBasis::GatewayCache);
         // A cached answer repeats the id of the call it was copied from, but is not that call.
         call.response_id = None;
@@ -74,7 +82,10 @@ pub(crate) fn litellm<'a>(
     if let Some(parameters) = object.object("model_parameters") {
         call.context.requested_tier = envelope::owned(&parameters, "service_tier")?;
     }
-    envelope.event_id = envelope::text(object, "litellm_call_id")?;
+    envelope.event_id = match envelope::text(object, "litellm_call_id")? {
+        Some(id) => Some(id),
+        None => envelope::text(object, "request_id")?,
+    };
     envelope.source = Some(Cow::Borrowed("litellm"));
     let first = |names: &[&str]| -> Result<Option<Text>> {
         for name in names {
@@ -192,7 +203,11 @@ fn generation<'a>(event: Json<'a>) -> Option<(String, bool, Object<'a>)> {
 fn langfuse_event<'a>(json: Json<'a>, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
     let event = json.object().ok_or_else(|| Problem::wrong_type("batch", json, "objects"))?;
     let kind = event.string("type").unwrap_or_default();
-    let body = event.object("body").ok_or_else(|| Problem::missing("body", "every ingestion event has one"))?;
+    // Its API gives observations back without an event around them.
+    let body = match kind == "GENERATION" {
+        true => event.clone(),
+        false => event.object("body").ok_or_else(|| Problem::missing("body", "every ingestion event has one"))?,
+    };
     let generation = kind.starts_with("generation-") || body.is("type", "GENERATION");
     let usage_value = body.get("usageDetails").or_else(|| body.get("usage"));
     if !generation || (kind.ends_with("-update") && usage_value.is_none()) {

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use schemas::{CostBasis, Flag, Meter, Text};
+use schemas::{CostBasis, Flag, Meter};
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Part, precedence};
@@ -67,9 +67,13 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let usage = value.object().ok_or_else(|| Problem::wrong_type(name, value, "an object"))?;
     call.raw_usage = Cow::Borrowed(raw(Some(value)));
     let traffic = usage.string("trafficType").or_else(|| usage.string("traffic_type"));
-    // Only Vertex states the kind of traffic and the time of creation.
-    let vertex = traffic.is_some() || created.is_some();
-    call.provider = vertex.then_some(Text::const_new("gcp.vertex_ai"));
+    // Vertex states the kind of traffic and the time of creation, which Gemini's own API usually does not.
+    if traffic.is_some() || created.is_some() {
+        call.usual_provider = "gcp.vertex_ai";
+    }
+    if object.has("embedding") || object.has("embeddings") {
+        call.operation = Cow::Borrowed("embeddings");
+    }
     match traffic.as_deref() {
         Some("ON_DEMAND_PRIORITY") => call.context.service_tier = Some("priority".into()),
         Some("ON_DEMAND_FLEX") => call.context.service_tier = Some("flex".into()),
@@ -97,9 +101,35 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     Ok(call)
 }
 
-/// An interaction: thoughts and tool use stand beside input and output, the cache inside the input
-/// (<https://ai.google.dev/api/interactions-api>, not opened).
+/// A message of a Live session: usage, where it is stated, is that of one turn and not of the session so far. Sessions name
+/// their model once, in `setup` (<https://ai.google.dev/api/live#UsageMetadata>, not opened).
+pub(crate) fn live<'a>(object: &Object<'a>) -> Result<Option<Call<'a>>> {
+    if object.object("usageMetadata").is_none_or(|usage| usage.is_empty()) {
+        return Ok(None);
+    }
+    Ok(Some(Call { extractor: "gemini.live", ..response(object)? }))
+}
+
+/// An interaction: thoughts and tool use stand beside input and output, the cache inside the input. Gemini writes snake
+/// case, Vertex camel case (<https://googleapis.github.io/js-genai/release_docs/> `Interactions.Usage` and
+/// <https://docs.cloud.google.com/gemini-enterprise-agent-platform/reference/rest/v1beta1/Usage>, read 2026-11-27).
 pub(crate) fn interaction<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    const FIELDS: &[&str] = &[
+        "total_input_tokens",
+        "totalInputTokens",
+        "total_output_tokens",
+        "totalOutputTokens",
+        "total_thought_tokens",
+        "totalThoughtTokens",
+        "total_tool_use_tokens",
+        "totalToolUseTokens",
+        "total_cached_tokens",
+        "totalCachedTokens",
+        "total_tokens",
+        "totalTokens",
+        "output_tokens_by_modality",
+        "outputTokensByModality",
+    ];
     let mut call = Call::new("gemini.interaction", "generate_content", precedence::PROVIDER);
     call.usual_provider = "gcp.gemini";
     call.model = envelope::text(object, "model")?.map(last_segment);
@@ -109,20 +139,35 @@ pub(crate) fn interaction<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let usage = value.and_then(crate::json::Json::object).unwrap_or_default();
     call.raw_usage = Cow::Borrowed(raw(value));
     let counts = Counts::new(&usage, "usage");
-    let (input, output) = (counts.or_zero("total_input_tokens")?, counts.or_zero("total_output_tokens")?);
-    let (thoughts, tool_use) = (counts.or_zero("total_thought_tokens")?, counts.or_zero("total_tool_use_tokens")?);
-    let cached = counts.or_zero("total_cached_tokens")?;
+    let count = |names: &[&str]| counts.alias(names).map(|found| found.unwrap_or(0));
+    let input = count(&["total_input_tokens", "totalInputTokens"])?;
+    let output = count(&["total_output_tokens", "totalOutputTokens"])?;
+    let mut thoughts = count(&["total_thought_tokens", "totalThoughtTokens"])?;
+    let tool_use = count(&["total_tool_use_tokens", "totalToolUseTokens"])?;
+    let cached = count(&["total_cached_tokens", "totalCachedTokens"])?;
     let sum = input + output + thoughts + tool_use;
-    if let Some(total) = counts.count("total_tokens")?.filter(|total| *total != sum) {
-        let message = format!("usage.total_tokens is {total} but its parts add up to {sum}");
-        return Err(Problem::contradiction("usage.total_tokens", message));
-    }
     let mut part = Part { checked: "total = input + output + thoughts + tool use", ..Part::default() };
+    match counts.alias(&["total_tokens", "totalTokens"])? {
+        // As elsewhere at Gemini, thinking may show in the total alone.
+        Some(total) if total > sum && thoughts == 0 => {
+            thoughts = total - sum;
+            part.flags.set(Flag::HiddenReasoning);
+        }
+        Some(total) if total != sum => {
+            let message = format!("usage.total_tokens is {total} but its parts add up to {sum}");
+            return Err(Problem::contradiction("usage.total_tokens", message));
+        }
+        _ => {}
+    }
     let uncached = rest(input, "usage.total_input_tokens", &[(cached, "usage.total_cached_tokens")])?;
     part.usage.add(Meter::InputTextTokens, uncached + tool_use);
     part.usage.add(Meter::CacheReadTextTokens, cached);
     part.usage.add(Meter::OutputTextTokens, output);
     part.usage.add(Meter::OutputReasoningTokens, thoughts);
+    // Modalities of the input and counts of grounding tools are not told apart yet, and say so.
+    if counts.has_unknown(FIELDS) {
+        part.flags.set(Flag::UnknownUsageField);
+    }
     call.parts = smallvec![part];
     Ok(call)
 }

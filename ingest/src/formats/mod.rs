@@ -3,16 +3,20 @@
 
 pub(crate) mod anthropic;
 mod bedrock;
+mod billing;
 mod cohere;
 pub(crate) mod event;
 mod exports;
 pub(crate) mod families;
 mod gateway;
 mod gemini;
+pub(crate) mod mapping;
+mod media;
 mod ollama;
 pub(crate) mod openai;
 pub(crate) mod otlp;
 mod resource;
+pub(crate) mod seats;
 pub(crate) mod stream;
 pub(crate) mod table;
 mod transcript;
@@ -50,6 +54,13 @@ pub(crate) fn read<'a>(
         let message = format!("the item is of type {found}; send a JSON object");
         return out.reject(Problem::new(RejectReason::UnknownFormat, "", message), Some(json));
     };
+    // The operator's mappings come before any shape, but not before the operator's word for one.
+    let config = out.config;
+    if !matches!(shape, Some((_, stream::SETTING)))
+        && let Some(mapping) = config.mappings.iter().find(|mapping| mapping.fits(out.record.topic, &object))
+    {
+        return mapping.read(json, &object, envelope, out);
+    }
     let Some((shape, evidence)) = shape else {
         let message = "no known format: none of its fields mark one. Send `usage` with `provider` and `model`, or a \
                        provider's whole response; FORMATS.md lists what is recognised";
@@ -107,16 +118,28 @@ fn shaped<'a>(
         Shape::OpenAiImage => openai::image(object)?,
         Shape::OpenAiTranscription => openai::transcription(object)?,
         Shape::OpenAiSpeech => openai::speech(object)?,
+        Shape::OpenAiSpeechRequest => return media::speech_request(json, object, envelope, out),
+        Shape::OpenAiVideo => media::video(object)?,
         Shape::OpenAiModeration => openai::moderation(object)?,
         Shape::OpenAiBatchLine => return event::openai_batch_line(object, envelope, wrappers, out),
         Shape::AnthropicMessage => anthropic::message(object)?,
         Shape::AnthropicBatchLine => return event::anthropic_batch_line(object, envelope, wrappers, out),
         Shape::Gemini => gemini::response(object)?,
+        Shape::GeminiLive => match gemini::live(object)? {
+            Some(call) => call,
+            None => {
+                out.ignore(IgnoreReason::StreamFragment);
+                return Ok(());
+            }
+        },
+        Shape::GeminiBatchLine => return event::gemini_batch_line(object, envelope, wrappers, out),
         Shape::GeminiInteraction => gemini::interaction(object)?,
         Shape::GeminiEmbedding => gemini::embedding(object)?,
         Shape::MistralOcr => openai::ocr(object)?,
         Shape::BedrockConverse => bedrock::converse(object)?,
         Shape::BedrockInvoke => bedrock::invoke(object)?,
+        Shape::BedrockBatchLine => return event::bedrock_batch_line(object, envelope, wrappers, out),
+        Shape::CloudWatchLogs => return bedrock::cloudwatch(object, &envelope, wrappers, out),
         Shape::BedrockLog => return bedrock::log(json, object, envelope, out),
         Shape::Cohere => cohere::response(object)?,
         Shape::Ollama => ollama::response(object)?,
@@ -127,6 +150,11 @@ fn shaped<'a>(
         Shape::Helicone => return exports::helicone(json, object, envelope, wrappers, out),
         Shape::Portkey => return exports::portkey(json, object, envelope, wrappers, out),
         Shape::AzureApim => return exports::apim(json, object, envelope, out),
+        Shape::Keeptrusts => return exports::keeptrusts(json, object, envelope, out),
+        Shape::RunPod => return billing::runpod(json, object, envelope, out),
+        Shape::OpenCost => return billing::opencost(json, object, envelope, out),
+        Shape::SkyPilot => return billing::skypilot(json, object, envelope, out),
+        Shape::SeatList => return seats::row(json, object, envelope, out),
         Shape::OpenMeter => return event::openmeter(json, object, envelope, out),
         Shape::ClaudeTranscript => return transcript::claude_code(json, object, envelope, out),
         Shape::CodexTranscript => return transcript::codex(json, object, envelope, out),
@@ -135,6 +163,7 @@ fn shaped<'a>(
         Shape::OtlpMetrics => return otlp::json(object, otlp::Signal::Metrics, &envelope, out),
         Shape::Gpu => return resource::gpu(json, object, envelope, out),
         Shape::Seat => return resource::seat(json, object, envelope, out),
+        Shape::Credits => return resource::credits(json, object, envelope, out),
         Shape::Ledger => return resource::ledger(json, object, envelope, out),
         _ => {
             let message = format!("{shape} is not decoded by this release");

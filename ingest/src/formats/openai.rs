@@ -20,6 +20,7 @@ pub(crate) struct Spelling {
     output: &'static str,
     input_details: &'static [&'static str],
     output_details: &'static [&'static str],
+    total: &'static str,
     /// What output tokens are unless the details say otherwise.
     plain_output: Meter,
     /// Names used in problems.
@@ -41,8 +42,10 @@ struct Names {
 pub(crate) const CHAT: Spelling = Spelling {
     input: "prompt_tokens",
     output: "completion_tokens",
-    input_details: &["prompt_tokens_details"],
-    output_details: &["completion_tokens_details"],
+    // Mistral writes both; the singular is the older.
+    input_details: &["prompt_tokens_details", "prompt_token_details"],
+    output_details: &["completion_tokens_details", "completion_token_details"],
+    total: "total_tokens",
     plain_output: Meter::OutputTextTokens,
     names: Names {
         input: "usage.prompt_tokens",
@@ -62,6 +65,7 @@ pub(crate) const RESPONSES: Spelling = Spelling {
     output: "output_tokens",
     input_details: &["input_tokens_details", "input_token_details"],
     output_details: &["output_tokens_details", "output_token_details"],
+    total: "total_tokens",
     plain_output: Meter::OutputTextTokens,
     names: Names {
         input: "usage.input_tokens",
@@ -74,6 +78,25 @@ pub(crate) const RESPONSES: Spelling = Spelling {
         audio_out: "usage.output_tokens_details.audio_tokens",
         other_out: "usage.output_tokens_details.image_tokens",
     },
+};
+
+/// The Vercel AI SDK's: the cache is inside the input, reasoning inside the output
+/// (<https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text>, not opened).
+pub(crate) const AI_SDK: Spelling = Spelling {
+    input: "inputTokens",
+    output: "outputTokens",
+    input_details: &["inputTokenDetails"],
+    output_details: &["outputTokenDetails"],
+    total: "totalTokens",
+    names: Names {
+        input: "usage.inputTokens",
+        output: "usage.outputTokens",
+        cached: "usage.cachedInputTokens",
+        written: "usage.inputTokenDetails.cacheWriteTokens",
+        reasoning: "usage.reasoningTokens",
+        ..RESPONSES.names
+    },
+    ..RESPONSES
 };
 
 /// Codex writes the counts of Responses flat.
@@ -96,8 +119,19 @@ const USAGE_FIELDS: &[&str] = &[
     "output_tokens_details",
     "input_token_details",
     "output_token_details",
+    "prompt_token_details",
+    "completion_token_details",
     "type",
     "seconds",
+    // The Vercel AI SDK
+    "inputTokens",
+    "outputTokens",
+    "totalTokens",
+    "inputTokenDetails",
+    "outputTokenDetails",
+    "cachedInputTokens",
+    "reasoningTokens",
+    "raw",
     // DeepSeek
     "prompt_cache_hit_tokens",
     "prompt_cache_miss_tokens",
@@ -126,6 +160,14 @@ const USAGE_FIELDS: &[&str] = &[
     // xAI
     "cost_in_usd_ticks",
     "num_sources_used",
+    "num_server_side_tools_used",
+    "server_side_tool_usage_details",
+    // The size of the last turn's context: already in the counts.
+    "context_details",
+    // DeepInfra
+    "estimated_cost",
+    // Mistral's agents
+    "connectors",
     // Perplexity
     "citation_tokens",
     "num_search_queries",
@@ -142,6 +184,10 @@ const INPUT_DETAIL_FIELDS: &[&str] = &[
     "video_tokens",
     "cached_tokens_details",
     "cache_creation_token_details",
+    // The Vercel AI SDK
+    "cacheReadTokens",
+    "cacheWriteTokens",
+    "noCacheTokens",
 ];
 
 const OUTPUT_DETAIL_FIELDS: &[&str] = &[
@@ -152,6 +198,9 @@ const OUTPUT_DETAIL_FIELDS: &[&str] = &[
     // Predicted outputs are billed as output whether accepted or rejected, and are inside it.
     "accepted_prediction_tokens",
     "rejected_prediction_tokens",
+    // The Vercel AI SDK
+    "reasoningTokens",
+    "textTokens",
 ];
 
 /// The exclusive vector of a usage object.
@@ -161,7 +210,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let mut part = Part::default();
     let output = counts.or_zero(spelling.output)?;
     // Servers that do not add up write a zero; embedders (Voyage, Jina) write the total alone, which is all input.
-    let total = counts.count("total_tokens")?;
+    let total = counts.count(spelling.total)?;
     let input = match (counts.count(spelling.input)?, total) {
         (Some(input), _) => input,
         (None, Some(total)) if !object.has(spelling.output) => total,
@@ -179,8 +228,8 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     {
         let path = counts.path(name);
         let inner = Counts::new(&details, &path);
-        cached = inner.count("cached_tokens")?;
-        written = inner.alias(&["cache_write_tokens", "cache_creation_tokens"])?;
+        cached = inner.alias(&["cached_tokens", "cacheReadTokens"])?;
+        written = inner.alias(&["cache_write_tokens", "cache_creation_tokens", "cacheWriteTokens"])?;
         // LiteLLM passes Anthropic's lifetimes on.
         if let Some(split) = inner.inner("cache_creation_token_details")? {
             let path = inner.path("cache_creation_token_details");
@@ -205,6 +254,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         "cache_read_input_tokens",
         "prompt_cache_hit_tokens",
         "cached_input_tokens",
+        "cachedInputTokens",
     ];
     let cached = agree(names.cached, cached, counts.alias(&cached_names)?)?;
     let written =
@@ -240,7 +290,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     {
         let path = counts.path(name);
         let inner = Counts::new(&details, &path);
-        reasoning = inner.count("reasoning_tokens")?;
+        reasoning = inner.alias(&["reasoning_tokens", "reasoningTokens"])?;
         audio_out = inner.or_zero("audio_tokens")?;
         image_out = inner.or_zero("image_tokens")?;
         text_out = inner.count("text_tokens")?;
@@ -248,7 +298,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     }
     // Perplexity counts the reasoning of deep research beside everything else; others repeat at the top what their
     // details say is inside the output.
-    let top = counts.alias(&["reasoning_tokens", "reasoning_output_tokens"])?.unwrap_or(0);
+    let top = counts.alias(&["reasoning_tokens", "reasoning_output_tokens", "reasoningTokens"])?.unwrap_or(0);
     let perplexity = object.has("num_search_queries") || object.has("citation_tokens") || model.contains("sonar");
     let (reasoning, beside) = match reasoning {
         Some(reasoning) if reasoning > 0 => (reasoning, 0),
@@ -280,10 +330,10 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         }
         Some(total) => {
             let message = format!(
-                "usage.total_tokens is {total} but {} {input} + {} {output} is {sum}",
-                names.input, names.output
+                "usage.{} is {total} but {} {input} + {} {output} is {sum}",
+                spelling.total, names.input, names.output
             );
-            return Err(Problem::contradiction("usage.total_tokens", message));
+            return Err(Problem::contradiction(&counts.path(spelling.total), message));
         }
     };
     let inside = if additive > 0 && !part.flags.list().contains(&Flag::HiddenReasoning) { 0 } else { reasoning };
@@ -356,6 +406,23 @@ fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Re
     vector.add(Meter::InputTextTokens, counts.or_zero("citation_tokens")?);
     // xAI bills live search by the source, for which there is no meter yet.
     *unknown |= counts.or_zero("num_sources_used")? > 0;
+    // xAI says which of its tools ran: https://docs.x.ai/docs/guides/tools/overview, checked 2026-11-27 in answers that
+    // others published. Searches of X are billed like those of the web.
+    if let Some(tools) = counts.inner("server_side_tool_usage_details")? {
+        let path = counts.path("server_side_tool_usage_details");
+        let tools = Counts::new(&tools, &path);
+        vector.add(Meter::WebSearches, tools.or_zero("web_search_calls")? + tools.or_zero("x_search_calls")?);
+        vector.add(Meter::CodeSessions, tools.or_zero("code_interpreter_calls")?);
+        let files = tools.or_zero("file_search_calls")? + tools.or_zero("document_search_calls")?;
+        vector.add(Meter::FileSearches, files);
+        *unknown |= tools.or_zero("image_generation_calls")? > 0;
+    }
+    if let Some(connectors) = counts.inner("connectors")? {
+        let path = counts.path("connectors");
+        let connectors = Counts::new(&connectors, &path);
+        let searches = connectors.or_zero("web_search")? + connectors.or_zero("web_search_premium")?;
+        vector.add(Meter::WebSearches, searches);
+    }
     for name in ["server_tool_use", "server_tool_use_details"] {
         if let Some(tools) = counts.inner(name)? {
             let path = counts.path(name);
@@ -452,13 +519,19 @@ fn reported_cost(usage: &Object<'_>) -> Result<Option<ReportedCost>> {
             envelope::cost(&inner, "total_cost", "billed_by_provider")
         }
         Some(_) => envelope::cost(usage, "cost", "billed_by_provider"),
-        None => Ok(None),
+        None => envelope::cost(usage, "estimated_cost", "estimate_of_provider"),
     }
 }
 
 /// Chat Completions.
 pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.chat_completion", "chat", &CHAT)?;
+    if found.model.is_none() && object.has("conversation_id") {
+        // Mistral's agents name the model with each of their outputs.
+        let outputs = object.array("outputs").unwrap_or_default();
+        found.model = outputs.into_iter().filter_map(Json::object).find_map(|output| output.string("model"));
+        found.usual_provider = "mistral_ai";
+    }
     // Search models look something up for every call:
     // https://platform.openai.com/docs/guides/tools-web-search, checked 2026-11-22.
     if found.model.as_deref().is_some_and(|model| model.starts_with("gpt-") && model.contains("-search-")) {
@@ -472,19 +545,28 @@ pub(crate) fn completion<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     call(object, "openai.completion", "text_completion", &CHAT)
 }
 
-/// Embeddings. They have no id and no time.
+/// Embeddings. Most have no id and no time.
 pub(crate) fn embedding<'a>(object: &Object<'a>) -> Result<Call<'a>> {
-    call(object, "openai.embedding", "embeddings", &CHAT)
+    let mut found = call(object, "openai.embedding", "embeddings", &CHAT)?;
+    // Rerankers of embedders answer in the same form.
+    let first = object.get("data").or_else(|| object.get("results"));
+    if first.is_some_and(|list| list.text().get(..200).unwrap_or(list.text()).contains("\"relevance_score\"")) {
+        found.operation = Cow::Borrowed("rerank");
+    }
+    Ok(found)
 }
 
 /// Responses, and what Realtime calls `response`.
 pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.response", "chat", &RESPONSES)?;
-    if object.is("object", "realtime.response") {
+    if object.is("object", "realtime.response") || object.is("object", "response.compaction") {
         // The session names the model, not its responses.
         found.usual_provider = "openai";
     }
-    if let Some(output) = object.get("output")
+    // Where the usage counts the tools, the calls in the output are those again.
+    let counted = object.object("usage").is_some_and(|usage| usage.has("server_side_tool_usage_details"));
+    if !counted
+        && let Some(output) = object.get("output")
         && output.text().contains("_call\"")
     {
         tools(output, &mut found.parts[0].usage);
@@ -542,6 +624,7 @@ pub(crate) fn transcription<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = Call::new("openai.transcription", "transcription", precedence::PROVIDER);
     found.usual_provider = "openai";
     found.model = envelope::text(object, "model")?;
+    found.provider = families::by_fields(object, None).map(Text::const_new);
     // Older and other servers state the length of the audio alone, which is not yet rounded as the provider bills it.
     let seconds = match usage_object.is_empty() {
         true => {

@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 
 use schemas::ids::hash_parts;
-use schemas::{ChargeCategory, CostBasis, Fact, FactKind, Meter, Money, RejectReason, ReportedCost, Text};
+use schemas::{ChargeCategory, CostBasis, Fact, FactKind, Meter, Money, Quantity, RejectReason, ReportedCost, Text};
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, check_time, precedence};
 use crate::envelope::{self, Envelope};
+use crate::formats::seats::Purchase;
 use crate::identity::Known;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
@@ -54,12 +55,15 @@ pub(crate) fn gpu<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a
     }
     call.context.service_tier = option;
     call.time = envelope.period.map(|(start, _)| start);
+    if object.get("idle").and_then(Json::boolean) == Some(true) {
+        envelope.add_tag("idle", "true", out.config);
+    }
     envelope.claimed.cost_category.get_or_insert_with(|| "compute".into());
     out.call(call, envelope, json);
     Ok(())
 }
 
-/// Seats for a period: seat days are seats times days, and the purchase is stated when the unit price is.
+/// Seats for a period, spread over its days. The purchase is stated when the unit price is.
 pub(crate) fn seat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
     let mut envelope = envelope.read(object, out.config)?;
     let mut call = Call::new("ai.seat.period", "seat", precedence::STATED);
@@ -73,31 +77,48 @@ pub(crate) fn seat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
     let (start, end) =
         envelope.period.ok_or_else(|| Problem::missing("period_start", "a seat covers a period: send both ends"))?;
     let seats = Counts::new(object, "").count("quantity")?.unwrap_or(1);
-    let days = end.micros_since(start) / 86_400_000_000;
-    if days == 0 || days > 3_660 {
-        let message = format!("the period of a seat covers {days} days; it must cover 1 to 3660");
-        return Err(Problem::new(RejectReason::InvalidField, "period_end", message));
-    }
-    let seat_days = seats.checked_mul(days).filter(|days| *days <= crate::COUNT_MAX);
-    let seat_days = seat_days
-        .ok_or_else(|| Problem::new(RejectReason::InvalidField, "quantity", "seats times days is larger than 10^12"))?;
-    let mut part = Part { checked: "seat days = seats x days", ..Part::default() };
-    part.usage.add(Meter::SeatDays, seat_days);
-    call.parts = smallvec![part];
-    call.raw_usage = Cow::Owned(format!("{{\"quantity\":{seats},\"days\":{days}}}"));
-    call.time = Some(start);
-    call.charge_category = ChargeCategory::Purchase;
-    if let Some(price) = envelope::cost(object, "unit_price", "seats_times_unit_price")? {
-        let currency = envelope::owned(object, "currency")?.unwrap_or(price.currency);
-        let amount = price.amount.picos().checked_mul(i128::from(seats)).and_then(Money::from_picos);
-        let too_large =
-            || Problem::new(RejectReason::InvalidField, "unit_price", "seats times unit price is too large");
-        let amount = amount.ok_or_else(too_large)?;
-        envelope.stated_cost = Some(ReportedCost { amount, currency, basis: price.basis });
-    }
+    let cost = priced(object, i128::from(seats) * schemas::PICO, "seats_times_unit_price")?;
+    Purchase { seats, start, end, cost }.spread(&mut call)?;
     envelope.claimed.cost_category.get_or_insert_with(|| "api_and_licences".into());
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// Prepaid credits of a vendor that were used (premium requests, AI credits): metered, and stated when the price of one is.
+pub(crate) fn credits<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let mut envelope = envelope.read(object, out.config)?;
+    let mut call = Call::new("ai.credit.usage", "credits", precedence::STATED);
+    let vendor = envelope::owned(object, "vendor")?.or(envelope.provider.take());
+    envelope.provider = Some(vendor.ok_or_else(|| Problem::missing("vendor", "name whose credits they are"))?);
+    call.model = envelope::text(object, "product")?.or(Some(Cow::Borrowed("credits")));
+    let quantity = Counts::new(object, "").quantity("quantity")?;
+    let quantity = quantity.ok_or_else(|| Problem::missing("quantity", "send how many credits were used"))?;
+    envelope.stated_cost = priced(object, quantity.picos(), "credits_times_unit_price")?;
+    let mut part = Part::default();
+    part.usage.add_quantity(Meter::Credits, quantity);
+    call.parts = smallvec![part];
+    call.raw_usage = Cow::Owned(format!("{{\"quantity\":\"{quantity}\"}}"));
+    call.time = envelope.time.or(envelope.period.map(|(start, _)| start));
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// What a quantity (in picounits) costs at the `unit_price` an object states; `None` when it states none.
+fn priced(object: &Object<'_>, quantity: i128, basis: &'static str) -> Result<Option<ReportedCost>> {
+    let Some(price) = envelope::cost(object, "unit_price", basis)? else { return Ok(None) };
+    let currency = envelope::owned(object, "currency")?.unwrap_or(price.currency);
+    // Whole units and the rest apart: the product of two picounits would leave the range.
+    let (whole, rest) = (quantity / schemas::PICO, quantity % schemas::PICO);
+    let amount = price.amount.picos().checked_mul(whole);
+    let amount = amount.and_then(|amount| amount.checked_add(price.amount.picos().checked_mul(rest)? / schemas::PICO));
+    let too_large = || Problem::new(RejectReason::InvalidField, "unit_price", "quantity times unit price is too large");
+    let amount = amount.and_then(Money::from_picos).ok_or_else(too_large)?;
+    Ok(Some(ReportedCost { amount, currency: currency.to_ascii_uppercase(), basis: price.basis }))
 }
 
 /// The cost categories of a ledger entry.
@@ -126,19 +147,38 @@ pub(crate) fn ledger<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope
     Ok(())
 }
 
-/// A fact.
+/// What a fact states.
+pub(crate) struct Stated {
+    pub kind: FactKind,
+    pub name: Text,
+    pub quantity: Quantity,
+    pub value: Option<ReportedCost>,
+}
+
+/// A fact, as our documented CloudEvents.
 pub(crate) fn fact<'a>(kind: FactKind, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
     let envelope = envelope.read(object, out.config)?;
     let name = envelope::owned(object, "name")?.or(envelope::owned(object, "unit")?);
     let name = name.ok_or_else(|| Problem::missing("name", "name the measure (resolutions, blocked, revenue, ...)"))?;
-    let counts = Counts::new(object, "");
-    let quantity = match counts.quantity("quantity")? {
+    let quantity = match Counts::new(object, "").quantity("quantity")? {
         Some(quantity) => quantity,
-        None if kind == FactKind::Outcome => schemas::Quantity::from_units(1),
+        None if kind == FactKind::Outcome => Quantity::from_units(1),
         None => return Err(Problem::missing("quantity", "send how much of it there was")),
     };
     let value = envelope::cost(object, "value", "stated_by_producer")?;
-    let workload = envelope::owned(object, "workload")?.or(envelope.claimed.workload_profile.clone());
+    state(Stated { kind, name, quantity, value }, Some(object), envelope, out)
+}
+
+/// Puts a fact and what surrounds it together. `object` may say more: workload, unit, the call it is about.
+pub(crate) fn state(
+    stated: Stated,
+    object: Option<&Object<'_>>,
+    envelope: Envelope<'_>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let Stated { kind, name, quantity, value } = stated;
+    let said = |name: &str| object.map_or(Ok(None), |object| envelope::owned(object, name));
+    let workload = said("workload")?.or(envelope.claimed.workload_profile.clone());
     let source = envelope.source.unwrap_or(Cow::Borrowed(out.record.topic));
     let received_at = out.record.timestamp;
     let event_time = envelope.time.or(out.config.time).unwrap_or(received_at);
@@ -150,8 +190,8 @@ pub(crate) fn fact<'a>(kind: FactKind, object: &Object<'a>, envelope: Envelope<'
         span: envelope.trace_id.as_deref().zip(envelope.span_id.as_deref()),
         ..Known::default()
     };
-    let call_key = envelope::owned(object, "call_key")?.or_else(|| about.keys().map(|keys| keys.strongest));
-    let unit = envelope::owned(object, "unit")?.filter(|unit| *unit != name);
+    let call_key = said("call_key")?.or_else(|| about.keys().map(|keys| keys.strongest));
+    let unit = said("unit")?.filter(|unit| *unit != name);
     let tenant = out.config.tenant.clone();
     let id = envelope.event_id;
     let mut tags = envelope.tags;

@@ -147,6 +147,12 @@ pub(crate) fn items<'a>(
                     let model = model.filter(|model| model.len() <= crate::TEXT_BYTES_MAX).map(schemas::Text::from);
                     context.model = context.model.or(model);
                 }
+                Shape::GeminiLive => {
+                    let model = object.object("setup").and_then(|setup| setup.string("model"));
+                    let model = model.filter(|model| model.len() <= crate::TEXT_BYTES_MAX);
+                    let model = model.map(|model| model.rsplit('/').next().unwrap_or(&model).into());
+                    context.model = context.model.or(model);
+                }
                 _ => {}
             }
         }
@@ -172,10 +178,13 @@ pub(crate) fn items<'a>(
     }
 }
 
+/// Evidence of what the operator, or what stands around an item, says it is.
+pub(crate) const SETTING: &str = "setting";
+
 /// What an object is and by which evidence: the operator's word first.
 pub(crate) fn told(object: &Object<'_>, hint: Option<Shape>) -> Option<(Shape, &'static str)> {
     match hint {
-        Some(shape) => Some((shape, "setting")),
+        Some(shape) => Some((shape, SETTING)),
         None => recognise(object),
     }
 }
@@ -238,7 +247,9 @@ impl<'a> Stream<'a> {
     /// True when a frame goes on with this call rather than beginning another.
     fn takes(&self, family: Family, frame: &Object<'a>) -> bool {
         let Some(last) = self.frames.last().filter(|_| family == self.family) else { return false };
-        let same = |name: &str| match (self.frames[0].string(name), frame.string(name)) {
+        // Frames of Azure's content filters have an empty id: they belong to whatever stands around them.
+        let stated = |frame: &Object<'a>, name: &str| frame.string(name).filter(|text| !text.is_empty());
+        let same = |name: &str| match (self.frames.iter().find_map(|ours| stated(ours, name)), stated(frame, name)) {
             (Some(ours), Some(theirs)) => ours == theirs,
             _ => true,
         };
@@ -247,7 +258,7 @@ impl<'a> Stream<'a> {
             Family::OpenAiResponse => !last.string("type").is_some_and(|kind| is_final(&kind)),
             Family::Anthropic => !frame.is("type", "message_start"),
             Family::Converse => !frame.has("messageStart"),
-            Family::Cohere => !frame.is("type", "message-start"),
+            Family::Cohere => !frame.is("type", "message-start") && !frame.is("event_type", "stream-start"),
             Family::Invoke => !last.has("amazon-bedrock-invocationMetrics") && frame.object("results").is_none(),
             Family::Gemini => {
                 let finished =
@@ -297,28 +308,33 @@ impl<'a> Stream<'a> {
 
     /// The last chunk with usage is a whole body but for its choices. A chunk alone, without usage, says nothing.
     fn chat(&self) -> Option<(Shape, String, bool)> {
-        let counted = |frame: &&Object<'a>| {
-            frame.object("usage").is_some() || frame.object("x_groq").is_some_and(|groq| groq.object("usage").is_some())
-        };
-        let last = self.frames.iter().rev().find(counted);
-        if last.is_none() && self.frames.len() == 1 {
+        let last = self.frames.iter().rev().find(|frame| chunk_usage(frame).is_some());
+        let named = |frame: &&Object<'a>| frame.string("model").is_some_and(|model| !model.is_empty());
+        if last.is_none() && (self.frames.len() == 1 || !self.frames.iter().any(|frame| named(&frame))) {
             return None;
         }
         let mut text = String::from("{");
-        for name in ["id", "created", "model", "service_tier", "system_fingerprint", "provider"] {
-            // Early chunks of Azure have an empty id and model.
-            let value =
-                self.frames.iter().rev().find_map(|frame| frame.get(name).filter(|value| value.text() != "\"\""));
-            put(&mut text, name, value);
+        // Fields that name the provider are kept with those that name the call.
+        const NAMES: [&str; 9] = [
+            "id",
+            "created",
+            "model",
+            "service_tier",
+            "system_fingerprint",
+            "provider",
+            "prompt_filter_results",
+            "search_results",
+            "time_info",
+        ];
+        for name in NAMES {
+            // Frames of Azure's content filters have an empty id and model, and were made in 1970.
+            let told = |value: &Json<'a>| !matches!(value.text(), "\"\"" | "0");
+            put(&mut text, name, self.frames.iter().rev().find_map(|frame| frame.get(name).filter(told)));
         }
         if let Some(frame) = last {
-            let groq = frame.object("x_groq").and_then(|groq| groq.get("usage"));
-            put(
-                &mut text,
-                "x_groq",
-                frame.get("x_groq").and_then(|groq| groq.object()).and_then(|groq| groq.get("id")),
-            );
-            put(&mut text, "usage", frame.get("usage").or(groq));
+            let groq = frame.object("x_groq").and_then(|groq| groq.get("id"));
+            put(&mut text, "x_groq", groq);
+            put(&mut text, "usage", chunk_usage(frame));
         }
         text.push('}');
         Some((Shape::OpenAiChat, text, last.is_some()))
@@ -329,7 +345,10 @@ impl<'a> Stream<'a> {
         let of = |frame: &Object<'a>| frame.get("response").filter(|response| response.object().is_some());
         let last = self.frames.iter().rev().find(|frame| frame.string("type").is_some_and(|kind| is_final(&kind)));
         if let Some(response) = last.and_then(of) {
-            return Some((Shape::OpenAiResponse, response.text().to_owned(), true));
+            let unused = response.object().is_some_and(|response| response.get("usage").is_none());
+            let failed = unused && last.is_some_and(|frame| frame.is("type", "response.failed"));
+            let shape = if failed { Shape::Error } else { Shape::OpenAiResponse };
+            return Some((shape, response.text().to_owned(), true));
         }
         if self.frames.len() == 1 {
             return None;
@@ -347,10 +366,15 @@ impl<'a> Stream<'a> {
             return None;
         }
         let begun = start.as_ref().and_then(|message| message.object("usage"));
-        let usage = overlay(begun.iter().chain(&deltas));
+        // A count never shrinks: servers that speak like Anthropic leave zeros where they do not count again.
+        let usage = overlay_counts(begun.iter().chain(&deltas));
         let mut text = String::from("{\"type\":\"message\"");
         for name in ["id", "model"] {
             put(&mut text, name, start.as_ref().and_then(|message| message.get(name)));
+        }
+        // Bedrock's own counts, in the last frame of its streams, say who served it.
+        if self.frames.iter().any(|frame| frame.has("amazon-bedrock-invocationMetrics")) {
+            text.push_str(",\"amazon-bedrock-invocationMetrics\":{}");
         }
         let _ = write!(text, ",\"usage\":{usage}}}");
         Some((Shape::AnthropicMessage, text, !deltas.is_empty()))
@@ -374,8 +398,11 @@ impl<'a> Stream<'a> {
         Some((Shape::Gemini, text, finished))
     }
 
-    /// The first event has the id, the last one the billed units.
+    /// The first event has the id, the last one the billed units. The last event of the first API holds the whole.
     fn cohere(&self) -> Option<(Shape, String, bool)> {
+        if let Some(whole) = self.frames.iter().rev().find_map(|frame| frame.get("response")) {
+            return Some((Shape::Cohere, whole.text().to_owned(), true));
+        }
         let deltas = self.frames.iter().filter_map(|frame| frame.object("delta"));
         let usage = deltas.filter_map(|delta| delta.get("usage")).next_back()?;
         let mut text = String::from("{");
@@ -395,6 +422,17 @@ impl<'a> Stream<'a> {
         text.push('}');
         Some((Shape::BedrockConverse, text, true))
     }
+}
+
+/// The usage of a chunk, where servers put it: at the top, within Groq's own field, or (Moonshot) within the choice.
+fn chunk_usage<'a>(frame: &Object<'a>) -> Option<Json<'a>> {
+    let within = |object: Object<'a>| object.get("usage");
+    let found = frame.get("usage").or_else(|| frame.object("x_groq").and_then(within)).or_else(|| {
+        // Choices hold contents: they are only opened where one of them may hold usage.
+        let choices = frame.get("choices").filter(|choices| choices.text().contains("\"usage\""))?;
+        choices.array()?.into_iter().filter_map(Json::object).find_map(within)
+    });
+    found.filter(|usage| usage.object().is_some())
 }
 
 /// Events of the Responses API (and of Realtime) after which nothing follows.
@@ -417,11 +455,21 @@ fn put_raw(text: &mut String, name: &str, value: &str) {
 
 /// One object with every field's last value.
 pub(super) fn overlay<'o, 'a: 'o>(objects: impl Iterator<Item = &'o Object<'a>>) -> String {
+    laid_over(objects, |_| true)
+}
+
+/// As [`overlay`], but a zero replaces nothing.
+pub(super) fn overlay_counts<'o, 'a: 'o>(objects: impl Iterator<Item = &'o Object<'a>>) -> String {
+    laid_over(objects, |value| value.text() != "0")
+}
+
+fn laid_over<'o, 'a: 'o>(objects: impl Iterator<Item = &'o Object<'a>>, replaces: impl Fn(Json<'a>) -> bool) -> String {
     let mut fields: Vec<(&str, Json<'a>)> = Vec::new();
     for object in objects {
         for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
             match fields.iter_mut().find(|(known, _)| *known == name) {
-                Some(field) => field.1 = value,
+                Some(field) if replaces(value) => field.1 = value,
+                Some(_) => {}
                 None => fields.push((name, value)),
             }
         }

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod bad_input;
+mod corpus;
 mod emitters;
 mod event;
 mod exports;
@@ -10,10 +11,12 @@ mod mutations;
 mod openai;
 mod otlp_wire;
 mod providers;
+mod resources;
 mod stage;
 mod streams;
 mod transcripts;
 mod traps;
+mod wild;
 
 use schemas::{Rejection, Timestamp, UsageEvent};
 

@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 
-use schemas::{CostBasis, Flag, Meter, Text};
+use schemas::{CostBasis, Text};
 use smallvec::smallvec;
 
 use super::{Item, reported};
-use crate::assemble::{Call, Out, Part, precedence};
+use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::Envelope;
 use crate::problem::Result;
 use crate::usage::rest;
@@ -155,14 +155,7 @@ fn part(item: Item<'_, '_>, names: &Counts) -> Result<Part> {
         true => rest(output, names.output, &[(reasoning, names.reasoning)])?,
         false => output,
     };
-    let mut part = Part::default();
-    part.usage.add(Meter::InputTextTokens, uncached + tool_use);
-    part.usage.add(Meter::CacheReadTextTokens, read);
-    part.usage.add(Meter::CacheWrite5mTokens, written);
-    part.usage.add(Meter::OutputTextTokens, text);
-    part.usage.add(Meter::OutputReasoningTokens, reasoning);
-    if written > 0 {
-        part.flags.set(Flag::Assumed5m);
-    }
-    Ok(part)
+    let tokens =
+        Tokens { input: uncached + tool_use, cache_read: read, written, output: text, reasoning, ..Tokens::default() };
+    Ok(tokens.part(""))
 }

@@ -53,6 +53,19 @@ impl<'a> Attributes<'a> {
         Some(text).filter(|text| !text.is_empty() && text.len() <= crate::TEXT_BYTES_MAX)
     }
 
+    /// Labels of the Kubernetes workload, by their own names.
+    pub(super) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        const PREFIXES: [&str; 4] =
+            ["k8s.pod.label.", "k8s.pod.labels.", "k8s.namespace.label.", "k8s.namespace.labels."];
+        self.0.iter().filter_map(|(key, value)| {
+            let label = PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix))?;
+            match value {
+                Value::Text(text) => Some((label, text.as_ref())),
+                _ => None,
+            }
+        })
+    }
+
     /// The digits of a number, also of one sent as text, and the name it stands under.
     pub(super) fn digits(&self, names: &[&str]) -> Result<Option<(&str, &str)>> {
         match self.get(names) {

@@ -4,7 +4,7 @@ use schemas::{Flag, Meter};
 
 use super::batch::{Attributes, Scope};
 use super::names;
-use crate::assemble::Part;
+use crate::assemble::{Part, Tokens};
 use crate::envelope::Envelope;
 use crate::formats::{families, gateway, openai};
 use crate::json::Json;
@@ -27,25 +27,15 @@ pub(super) fn part<'a>(
     let reasoning = count(names::REASONING)?;
     let (audio_in, audio_out) = (count(names::INPUT_AUDIO)?, count(names::OUTPUT_AUDIO)?);
     let total = attributes.count(names::TOTAL)?;
-    let mut part = Part::default();
     let provider = provider.or_else(|| model.and_then(families::family));
-    let uncached = match attributes.count(names::UNCACHED)? {
-        Some(uncached) => {
-            part.checked = "uncached as stated";
-            uncached
-        }
+    let (uncached, checked) = match attributes.count(names::UNCACHED)? {
+        Some(uncached) => (uncached, "uncached as stated"),
         None if inclusive(provider, &scope.name, input, output, read + written, total) => {
-            part.checked = "input = uncached + cache read + cache written";
-            rest(
-                input,
-                "gen_ai.usage.input_tokens",
-                &[(read, "cache_read.input_tokens"), (written, "cache_creation.input_tokens")],
-            )?
+            let caches = [(read, "cache_read.input_tokens"), (written, "cache_creation.input_tokens")];
+            let uncached = rest(input, "gen_ai.usage.input_tokens", &caches)?;
+            (uncached, "input = uncached + cache read + cache written")
         }
-        None => {
-            part.checked = "input excludes cache";
-            input
-        }
+        None => (input, "input excludes cache"),
     };
     let text_in = rest(uncached, "gen_ai.usage.input_tokens", &[(audio_in, "prompt_details.audio")])?;
     // Reasoning is inside the output, unless it does not fit or the total says that it stands beside it (as in the
@@ -59,16 +49,10 @@ pub(super) fn part<'a>(
         "gen_ai.usage.output_tokens",
         &[(inside, "reasoning.output_tokens"), (audio_out, "completion_details.audio")],
     )?;
-    part.usage.add(Meter::InputTextTokens, text_in);
+    let tokens = Tokens { input: text_in, cache_read: read, written, output: text_out, reasoning, ..Tokens::default() };
+    let mut part = tokens.part(checked);
     part.usage.add(Meter::InputAudioTokens, audio_in);
-    part.usage.add(Meter::CacheReadTextTokens, read);
-    part.usage.add(Meter::CacheWrite5mTokens, written);
-    if written > 0 {
-        part.flags.set(Flag::Assumed5m);
-    }
-    part.usage.add(Meter::OutputTextTokens, text_out);
     part.usage.add(Meter::OutputAudioTokens, audio_out);
-    part.usage.add(Meter::OutputReasoningTokens, reasoning);
     if attributes.count(names::INPUT)?.is_none() {
         // Half of a usage is not a whole one: a stream that was cut off, or an emitter that hides the input.
         envelope.flags.set(Flag::PartialStream);
@@ -96,8 +80,9 @@ fn embedded(attributes: &Attributes<'_>, model: Option<&str>) -> Result<Option<P
 }
 
 /// Whether the input count includes what was read from and written to a cache. In order: a stated total decides; a
-/// cache larger than the input cannot be inside it; OpenLLMetry's and OpenLIT's Anthropic and Bedrock instrumentations
-/// pass the provider's own exclusive count on; everything else follows the conventions, which include it.
+/// cache larger than the input cannot be inside it; OpenLLMetry's Bedrock and OpenLIT's Anthropic and Bedrock
+/// instrumentations pass the provider's own exclusive count on; everything else follows the conventions, which include it.
+/// OpenLLMetry's for Anthropic adds the cache itself (its `_set_token_usage`, read 2026-11-27).
 fn inclusive(provider: Option<&str>, scope: &str, input: i64, output: i64, cache: i64, total: Option<i64>) -> bool {
     if cache == 0 {
         return true;
@@ -107,9 +92,7 @@ fn inclusive(provider: Option<&str>, scope: &str, input: i64, output: i64, cache
         Some(total) if total == input + output + cache => return false,
         _ => {}
     }
-    let passes_on = scope.starts_with("opentelemetry.instrumentation.anthropic")
-        || scope.starts_with("opentelemetry.instrumentation.bedrock")
-        || scope.starts_with("openlit");
+    let passes_on = scope.starts_with("opentelemetry.instrumentation.bedrock") || scope.starts_with("openlit");
     let exclusive_provider = matches!(provider, Some("anthropic" | "aws.bedrock"));
     cache <= input && !(passes_on && exclusive_provider)
 }

@@ -97,37 +97,17 @@ fn read<'a>(batch: Batch<'a>, signal: Signal, envelope: &Envelope<'a>, out: &mut
 }
 
 /// One span.
-fn span<'a>(item: Item<'_, 'a>, repeats: bool, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
-    let role = role::of(item.entry);
-    match role {
-        Role::Repeats => {
-            out.ignore(IgnoreReason::AgentSpan);
-            return Ok(());
-        }
+fn span<'a>(item: Item<'_, 'a>, repeats: bool, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let role = match role::of(item.entry) {
         // Nothing says what it is, and a span beneath it states the same usage.
-        Role::Unstated if repeats => {
-            out.ignore(IgnoreReason::AgentSpan);
-            return Ok(());
-        }
-        Role::Other => {
-            out.ignore(IgnoreReason::NotAModelCall);
-            return Ok(());
-        }
-        Role::Model(_) | Role::Unstated => {}
-    }
-    let mut call = model_call("otlp.traces", item, &mut envelope)?;
-    if let Role::Model(operation) = role {
-        call.operation = operation;
-    }
-    call.time = item.entry.time;
-    envelope.trace_id = item.entry.trace_id.clone();
-    envelope.span_id = item.entry.span_id.clone();
-    describe(item, &mut envelope, out);
-    out.call(call, envelope, item.entry.json);
-    Ok(())
+        Role::Unstated if repeats => Role::Repeats,
+        role => role,
+    };
+    by_role(role, "otlp.traces", item, envelope, out)
 }
 
-/// One log record: a request of a coding agent, or any record with token counts of the conventions.
+/// One log record: a request of a coding agent, or any record with token counts of the conventions. It belongs to the span
+/// it was written in: that is the call.
 fn log_record<'a>(item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
     let named = item.attributes.text(&["event.name"]);
     let name = named.or_else(|| Some(item.entry.name.clone()).filter(|name| !name.is_empty()));
@@ -137,11 +117,20 @@ fn log_record<'a>(item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<
         out.call(call, envelope, item.entry.json);
         return Ok(());
     }
-    if !item.attributes.has(names::INPUT) && !item.attributes.has(names::OUTPUT) {
-        out.ignore(IgnoreReason::NotAModelCall);
-        return Ok(());
-    }
-    match role::of(item.entry) {
+    let counted = item.attributes.has(names::INPUT) || item.attributes.has(names::OUTPUT);
+    let role = if counted { role::of(item.entry) } else { Role::Other };
+    by_role(role, "otlp.logs", item, envelope, out)
+}
+
+/// Bills model calls; whatever repeats one or is none is not billable.
+fn by_role<'a>(
+    role: Role,
+    extractor: &'static str,
+    item: Item<'_, 'a>,
+    mut envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let operation = match role {
         Role::Repeats => {
             out.ignore(IgnoreReason::AgentSpan);
             return Ok(());
@@ -150,11 +139,12 @@ fn log_record<'a>(item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<
             out.ignore(IgnoreReason::NotAModelCall);
             return Ok(());
         }
-        Role::Model(_) | Role::Unstated => {}
-    }
-    let mut call = model_call("otlp.logs", item, &mut envelope)?;
+        Role::Model(operation) => Some(operation),
+        Role::Unstated => None,
+    };
+    let mut call = model_call(extractor, item, &mut envelope)?;
+    call.operation = operation.unwrap_or(call.operation);
     call.time = item.entry.time;
-    // A log record belongs to the span it was written in: that is the call.
     envelope.trace_id = item.entry.trace_id.clone();
     envelope.span_id = item.entry.span_id.clone();
     describe(item, &mut envelope, out);
@@ -235,6 +225,12 @@ fn describe<'a>(item: Item<'_, 'a>, envelope: &mut Envelope<'a>, out: &Out<'_>) 
         if let Some(value) = both(&[name]) {
             envelope.add_tag(name, &value, out.config);
         }
+    }
+    // Labels that the Collector's Kubernetes processor took from the workload (its older spelling is plural).
+    // Workloads have many labels: only those the operator lists are kept as tags.
+    for (label, value) in item.resource.labels() {
+        let listed = out.config.tag_keys.as_ref().is_some_and(|keys| keys.contains(label));
+        envelope.add_label(label, value, listed, out.config);
     }
 }
 

@@ -10,6 +10,8 @@ pub(super) const INPUT: &[&str] = &[
     "ai.usage.inputTokens",
     "ai.usage.promptTokens",
     "ai.usage.tokens",
+    // Semantic Kernel
+    "gen_ai.response.prompt_tokens",
     "langfuse.observation.usage_details",
     "mlflow.chat.tokenUsage",
 ];
@@ -20,6 +22,7 @@ pub(super) const OUTPUT: &[&str] = &[
     "llm.usage.completion_tokens",
     "ai.usage.outputTokens",
     "ai.usage.completionTokens",
+    "gen_ai.response.completion_tokens",
 ];
 pub(super) const TOTAL: &[&str] =
     &["gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens", "ai.usage.totalTokens"];
@@ -33,6 +36,7 @@ pub(super) const CACHE_READ: &[&str] = &[
     "gen_ai.usage.details.cache_read_tokens",
     "gen_ai.usage.details.cached_tokens",
     "llm.token_count.prompt_details.cache_read",
+    "llm.token_count.prompt_details.cache_input",
     "llm.usage.cache_read_input_tokens",
     "ai.usage.inputTokenDetails.cacheReadTokens",
     "ai.usage.cachedInputTokens",

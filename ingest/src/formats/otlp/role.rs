@@ -39,10 +39,12 @@ pub(super) fn of(entry: &Entry<'_>) -> Role {
     let kind = attributes.text(KINDS).map(|kind| kind.trim_matches('"').to_ascii_lowercase());
     // MLflow's `CHAT_MODEL` and Langfuse's `generation` are what the conventions call a chat.
     let told = match kind.as_deref() {
-        Some("chat" | "chat_model" | "llm" | "generation" | "responses" | "response") => {
+        Some("chat" | "chat.completions" | "chat_model" | "llm" | "generation" | "responses" | "response") => {
             Some(Role::Model(Cow::Borrowed("chat")))
         }
-        Some("completion" | "text_completion") => Some(Role::Model(Cow::Borrowed("text_completion"))),
+        Some("completion" | "text_completion" | "text.completions") => {
+            Some(Role::Model(Cow::Borrowed("text_completion")))
+        }
         Some("generate_content") => Some(Role::Model(Cow::Borrowed("generate_content"))),
         Some("embeddings" | "embedding") => Some(Role::Model(Cow::Borrowed("embeddings"))),
         Some("rerank" | "reranker") => Some(Role::Model(Cow::Borrowed("rerank"))),

@@ -1,0 +1,62 @@
+//! Media that are billed by what was asked for or how long they are: speech and video.
+
+use std::borrow::Cow;
+
+use schemas::{Flag, Meter};
+use smallvec::smallvec;
+
+use crate::assemble::{Call, Out, Part, precedence};
+use crate::envelope::{self, Envelope, time};
+use crate::json::{Json, Object};
+use crate::problem::{Problem, Result};
+use crate::usage::Counts;
+
+/// A captured request for speech. The answer is sound and states no usage: what is billed are the characters of the input
+/// (<https://platform.openai.com/docs/api-reference/audio/createSpeech>, checked 2026-11-27). They are counted, not kept.
+pub(crate) fn speech_request<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    // The request stands alone, within `request`, or there within its `body`.
+    let request = object.object("request");
+    let body = request.as_ref().and_then(|request| request.object("body"));
+    let spoken = body.or(request).unwrap_or_else(|| object.clone());
+    let mut call = Call::new("openai.speech_request", "speech", precedence::PROVIDER);
+    call.usual_provider = "openai";
+    call.model = envelope::text(&spoken, "model")?;
+    let input = spoken.string("input").ok_or_else(|| Problem::missing("input", "its characters are what is billed"))?;
+    let characters = i64::try_from(input.chars().count()).unwrap_or(i64::MAX);
+    let mut part = Part::default();
+    part.usage.add(Meter::InputCharacters, characters);
+    call.parts = smallvec![part];
+    call.raw_usage = Cow::Owned(format!("{{\"characters\":{characters}}}"));
+    let envelope = match object.has("request") {
+        true => envelope.read(object, out.config)?,
+        false => envelope,
+    };
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// A video that is done: billed by the second and its size
+/// (<https://platform.openai.com/docs/api-reference/videos/object>, not opened).
+pub(crate) fn video<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("openai.video", "video_generation", precedence::PROVIDER);
+    call.usual_provider = "openai";
+    call.model = envelope::text(object, "model")?;
+    call.response_id = envelope::text(object, "id")?;
+    call.time = time(object, "created_at")?;
+    call.context.size = envelope::owned(object, "size")?;
+    let mut part = Part::default();
+    match Counts::new(object, "").quantity("seconds")? {
+        Some(seconds) => {
+            part.usage.add_quantity(Meter::OutputVideoSeconds, seconds);
+            call.raw_usage = Cow::Owned(format!("{{\"seconds\":\"{seconds}\"}}"));
+        }
+        None => call.flags.set(Flag::UsageMissing),
+    }
+    call.parts = smallvec![part];
+    Ok(call)
+}
