@@ -287,8 +287,9 @@ fn standard_or(choice: Option<&Choice>, values: &mut Values) -> Allowed {
     }
 }
 
+/// Groq's standard tier is `on_demand` (<https://console.groq.com/docs/service-tiers>, not opened; its answers state it).
 fn is_standard(text: &str) -> bool {
-    matches!(text, "default" | "standard")
+    matches!(text, "default" | "standard" | "on_demand")
 }
 
 /// What one call looks like to conditions.
