@@ -5,6 +5,7 @@ use std::path::Path;
 use aggregate::budget::{Budgets, parse_budgets};
 use anyhow::{Context, bail};
 use enrich::{Directory, PriceBook, Severity};
+use ingest::Mapping;
 use schemas::{ReferenceRow, Timestamp};
 use stream::Log;
 use stream::log::{Published, publish_reference};
@@ -22,6 +23,8 @@ pub struct Configuration {
     pub owners: Vec<ReferenceRow>,
     /// Budgets.
     pub budgets: Vec<ReferenceRow>,
+    /// House formats, of `formats.yaml`. They are not published: a service reads the file itself (`--mappings`).
+    pub mappings: Vec<Mapping>,
     /// What is worth a look, though the data is used.
     pub warnings: Vec<String>,
 }
@@ -37,7 +40,8 @@ impl Configuration {
         Self::parse(&files)
     }
 
-    /// A folder with `prices.yaml` or `prices/*` (`.yaml`, or imported rows as `.jsonl`), `owners.yaml` and `budgets.yaml`.
+    /// A folder with `prices.yaml` or `prices/*` (`.yaml`, or imported rows as `.jsonl`), `owners.yaml` and `budgets.yaml`;
+    /// `formats.yaml` maps house formats.
     ///
     /// # Errors
     /// Everything that is wrong, each with file, row and remedy; nothing of the folder is used then.
@@ -95,10 +99,17 @@ impl Configuration {
                 Err(findings) => wrong.push(findings.to_string()),
             }
         }
+        let mut mappings = Vec::new();
+        for (name, text) in of("formats") {
+            match Mapping::parse(&name, &text) {
+                Ok(read) => mappings.extend(read),
+                Err(found) => wrong.extend(found.lines().map(str::to_owned)),
+            }
+        }
         if !wrong.is_empty() {
             bail!("nothing was used, because:\n  {}", wrong.join("\n  "));
         }
-        Ok(Configuration { prices, owners, budgets: budget_rows, warnings })
+        Ok(Configuration { prices, owners, budgets: budget_rows, mappings, warnings })
     }
 
     /// The price book and directory, compiled.

@@ -161,7 +161,7 @@ impl<'a> Feeder<'a> {
                 let record = record.with_context(|| format!("read {}", path.display()))?;
                 bytes += record.payload.len();
                 let timestamp =
-                    record.timestamp.or_else(|| self.event_time(&record)).or(latest).unwrap_or(now).min(now);
+                    record.timestamp.or_else(|| self.event_time(&record, now)).or(latest).unwrap_or(now).min(now);
                 latest = Some(timestamp);
                 let number = before + done.new + batch.len() as u64;
                 batch.push(OutRecord {
@@ -182,14 +182,15 @@ impl<'a> Feeder<'a> {
     }
 
     /// When a record of a file arrived, if nobody wrote that down: when its call was made.
-    fn event_time(&self, record: &input::FileRecord) -> Option<Timestamp> {
+    fn event_time(&self, record: &input::FileRecord, now: Timestamp) -> Option<Timestamp> {
         let headers: Vec<(&str, &[u8])> =
             record.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let raw = RawRecord {
             topic: RAW,
             partition: 0,
             offset: 0,
-            timestamp: Timestamp::from_micros(0),
+            // Ingest refuses times far ahead of their arrival.
+            timestamp: now,
             key: None,
             headers: &headers,
             payload: Some(&record.payload),

@@ -44,6 +44,8 @@ pub struct FileRecords {
 
 enum From {
     Lines(Box<dyn BufRead>, Codex),
+    /// Rows of a table after its head, which goes before each of them.
+    Rows(Box<dyn BufRead>, Vec<u8>),
     Documents(std::vec::IntoIter<Vec<u8>>),
 }
 
@@ -100,9 +102,15 @@ fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
     let mut start = Vec::new();
     bytes.by_ref().take(PEEK_BYTES as u64).read_to_end(&mut start)?;
     let lines = is_lines(&start, start.len() < PEEK_BYTES);
+    let is_table = !lines && is_table(&start);
     let mut whole: Box<dyn BufRead> = Box::new(BufReader::new(std::io::Cursor::new(start).chain(bytes)));
     if lines {
         return Ok(FileRecords { number: 0, from: From::Lines(whole, Codex::default()) });
+    }
+    if is_table {
+        let mut head = Vec::new();
+        whole.read_until(b'\n', &mut head)?;
+        return Ok(FileRecords { number: 1, from: From::Rows(whole, head) });
     }
     let mut text = Vec::new();
     whole.by_ref().take(WHOLE_BYTES_MAX + 1).read_to_end(&mut text)?;
@@ -129,6 +137,18 @@ fn is_lines(start: &[u8], complete: bool) -> bool {
         0 | 1 => complete && documents == lines.len(),
         count => documents * 2 >= count,
     }
+}
+
+/// Whether a file begins with the head of a table: names between commas, and rows after it.
+fn is_table(start: &[u8]) -> bool {
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let mut lines = text.splitn(2, |byte| *byte == b'\n');
+    let (head, rest) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let name = |name: &[u8]| {
+        let name = name.trim_ascii();
+        !name.is_empty() && name.len() <= 64 && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.- \"".contains(b))
+    };
+    head.contains(&b',') && !rest.trim_ascii().is_empty() && head.split(|byte| *byte == b',').all(name)
 }
 
 fn documents(text: Vec<u8>) -> Vec<Vec<u8>> {
@@ -225,6 +245,25 @@ impl FileRecords {
                     self.number += 1;
                     return Ok(documents.next());
                 }
+                From::Rows(lines, head) => {
+                    let mut row = head.clone();
+                    // A cell in quotes may hold the ends of lines.
+                    while row.len() == head.len()
+                        || row[head.len()..].iter().filter(|byte| **byte == b'"').count() % 2 == 1
+                    {
+                        let read = lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut row)?;
+                        if read == 0 || row.len() as u64 > LINE_BYTES_MAX {
+                            break;
+                        }
+                        self.number += 1;
+                    }
+                    if row.len() == head.len() {
+                        return Ok(None);
+                    }
+                    if !row[head.len()..].trim_ascii().is_empty() {
+                        return Ok(Some(row.trim_ascii_end().to_vec()));
+                    }
+                }
                 From::Lines(lines, codex) => {
                     let mut line = Vec::new();
                     if lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
@@ -306,6 +345,14 @@ mod tests {
         assert_eq!(cut("{\n\"a\": 1\n}\n{\n\"a\": 2\n}\nrest").len(), 3);
         assert_eq!(cut("data: {\"a\":1}\n\ndata: [DONE]\n").len(), 1);
         assert_eq!(cut(""), []);
+    }
+
+    #[test]
+    fn every_row_of_a_table_is_a_record_with_its_head() {
+        let rows = cut("vendor,seats\nacme,\"1\n2\"\n\nother,3\n");
+        assert_eq!(rows, [numbered(3, "vendor,seats\nacme,\"1\n2\""), numbered(5, "vendor,seats\nother,3")]);
+        assert_eq!(cut("a sentence, and more\nof it").len(), 1);
+        assert_eq!(cut("not json, at all").len(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use enrich::{Directory, PriceBook};
-use ingest::RawRecord;
+use ingest::{Mapping, RawRecord};
 use schemas::{Money, Timestamp, topics};
 use stream::reference::{Reference, ReferenceSink};
 
@@ -32,6 +32,9 @@ pub(super) struct Check {
     /// Configuration folder to judge by [default: that of the cluster with --brokers, else the built-in example].
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
+    /// File of house formats to map [default: `formats.yaml` of the folder given by --config].
+    #[arg(long, value_name = "FILE")]
+    mappings: Option<PathBuf>,
     /// Topic to read instead of a file; needs --brokers, or --data with a data folder.
     #[arg(long, conflicts_with = "file")]
     topic: Option<String>,
@@ -59,9 +62,12 @@ enum Output {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let (prices, owners) = self.reference()?;
+        let (prices, owners, mut mappings) = self.reference()?;
+        if let Some(file) = &self.mappings {
+            mappings = ingest::read_mappings(file)?;
+        }
         let provider = self.provider.as_deref().map(Into::into);
-        let config = ingest::Config { provider, time: self.time, ..ingest::Config::default() };
+        let config = ingest::Config { provider, time: self.time, mappings, ..ingest::Config::default() };
         let judge = Judge { config, prices, owners };
         let mut seen = Seen { output: self.output, style: Style::of_stdout(), ..Seen::default() };
         let mut out = BufWriter::new(std::io::stdout().lock());
@@ -76,12 +82,15 @@ impl Check {
         Ok(if seen.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn reference(&self) -> anyhow::Result<(PriceBook, Directory)> {
-        if let Some(folder) = &self.config {
-            return Configuration::read(folder)?.compile();
-        }
-        if self.log.brokers.is_none() && self.topic.is_none() {
-            return Configuration::example()?.compile();
+    fn reference(&self) -> anyhow::Result<(PriceBook, Directory, Vec<Mapping>)> {
+        let files = match &self.config {
+            Some(folder) => Some(Configuration::read(folder)?),
+            None if self.log.brokers.is_none() && self.topic.is_none() => Some(Configuration::example()?),
+            None => None,
+        };
+        if let Some(files) = files {
+            let (prices, owners) = files.compile()?;
+            return Ok((prices, owners, files.mappings));
         }
         let log = self.log.inspect()?;
         let (prices, owners) = (Reference::<PriceBook>::default(), Reference::<Directory>::default());
@@ -94,7 +103,7 @@ impl Check {
         drop((prices, owners));
         let prices = std::sync::Arc::into_inner(newest.0.context(missing)?).context(missing)?;
         let owners = std::sync::Arc::into_inner(newest.1.context(missing)?).context(missing)?;
-        Ok((prices, owners))
+        Ok((prices, owners, Vec::new()))
     }
 
     fn file(&self, judge: &Judge, seen: &mut Seen, out: &mut impl Write) -> anyhow::Result<()> {

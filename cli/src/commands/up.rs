@@ -55,6 +55,9 @@ pub(super) struct Up {
     /// Configuration folder (prices, owners, budgets) [default: the built-in example; `spendstream init` writes it].
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
+    /// File of house formats to map [default: `formats.yaml` of the folder given by --config].
+    #[arg(long, env = "SPENDSTREAM_MAPPINGS", value_name = "FILE")]
+    mappings: Option<PathBuf>,
     /// Partitions of a new data folder; more use more cores [default: 4].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     partitions: Option<u32>,
@@ -83,6 +86,11 @@ impl Up {
             None => Configuration::example()?,
         };
         configuration.compile()?;
+        let mut ingest_config =
+            ingest::Config { mappings: configuration.mappings.clone(), ..ingest::Config::default() };
+        if let Some(file) = &self.mappings {
+            ingest_config.mappings = ingest::read_mappings(file)?;
+        }
         let files = self.files()?;
         let mut catalogue = topics::catalogue(&[topics::RAW]);
         catalogue.push(feed::topic());
@@ -106,8 +114,9 @@ impl Up {
             tables.push(Box::new(delivery.inbox()));
         }
         Maintenance::new(&lake, &lake_config).start(shutdown.clone())?;
-        let runtime = start(log.clone(), stages(&[topics::RAW]), tables, options, shutdown.clone())?;
-        let routes = ingest::http::router(log.clone(), topics::RAW, ingest::Config::default());
+        let runtime =
+            start(log.clone(), stages_with(&[topics::RAW], &ingest_config), tables, options, shutdown.clone())?;
+        let routes = ingest::http::router(log.clone(), topics::RAW, ingest_config);
         let server = telemetry.serve(self.listen, routes, shutdown.clone())?;
         let begun = if fresh { "made" } else { "going on with" };
         eprintln!("{begun} {}, serving on http://{}", self.data.display(), server.address());
@@ -218,8 +227,12 @@ fn has_reference_data(log: &dyn Log) -> anyhow::Result<bool> {
 
 /// Every stage, with empty reference data and an ingest for each of these raw topics and for corrections.
 pub(super) fn stages(raw: &[&str]) -> Vec<Arc<dyn Stage>> {
+    stages_with(raw, &ingest::Config::default())
+}
+
+fn stages_with(raw: &[&str], config: &ingest::Config) -> Vec<Arc<dyn Stage>> {
     let (prices, owners, budgets) = <(Arc<Reference<_>>, Arc<Reference<_>>, Arc<Reference<_>>)>::default();
-    let ingest = |topic: &&str| Arc::new(IngestStage::new(*topic, ingest::Config::default())) as Arc<dyn Stage>;
+    let ingest = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone())) as Arc<dyn Stage>;
     let mut stages: Vec<_> = raw.iter().chain([&topics::CORRECTIONS]).map(ingest).collect();
     stages.extend::<[Arc<dyn Stage>; 3]>([
         Arc::new(EnrichStage::new(EnrichConfig::default(), prices, owners)),
