@@ -144,6 +144,25 @@ pub struct Price(#[serde(with = "rust_decimal::serde::str")] pub Decimal);
 impl Price {
     /// Decimal places on the wire.
     pub const SCALE: u32 = 18;
+
+    /// The price in units of 10^-18, as it is written.
+    ///
+    /// A price with more than 18 places is refused when a price book is built; here the rest would be cut.
+    pub fn scaled(self) -> i128 {
+        let missing = Self::SCALE.saturating_sub(self.0.scale());
+        let excess = self.0.scale().saturating_sub(Self::SCALE);
+        self.0.mantissa().saturating_mul(10i128.pow(missing)) / 10i128.pow(excess)
+    }
+
+    /// The price of these units of 10^-18; `None` when it needs more than 28 digits.
+    pub fn from_scaled(mut mantissa: i128) -> Option<Self> {
+        let mut scale = Self::SCALE;
+        while scale > 0 && mantissa % 10 == 0 {
+            mantissa /= 10;
+            scale -= 1;
+        }
+        Decimal::try_from_i128_with_scale(mantissa, scale).ok().map(Price)
+    }
 }
 
 impl fmt::Display for Price {
@@ -157,20 +176,11 @@ impl Wire for Price {
         json!({"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 18})
     }
     fn put(&self, out: &mut Vec<u8>) {
-        // A price with more than 18 places is refused when a price book is built; here the rest would be cut.
-        let missing = Self::SCALE.saturating_sub(self.0.scale());
-        let excess = self.0.scale().saturating_sub(Self::SCALE);
-        put_decimal(out, self.0.mantissa().saturating_mul(10i128.pow(missing)) / 10i128.pow(excess));
+        put_decimal(out, self.scaled());
     }
     fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
-        let mut mantissa = get_decimal(from)?;
-        let mut scale = Self::SCALE;
-        while scale > 0 && mantissa % 10 == 0 {
-            mantissa /= 10;
-            scale -= 1;
-        }
-        let price = Decimal::try_from_i128_with_scale(mantissa, scale);
-        price.map(Price).map_err(|_| from.invalid("price needs more than 28 digits"))
+        let scaled = get_decimal(from)?;
+        Price::from_scaled(scaled).ok_or_else(|| from.invalid("price needs more than 28 digits"))
     }
     fn schema_default() -> Option<Value> {
         Some(json!("\u{0}"))

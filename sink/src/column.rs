@@ -163,13 +163,7 @@ pub fn quantity<T: 'static>(
 
 /// A unit price, `DECIMAL(38,18)`.
 pub fn price<T: 'static>(name: &'static str, unit: &'static str, doc: &str, get: fn(&T) -> Option<Price>) -> Column<T> {
-    decimal(name, unit, doc, 18, move |row| {
-        let price = get(row)?.0;
-        // On the wire a price has at most 18 places, so nothing is cut here.
-        let missing = Price::SCALE.saturating_sub(price.scale());
-        let excess = price.scale().saturating_sub(Price::SCALE);
-        Some(price.mantissa().saturating_mul(10i128.pow(missing)) / 10i128.pow(excess))
-    })
+    decimal(name, unit, doc, 18, move |row| get(row).map(Price::scaled))
 }
 
 /// A 64-bit integer.

@@ -23,6 +23,7 @@ use crate::lake::{Lake, LakeConfig};
 use crate::log::{EVENT_DATE, app_id};
 
 mod cells;
+mod charges;
 mod file;
 mod ledger;
 mod spend;
@@ -31,6 +32,7 @@ mod states;
 pub(crate) use file::StoredFile;
 
 pub use cells::Cells;
+pub use charges::charges_of;
 pub use ledger::{Disagreement, LakeLedger, LedgerRow, SourceKey};
 pub use spend::{Counts, Spend};
 

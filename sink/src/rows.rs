@@ -22,6 +22,7 @@ pub use alerts::Alerts;
 pub use batches::{BatchRow, Batches};
 pub use budgets::Budgets;
 pub use charges::{Charges, DIMENSIONS};
+pub(crate) use charges::{dimension, meter_name};
 pub use facts::Facts;
 pub use rejected::Rejected;
 pub use windows::Windows;

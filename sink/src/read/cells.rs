@@ -3,14 +3,14 @@
 use anyhow::{Context, anyhow};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use schemas::{CurrencySum, Id128, Money, Quantity, Text, Timestamp};
+use schemas::{CurrencySum, Id128, Money, Price, Quantity, Text, Timestamp};
 
 /// The cells of a batch. Every getter fails on a column that is missing or of another type: a mistake in the caller.
 #[derive(Debug, Clone, Copy)]
 pub struct Cells<'a>(pub &'a RecordBatch);
 
 impl<'a> Cells<'a> {
-    fn column(self, name: &str) -> anyhow::Result<&'a dyn Array> {
+    pub(super) fn column(self, name: &str) -> anyhow::Result<&'a dyn Array> {
         self.0.column_by_name(name).map(AsRef::as_ref).with_context(|| format!("no column {name}"))
     }
 
@@ -107,8 +107,27 @@ impl<'a> Cells<'a> {
     /// # Errors
     /// When there is no such column of this type.
     pub fn quantity(self, name: &str, row: usize) -> anyhow::Result<Quantity> {
-        let picos = self.decimal(name, row)?.unwrap_or_default();
-        Quantity::from_picos(picos).context("quantity needs more than 38 digits")
+        Ok(self.maybe_quantity(name, row)?.unwrap_or(Quantity::ZERO))
+    }
+
+    /// A quantity; `None` where null.
+    ///
+    /// # Errors
+    /// When there is no such column of this type.
+    pub fn maybe_quantity(self, name: &str, row: usize) -> anyhow::Result<Option<Quantity>> {
+        let picos = self.decimal(name, row)?;
+        picos.map(|picos| Quantity::from_picos(picos).context("quantity needs more than 38 digits")).transpose()
+    }
+
+    /// A unit price.
+    ///
+    /// # Errors
+    /// When there is no such column of this type, or the price needs more than 28 digits.
+    pub fn price(self, name: &str, row: usize) -> anyhow::Result<Option<Price>> {
+        let scaled = self.decimal(name, row)?;
+        let price =
+            |scaled| Price::from_scaled(scaled).with_context(|| format!("column {name} needs more than 28 digits"));
+        scaled.map(price).transpose()
     }
 
     /// A point in time.
@@ -169,5 +188,22 @@ impl<'a> Cells<'a> {
             })
         };
         (0..inner.num_rows()).map(sum).collect()
+    }
+
+    /// A map from text to text; null is empty.
+    ///
+    /// # Errors
+    /// When there is no such column of this type.
+    pub fn pairs(self, name: &str, row: usize) -> anyhow::Result<Vec<(Text, Text)>> {
+        let wrong = || format!("column {name} is not a map of texts");
+        let map = self.column(name)?.as_map_opt().with_context(wrong)?;
+        if map.is_null(row) {
+            return Ok(Vec::new());
+        }
+        let entries = map.value(row);
+        let keys = entries.column(0).as_string_opt::<i32>().with_context(wrong)?;
+        let values = entries.column(1).as_string_opt::<i32>().with_context(wrong)?;
+        let pair = |(key, value): (Option<&str>, Option<&str>)| Some((Text::from(key?), Text::from(value?)));
+        Ok(keys.iter().zip(values.iter()).filter_map(pair).collect())
     }
 }

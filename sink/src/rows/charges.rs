@@ -2,7 +2,7 @@
 
 use schemas::codec::Format;
 use schemas::{
-    Batch, Charge, ChargeClass, Costs, Counterfactual, Dimensions, Line, Meter, Quantity, UnpricedMeter, topics,
+    Batch, Charge, ChargeClass, Costs, Counterfactual, Dimensions, Line, Meter, Quantity, Text, UnpricedMeter, topics,
 };
 use stream::Record;
 
@@ -256,6 +256,14 @@ macro_rules! dimensions {
             })*
         }
 
+        /// The dimension of this name.
+        pub(crate) fn dimension<'a>(of: &'a mut Dimensions, name: &str) -> Option<&'a mut Option<Text>> {
+            match name {
+                $(stringify!($name) => Some(&mut of.$name),)*
+                _ => None,
+            }
+        }
+
         /// Names of the dimensions.
         pub const DIMENSIONS: &[&str] = &[$(stringify!($name)),*];
     };
@@ -305,9 +313,13 @@ pub(super) fn unit(meter: Meter) -> &'static str {
     }
 }
 
+/// Column of a meter: `requests` is what every table calls its count of calls, so the meter of that name yields.
+pub(crate) fn meter_name(meter: Meter) -> &'static str {
+    if meter == Meter::Requests { "billable_requests" } else { meter.as_str() }
+}
+
 fn meter_column(meter: Meter) -> Column<Row<Charge>> {
-    // `requests` is what every table calls its count of calls, so the meter of that name yields.
-    let name = if meter == Meter::Requests { "billable_requests" } else { meter.as_str() };
+    let name = meter_name(meter);
     let doc =
         format!("Meter `{meter}`: disjoint from the other meters; null where none was used, negated in a reversal.");
     quantity(name, unit(meter), doc, move |row: &Row<Charge>| {
@@ -324,6 +336,9 @@ fn evidence() -> Vec<Column<Row<Charge>>> {
         text("book_version", "Version of the price book.", |row| Some(&row.item.book_version)),
         texts("flags", "Remarks on the quality of the event and its price.", |row, each| {
             row.item.flags.iter().for_each(|flag| each(flag.as_str()));
+        }),
+        texts("event_flags", "Those of them that are the event's own.", |row, each| {
+            row.item.event.flags.iter().for_each(|flag| each(flag.as_str()));
         }),
         text("usage_checked", "Identity that was checked when the usage was normalised.", |row| {
             Some(&row.item.event.checked)
