@@ -5,6 +5,7 @@
 //! all, whenever the process is killed.
 
 mod driver;
+pub mod inbox;
 mod lane;
 mod log;
 mod retention;

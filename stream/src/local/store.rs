@@ -103,6 +103,21 @@ pub(crate) struct Catalogue {
     pub(crate) partitions: Vec<Partition>,
 }
 
+/// Another process has the folder.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{folder} is in use by {owner}: only one process can write to it. Stop that one, or use another folder with --data"
+)]
+struct Locked {
+    folder: String,
+    owner: String,
+}
+
+/// Whether the folder could not be opened because another process has it.
+pub(crate) fn is_locked(error: &anyhow::Error) -> bool {
+    error.is::<Locked>()
+}
+
 /// Takes the folder for this process. The lock goes with the process, however it ends.
 pub(crate) fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(LOCK);
@@ -118,10 +133,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
             let _ = file.read_to_string(&mut owner);
             let owner = owner.trim();
             let owner = if owner.is_empty() { "another process".to_owned() } else { format!("process {owner}") };
-            bail!(
-                "{} is in use by {owner}: only one process can write to it. Stop that one, or use another folder with --data",
-                folder.display()
-            );
+            return Err(Locked { folder: folder.display().to_string(), owner }.into());
         }
         Err(TryLockError::Error(error)) => bail!("cannot lock {}: {error}", path.display()),
     }
