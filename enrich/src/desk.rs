@@ -22,6 +22,7 @@ use schemas::{
 use stream::reference::{Reference, Versions};
 use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Tick};
 
+use crate::allocate::allocate;
 use crate::calls::{Calls, Marks, Standing, call_id};
 use crate::charge::{Cause, Encoded, charge, fingerprint, reversal, standing_class};
 use crate::config::Limits;
@@ -142,7 +143,25 @@ impl Desk {
         } else {
             self.calls.open.remove(&key);
         }
-        Ok(())
+        self.share(turn, &row, &rules.directory)
+    }
+
+    /// Splits a charge that is shared, or takes the split back with its reversal.
+    fn share(&mut self, turn: &mut Turn<'_>, row: &Charge, directory: &Directory) -> Result<(), Halt> {
+        allocate(row, directory).iter().try_for_each(|share| self.emit(turn, share))
+    }
+
+    /// Takes a charge back, and its shares.
+    fn take_back(&mut self, turn: &mut Turn<'_>, row: Charge, cause: Cause) -> Result<(), Halt> {
+        let directory = turn.directory(&row.directory_version).ok_or_else(|| {
+            Halt::State(format!(
+                "directory {} is no longer published; reference topics must never be deleted",
+                row.directory_version
+            ))
+        })?;
+        let row = reversal(row, cause);
+        self.emit(turn, &row)?;
+        self.share(turn, &row, &directory)
     }
 
     /// Takes `row`, the standing charge of the call, back and charges `event` in its place.
@@ -158,7 +177,7 @@ impl Desk {
         let next = row.revision.checked_add(1);
         standing.revision =
             next.ok_or_else(|| Halt::State(format!("charge {} has too many revisions", row.charge_id)))?;
-        self.emit(turn, &reversal(row, cause))?;
+        self.take_back(turn, row, cause)?;
         self.establish(turn, event, standing, rules, cause)
     }
 
@@ -194,10 +213,14 @@ impl Desk {
         let (class, by) = match row.class {
             ChargeClass::Reversal => ("reversals", -1),
             ChargeClass::Replacement => ("replacements", 1),
-            ChargeClass::Original | ChargeClass::Allocation => ("originals", 1),
+            ChargeClass::Original => ("originals", 1),
+            ChargeClass::Allocation => ("allocations", 1),
         };
         tally(turn.books, class, 1, &row.costs)?;
         tally(turn.books, "charges", 1, &row.costs)?;
+        if row.class == ChargeClass::Allocation {
+            return self.send(row);
+        }
         // These three say how things stand: a reversal takes away what its charge had added.
         match row.status {
             PricingStatus::Unpriced => turn.books.count("unpriced", by),
@@ -207,6 +230,10 @@ impl Desk {
         if row.owner.team.is_none() {
             tally(turn.books, "unallocated", by, &row.costs)?;
         }
+        self.send(row)
+    }
+
+    fn send(&mut self, row: &Charge) -> Result<(), Halt> {
         self.written.set(row);
         self.charges.push_encoded(self.partition, self.written.row(), row.money())
     }

@@ -82,7 +82,8 @@ pub(crate) fn read_sources(dir: &Path, set: &str) -> Result<Vec<Source>, Vec<Fin
         if folder.is_dir() {
             for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, error))? {
                 let path = entry.map_err(|error| failed(&folder, error))?.path();
-                if path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "jsonl") {
+                let table = set == "owners" && path.extension().is_some_and(|ext| ext == "csv");
+                if table || path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "jsonl") {
                     paths.push(path);
                 }
             }

@@ -23,9 +23,9 @@ pub fn check(entry: &LedgerEntry) -> Vec<String> {
         books.counts(&["originals", "duplicates", "superseded", "conflicts", "forwarded"]),
     );
     equal(
-        "charges = originals + reversals + replacements",
+        "charges = originals + reversals + replacements + allocations",
         books.count("charges"),
-        books.counts(&["originals", "reversals", "replacements"]),
+        books.counts(&["originals", "reversals", "replacements", "allocations"]),
     );
     equal("charges = items sent to usage.charges", books.count("charges"), charged.0);
     equal(
@@ -43,6 +43,9 @@ pub fn check(entry: &LedgerEntry) -> Vec<String> {
     );
     let items: i64 = entry.received.iter().map(|row| row.items_counted).sum();
     equal("items received = events + corrections + links", items, books.counts(&["events", "corrections", "links"]));
+    if books.money(&["allocations"]).iter().any(|sum| !sum.amount.is_zero()) {
+        breaches.push(format!("partition {}: allocations move money, but their sum is not nothing", entry.partition));
+    }
     let mut sums = books.money(&["originals", "reversals", "replacements"]);
     if sums != books.money(&["charges"]) {
         breaches.push(format!(

@@ -7,7 +7,9 @@
 extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
+mod allocate;
 pub mod charge;
+pub mod exposure;
 pub mod finding;
 pub mod ledger;
 pub mod owner;
@@ -22,6 +24,7 @@ mod desk;
 mod sample;
 mod stage;
 
+pub use allocate::allocate;
 pub use charge::{Cause, charge, reversal};
 pub use config::EnrichConfig;
 pub use finding::{Finding, Severity};

@@ -33,6 +33,11 @@ impl Period {
         self.from() <= time && time < self.to()
     }
 
+    /// Whether both hold at some time.
+    pub fn overlaps(&self, other: &Period) -> bool {
+        self.from() < other.to() && other.from() < self.to()
+    }
+
     /// Whether it was known then.
     pub fn known_at(&self, as_of: Timestamp) -> bool {
         self.known_from.is_none_or(|from| from <= as_of) && self.known_to.is_none_or(|to| as_of < to)
@@ -81,6 +86,14 @@ impl<T> Dated<T> {
     /// The row that holds then.
     pub fn at(&self, time: Timestamp) -> Option<&T> {
         self.0.iter().find(|(period, _)| period.holds(time)).map(|(_, row)| row)
+    }
+
+    /// What holds when, oldest first: `[from, to)`, where a later row takes over from an open one.
+    pub fn spans(&self) -> impl Iterator<Item = (Timestamp, Timestamp, &T)> {
+        let ends = self.0.iter().map(|(period, _)| period.from());
+        let ends: Vec<Timestamp> = std::iter::once(Timestamp::MAX).chain(ends).collect();
+        let spans = self.0.iter().zip(ends).map(|((period, row), next)| (period.from(), period.to().min(next), row));
+        spans.filter(|(from, to, _)| from < to).collect::<Vec<_>>().into_iter().rev()
     }
 
     /// First gap between two rows, `[from, to)`.

@@ -110,7 +110,12 @@ impl Desk {
             self.settle(turn, correction, "corrections.refused");
             return Ok(());
         };
-        let Some(rules) = self.corrected_rules(turn, correction, &row)? else {
+        // A directory that nobody published cannot have split the charge that is carried.
+        let rules = match turn.directory(&row.directory_version) {
+            Some(_) => self.corrected_rules(turn, correction, &row)?,
+            None => None,
+        };
+        let Some(rules) = rules else {
             self.settle(turn, correction, "corrections.refused");
             return Ok(());
         };

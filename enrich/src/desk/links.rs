@@ -6,7 +6,7 @@ use stream::Halt;
 
 use super::{Desk, Turn};
 use crate::calls::{Linked, Marks, call_id};
-use crate::charge::{Cause, reversal};
+use crate::charge::Cause;
 
 impl Desk {
     pub(super) fn link(&mut self, turn: &mut Turn<'_>, link: Link) -> Result<(), Halt> {
@@ -34,7 +34,7 @@ impl Desk {
                 continue;
             };
             let mut event = row.event.clone();
-            self.emit(turn, &reversal(row, cause))?;
+            self.take_back(turn, row, cause)?;
             self.calls.standing.remove(&key);
             self.calls.open.remove(&key);
             // A copy that said the same and arrived earlier has lent this one its rank.

@@ -3,7 +3,8 @@
 use hashbrown::HashMap as FastMap;
 use schemas::{Confidence, Dimensions, Text, Timestamp, UsageEvent};
 
-use super::row::{Claims, Key, Matches, Patterns, Project, Row, Rule, Stated, Team, dimension, fill};
+use super::row::{Claims, Key, Listed, Matches, Patterns, Project, Row, Rule, Stated, Team, dimension, fill};
+use super::shared::{Among, Method, Shared, SharedRules, Split, Weights};
 use crate::finding::Finding;
 use crate::period::{Contradiction, Dated};
 
@@ -30,6 +31,22 @@ pub struct Directory {
     projects: FastMap<Text, Dated<Project>>,
     keys: FastMap<Text, Vec<KeyOwners>>,
     rules: Vec<CompiledRule>,
+    /// Values that dimensions may have, by dimension and value.
+    listed: FastMap<(Text, Text), Dated<Listed>>,
+    shared: SharedRules,
+}
+
+/// Whose a key was for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenure {
+    /// Provider the key is for, where the directory says.
+    pub provider: Option<Text>,
+    /// From then on.
+    pub from: Timestamp,
+    /// Until then, exclusive.
+    pub to: Timestamp,
+    /// Whose.
+    pub owner: Dimensions,
 }
 
 /// The owners of a key over time, and the provider it is for.
@@ -53,6 +70,46 @@ impl Directory {
     /// Name of the version.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Every owner a key has had, by provider and oldest first.
+    pub fn tenures(&self, key: &str) -> Vec<Tenure> {
+        let mut tenures = Vec::new();
+        for owners in self.keys.get(key).into_iter().flatten() {
+            for (from, to, owner) in owners.owners.spans() {
+                tenures.push(Tenure { provider: owners.provider.clone(), from, to, owner: owner.clone() });
+            }
+        }
+        tenures
+    }
+
+    /// How a charge of this owner is split among others; `None` when it is not.
+    pub fn split(&self, event: &UsageEvent, owner: &Dimensions) -> Option<Split> {
+        self.shared.split(event, owner.team.as_ref())
+    }
+
+    /// The dimensions of a charge that another team pays a share of: what says whose it is gives way.
+    pub fn owner_in_place_of(&self, owner: &Dimensions, team: &Text, time: Timestamp) -> Dimensions {
+        let mut owner = Dimensions {
+            team: Some(team.clone()),
+            project: None,
+            cost_center: None,
+            business_unit: None,
+            ..owner.clone()
+        };
+        self.complete(&mut owner, time);
+        owner
+    }
+
+    /// Method, teams and metric of a rule for shared charges that holds then.
+    pub fn shared_rule(&self, id: &str, time: Timestamp) -> Option<(Method, Vec<&Text>, Option<&Text>)> {
+        let rule = self.shared.rule(id, time)?;
+        Some((rule.method, rule.among.teams(), rule.metric.as_ref()))
+    }
+
+    /// Keys the directory lists.
+    pub fn keys(&self) -> impl Iterator<Item = &Text> {
+        self.keys.keys()
     }
 
     /// Who an event belongs to, as of the time of the call.
@@ -132,11 +189,36 @@ impl Directory {
             }
             team = record.parent.as_ref().and_then(|parent| self.teams.get(parent)?.at(time));
         }
+        if owner.business_unit.is_none()
+            && let Some(cost_center) = &owner.cost_center
+        {
+            let listed = self.listed.get(&(Text::const_new("cost_center"), cost_center.clone()));
+            let unit = listed.and_then(|listed| listed.at(time)?.business_unit.clone());
+            owner.business_unit = unit;
+        }
     }
 }
 
 impl CompiledRule {
     fn matches(&self, event: &UsageEvent) -> bool {
+        self.rule.period.holds(event.event_time) && self.rule.when.matches(event)
+    }
+
+    /// The dimensions the rule states for this event.
+    fn owner_of(&self, event: &UsageEvent) -> Dimensions {
+        let mut owner = self.owner.clone();
+        for (name, key) in &self.rule.from_tags {
+            if let (Some(field), Some(value)) = (dimension(&mut owner, name), tag(event, key)) {
+                *field = Some(value.clone());
+            }
+        }
+        owner
+    }
+}
+
+impl Matches {
+    /// Whether an event looks like that.
+    pub(super) fn matches(&self, event: &UsageEvent) -> bool {
         let Matches {
             tenant,
             key,
@@ -149,13 +231,12 @@ impl CompiledRule {
             workload,
             claimed_team,
             tags,
-        } = &self.rule.when;
+        } = self;
         let is = |patterns: &Option<Patterns>, text: &str| patterns.as_ref().is_none_or(|p| p.match_text(text));
         let has = |patterns: &Option<Patterns>, text: &Option<Text>| {
             patterns.as_ref().is_none_or(|patterns| text.as_ref().is_some_and(|text| patterns.match_text(text)))
         };
-        self.rule.period.holds(event.event_time)
-            && is(tenant, &event.tenant)
+        is(tenant, &event.tenant)
             && is(source, &event.source)
             && is(provider, &event.provider)
             && is(model, &event.model)
@@ -166,17 +247,6 @@ impl CompiledRule {
             && has(workload, &event.claimed.workload_profile)
             && has(claimed_team, &event.claimed.team)
             && tags.iter().all(|(key, patterns)| tag(event, key).is_some_and(|value| patterns.match_text(value)))
-    }
-
-    /// The dimensions the rule states for this event.
-    fn owner_of(&self, event: &UsageEvent) -> Dimensions {
-        let mut owner = self.owner.clone();
-        for (name, key) in &self.rule.from_tags {
-            if let (Some(field), Some(value)) = (dimension(&mut owner, name), tag(event, key)) {
-                *field = Some(value.clone());
-            }
-        }
-        owner
     }
 }
 
@@ -199,6 +269,8 @@ pub(crate) fn build(version: &str, rows: &[Placed]) -> Result<Directory, Vec<Fin
         projects: FastMap::new(),
         keys: FastMap::new(),
         rules: Vec::new(),
+        listed: FastMap::new(),
+        shared: SharedRules::default(),
     };
     for (place, row) in rows {
         let contradiction = match row {
@@ -215,6 +287,19 @@ pub(crate) fn build(version: &str, rows: &[Placed]) -> Result<Directory, Vec<Fin
                 add_rule(&mut directory, place, rule, &mut findings);
                 None
             }
+            Row::Listed(listed) => {
+                let key = (listed.dimension.clone(), listed.value.clone());
+                directory.listed.entry(key).or_default().add(listed.period, listed.clone())
+            }
+            Row::Shared(_, shared) => {
+                add_shared(&mut directory, place, shared, &mut findings);
+                None
+            }
+            Row::Weights(weights) => {
+                add_weights(rows, place, weights, &mut findings);
+                let known = directory.shared.weights.entry(weights.shared.clone()).or_default();
+                known.add(weights.period, weights.clone())
+            }
         };
         if let Some(contradiction) = contradiction {
             findings.push(contradicts(place, &contradiction));
@@ -224,7 +309,10 @@ pub(crate) fn build(version: &str, rows: &[Placed]) -> Result<Directory, Vec<Fin
             Row::Team(Team { period, .. }) | Row::Project(Project { period, .. }) | Row::Key(Key { period, .. }) => {
                 period
             }
+            Row::Listed(Listed { period, .. }) => period,
             Row::Rule(_, rule) => &rule.period,
+            Row::Shared(_, shared) => &shared.period,
+            Row::Weights(weights) => &weights.period,
         };
         if period.from() >= period.to() {
             let remedy = "a row holds in [valid_from, valid_to)";
@@ -293,6 +381,64 @@ fn add_rule(directory: &mut Directory, place: &str, rule: &Rule, findings: &mut 
     directory.rules.push(CompiledRule { rule: rule.clone(), owner, confidence, names_team });
 }
 
+fn add_shared(directory: &mut Directory, place: &str, shared: &Shared, findings: &mut Vec<Finding>) {
+    let mut wrong = |message: &str, remedy: &str| findings.push(Finding::at(place, message, remedy));
+    let same = |other: &&Shared| other.id == shared.id && other.period.overlaps(&shared.period);
+    if directory.shared.rules.iter().any(|other| same(&other)) {
+        wrong("another rule of this id holds at the same time", "end that one where this one begins, or rename one");
+    }
+    match (&shared.among, shared.method) {
+        (Among::Weights(_), Method::Fixed) | (Among::Teams(_), Method::Even) => {}
+        (Among::Teams(_), method) if method.is_computed() => {}
+        (Among::Teams(_), _) => wrong("states no weights", "write among: {TEAM: \"3\", TEAM: \"1\"}"),
+        (Among::Weights(_), _) => wrong("states weights its method does not use", "write among: [TEAM, TEAM]"),
+    }
+    if shared.among.teams().is_empty() {
+        wrong("names nobody to pay", "write among: [TEAM, TEAM]");
+    }
+    if shared.among.teams().contains(&&shared.of) {
+        wrong("lets the team that serves pay itself", "take it out of among: what it keeps is not shared");
+    }
+    if let Among::Weights(weights) = &shared.among
+        && weights.values().any(|weight| weight.picos() <= 0)
+    {
+        wrong("has a weight that is not positive", "leave out who pays nothing");
+    }
+    if (shared.method == Method::ProportionalToMetric) != shared.metric.is_some() {
+        wrong("metric belongs to proportional_to_metric, which needs one", "name the metric, or use another method");
+    }
+    directory.shared.rules.push(shared.clone());
+}
+
+fn add_weights(rows: &[Placed], place: &str, weights: &Weights, findings: &mut Vec<Finding>) {
+    let rule = rows.iter().find_map(|(_, row)| match row {
+        Row::Shared(_, shared) if shared.id == weights.shared => Some(shared),
+        _ => None,
+    });
+    match rule {
+        Some(rule) if !rule.method.is_computed() => {
+            let remedy = "take the weights away, or make the rule proportional";
+            findings.push(Finding::at(place, format!("rule {:?} is not proportional", rule.id), remedy));
+        }
+        Some(rule) => {
+            for team in weights.weights.keys().filter(|team| !rule.among.teams().contains(team)) {
+                let message = format!("team {team:?} is not among those who pay by rule {:?}", rule.id);
+                findings.push(Finding::at(place, message, "add it there, or take it away here"));
+            }
+        }
+        None => {
+            let message = format!("there is no rule {:?}", weights.shared);
+            findings.push(Finding::at(place, message, "mend its name, or add it under shared"));
+        }
+    }
+    if weights.weights.values().any(|weight| weight.picos() < 0) {
+        findings.push(Finding::at(place, "has a negative weight", "a team that earned more than it used weighs 0"));
+    }
+    if weights.period.valid_from.is_none() || weights.period.valid_to.is_none() {
+        findings.push(Finding::at(place, "says not for which period", "add valid_from and valid_to"));
+    }
+}
+
 fn dimensions(place: &str, stated: &Stated, findings: &mut Vec<Finding>) -> Dimensions {
     let mut dimensions = Dimensions::default();
     for (name, value) in stated {
@@ -315,7 +461,14 @@ fn references(directory: &Directory, rows: &[Placed], findings: &mut Vec<Finding
     let known = |team: &Text| directory.teams.is_empty() || directory.teams.contains_key(team);
     for (place, row) in rows {
         let (team, project) = match row {
-            Row::Settings(_) => (None, None),
+            Row::Settings(_) | Row::Listed(_) | Row::Weights(_) => (None, None),
+            Row::Shared(_, shared) => {
+                for team in shared.among.teams().into_iter().filter(|team| !known(team)) {
+                    let remedy = "add it under teams, or mend the name";
+                    findings.push(Finding::at(place, format!("team {team:?} is not listed"), remedy));
+                }
+                (Some(&shared.of), None)
+            }
             Row::Team(team) => (team.parent.as_ref(), None),
             Row::Project(project) => (Some(&project.team), None),
             Row::Key(key) => (key.owner.get("team"), key.owner.get("project")),
@@ -333,6 +486,13 @@ fn references(directory: &Directory, rows: &[Placed], findings: &mut Vec<Finding
             let remedy = "add it under projects, or mend the name";
             findings.push(Finding::at(place, format!("project {project:?} is not listed"), remedy));
         }
+        for (dimension, value) in values(row) {
+            let listed = directory.listed.keys().any(|(of, _)| of == dimension);
+            if listed && !directory.listed.contains_key(&(dimension.into(), value.clone())) {
+                let remedy = format!("add it under {dimension}s, or mend the name");
+                findings.push(Finding::at(place, format!("{dimension} {value:?} is not listed"), remedy));
+            }
+        }
         if let Row::Team(team) = row
             && is_own_ancestor(rows, &team.team)
         {
@@ -340,6 +500,28 @@ fn references(directory: &Directory, rows: &[Placed], findings: &mut Vec<Finding
             findings.push(Finding::at(place, format!("team {:?} is part of itself", team.team), remedy));
         }
     }
+}
+
+/// Dimensions whose values a directory may list.
+const LISTED: [&str; 4] = ["cost_center", "business_unit", "environment", "customer"];
+
+/// What a row states of the dimensions whose values may be listed.
+fn values(row: &Row) -> Vec<(&'static str, &Text)> {
+    match row {
+        Row::Settings(_) | Row::Shared(..) | Row::Weights(_) => Vec::new(),
+        Row::Team(Team { cost_center, business_unit, .. }) => {
+            let unit = business_unit.iter().map(|unit| ("business_unit", unit));
+            cost_center.iter().map(|center| ("cost_center", center)).chain(unit).collect()
+        }
+        Row::Project(Project { cost_center, .. }) => cost_center.iter().map(|center| ("cost_center", center)).collect(),
+        Row::Listed(Listed { business_unit, .. }) => business_unit.iter().map(|unit| ("business_unit", unit)).collect(),
+        Row::Key(Key { owner, .. }) => listed_of(owner),
+        Row::Rule(_, rule) => listed_of(&rule.owner),
+    }
+}
+
+fn listed_of(stated: &Stated) -> Vec<(&'static str, &Text)> {
+    LISTED.iter().filter_map(|name| Some((*name, stated.get(*name)?))).collect()
 }
 
 fn is_own_ancestor(rows: &[Placed], team: &Text) -> bool {
@@ -376,6 +558,20 @@ impl Directory {
             }
         }
         warnings.dedup_by(|a, b| a.message == b.message);
+        for (place, row) in rows {
+            let (team, period) = match row {
+                Row::Team(Team { parent, period, .. }) => (parent.as_ref(), period),
+                Row::Project(Project { team, period, .. }) => (Some(team), period),
+                Row::Key(Key { owner, period, .. }) => (owner.get("team"), period),
+                Row::Settings(_) | Row::Listed(_) | Row::Rule(..) | Row::Shared(..) | Row::Weights(_) => continue,
+            };
+            let (Some(team), Some(from)) = (team, period.valid_from) else { continue };
+            if self.teams.get(team).is_some_and(|dated| dated.at(from).is_none()) {
+                let message = format!("team {team:?} is not there at {from}, when this begins to hold");
+                let (file, row) = place.split_once(": ").unwrap_or((place, ""));
+                warnings.push(Finding::warning(file, row, message, "mend one of the dates"));
+            }
+        }
         let catch_all = self.rules.iter().position(|rule| rule.names_team && rule.rule.when == Matches::default());
         for rule in self.rules.iter().skip(catch_all.map_or(usize::MAX, |place| place + 1)) {
             if rule.names_team {

@@ -1,10 +1,14 @@
-//! Directory files: YAML for people.
+//! Directory files: YAML for people, and tables as CSV.
 
-use schemas::{Confidence, ReferenceRow, Text, Timestamp};
+use std::collections::BTreeMap;
+
+use schemas::{Confidence, Quantity, ReferenceRow, Text, Timestamp};
 use serde::Deserialize;
 
+use super::csv;
 use super::directory::{Placed, build};
-use super::row::{Claims, Key, Matches, Project, Row, Rule, Settings, Stated, Team};
+use super::row::{Claims, Key, Listed, Matches, Project, Row, Rule, Settings, Stated, Team};
+use super::shared::{Among, Method, Shared, Weights};
 use crate::finding::Finding;
 use crate::period::Period;
 
@@ -21,6 +25,18 @@ struct File {
     keys: Vec<KeyEntry>,
     #[serde(default)]
     rules: Vec<RuleEntry>,
+    #[serde(default)]
+    cost_centers: Vec<CostCenterEntry>,
+    #[serde(default)]
+    business_units: Vec<BusinessUnitEntry>,
+    #[serde(default)]
+    environments: Vec<EnvironmentEntry>,
+    #[serde(default)]
+    customers: Vec<CustomerEntry>,
+    #[serde(default)]
+    shared: Vec<SharedEntry>,
+    #[serde(default)]
+    weights: Vec<WeightsEntry>,
 }
 
 /// Declares an entry with the fields that say when it holds.
@@ -97,11 +113,63 @@ dated! {
     }
 }
 
+dated! {
+    struct CostCenterEntry {
+        cost_center: Text,
+        #[serde(default)]
+        business_unit: Option<Text>,
+    }
+}
+
+dated! {
+    struct BusinessUnitEntry {
+        business_unit: Text,
+    }
+}
+
+dated! {
+    struct EnvironmentEntry {
+        environment: Text,
+    }
+}
+
+dated! {
+    struct CustomerEntry {
+        customer: Text,
+    }
+}
+
+dated! {
+    struct SharedEntry {
+        id: Text,
+        of: Text,
+        #[serde(default)]
+        when: Matches,
+        method: Method,
+        among: Among,
+        #[serde(default)]
+        metric: Option<Text>,
+    }
+}
+
+dated! {
+    struct WeightsEntry {
+        shared: Text,
+        weights: BTreeMap<Text, Quantity>,
+        #[serde(default)]
+        basis: Option<Text>,
+    }
+}
+
 /// Reads files (pairs of name and text) into rows and validates the directory they make, whole; with warnings.
 pub(crate) fn parse(files: &[(String, String)]) -> Result<(Vec<ReferenceRow>, Vec<Finding>), Vec<Finding>> {
     let mut placed = Vec::new();
     let mut findings = Vec::new();
     for (name, text) in files {
+        if name.ends_with(".csv") {
+            findings.extend(csv::parse(name, text, &mut placed).err().into_iter().flatten());
+            continue;
+        }
         match serde_yaml_ng::from_str::<File>(text) {
             Ok(file) => place(name, file, &mut placed),
             Err(error) => {
@@ -140,6 +208,38 @@ fn place(name: &str, file: File, placed: &mut Vec<Placed>) {
         let period = entry.period();
         let KeyEntry { key, provider, owner, .. } = entry;
         put(format!("key {key}"), Row::Key(Key { key, provider, owner, period }));
+    }
+    for (order, entry) in file.shared.into_iter().enumerate() {
+        let period = entry.period();
+        let SharedEntry { id, of, when, method, among, metric, .. } = entry;
+        let shared = Shared { id, of, when, method, among, metric, period };
+        put(format!("shared {}", shared.id), Row::Shared(order as u32, Box::new(shared)));
+    }
+    for entry in file.weights {
+        let period = entry.period();
+        let WeightsEntry { shared, weights, basis, .. } = entry;
+        let row = Weights { shared, weights, basis, period };
+        put(format!("weights of {}", row.shared), Row::Weights(row));
+    }
+    let mut list = |dimension: &str, value: Text, business_unit: Option<Text>, period: Period| {
+        let listed = Listed { dimension: dimension.into(), value, business_unit, period };
+        put(format!("{dimension} {}", listed.value), Row::Listed(listed));
+    };
+    for entry in file.cost_centers {
+        let period = entry.period();
+        list("cost_center", entry.cost_center, entry.business_unit, period);
+    }
+    for entry in file.business_units {
+        let period = entry.period();
+        list("business_unit", entry.business_unit, None, period);
+    }
+    for entry in file.environments {
+        let period = entry.period();
+        list("environment", entry.environment, None, period);
+    }
+    for entry in file.customers {
+        let period = entry.period();
+        list("customer", entry.customer, None, period);
     }
     for (order, entry) in file.rules.into_iter().enumerate() {
         let period = entry.period();

@@ -4,9 +4,11 @@
 //! claims, where the directory allows that. What the winner leaves null is filled by rules that name no team, by the
 //! records of project and team, and last by the producer's claims. Everything is looked up as of the time of the call.
 
+mod csv;
 mod directory;
 mod file;
 mod row;
+mod shared;
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +18,9 @@ use std::path::Path;
 use schemas::ReferenceRow;
 use stream::reference::Compiled;
 
-pub use directory::{Attribution, Directory};
+pub use directory::{Attribution, Directory, Tenure};
+pub use row::glob;
+pub use shared::{Method, Split};
 
 use crate::finding::{Finding, read_sources};
 
@@ -41,7 +45,7 @@ impl Compiled for Directory {
     }
 }
 
-/// Reads the directory of a configuration folder (`owners.yaml`, `owners/*.yaml`) and validates it whole.
+/// Reads the directory of a configuration folder (`owners.yaml`, `owners/*.yaml`, `owners/*.csv`) and validates it whole.
 ///
 /// # Errors
 /// Everything that is wrong, each with file, row and remedy. Nothing of the folder is used then.
@@ -55,6 +59,14 @@ pub fn read_owners(dir: &Path) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
 /// Everything that is wrong, each with file, row and remedy.
 pub fn parse_owners(files: &[(String, String)]) -> Result<Vec<ReferenceRow>, Vec<Finding>> {
     file::parse(files).map(|(rows, _)| rows)
+}
+
+/// What [`lint_owners`] says of the directory of a configuration folder, or of one file.
+///
+/// # Errors
+/// What makes it invalid.
+pub fn lint_folder(dir: &Path) -> Result<Vec<Finding>, Vec<Finding>> {
+    lint_owners(&read_sources(dir, SET)?)
 }
 
 /// Everything worth saying about files that are valid: gaps between owners of a key, rules that can never win.

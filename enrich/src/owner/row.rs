@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemas::{Confidence, Dimensions, Text};
 use serde::{Deserialize, Serialize};
 
+use super::shared::{Shared, Weights};
 use crate::period::Period;
 
 /// One row of `ref.owners`.
@@ -21,6 +22,28 @@ pub(crate) enum Row {
     Key(Key),
     /// A rule, at its place in the order.
     Rule(u32, Box<Rule>),
+    /// A value that a dimension may have.
+    Listed(Listed),
+    /// A rule that splits shared charges, at its place in the order.
+    Shared(u32, Box<Shared>),
+    /// Weights of such a rule for a period.
+    Weights(Weights),
+}
+
+/// A cost centre, business unit, environment or customer that there is.
+///
+/// Once a directory lists any value of a dimension, its rows may name no other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listed {
+    /// `cost_center`, `business_unit`, `environment` or `customer`.
+    pub dimension: Text,
+    pub value: Text,
+    /// Business unit a cost centre belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business_unit: Option<Text>,
+    #[serde(default)]
+    pub period: Period,
 }
 
 /// What holds for the whole directory.
@@ -153,7 +176,7 @@ impl Patterns {
 }
 
 /// Whether a pattern in which `*` stands for any text, also none, matches.
-fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(start) else { return false };
     let mut parts = rest.split('*').peekable();

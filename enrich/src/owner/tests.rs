@@ -158,3 +158,53 @@ rules:
     let example = include_str!("../../../deploy/example/owners.yaml");
     assert_eq!(lint_owners(&file(example)).unwrap(), []);
 }
+
+#[test]
+fn tables_as_spreadsheets_export_them_make_a_directory() {
+    let table = |name: &str, text: &str| (format!("owners/{name}.csv"), text.to_string());
+    let files = [
+        table("teams", "team,parent,cost_center\ntech,,\nsearch,tech,cc-1\ngrowth,,cc-2\n"),
+        table("cost_centers", "cost_center,business_unit\r\ncc-1,technology\r\ncc-2,marketing\r\n"),
+        table("keys", "key,team,environment,valid_from\nk,growth,production,\nk,search,production,2026-10-14\n"),
+        ("owners/rules.yaml".to_string(), "rules: [{id: rest, owner: {team: tech}}]".to_string()),
+    ];
+    let directory = compile(&parse_owners(&files).unwrap_or_else(|findings| panic!("{}", text(&findings))));
+    let at = |time: &'static str| {
+        move |event: &mut UsageEvent| {
+            event.key_id = Some("k".into());
+            event.event_time = time.parse().unwrap();
+            event.received_at = "2026-10-20".parse().unwrap();
+        }
+    };
+    check(&directory, at("2026-10-13T23:00:00Z"), "growth, key:k, exact");
+    check(&directory, at("2026-10-14"), "search, key:k, exact");
+    check(&directory, |event| event.key_id = Some("other".into()), "tech, rest, assumed");
+    let mut event = call("openai/gpt-5", "2026-11-20T12:00:00Z", "");
+    at("2026-10-14")(&mut event);
+    assert_eq!(directory.attribute(&event).owner.business_unit.as_deref(), Some("technology"));
+    let spans: Vec<String> = directory
+        .tenures("k")
+        .into_iter()
+        .map(|tenure| format!("{} until {}", tenure.owner.team.unwrap(), tenure.to.min("2027-01-01".parse().unwrap())))
+        .collect();
+    assert_eq!(spans, ["growth until 2026-10-14T00:00:00Z", "search until 2027-01-01T00:00:00Z"]);
+}
+
+#[test]
+fn a_bad_table_is_refused_with_its_line() {
+    for (name, table, part) in [
+        ("keys", "key,team\nk,a,b\n", "line 2: has 3 cells where the header has 2"),
+        ("keys", "key,team\n\nk,nobody\n", "line 3: team \"nobody\" is not listed"),
+        ("keys", "key,teem\nk,a\n", "line 2: \"teem\" is no dimension"),
+        ("teams", "team,colour\na,red\n", "line 1: has no column \"colour\""),
+        ("teams", "name\na\n", "has no column \"team\""),
+        ("projects", "project,team,valid_from\np,a,yesterday\n", "line 2: valid_from \"yesterday\" is no time"),
+        ("rules", "id\nr\n", "is no table of a directory"),
+        ("environments", "environment\nproduction\n", "environment \"prod\" is not listed"),
+    ] {
+        let yaml = "teams: [{team: a}]\nkeys: [{key: x, owner: {team: a, environment: prod}}]".to_string();
+        let files = [("owners/all.yaml".to_string(), yaml), (format!("owners/{name}.csv"), table.to_string())];
+        let findings = parse_owners(&files).expect_err("a bad table was taken");
+        assert!(text(&findings).contains(part), "{table:?} was refused with {:?}, not {part:?}", text(&findings));
+    }
+}

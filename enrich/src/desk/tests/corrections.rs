@@ -1,10 +1,15 @@
 //! Corrections apply to the charge they name, once; prices that become known are charged by themselves.
 
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
 use schemas::ids::hash_parts;
-use schemas::{Charge, Correction, CorrectionReason, EventItem, Flag, PricingStatus, UsageEvent};
+use schemas::{Charge, Correction, CorrectionReason, EventItem, Flag, PricingStatus, Text, UsageEvent};
+use stream::reference::{Compiled, Reference, ReferenceSink};
 
 use super::harness::{Partition, at, copy, prices, set_tokens};
 use crate::EnrichConfig;
+use crate::owner::{Directory, parse_owners};
 
 /// Versions: one dollar a million tokens at first, two from second 100.
 fn partition() -> Partition {
@@ -225,4 +230,33 @@ fn an_unpriced_call_is_charged_by_itself_when_a_book_that_knows_it_takes_effect(
     assert_eq!(partition.count("unpriced"), 0);
     let healed = partition.charges.iter().filter(|row| row.status == PricingStatus::Priced);
     assert_eq!(healed.map(|row| row.booked_at).collect::<Vec<_>>(), [at(100), at(100)]);
+}
+
+#[test]
+fn shares_of_a_shared_charge_follow_its_corrections_and_move_no_total() {
+    let yaml = "teams: [{team: search}, {team: growth}, {team: ops}]\n\
+                shared: [{id: tools, of: search, method: fixed, among: {growth: \"2\", ops: \"1\"}}]\n";
+    let rows = parse_owners(&[("owners.yaml".to_owned(), yaml.to_owned())]).unwrap();
+    let directory = Directory::compile("d1", &rows.iter().collect::<Vec<_>>()).unwrap();
+    let books = Arc::new(Reference::default());
+    books.apply(prices(&[(0, &[("gpt-5.5", "1")]), (100, &[("gpt-5.5", "2")])])).unwrap();
+    let mut partition = Partition::with(EnrichConfig::default(), books, Arc::new(Reference::single(directory)));
+    let event = copy("r", "a", 2, 1_000_000, 0);
+    partition.send_events([event.clone()]);
+    partition.drain();
+    partition.restart();
+    partition.send([EventItem::Correction(reprice(&event, 0, 200))]);
+    partition.send_events([copy("r", "b", 1, 3_000_000, 60)]);
+    partition.drain();
+    let mut teams = BTreeMap::<Text, i128>::new();
+    for row in &partition.charges {
+        *teams.entry(row.owner.team.clone().unwrap()).or_default() += row.costs.effective.unwrap().picos();
+    }
+    let teams: Vec<(&str, i128)> =
+        teams.iter().map(|(team, picos)| (team.as_str(), picos / 1_000_000_000_000)).collect();
+    assert_eq!(teams, [("growth", 4), ("ops", 2), ("search", 0)]);
+    // Three rows with each of an original, two reversals and two replacements.
+    assert_eq!((partition.count("allocations"), partition.charges.len()), (15, 20));
+    let ids: HashSet<_> = partition.charges.iter().map(|row| row.charge_id).collect();
+    assert_eq!(ids.len(), 20, "every row has its own id");
 }
