@@ -9,7 +9,9 @@ mod init;
 mod open;
 mod prices;
 mod report;
+mod reprice;
 mod skip;
+mod teams;
 mod topics;
 mod up;
 
@@ -35,7 +37,9 @@ enum Command {
     Ledger(report::LedgerCommand),
     Init(init::Init),
     Apply(apply::Apply),
+    Reprice(reprice::Reprice),
     Prices(prices::Prices),
+    Teams(teams::Teams),
     Topics(topics::Topics),
     Generate(generate::Generate),
     Cat(cat::Cat),
@@ -56,7 +60,9 @@ impl Spendstream {
             Command::Ledger(ledger) => ledger.run(),
             Command::Init(init) => init.run(),
             Command::Apply(apply) => apply.run(),
+            Command::Reprice(reprice) => reprice.run(),
             Command::Prices(prices) => prices.run(),
+            Command::Teams(teams) => teams.run(),
             Command::Topics(topics) => topics.run(),
             Command::Generate(generate) => generate.run(),
             Command::Cat(cat) => cat.run(),

@@ -40,8 +40,8 @@ impl Configuration {
         Self::parse(&files)
     }
 
-    /// A folder with `prices.yaml` or `prices/*` (`.yaml`, or imported rows as `.jsonl`), `owners.yaml` and `budgets.yaml`;
-    /// `formats.yaml` maps house formats.
+    /// A folder with `prices.yaml` or `prices/*` (`.yaml`, or imported rows as `.jsonl`), `owners.yaml` or `owners/*`
+    /// (`.yaml`, or tables as `.csv`), and `budgets.yaml`; `formats.yaml` maps house formats.
     ///
     /// # Errors
     /// Everything that is wrong, each with file, row and remedy; nothing of the folder is used then.
@@ -56,7 +56,7 @@ impl Configuration {
                     folders.push(path);
                 } else if path
                     .extension()
-                    .is_some_and(|extension| ["yaml", "yml", "jsonl"].iter().any(|known| extension == *known))
+                    .is_some_and(|extension| ["yaml", "yml", "jsonl", "csv"].iter().any(|known| extension == *known))
                 {
                     let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
                     let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
@@ -70,9 +70,10 @@ impl Configuration {
 
     fn parse(files: &[(String, String)]) -> anyhow::Result<Self> {
         let of = |set: &str| {
-            let belongs = |name: &str| {
-                !name.ends_with(".md") && name.strip_prefix(set).is_some_and(|rest| rest.starts_with(['/', '.']))
-            };
+            // Tables are read for owners alone.
+            let readable = |name: &str| !name.ends_with(".md") && (set == Directory::SET || !name.ends_with(".csv"));
+            let belongs =
+                |name: &str| readable(name) && name.strip_prefix(set).is_some_and(|rest| rest.starts_with(['/', '.']));
             files.iter().filter(|(name, _)| belongs(name)).cloned().collect::<Vec<_>>()
         };
         let (prices, owners, budgets) = (of(PriceBook::SET), of(Directory::SET), of(Budgets::SET));

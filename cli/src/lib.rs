@@ -21,5 +21,7 @@ pub mod input;
 pub mod ledger;
 pub mod progress;
 pub mod report;
+pub mod reprice;
+pub mod standing;
 pub mod table;
 pub mod traffic;

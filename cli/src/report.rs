@@ -5,6 +5,7 @@ mod print;
 
 use std::collections::BTreeMap;
 
+use enrich::exposure::Estimate;
 use schemas::{Alert, BudgetState, CurrencySum, Money, Quantity, Text};
 use serde::Serialize;
 
@@ -32,6 +33,13 @@ pub struct Group {
     pub unpriced_requests: i64,
 }
 
+impl Group {
+    /// True when everything in it was corrected away.
+    fn is_nothing(&self) -> bool {
+        self.requests == 0 && self.tokens == Quantity::ZERO && self.cost.is_zero()
+    }
+}
+
 /// Usage without a price.
 #[derive(Debug, Clone, Serialize)]
 pub struct Unpriced {
@@ -43,6 +51,8 @@ pub struct Unpriced {
     pub requests: i64,
     /// Their tokens.
     pub tokens: Quantity,
+    /// What the part without a price may cost, by the nearest model that has one; never part of any cost.
+    pub estimate: Option<Estimate>,
 }
 
 /// What a change would have cost, set against what was spent. Never netted into cost.

@@ -10,6 +10,7 @@ use sink::{LakeConfig, LakeReader};
 use stream::Log;
 use stream::kafka::KafkaLog;
 use stream::local::LocalLog;
+use stream::local::inbox::open_or_join;
 use stream::settings::Connection;
 
 /// Where the log is: Kafka when `--brokers` is given, else the data folder.
@@ -30,7 +31,7 @@ pub(super) struct LogArgs {
     pub(super) schema_registry: Option<String>,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
     Ok((key.trim().to_owned(), value.to_owned()))
 }
@@ -50,11 +51,11 @@ impl LogArgs {
         }
     }
 
-    /// Opens the log to append to it.
+    /// Opens the log to append to it; the data folder also while `spendstream up` runs on it.
     pub(super) fn open(&self) -> anyhow::Result<Arc<dyn Log>> {
         match self.connection() {
             Some(connection) => Ok(Arc::new(KafkaLog::connect(&connection, "spendstream-cli")?)),
-            None => Ok(Arc::new(LocalLog::open(&self.data, &topics::catalogue(&[topics::RAW]), None)?)),
+            None => open_or_join(&self.data, &topics::catalogue(&[topics::RAW])),
         }
     }
 

@@ -15,7 +15,7 @@ use ingest::IngestStage;
 use schemas::topics;
 use sink::deliver::{Delivery, DeliveryConfig};
 use sink::{Lake, LakeConfig, LakeReader, Maintenance};
-use stream::local::{LocalLog, LocalOptions, LocalRuntime, start};
+use stream::local::{LocalLog, LocalOptions, LocalRuntime, inbox, start};
 use stream::reference::{EFFECTIVE_AFTER_SECONDS, Reference};
 use stream::settings::LogFormat;
 use stream::telemetry::{Phase, Telemetry};
@@ -116,6 +116,7 @@ impl Up {
         Maintenance::new(&lake, &lake_config).start(shutdown.clone())?;
         let runtime =
             start(log.clone(), stages_with(&[topics::RAW], &ingest_config), tables, options, shutdown.clone())?;
+        inbox::take(log.clone(), &self.data, shutdown.clone())?;
         let routes = ingest::http::router(log.clone(), topics::RAW, ingest_config);
         let server = telemetry.serve(self.listen, routes, shutdown.clone())?;
         let begun = if fresh { "made" } else { "going on with" };

@@ -71,8 +71,8 @@ const RULES: &[Rule] = &[
     ),
     items(
         "enrich",
-        "originals + reversals + replacements = charges sent",
-        &[Count("originals"), Count("reversals"), Count("replacements")],
+        "originals + reversals + replacements + allocations = charges sent",
+        &[Count("originals"), Count("reversals"), Count("replacements"), Count("allocations")],
         &[Sent(topics::CHARGES)],
     ),
     money(
@@ -81,6 +81,7 @@ const RULES: &[Rule] = &[
         &[Count("originals"), Count("reversals"), Count("replacements")],
         &[Sent(topics::CHARGES)],
     ),
+    money("enrich", "money of allocations = nothing: they only move it", &[Count("allocations")], &[]),
     items("enrich", "forwarded + moved = items sent on to usage.events", &[Count("resent")], &[Sent(topics::EVENTS)]),
     items("combine", "charges received = charges counted", &[Received], &[Count("charges")]),
     money(

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
-use schemas::{BudgetState, CurrencySum, Meter, Money, Quantity, Text};
+use enrich::{PriceBook, exposure};
+use schemas::{BudgetState, CurrencySum, Meter, Money, Quantity, Text, Timestamp};
 use sink::LakeReader;
 use sink::read::{Cells, Days};
 use stream::Log;
@@ -13,6 +14,7 @@ use stream::books::add_money;
 
 use super::{Group, Report, Saving, Unallocated, Unpriced};
 use crate::books;
+use crate::reprice::versions;
 
 /// Gathers the report.
 ///
@@ -23,6 +25,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
     let tokens: Vec<&str> = Meter::ALL.iter().filter(|meter| meter.is_tokens()).map(|meter| meter.as_str()).collect();
     let mut columns = vec![
         "event_date",
+        "class",
         "team",
         "provider",
         "model",
@@ -33,6 +36,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         "pricing_status",
         "effective_cost",
         "counterfactuals",
+        "unpriced",
     ];
     columns.extend(&tokens);
     for batch in lake.charges(&columns, Days::ALL).context("read the charges")? {
@@ -41,13 +45,20 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
     let ledger = log.map(|log| books::audit(log, Some(lake))).transpose()?;
     let rejected = lake.rejected_by_reason(Days::ALL).context("read the rejections")?;
     let by_cost = |groups: BTreeMap<(Option<String>, Text), Group>| {
-        let mut groups: Vec<Group> = groups.into_values().collect();
+        let mut groups: Vec<Group> = groups.into_values().filter(|group| !group.is_nothing()).collect();
         groups.sort_by(|a, b| b.cost.cmp(&a.cost).then_with(|| b.requests.cmp(&a.requests)));
         groups
     };
-    let mut unpriced: Vec<Unpriced> = sums.unpriced.into_values().collect();
+    // What was corrected since adds up to nothing.
+    let left = |requests: i64, tokens: Quantity| requests != 0 || tokens != Quantity::ZERO;
+    let mut unpriced: Vec<Unpriced> =
+        sums.unpriced.into_values().filter(|row| left(row.requests, row.tokens)).collect();
+    if let Some(log) = log {
+        estimate(&mut unpriced, &sums.exposed, sums.to, log)?;
+    }
     unpriced.sort_by_key(|row| std::cmp::Reverse(row.tokens));
-    let mut unallocated: Vec<Unallocated> = sums.unallocated.into_values().collect();
+    let mut unallocated: Vec<Unallocated> =
+        sums.unallocated.into_values().filter(|row| row.requests != 0 || !row.cost.is_zero()).collect();
     unallocated.sort_by_key(|row| std::cmp::Reverse(row.cost));
     Ok(Report {
         from: sums.from.map(|day| day.to_string()),
@@ -66,6 +77,30 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         lake: address.to_owned(),
         ledger,
     })
+}
+
+/// Says what usage without a price may cost, by the newest price book at the end of the report's last day.
+fn estimate(
+    unpriced: &mut [Unpriced],
+    exposed: &BTreeMap<(String, String), BTreeMap<Meter, Quantity>>,
+    to: Option<chrono::NaiveDate>,
+    log: &dyn Log,
+) -> anyhow::Result<()> {
+    if unpriced.is_empty() {
+        return Ok(());
+    }
+    let Some(day) = to else { return Ok(()) };
+    let at = Timestamp::from(day.and_time(chrono::NaiveTime::MIN).and_utc()).plus_seconds(86_399);
+    let books = versions::<PriceBook>(log)?;
+    let Some(book) = books.newest() else { return Ok(()) };
+    for row in unpriced {
+        if let Some(usage) = exposed.get(&(row.provider.clone(), row.model.clone())) {
+            let used = usage.iter().filter(|(_, quantity)| quantity.picos() > 0);
+            let used = used.map(|(meter, quantity)| (*meter, *quantity)).collect();
+            row.estimate = exposure::estimate(book, &row.provider, &row.model, &used, at);
+        }
+    }
+    Ok(())
 }
 
 /// The newest period of every budget, and every other in which a threshold is crossed.
@@ -94,6 +129,8 @@ struct Sums {
     models: BTreeMap<(Option<String>, Text), Group>,
     savings: BTreeMap<(String, Text), Money>,
     unpriced: BTreeMap<(String, String), Unpriced>,
+    /// What was used without a price, by provider and model.
+    exposed: BTreeMap<(String, String), BTreeMap<Meter, Quantity>>,
     unallocated: BTreeMap<(Option<String>, String, Text), Unallocated>,
 }
 
@@ -147,9 +184,16 @@ impl Sums {
                         model: model.to_string(),
                         requests: 0,
                         tokens: Quantity::ZERO,
+                        estimate: None,
                     });
                 place.requests += charge.requests;
                 place.tokens.accrue(charge.tokens)?;
+                let taken_back = cells.text("class", row)? == Some("reversal");
+                let exposed = self.exposed.entry((provider.to_string(), model.to_string())).or_default();
+                for (meter, quantity) in cells.unpriced_meters("unpriced", row)? {
+                    let quantity = if taken_back { quantity.negated() } else { quantity };
+                    exposed.entry(meter).or_insert(Quantity::ZERO).accrue(quantity)?;
+                }
             }
             if unallocated {
                 let key_id = cells.text("key_id", row)?.map(str::to_owned);

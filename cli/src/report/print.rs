@@ -172,10 +172,13 @@ fn budgets(report: &Report, style: Style, page: &mut String) {
 fn attention(report: &Report, style: Style, page: &mut String) {
     let mut lines = Vec::new();
     for row in &report.unpriced {
+        let estimate = row.estimate.as_ref().map_or_else(String::new, |estimate| {
+            format!("; {} {} at {}", money(estimate.amount, 2), estimate.currency, estimate.model)
+        });
         lines.push([
             "unpriced".to_owned(),
             count(row.requests),
-            format!("{} {}: {} tokens without a price", row.provider, row.model, quantity(row.tokens)),
+            format!("{} {}: {} tokens without a price{estimate}", row.provider, row.model, quantity(row.tokens)),
         ]);
     }
     for row in &report.unallocated {
@@ -277,8 +280,12 @@ pub fn print_ledger(ledger: &Ledger, style: Style) -> String {
             count(of("conflicts")),
             count(of("forwarded")),
         ));
+        let shares = match of("allocations") {
+            0 => String::new(),
+            shares => format!(" + {} allocations", count(shares)),
+        };
         said(format!(
-            "{} charges = {} originals + {} reversals + {} replacements",
+            "{} charges = {} originals + {} reversals + {} replacements{shares}",
             count(line.sent.get(schemas::topics::CHARGES).copied().unwrap_or(0)),
             count(of("originals")),
             count(of("reversals")),
