@@ -248,13 +248,16 @@ pub struct Change {
     pub cost_after: Money,
 }
 
+/// What a [`Change`] is of: before, after, currency.
+type Place = (Option<String>, Option<String>, Text);
+
 /// What a run would change, or changed.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Charges to be corrected.
     pub charges: u64,
-    models: BTreeMap<(Option<String>, Option<String>, Text), Change>,
-    teams: BTreeMap<(Option<String>, Option<String>, Text), Change>,
+    models: BTreeMap<Place, Change>,
+    teams: BTreeMap<Place, Change>,
 }
 
 impl Changes {
@@ -286,7 +289,7 @@ impl Changes {
     }
 }
 
-fn by_difference(changes: &BTreeMap<(Option<String>, Option<String>, Text), Change>) -> Vec<&Change> {
+fn by_difference(changes: &BTreeMap<Place, Change>) -> Vec<&Change> {
     let mut list: Vec<&Change> = changes.values().collect();
     list.sort_by_key(|change| {
         std::cmp::Reverse((change.cost_after.picos() - change.cost_before.picos()).unsigned_abs())
@@ -295,7 +298,7 @@ fn by_difference(changes: &BTreeMap<(Option<String>, Option<String>, Text), Chan
 }
 
 fn note(
-    changes: &mut BTreeMap<(Option<String>, Option<String>, Text), Change>,
+    changes: &mut BTreeMap<Place, Change>,
     (from, to): (Option<String>, Option<String>),
     before: &Charge,
     after: &Charge,

@@ -120,8 +120,11 @@ fn row(table: &str, mut cells: BTreeMap<&str, Text>) -> Result<Row, String> {
     })
 }
 
-/// Records with the lines they begin on, as RFC 4180 writes them; empty lines are left out. On failure the line and why.
-fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, (usize, &'static str)> {
+/// A record: the line it begins on, and its cells.
+type Record = (usize, Vec<String>);
+
+/// The records of a text, as RFC 4180 writes them; empty lines are left out. On failure the line and why.
+fn records(text: &str) -> Result<Vec<Record>, (usize, &'static str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut records = Vec::new();
     let (mut cells, mut cell) = (Vec::new(), String::new());
