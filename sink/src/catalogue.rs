@@ -5,7 +5,7 @@ use stream::Table;
 
 use crate::column;
 use crate::lake::{Lake, LakeConfig};
-use crate::rows::{Alerts, Batches, Budgets, Charges, Facts, Rejected, Rows, Windows, all_columns};
+use crate::rows::{Alerts, Batches, Budgets, Charges, Facts, Ledger, Rejected, Rows, Windows, all_columns};
 use crate::table::LakeTable;
 
 /// One table: what it is called, what it reads, what it holds.
@@ -73,6 +73,7 @@ pub const TABLES: &[TableSpec] = &[
     spec::<Alerts>(),
     spec::<Rejected>(),
     spec::<Batches>(),
+    spec::<Ledger>(),
 ];
 
 /// Opens every table for writing.

@@ -7,6 +7,7 @@
 //! can and cannot promise.
 
 pub mod attempt;
+pub mod drivers;
 pub mod ledger;
 pub mod message;
 pub mod receiver;

@@ -13,10 +13,12 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use schemas::Timestamp;
 use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::metrics::Metrics;
+use crate::trouble::remedy;
 
 /// Where the lake is and how it is written.
 #[derive(Debug, Clone, clap::Args)]
@@ -206,6 +208,10 @@ impl Lake {
 
     /// Puts the same key twice. A store that takes the second one would let two writers commit the same version.
     pub(crate) fn probe(&self) -> anyhow::Result<()> {
+        self.told(self.try_probe())
+    }
+
+    fn try_probe(&self) -> anyhow::Result<()> {
         let name = format!("_spendstream/probe-{}", uuid::Uuid::new_v4());
         let key = self.path(&name)?;
         let create = || PutOptions { mode: PutMode::Create, ..PutOptions::default() };
@@ -213,11 +219,6 @@ impl Lake {
             match self.store.put_opts(&key, "probe".into(), create()).await {
                 // Nobody else has this name: the client tried again because its first answer was lost.
                 Ok(_) | Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {}
-                Err(StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. }) => bail!(
-                    "write to the lake at {}: the store refuses these credentials; they must be allowed to list, read, \
-                     write and delete there",
-                    self.root
-                ),
                 Err(error) => Err(error).with_context(|| format!("write to the lake at {}", self.root))?,
             }
             let second = self.store.put_opts(&key, "probe".into(), create()).await;
@@ -234,6 +235,27 @@ impl Lake {
                 Err(error) => Err(error).with_context(|| format!("try a conditional write at {}", self.root)),
             }
         })
+    }
+
+    /// Begins an error with what it means and what mends it, where that is known.
+    pub(crate) fn told<T>(&self, result: anyhow::Result<T>) -> anyhow::Result<T> {
+        result.map_err(|error| match remedy(&format!("{error:#}")) {
+            Some(sentence) => error.context(format!("the lake at {} cannot be used: {sentence}", self.root)),
+            None => error,
+        })
+    }
+
+    /// What the store's clock shows: when a file was written is told by it.
+    pub(crate) fn store_time(&self) -> anyhow::Result<Timestamp> {
+        let key = self.path(&format!("_spendstream/clock-{}", uuid::Uuid::new_v4()))?;
+        let written = self.wait(async {
+            self.store.put(&key, "clock".into()).await?;
+            let written = self.store.head(&key).await;
+            let _ = self.store.delete(&key).await;
+            written
+        });
+        let written = written.with_context(|| format!("read the clock of the store at {}", self.root))?;
+        Ok(Timestamp::from_micros(written.last_modified.timestamp_micros()))
     }
 
     /// Where a file of the lake that is not part of a table is in the store.

@@ -26,6 +26,8 @@ mod metrics;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trouble;
+mod unneeded;
 
 pub use catalogue::{TABLES, TableSpec, open_tables};
 pub use lake::{Lake, LakeConfig};

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use arrow::datatypes::{DataType, Field, Schema};
-use deltalake_core::DeltaTable;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{
     Action, Add, ArrayType, DataType as DeltaType, MapType, PrimitiveType, StructField, StructType, Transaction,
 };
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use object_store::ObjectStore;
+use deltalake_core::{DeltaTable, DeltaTableError};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use schemas::Timestamp;
+use serde::de::IgnoredAny;
 
 use crate::metrics::{Outcome, TableMetrics};
 
@@ -20,6 +23,10 @@ pub(crate) const EVENT_DATE: &str = "event_date";
 
 /// A checkpoint is written every so many commits: a reader lists and reads at most this many small files.
 const CHECKPOINT_COMMITS: u64 = 50;
+
+/// Files must be committed within this time after they began to be written: a process that slept in between (a laptop, a
+/// paused machine) could otherwise commit what vacuum has taken for the remains of a crash.
+const COMMIT_WITHIN_SECONDS: i64 = 86_400;
 
 /// How often a commit is tried again once the table shows that it did not happen.
 const COMMIT_ATTEMPTS: u32 = 4;
@@ -57,9 +64,32 @@ impl TableLog {
             // Another writer may have been quicker; what counts is that there is a table.
             tracing::info!(table = name, %error, "table was not created here");
         }
-        self.table.load().await.with_context(|| format!("open the table {name}"))?;
+        load(&mut self.table, name).await?;
+        self.refuse_foreign(schema)?;
         self.add_missing_columns(schema, comments).await?;
         Ok(self)
+    }
+
+    /// Refuses a table that something else made: its readers would not expect our rows, and ours not its.
+    fn refuse_foreign(&self, schema: &Schema) -> anyhow::Result<()> {
+        let name = self.name;
+        let snapshot = self.table.snapshot()?;
+        let metadata = snapshot.metadata();
+        let refuse = |why: String| -> anyhow::Result<()> {
+            bail!("the table {name} was made by something else ({why}); choose another --lake, or move that table away")
+        };
+        if metadata.name() != Some(name) {
+            return refuse(format!("it calls itself {:?}", metadata.name().unwrap_or_default()));
+        }
+        if *metadata.partition_columns() != [EVENT_DATE] {
+            return refuse(format!("it is partitioned by {:?}", metadata.partition_columns()));
+        }
+        let present = snapshot.snapshot().arrow_schema();
+        let unknown = |field: &&Arc<Field>| !field.is_nullable() && schema.field_with_name(field.name()).is_err();
+        match present.fields().iter().find(unknown) {
+            Some(field) => refuse(format!("its column {} may not be null, and is not one of ours", field.name())),
+            None => Ok(()),
+        }
     }
 
     async fn add_missing_columns(&mut self, schema: &Schema, comments: &[String]) -> anyhow::Result<()> {
@@ -105,8 +135,9 @@ impl TableLog {
 
     /// Reads the log to its end and says where partitions stand: the offset to read next.
     pub(crate) async fn positions(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<Option<i64>>> {
-        let reload = self.table.update_state().await;
-        reload.with_context(|| format!("read the log of the table {}", self.name))?;
+        if let Err(error) = self.table.update_state().await {
+            return Err(why_unreadable(&self.table, self.name, error).await);
+        }
         let log_store = self.table.log_store();
         let mut positions = Vec::with_capacity(partitions.len());
         for partition in partitions {
@@ -120,7 +151,13 @@ impl TableLog {
     ///
     /// Before every attempt the log is read to its end: only where every partition stands at the start of its move may
     /// anything be written. An attempt whose answer was lost is recognised by the partitions standing at the end.
-    pub(crate) async fn commit(&mut self, adds: &[Add], moves: &[Move], now: Timestamp) -> anyhow::Result<u64> {
+    pub(crate) async fn commit(
+        &mut self,
+        adds: &[Add],
+        moves: &[Move],
+        written_at: Timestamp,
+        now: Timestamp,
+    ) -> anyhow::Result<u64> {
         let partitions: Vec<u32> = moves.iter().map(|step| step.partition).collect();
         let mut failure = None;
         for attempt in 0..COMMIT_ATTEMPTS {
@@ -140,6 +177,7 @@ impl TableLog {
                     moves
                 );
             }
+            still_young(written_at)?;
             match self.try_commit(adds, moves, now).await {
                 Ok(version) => {
                     self.metrics.commit(Outcome::Committed);
@@ -192,6 +230,76 @@ impl TableLog {
         self.table.state = Some(commit.snapshot());
         Ok(commit.version())
     }
+}
+
+/// Reads a table's log from its beginning.
+pub(crate) async fn load(table: &mut DeltaTable, name: &str) -> anyhow::Result<()> {
+    // Delta takes an empty entry for a commit of nothing, and what it held would be missing without a word.
+    if let Some(damage) = damage(table, true).await? {
+        bail!("the table {name} cannot be read: {damage}");
+    }
+    match table.load().await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(why_unreadable(table, name, error).await),
+    }
+}
+
+/// An error of reading a log, with the entry that is damaged named if there is one.
+async fn why_unreadable(table: &DeltaTable, name: &str, error: DeltaTableError) -> anyhow::Error {
+    let error = anyhow::Error::new(error);
+    match damage(table, false).await {
+        Ok(Some(damage)) => error.context(format!("the table {name} cannot be read: {damage}")),
+        _ => error.context(format!("read the log of the table {name}")),
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct LastCheckpoint {
+    version: u64,
+}
+
+/// Which entry of a log is damaged and what to do; looks at sizes alone, or into the entries as well.
+async fn damage(table: &DeltaTable, sizes_alone: bool) -> anyhow::Result<Option<String>> {
+    let store = table.log_store().object_store(None);
+    // What a checkpoint has summed up is not read any more.
+    let newest = async { store.get(&Path::from("_delta_log/_last_checkpoint")).await?.bytes().await };
+    let newest = newest.await.ok().and_then(|bytes| serde_json::from_slice::<LastCheckpoint>(&bytes).ok());
+    let after = newest.map_or_else(String::new, |checkpoint| format!("{:020}.json", checkpoint.version));
+    let folder = Path::from("_delta_log");
+    let entries = match after.as_str() {
+        "" => store.list(Some(&folder)),
+        after => store.list_with_offset(Some(&folder), &folder.clone().join(after)),
+    };
+    let entries: Vec<_> = entries.try_collect().await.context("list the log of a table")?;
+    let mut entries: Vec<_> = entries.into_iter().filter(|entry| entry.location.extension() == Some("json")).collect();
+    entries.sort_by(|a, b| a.location.cmp(&b.location));
+    for (index, entry) in entries.iter().enumerate() {
+        let cut = match sizes_alone {
+            true => entry.size == 0,
+            false => {
+                let bytes = store.get(&entry.location).await?.bytes().await?;
+                let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
+                lines.peek().is_none() || lines.any(|line| serde_json::from_slice::<IgnoredAny>(line).is_err())
+            }
+        };
+        if cut {
+            let mend = match index + 1 == entries.len() {
+                true => "restore it from a backup, or delete it: it is the newest, and what it held is read again",
+                false => "restore it from a backup or an earlier version of the object",
+            };
+            return Ok(Some(format!("the entry {} of its log is cut off; {mend}", entry.location)));
+        }
+    }
+    Ok(None)
+}
+
+/// Fails where files that began to be written at this time may not be committed any more.
+pub(crate) fn still_young(written_at: Timestamp) -> anyhow::Result<()> {
+    let age = stream::now().micros_since(written_at) / 1_000_000;
+    if age > COMMIT_WITHIN_SECONDS {
+        bail!("{age} seconds passed between writing files and committing them, and vacuum may have deleted them");
+    }
+    Ok(())
 }
 
 /// What the log calls a partition's position.

@@ -4,12 +4,14 @@ extern crate spendstream_sink as sink;
 extern crate spendstream_stream as stream;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use sink::deliver::{Delivery, DeliveryConfig};
 use sink::{Lake, LakeConfig, Maintenance, open_tables};
-use stream::Settings;
+use stream::kafka::KafkaLog;
 use stream::service::Service;
+use stream::{Log, Settings};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,7 +38,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let lake = Lake::open(&config)?;
     lake.register_metrics(service.telemetry().registry())?;
     let mut tables = open_tables(&lake, &config)?;
-    if let Some(delivery) = Delivery::open(&lake, &delivery, &service.settings().environment)? {
+    let settings = service.settings();
+    let mut log: Option<Arc<dyn Log>> = None;
+    if delivery.alert_routes.is_some() {
+        log = Some(Arc::new(KafkaLog::connect(&settings.connection, &settings.environment)?));
+    }
+    if let Some(delivery) = Delivery::open(&lake, log, &delivery, &settings.environment)? {
         delivery.register_metrics(service.telemetry().registry())?;
         delivery.start(service.shutdown())?;
         tables.push(Box::new(delivery.inbox()));

@@ -3,20 +3,21 @@
 //! Nothing a reader sees is rewritten. A merge writes a new file and then, in one commit, adds it and marks its sources
 //! as removed; these stay where they are until vacuum, so a query that began earlier reads on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake_core::kernel::{Action, Add, Transaction};
-use deltalake_core::operations::vacuum::{Clock, VacuumMode};
+use deltalake_core::kernel::{Action, Add, Remove, Transaction};
 use deltalake_core::protocol::DeltaOperation;
-use futures::StreamExt;
+use deltalake_core::table::config::TablePropertiesExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
 use rand::Rng;
 use schemas::Timestamp;
@@ -26,11 +27,12 @@ use crate::catalogue::{TABLES, TableSpec};
 use crate::compact::{DataFile, plan};
 use crate::file::encode;
 use crate::lake::{Lake, LakeConfig};
-use crate::log::EVENT_DATE;
+use crate::log::{EVENT_DATE, load, still_young};
 use crate::merge::{INPUT_ROWS, Merge};
 use crate::metrics::Outcome;
 use crate::read::{StoredFile, day_of};
 use crate::table::{add_of, upload};
+use crate::unneeded::unneeded;
 
 /// How often a merge is committed again while writers keep taking the version it was meant for.
 const COMMIT_ATTEMPTS: u32 = 8;
@@ -101,36 +103,38 @@ impl Maintenance {
     /// When there is no such table, or the lake cannot be read or written. What was merged before that stays merged.
     pub fn compact(&self, table: &str, now: Timestamp) -> anyhow::Result<Compacted> {
         let Some((spec, mut handle)) = self.open(table)? else { return Ok(Compacted::default()) };
-        let mut done = Compacted::default();
+        let (mut done, mut failure) = (Compacted::default(), None);
         for group in plan(data_files(&handle)?, now.days(), self.config.lake_file_bytes as u64) {
             let merged = self.merge(spec, &mut handle, &group, now);
-            if merged.with_context(|| format!("merge {} files of the table {table}", group.len()))? {
-                done.replaced += group.len();
-                done.written += 1;
-            } else {
-                done.lost += 1;
+            match merged.with_context(|| format!("merge {} files of the table {table}", group.len())) {
+                Ok(true) => {
+                    done.replaced += group.len();
+                    done.written += 1;
+                }
+                Ok(false) => done.lost += 1,
+                // A file that cannot be read must not keep other days from being merged.
+                Err(error) => failure = Some(failure.unwrap_or(error)),
             }
         }
         self.lake.metrics().table(table).compacted(done.replaced);
         if done != Compacted::default() {
             tracing::info!(table, replaced = done.replaced, written = done.written, lost = done.lost, "compacted");
         }
-        Ok(done)
+        failure.map_or(Ok(done), Err)
     }
 
-    /// Deletes files that have not been part of the table for `--lake-vacuum-after`; gives how many. What was deleted
-    /// before counts again until a checkpoint forgets it.
+    /// Deletes files that have not been part of the table for `--lake-vacuum-after`; gives how many.
     ///
     /// # Errors
-    /// When there is no such table, or the lake cannot be read or written.
+    /// When there is no such table, or the lake cannot be read or written. What was deleted before that stays deleted.
     pub fn vacuum(&self, table: &str, now: Timestamp) -> anyhow::Result<usize> {
-        let Some((_, handle)) = self.open(table)? else { return Ok(0) };
-        let after = chrono::Duration::from_std(self.config.lake_vacuum_after).context("read --lake-vacuum-after")?;
-        let vacuum = handle.vacuum().with_retention_period(after).with_mode(VacuumMode::Full);
-        let vacuum = vacuum.with_clock(Arc::new(At(now)));
-        let vacuum = self.lake.wait(async { vacuum.await });
-        let (_, metrics) = vacuum.with_context(|| format!("vacuum the table {table}"))?;
-        let deleted = metrics.files_deleted.len();
+        let Some((spec, mut handle)) = self.open(table)? else { return Ok(0) };
+        // A clock that is ahead would delete what queries and writers still need, so the one that is behind counts.
+        let now = self.lake.store_time()?.min(now);
+        self.lake.wait(retain(spec, &mut handle, self.config.lake_vacuum_after))?;
+        let after = i64::try_from(self.config.lake_vacuum_after.as_micros()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_micros(now.micros().saturating_sub(after));
+        let deleted = self.lake.wait(vacuum(&handle, before)).with_context(|| format!("vacuum the table {table}"))?;
         self.lake.metrics().table(table).vacuumed(deleted);
         if deleted > 0 {
             tracing::info!(table, deleted, "vacuumed");
@@ -146,7 +150,7 @@ impl Maintenance {
             if !handle.verify_deltatable_existence().await.with_context(|| format!("look for the table {table}"))? {
                 return Ok(None);
             }
-            handle.load().await.with_context(|| format!("read the log of the table {table}"))?;
+            load(&mut handle, table).await?;
             Ok(Some((spec, handle)))
         })
     }
@@ -160,6 +164,7 @@ impl Maintenance {
         now: Timestamp,
     ) -> anyhow::Result<bool> {
         let day = group.first().context("a group has files")?.day;
+        let written_at = stream::now();
         let fence = self.lake.wait(fence(spec, table))?;
         let store = table.log_store().object_store(None);
         let mut inputs = Vec::with_capacity(group.len());
@@ -177,6 +182,7 @@ impl Maintenance {
         let name = format!("{}-merged-{}.zstd.parquet", spec.topic, uuid::Uuid::new_v4().simple());
         let add = add_of(day, &name, &encoded, now, false);
         self.lake.wait(upload(store.as_ref(), &add.path, encoded.bytes))?;
+        still_young(written_at)?;
         let target = i64::try_from(self.config.lake_file_bytes).unwrap_or(i64::MAX);
         let replaced = self.lake.wait(replace(spec, table, fence, group, &add, target, now))?;
         let metrics = self.lake.metrics().table(spec.name);
@@ -188,14 +194,53 @@ impl Maintenance {
     }
 }
 
-/// A clock that shows what it was set to.
-#[derive(Debug)]
-struct At(Timestamp);
-
-impl Clock for At {
-    fn current_timestamp_millis(&self) -> i64 {
-        self.0.millis()
+/// Makes the log remember for as long as files are kept: what was removed (a file whose removal is forgotten looks like
+/// one that was never part of the table, and is then as old as its contents), and the versions that need it.
+async fn retain(spec: &TableSpec, table: &mut DeltaTable, after: Duration) -> anyhow::Result<()> {
+    let properties = table.snapshot()?.table_config();
+    if properties.deleted_file_retention_duration() == after && properties.log_retention_duration() == after {
+        return Ok(());
     }
+    let interval = format!("interval {} seconds", after.as_secs());
+    let properties = ["delta.deletedFileRetentionDuration", "delta.logRetentionDuration"];
+    let set = table.clone().set_tbl_properties();
+    let set = set.with_properties(properties.map(|name| (name.to_owned(), interval.clone())).into());
+    *table = set.await.with_context(|| format!("set how long the table {} keeps files", spec.name))?;
+    Ok(())
+}
+
+/// Deletes the data files that have not been part of a table since `before`; gives how many.
+async fn vacuum(table: &DeltaTable, before: Timestamp) -> anyhow::Result<usize> {
+    let log_store = table.log_store();
+    let store = log_store.object_store(None);
+    let snapshot = table.snapshot()?;
+    // What is committed after this was written after it too, and is too young to be deleted.
+    let live: HashSet<Path> = snapshot.log_data().iter().map(|file| file.object_store_path()).collect();
+    let removed: HashMap<Path, Timestamp> = snapshot
+        .all_tombstones(log_store.as_ref())
+        .map_ok(|file| {
+            let at = Timestamp::from_micros(file.deletion_timestamp().unwrap_or(0).saturating_mul(1000));
+            let path = file.path();
+            (Path::parse(path.as_ref()).unwrap_or_else(|_| Path::from(path.as_ref())), at)
+        })
+        .try_collect()
+        .await
+        .context("read which files were removed")?;
+    let stored =
+        store.list(None).map_ok(|file| (file.location, Timestamp::from_micros(file.last_modified.timestamp_micros())));
+    let stored: Vec<_> = stored.try_collect().await.context("list the files of the table")?;
+    let doomed = unneeded(stored, &live, &removed, before);
+    let mut deleting = store.delete_stream(futures::stream::iter(doomed).map(Ok).boxed());
+    let mut deleted = 0;
+    while let Some(file) = deleting.next().await {
+        match file {
+            Ok(_) => deleted += 1,
+            // Another sink's vacuum was quicker.
+            Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error).context("delete what was replaced or left behind"),
+        }
+    }
+    Ok(deleted)
 }
 
 /// What the log calls the number of merges so far: the fence between compactors.
@@ -234,7 +279,8 @@ async fn replace(
                 return Ok(true);
             }
             if sources.contains(file.path().as_ref()) {
-                removes.push(Action::Remove(file.remove_action(false)));
+                let deletion_timestamp = Some(now.millis());
+                removes.push(Action::Remove(Remove { deletion_timestamp, ..file.remove_action(false) }));
             }
         }
         if removes.len() != sources.len() || fence(spec, table).await? != fence_before {

@@ -13,14 +13,15 @@ use chrono::{Datelike, NaiveDate};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::LogicalFileView;
 use futures::StreamExt;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::errors::ParquetError;
 
 use crate::catalogue::{self, TableSpec};
 use crate::lake::{Lake, LakeConfig};
-use crate::log::{EVENT_DATE, app_id};
+use crate::log::{EVENT_DATE, app_id, load};
 
 mod cells;
 mod charges;
@@ -114,11 +115,11 @@ impl LakeReader {
         let schema = Arc::new(Schema::new(fields.collect::<anyhow::Result<Vec<_>>>()?));
         let mut handle = self.lake.table(table)?;
         let store = handle.log_store().object_store(None);
-        let files = self.lake.wait(async {
+        let files = self.lake.told(self.lake.wait(async {
             if !handle.verify_deltatable_existence().await.with_context(|| format!("look for the table {table}"))? {
                 return Ok(VecDeque::new());
             }
-            handle.load().await.with_context(|| format!("read the log of the table {table}"))?;
+            load(&mut handle, table).await?;
             let mut files = VecDeque::new();
             for file in handle.snapshot()?.log_data().iter() {
                 let day = day_of(&file).with_context(|| format!("read the log of the table {table}"))?;
@@ -128,7 +129,7 @@ impl LakeReader {
                 }
             }
             anyhow::Ok(files)
-        })?;
+        }))?;
         Ok(Scan { lake: self.lake.clone(), store, spec, table: handle, schema, files, open: None })
     }
 }
@@ -185,7 +186,8 @@ impl Scan {
             let Some((path, size, day)) = self.files.pop_front() else { return Ok(None) };
             let reader = StoredFile { store: self.store.clone(), path: path.clone(), size };
             let opening = ParquetRecordBatchStreamBuilder::new(reader);
-            let builder = self.lake.wait(opening).with_context(|| format!("open {path}"))?;
+            let builder = self.lake.wait(opening).map_err(|error| self.unopened(&path, error));
+            let builder = self.lake.told(builder)?;
             let wanted = builder.schema().fields().iter().enumerate();
             let wanted = wanted.filter(|(_, field)| self.schema.field_with_name(field.name()).is_ok());
             let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.map(|(index, _)| index));
@@ -214,6 +216,22 @@ pub(crate) fn in_schema(schema: &SchemaRef, batch: &RecordBatch) -> anyhow::Resu
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     let columns = columns.collect::<anyhow::Result<Vec<_>>>()?;
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+}
+
+impl Scan {
+    /// Why a file could not be opened; the log says that it is there.
+    fn unopened(&self, path: &Path, error: ParquetError) -> anyhow::Error {
+        let table = self.spec.name;
+        let gone = matches!(self.lake.wait(self.store.head(path)), Err(StoreError::NotFound { .. }));
+        let error = anyhow::Error::new(error);
+        if gone {
+            return error.context(format!(
+                "the file {path} of the table {table} is gone, though its log has it; restore it from a backup or an \
+                 earlier version of the object"
+            ));
+        }
+        error.context(format!("open {path} of the table {table}"))
+    }
 }
 
 impl Iterator for Scan {

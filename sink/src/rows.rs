@@ -15,6 +15,7 @@ mod batches;
 mod budgets;
 mod charges;
 mod facts;
+mod ledger;
 mod rejected;
 mod windows;
 
@@ -24,6 +25,7 @@ pub use budgets::Budgets;
 pub use charges::{Charges, DIMENSIONS};
 pub(crate) use charges::{dimension, meter_name};
 pub use facts::Facts;
+pub use ledger::Ledger;
 pub use rejected::Rejected;
 pub use windows::Windows;
 

@@ -105,7 +105,7 @@ impl<R: Rows> LakeTable<R> {
         let comments: Vec<String> = columns.iter().map(Column::comment).collect();
         let metrics = lake.metrics().table(R::TABLE);
         let log = TableLog::new(lake.table(R::TABLE)?, R::TABLE, R::TOPIC, metrics.clone());
-        let log = lake.wait(log.open(R::ABOUT, &schema, &comments))?;
+        let log = lake.told(lake.wait(log.open(R::ABOUT, &schema, &comments)))?;
         Ok(LakeTable {
             rows: R::new(),
             lake: lake.clone(),
@@ -257,7 +257,7 @@ impl<R: Rows> LakeTable<R> {
         if moves.is_empty() {
             return Ok(());
         }
-        let began = Instant::now();
+        let (began, written_at) = (Instant::now(), stream::now());
         let buffers = std::mem::take(&mut self.buffers);
         let mut after: BTreeMap<u32, Buffer<R::Item>> = BTreeMap::new();
         let mut chunks = Vec::new();
@@ -271,7 +271,7 @@ impl<R: Rows> LakeTable<R> {
         let rows: usize = chunks.iter().map(RecordBatch::num_rows).sum();
         let adds = self.write(&chunks.iter().collect::<Vec<_>>(), &moves, now)?;
         drop(chunks);
-        let committing = self.log.commit(&adds, &moves, now);
+        let committing = self.log.commit(&adds, &moves, written_at, now);
         let version = self.lake.wait(committing)?;
         self.metrics.flushed(rows, adds.len(), adds.iter().map(|add| add.size).sum(), began.elapsed());
         tracing::info!(table = R::TABLE, version, rows, files = adds.len(), "committed");
@@ -365,7 +365,7 @@ impl<R: Rows> Table for LakeTable<R> {
 
     fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
         let reading = self.log.positions(partitions);
-        let positions = self.lake.wait(reading)?;
+        let positions = self.lake.told(self.lake.wait(reading))?;
         for (partition, position) in partitions.iter().zip(&positions) {
             self.buffers.insert(*partition, Buffer::starting_at(*position));
         }
@@ -424,6 +424,7 @@ impl<R: Rows> Table for LakeTable<R> {
         self.rows_since.set(None);
         self.moved_since.set(None);
         let flushed = self.write_and_commit(now).with_context(|| format!("write the table {}", R::TABLE));
+        let flushed = self.lake.told(flushed);
         if flushed.is_err() {
             // Nothing is known any more: whoever assigns again reads the table.
             self.buffers.clear();

@@ -1,15 +1,18 @@
 //! An S3 server in this process: `s3s-fs` over a temporary folder, made atomic, with faults on the wire.
 //!
 //! `s3s-fs` checks `If-None-Match` and then writes, which lets two writers both win. Requests that write a key therefore
-//! take that key's lock first. Faults happen where a network has them: the request is carried out and its answer lost,
-//! or it is answered 503 without being carried out.
+//! take that key's lock first. Faults happen where a network has them: the request is carried out and its answer lost or
+//! late, it is cut in the middle, or it is answered with an error of the store; and whoever sent it may be killed before
+//! or after it is carried out.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -21,29 +24,83 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 /// Access key and secret key of every test server.
 pub const CREDENTIALS: (&str, &str) = ("spendstream", "spendstream-secret");
 
-/// What goes wrong with the next writes whose path contains a text.
+/// What goes wrong with the next requests whose path contains a text. Only writes are meant, but for [`Fault::Refuse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The write is carried out; the connection closes before the answer.
     LoseAnswer,
     /// 503 without carrying anything out.
     Unavailable,
+    /// The connection closes after the first part of the body; nothing is carried out.
+    Truncate,
+    /// The write is carried out this much later, also if whoever sent it has given up by then.
+    Delay(Duration),
+    /// The process named by [`S3::victim`] is killed; nothing is carried out.
+    KillBefore,
+    /// The write is carried out, and then the process is killed.
+    KillAfter,
+    /// The store refuses every request, reads too, with this status and error code.
+    Refuse(u16, &'static str),
+}
+
+#[derive(Debug)]
+struct Planned {
+    fault: Fault,
+    text: String,
+    skip: usize,
+    times: usize,
 }
 
 #[derive(Debug, Default)]
 struct Faults {
-    planned: Mutex<Vec<(Fault, String, usize)>>,
+    planned: Mutex<Vec<Planned>>,
     hits: AtomicUsize,
+    writes: AtomicUsize,
+    victim: AtomicI32,
 }
 
 impl Faults {
-    fn take(&self, path: &str) -> Option<Fault> {
+    fn take(&self, path: &str, writes: bool) -> Option<Fault> {
         let mut planned = self.planned.lock().expect("no test panics while holding this lock");
-        let (fault, _, left) = planned.iter_mut().find(|(_, text, left)| *left > 0 && path.contains(text.as_str()))?;
-        *left -= 1;
+        let meant = |plan: &&mut Planned| {
+            let kind = writes || matches!(plan.fault, Fault::Refuse(..));
+            kind && plan.times > 0 && path.contains(plan.text.as_str())
+        };
+        let plan = planned.iter_mut().find(meant)?;
+        if plan.skip > 0 {
+            plan.skip -= 1;
+            return None;
+        }
+        plan.times -= 1;
         self.hits.fetch_add(1, Ordering::SeqCst);
-        Some(*fault)
+        Some(plan.fault)
     }
+
+    /// Kills the victim, once it is known, and waits until it is dead, so that nothing it sends comes after.
+    fn kill(&self) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        let wait = || {
+            assert!(std::time::Instant::now() < deadline, "the process to kill is not named or does not end");
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let victim = loop {
+            match self.victim.load(Ordering::SeqCst) {
+                0 => wait(),
+                victim => break victim,
+            }
+        };
+        // SAFETY: a child that the test has not reaped yet, so the number is its own.
+        unsafe { libc::kill(victim, libc::SIGKILL) };
+        while !ended(victim) {
+            wait();
+        }
+    }
+}
+
+/// True when a killed process has ended, reaped or not.
+fn ended(process: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_none_or(|rest| matches!(rest.trim_start().chars().next(), None | Some('Z' | 'X')))
 }
 
 type KeyLocks = Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>;
@@ -52,7 +109,7 @@ type KeyLocks = Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>;
 pub struct S3 {
     address: SocketAddr,
     faults: Arc<Faults>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -71,7 +128,7 @@ impl S3 {
             runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a loopback port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         runtime.spawn(serve(listener, service(folder.path()), faults.clone()));
-        S3 { address, faults, _folder: folder, _runtime: runtime }
+        S3 { address, faults, folder, _runtime: runtime }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -90,9 +147,35 @@ impl S3 {
         ]
     }
 
-    /// Lets the next `times` writes whose path contains `text` go wrong.
+    /// Lets the next `times` requests whose path contains `text` go wrong.
     pub fn plan(&self, fault: Fault, text: &str, times: usize) {
-        self.faults.planned.lock().expect("no test panics while holding this lock").push((fault, text.into(), times));
+        self.plan_after(0, fault, text, times);
+    }
+
+    /// As [`S3::plan`], after so many of them have gone well.
+    pub fn plan_after(&self, skip: usize, fault: Fault, text: &str, times: usize) {
+        let plan = Planned { fault, text: text.to_owned(), skip, times };
+        self.faults.planned.lock().expect("no test panics while holding this lock").push(plan);
+    }
+
+    /// Forgets every fault that has not happened yet.
+    pub fn heal(&self) {
+        self.faults.planned.lock().expect("no test panics while holding this lock").clear();
+    }
+
+    /// The process that faults kill, a child that is not reaped yet.
+    pub fn victim(&self, process: u32) {
+        self.faults.victim.store(i32::try_from(process).unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// How many writes were asked for.
+    pub fn writes(&self) -> usize {
+        self.faults.writes.load(Ordering::SeqCst)
+    }
+
+    /// Where the server keeps its buckets.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
     }
 
     /// How many faults have happened.
@@ -140,24 +223,71 @@ async fn answer(
 ) -> Result<Response<s3s::Body>, AnswerLost> {
     let writes = matches!(*request.method(), Method::PUT | Method::POST | Method::DELETE);
     let path = request.uri().path().to_owned();
-    let fault = if writes { faults.take(&path) } else { None };
-    if fault == Some(Fault::Unavailable) {
-        let mut busy = Response::new(s3s::Body::empty());
-        *busy.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        return Ok(busy);
+    if writes {
+        faults.writes.fetch_add(1, Ordering::SeqCst);
     }
+    let fault = faults.take(&path, writes);
+    match fault {
+        Some(Fault::Unavailable) => return Ok(refusal(503, "SlowDown")),
+        Some(Fault::Refuse(status, code)) => return Ok(refusal(status, code)),
+        Some(Fault::Truncate) => {
+            // What has arrived by now is read; what follows finds nobody.
+            let _ = request.into_body().frame().await;
+            return Err(AnswerLost);
+        }
+        Some(Fault::KillBefore) => {
+            faults.kill();
+            return Err(AnswerLost);
+        }
+        Some(Fault::Delay(time)) => {
+            // On a task of its own: when the client hangs up, what serves its connection ends.
+            let late = tokio::spawn(async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.map_err(|_| AnswerLost)?.to_bytes();
+                tokio::time::sleep(time).await;
+                let request = Request::from_parts(head, s3s::Body::from(body));
+                carry_out(request, &service, writes, &path, &locks).await
+            });
+            return late.await.map_err(|_| AnswerLost)?;
+        }
+        Some(Fault::LoseAnswer | Fault::KillAfter) | None => {}
+    }
+    let response = carry_out(request.map(s3s::Body::from), &service, writes, &path, &locks).await;
+    match fault {
+        Some(Fault::LoseAnswer) => Err(AnswerLost),
+        Some(Fault::KillAfter) => {
+            faults.kill();
+            Err(AnswerLost)
+        }
+        _ => response,
+    }
+}
+
+/// An error as S3 words it.
+fn refusal(status: u16, code: &str) -> Response<s3s::Body> {
+    let text =
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>as the test asked for</Message></Error>");
+    let mut response = Response::new(s3s::Body::from(text));
+    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    response
+}
+
+async fn carry_out(
+    request: Request<s3s::Body>,
+    service: &S3Service,
+    writes: bool,
+    path: &str,
+    locks: &KeyLocks,
+) -> Result<Response<s3s::Body>, AnswerLost> {
     let lock = writes.then(|| {
         let mut locks = locks.lock().expect("no test panics while holding this lock");
-        locks.entry(path).or_default().clone()
+        locks.entry(path.to_owned()).or_default().clone()
     });
     let _held = match &lock {
         Some(lock) => Some(lock.lock().await),
         None => None,
     };
-    let response = service.call(request.map(s3s::Body::from)).await;
-    if fault == Some(Fault::LoseAnswer) {
-        return Err(AnswerLost);
-    }
+    let response = service.call(request).await;
     Ok(response.unwrap_or_else(|error| {
         let mut failed = Response::new(s3s::Body::from(format!("{error:?}")));
         *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

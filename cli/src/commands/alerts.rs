@@ -68,7 +68,7 @@ impl Alerts {
         let lake = Lake::open_read_only(&config)?;
         let ledger = Ledger::of(&lake);
         let routes = || -> anyhow::Result<_> {
-            let delivery = Delivery::open(&lake, &self.delivery, "")?;
+            let delivery = Delivery::open(&lake, None, &self.delivery, "")?;
             delivery.context("say which routes there are: --alert-routes FILE")
         };
         match &self.what {
@@ -122,7 +122,7 @@ fn list(ledger: &Ledger, day: Option<NaiveDate>, undelivered: bool) -> anyhow::R
 
 fn show(ledger: &Ledger, place: &Place) -> anyhow::Result<ExitCode> {
     let sending = ledger.sending(place)?;
-    println!("{}\n\n{}\n", place.alert_id, Message::of(&sending.alert, None).text());
+    println!("{}\n\n{}\n", place.alert_id, Message::of(&sending.alert, &sending.drivers, None).text());
     let mut table = Table::new(&["route", "attempt", "at", "outcome"]);
     for (route, attempts) in &sending.routes {
         for (number, attempt) in attempts.iter().enumerate() {

@@ -108,7 +108,7 @@ impl Up {
         let options = LocalOptions { telemetry: telemetry.clone(), ..LocalOptions::default() };
         lake.register_metrics(telemetry.registry())?;
         let mut tables = sink::open_tables(&lake, &lake_config)?;
-        if let Some(delivery) = Delivery::open(&lake, &self.delivery, "local")? {
+        if let Some(delivery) = Delivery::open(&lake, Some(log.clone()), &self.delivery, "local")? {
             delivery.register_metrics(telemetry.registry())?;
             delivery.start(&shutdown)?;
             tables.push(Box::new(delivery.inbox()));

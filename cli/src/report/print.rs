@@ -327,7 +327,7 @@ fn lake(report: &Report, style: Style, page: &mut String) {
     let _ = writeln!(
         page,
         "  {address}  {}",
-        style.dim("Delta tables: charges, windows, budgets, alerts, rejected, facts, batches")
+        style.dim("Delta tables: charges, windows, budgets, alerts, rejected, facts, batches, ledger")
     );
     let _ = writeln!(
         page,

@@ -3,16 +3,17 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use prometheus::{IntCounterVec, Opts, Registry};
 use schemas::codec::Format;
 use schemas::ids::hash_parts;
 use schemas::{Alert, BudgetPeriod, Direction, Money, Timestamp, topics};
-use stream::{Halt, Record, Shutdown, Table};
+use stream::{Halt, Log, Record, Shutdown, Table};
 
 use super::attempt::{Attempt, Circuit, Fate, Next, Outcome, Policy, next};
+use super::drivers::{Driver, Drivers, LOOK_MAX};
 use super::http::Network;
 use super::ledger::{Ledger, Place, Sending};
 use super::message::Message;
@@ -21,8 +22,9 @@ use super::route::{Route, Routes, Secrets};
 use super::{DeliveryConfig, is_stale};
 use crate::lake::Lake;
 
-/// Longest time one request with its answer may take.
-const REQUEST_MAX: Duration = Duration::from_secs(10);
+/// Longest time one request with its answer may take: what Standard Webhooks asks for at least, and less than
+/// [`Policy::under_way_micros`].
+const REQUEST_MAX: Duration = Duration::from_secs(15);
 
 /// How long a route rests between looks at what is open.
 const LOOK: Duration = Duration::from_millis(200);
@@ -40,6 +42,8 @@ pub struct Delivery {
     age_max: Duration,
     link: Option<String>,
     outcomes: IntCounterVec,
+    /// `None` where no alerts are taken in.
+    pub(crate) drivers: Option<Drivers>,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -61,6 +65,7 @@ struct Job {
     partition: u32,
     place: Place,
     alert: Arc<Alert>,
+    drivers: Arc<[Driver]>,
     attempts: Vec<Attempt>,
     /// Routes that are not through with the alert yet.
     open: Arc<AtomicUsize>,
@@ -73,16 +78,24 @@ impl Lane {
 }
 
 impl Delivery {
-    /// Reads the routes and their secrets; `None` without a file of routes.
+    /// Reads the routes and their secrets; `None` without a file of routes. The log has the budgets, by whose scopes the
+    /// drivers of an alert are found; whoever takes no alerts in needs none.
     ///
     /// # Errors
     /// Everything that is wrong with the routes, or the secret that is missing.
-    pub fn open(lake: &Lake, config: &DeliveryConfig, environment: &str) -> anyhow::Result<Option<Arc<Self>>> {
+    pub fn open(
+        lake: &Lake,
+        log: Option<Arc<dyn Log>>,
+        config: &DeliveryConfig,
+        environment: &str,
+    ) -> anyhow::Result<Option<Arc<Self>>> {
         let Some(path) = &config.alert_routes else { return Ok(None) };
         let text = std::fs::read_to_string(path).with_context(|| format!("read routes {}", path.display()))?;
         let routes = Routes::parse(&path.display().to_string(), &text, config.alert_allow_private)?;
         let network = Network::new(config.alert_allow_private, REQUEST_MAX);
-        Self::new(lake, routes, config, environment, network, Policy::default()).map(|new| Some(Arc::new(new)))
+        let mut delivery = Self::new(lake, routes, config, environment, network, Policy::default())?;
+        delivery.drivers = log.map(|log| Drivers::new(lake, log));
+        Ok(Some(Arc::new(delivery)))
     }
 
     pub(crate) fn new(
@@ -109,6 +122,7 @@ impl Delivery {
             age_max: config.alert_age_max,
             link: config.alert_link.clone(),
             outcomes: IntCounterVec::new(outcomes, &["route", "outcome"]).context("make the metrics of delivery")?,
+            drivers: None,
         })
     }
 
@@ -211,7 +225,7 @@ impl Delivery {
         let outcome = match repeats && self.has_arrived(lane, job) {
             true => Outcome::Delivered,
             false => {
-                let message = Message::of(&job.alert, self.link.as_deref());
+                let message = Message::of(&job.alert, &job.drivers, self.link.as_deref());
                 let request = lane.receiver.request(&job.alert, &message, repeats, at);
                 lane.receiver.judge(&self.network.send(&request))
             }
@@ -272,9 +286,10 @@ impl Delivery {
             return Ok(());
         }
         let (alert, open) = (Arc::new(sending.alert), Arc::new(AtomicUsize::new(lanes.len())));
+        let drivers: Arc<[Driver]> = sending.drivers.into();
         for (lane, attempts) in lanes {
-            let (alert, open, place) = (alert.clone(), open.clone(), place.clone());
-            lane.jobs().push_back(Job { partition, place, alert, attempts, open });
+            let (alert, drivers, open, place) = (alert.clone(), drivers.clone(), open.clone(), place.clone());
+            lane.jobs().push_back(Job { partition, place, alert, drivers, attempts, open });
         }
         Ok(())
     }
@@ -289,8 +304,8 @@ impl Delivery {
         let lane = lane.with_context(|| format!("there is no route {route}"))?;
         let attempts = sending.routes.get(route).cloned().unwrap_or_default();
         let number = attempts.len() as u32 + 1;
-        let alert = Arc::new(sending.alert);
-        let mut job = Job { partition: 0, place: place.clone(), alert, attempts, open: Arc::default() };
+        let (alert, drivers) = (Arc::new(sending.alert), sending.drivers.into());
+        let mut job = Job { partition: 0, place: place.clone(), alert, drivers, attempts, open: Arc::default() };
         self.attempt(lane, &mut job, number, false)?.context("another process is sending it")
     }
 }
@@ -305,7 +320,7 @@ pub fn test_route(delivery: &Delivery, route: &str, now: Timestamp) -> anyhow::R
     let lane = lane.with_context(|| format!("there is no route {route}"))?;
     let send = |direction| {
         let alert = made_up(route, direction, now);
-        let message = Message::of(&alert, delivery.link.as_deref());
+        let message = Message::of(&alert, &[], delivery.link.as_deref());
         lane.receiver.judge(&delivery.network.send(&lane.receiver.request(&alert, &message, false, now)))
     };
     match send(Direction::Up) {
@@ -358,6 +373,7 @@ impl Inbox {
         if delivery.routes.iter().any(|lane| lane.jobs().len() > WAITING_MAX) {
             bail!("more than {WAITING_MAX} alerts wait for one route; see `spendstream alerts list`");
         }
+        let looking = Instant::now();
         for (partition, alert) in std::mem::take(&mut self.waiting) {
             if is_stale(alert.emitted_at, now, delivery.age_max) {
                 tracing::info!(alert = %alert.alert_id, emitted_at = %alert.emitted_at, "alert too old to be sent");
@@ -368,7 +384,12 @@ impl Inbox {
             if routes.is_empty() {
                 continue;
             }
-            delivery.ledger.accept(partition, &alert, &routes)?;
+            // Many alerts at once share the time for one.
+            let drivers = match (&delivery.drivers, LOOK_MAX.checked_sub(looking.elapsed())) {
+                (Some(drivers), Some(left)) if alert.direction == Direction::Up => drivers.of(&alert, left),
+                _ => Vec::new(),
+            };
+            delivery.ledger.accept(partition, &alert, &drivers, &routes)?;
             // Not from memory: where it was accepted before, its attempts are known.
             delivery.enqueue(partition, delivery.ledger.sending(&Place::of(&alert))?)?;
         }

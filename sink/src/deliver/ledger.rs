@@ -24,6 +24,7 @@ use schemas::{Alert, Id128, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{Attempt, Outcome};
+use super::drivers::Driver;
 use crate::lake::Lake;
 
 /// Where the files of an alert are.
@@ -52,6 +53,8 @@ impl Place {
 pub struct Sending {
     /// The alert.
     pub alert: Alert,
+    /// What drove its spend when it was taken in.
+    pub drivers: Vec<Driver>,
     /// Attempts on every route it goes to.
     pub routes: BTreeMap<String, Vec<Attempt>>,
 }
@@ -61,6 +64,9 @@ struct Accepted {
     routes: Vec<String>,
     /// Base64 of the record as it was in the topic's format.
     alert: String,
+    /// Not in ledgers of release 0.1.0.
+    #[serde(default)]
+    drivers: Vec<Driver>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,9 +106,10 @@ impl Ledger {
     ///
     /// # Errors
     /// When the lake cannot be written.
-    pub fn accept(&self, partition: u32, alert: &Alert, routes: &[String]) -> anyhow::Result<()> {
+    pub fn accept(&self, partition: u32, alert: &Alert, drivers: &[Driver], routes: &[String]) -> anyhow::Result<()> {
         let place = Place::of(alert);
-        let accepted = Accepted { routes: routes.to_vec(), alert: STANDARD.encode(Format::new().encode(alert)) };
+        let (routes, drivers) = (routes.to_vec(), drivers.to_vec());
+        let accepted = Accepted { routes, alert: STANDARD.encode(Format::new().encode(alert)), drivers };
         self.create(&format!("ledger/{}/alert.json", place.path()), serde_json::to_string(&accepted)?)?;
         self.create(&format!("open/{partition:05}/{}", place.path()), String::new())?;
         Ok(())
@@ -142,7 +149,7 @@ impl Ledger {
         let payload = STANDARD.decode(&accepted.alert).context("decode the alert")?;
         let alert = Format::<Alert>::new().decode(&payload).context("decode the alert")?;
         let mut routes: BTreeMap<String, Vec<Attempt>> =
-            accepted.routes.into_iter().map(|route| (route, Vec::new())).collect();
+            accepted.routes.iter().map(|route| (route.clone(), Vec::new())).collect();
         let prefix = self.path(&folder)?;
         let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
         let mut files = files.with_context(|| format!("list {prefix}"))?;
@@ -163,7 +170,7 @@ impl Ledger {
                 }
             }
         }
-        Ok(Sending { alert, routes })
+        Ok(Sending { alert, drivers: accepted.drivers, routes })
     }
 
     /// Alerts that were crossed on a day, or on any.

@@ -1,6 +1,9 @@
-//! What a person reads: who, how much of what, since when, until when at this pace, and what happens next.
+//! What a person reads: who, how much of what, since when, until when at this pace, what drives it, and what happens
+//! next.
 
 use schemas::{Alert, Direction, Money, Timestamp};
+
+use super::drivers::Driver;
 
 /// An alert in words, the same for every receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,13 +12,15 @@ pub struct Message {
     pub title: String,
     /// Name and value, in order of interest.
     pub lines: Vec<(&'static str, String)>,
+    /// What drives the spend, where that is known.
+    pub drivers: Vec<Driver>,
     /// Page about the budget.
     pub link: Option<String>,
 }
 
 impl Message {
     /// Writes an alert in words. `link` is a template.
-    pub fn of(alert: &Alert, link: Option<&str>) -> Self {
+    pub fn of(alert: &Alert, drivers: &[Driver], link: Option<&str>) -> Self {
         let share = percent(&alert.threshold);
         let (name, period) = (&alert.name, alert.period.as_str());
         let title = match alert.direction {
@@ -41,6 +46,10 @@ impl Message {
         lines.push(("Crossed", minute(alert.booked_at)));
         if alert.direction == Direction::Up {
             lines.extend(pace(alert, since).map(|pace| ("At this pace", pace)));
+            if !drivers.is_empty() {
+                let drivers: Vec<String> = drivers.iter().map(Driver::to_string).collect();
+                lines.push(("Driven by", format!("{}, of what is in the lake so far", drivers.join(", "))));
+            }
             lines.push(("Next", next_step(&alert.action).to_owned()));
         }
         if alert.tenant != "default" {
@@ -50,7 +59,7 @@ impl Message {
             let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
             template.replace("{budget}", &encode(&alert.budget_id)).replace("{alert}", &alert.alert_id.to_string())
         });
-        Message { title, lines, link }
+        Message { title, lines, drivers: drivers.to_vec(), link }
     }
 
     /// The whole message as plain text, a line each.
@@ -70,24 +79,28 @@ fn next_step(action: &str) -> &str {
     }
 }
 
-/// When the amount is used up if spend goes on as it has since the period began.
+/// How much a day, and when the amount is used up if spend goes on as it has since the period began.
 fn pace(alert: &Alert, since: Timestamp) -> Option<String> {
     let elapsed = i128::from(alert.booked_at.micros_since(since));
     let (spent, total) = (alert.spent.picos(), alert.amount.picos());
     if elapsed <= 0 || spent <= 0 || total <= 0 {
         return None;
     }
+    // An hour at least: a day's figure from less says nothing.
+    let a_day = (elapsed >= 3_600_000_000).then(|| spent.checked_mul(86_400_000_000)?.checked_div(elapsed)).flatten();
+    let a_day = a_day.and_then(Money::from_picos);
+    let rate = a_day.map_or(String::new(), |money| format!("{} {} a day: ", amount(money), alert.currency));
     if spent >= total {
-        return Some("the budget is used up".to_owned());
+        return Some(format!("{rate}the budget is used up"));
     }
     // Whole seconds and thousandths of a unit are exact enough; what does not fit then is no budget of this world.
     let (elapsed, spent, total) = (elapsed / 1_000_000, (spent / 1_000_000_000).max(1), total / 1_000_000_000);
     let left = elapsed.checked_mul(total - spent)? / spent;
     let until = alert.booked_at.plus_seconds(i64::try_from(left).ok()?);
     Some(if until < alert.period_end {
-        format!("the budget is used up on {}", minute(until))
+        format!("{rate}the budget is used up on {}", minute(until))
     } else {
-        "the budget lasts until the end of the period".to_owned()
+        format!("{rate}the budget lasts until the end of the period")
     })
 }
 
@@ -165,17 +178,26 @@ pub(crate) mod tests {
 
     #[test]
     fn a_person_can_act_on_it() {
-        let message = Message::of(&alert(1, Direction::Up), Some("https://spend.example/b/{budget}?a={alert}"));
+        let driver = |dimension: &str, value: Option<&str>, per_mille| Driver {
+            dimension: dimension.to_owned(),
+            value: value.map(str::to_owned),
+            per_mille,
+        };
+        let drivers =
+            [driver("model", Some("gpt-5"), 623), driver("key", Some("ci"), 401), driver("use case", None, 1000)];
+        let message =
+            Message::of(&alert(1, Direction::Up), &drivers, Some("https://spend.example/b/{budget}?a={alert}"));
         let expected = "Growth, all environments: 50 % of the budget of this month is spent\n\
             Team: growth\n\
             Spent: 500.00 of 1,000.00 USD (50.0 %)\n\
             Period: 2026-11-01 00:00 UTC to 2026-12-01 00:00 UTC\n\
             Crossed: 2026-11-11 00:00 UTC\n\
-            At this pace: the budget is used up on 2026-11-21 00:00 UTC\n\
+            At this pace: 50.00 USD a day: the budget is used up on 2026-11-21 00:00 UTC\n\
+            Driven by: model gpt-5 (62.3 %), key ci (40.1 %), no use case stated (100.0 %), of what is in the lake so far\n\
             Next: gateways that enforce budget.state refuse calls until the period ends or the budget is raised\n\
             https://spend.example/b/growth?a=01010101010101010101010101010101";
         assert_eq!(message.text(), expected);
-        let recovery = Message::of(&alert(2, Direction::Down), None).text();
+        let recovery = Message::of(&alert(2, Direction::Down), &drivers, None).text();
         assert!(recovery.starts_with("Growth, all environments: spend is below 50 % of the budget"), "{recovery}");
         assert!(!recovery.contains("Next"), "{recovery}");
     }
@@ -201,7 +223,7 @@ pub(crate) mod tests {
                 alert.spent = Money::from_picos(spent).unwrap();
                 alert.amount = Money::from_picos(total).unwrap();
                 alert.period_start = Timestamp::MIN;
-                Message::of(&alert, None);
+                Message::of(&alert, &[], None);
             }
         }
     }

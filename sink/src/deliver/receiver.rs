@@ -1,9 +1,15 @@
 //! How each receiver wants an alert, and what its answers mean. Pure: an alert in, a request out; an answer in, an
 //! outcome out.
 //!
-//! Sources, not opened again for this release: Slack incoming webhooks and `chat.postMessage`
-//! (<https://docs.slack.dev>), PagerDuty Events v2 (<https://developer.pagerduty.com/docs/events-api-v2>), Standard
-//! Webhooks (<https://github.com/standard-webhooks/standard-webhooks>).
+//! Sources, read again on 2026-11-27. Slack: message metadata (<https://docs.slack.dev/messaging/message-metadata>),
+//! `conversations.history` with `include_all_metadata` and at most 999 messages
+//! (<https://docs.slack.dev/reference/methods/conversations.history>; an app that is sold outside Slack's marketplace gets
+//! one request a minute and 15 messages, an internal one does not), and errors after which something may have succeeded.
+//! PagerDuty Events v2: parameters, their lengths, what deduplicates, and which answers to try again
+//! (<https://github.com/PagerDuty/developer-docs/tree/main/docs/events-API-v2>). Standard Webhooks: headers, signature,
+//! secrets of 24 to 64 bytes, no redirects, 15 seconds at least
+//! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>). Slack's incoming
+//! webhooks: from memory (<https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>).
 
 use anyhow::{Context, bail};
 use base64::Engine;
@@ -319,6 +325,7 @@ fn webhook_body(alert: &Alert, message: &Message) -> Value {
             "spent": alert.spent.to_string(),
             "currency": alert.currency,
             "booked_at": alert.booked_at.to_string(),
+            "driven_by": message.drivers,
             "text": message.text(),
             "link": message.link,
         },
@@ -415,7 +422,7 @@ mod tests {
         let pagerduty = Receiver::PagerDuty { routing_key: token, api: Url::parse("https://x.example/").unwrap() };
         let body = |direction| {
             let alert = super::super::message::tests::alert(1, direction);
-            let request = pagerduty.request(&alert, &Message::of(&alert, None), false, alert.emitted_at);
+            let request = pagerduty.request(&alert, &Message::of(&alert, &[], None), false, alert.emitted_at);
             serde_json::from_str::<Value>(&request.body.unwrap()).unwrap()
         };
         let (up, down) = (body(Direction::Up), body(Direction::Down));

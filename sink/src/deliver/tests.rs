@@ -9,14 +9,18 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use schemas::codec::Format;
-use schemas::{Alert, Direction};
+use schemas::{Alert, Direction, topics};
 use serde_json::Value;
+use stream::local::LocalLog;
 use stream::{Record, Shutdown, Table};
 
 use super::attempt::{Outcome, Policy};
 use super::message::tests::alert;
 use super::*;
-use crate::tests::folder;
+use crate::LakeTable;
+use crate::rows::Charges;
+use crate::tests::sample::{NOW, charges_log};
+use crate::tests::{drive, folder};
 
 /// What the server does with a request.
 #[derive(Debug, Clone)]
@@ -308,6 +312,46 @@ fn a_dead_route_does_not_hold_the_others_up_and_is_given_up() {
     let outcomes = running.outcomes(&alert);
     assert_eq!(outcomes[0], ("alive".to_owned(), vec![Some(Outcome::Delivered)]));
     assert_eq!(kinds(&outcomes[1].1), ["refused"; 12]);
+}
+
+#[test]
+fn a_message_says_what_drives_the_spend_by_the_scope_that_was_published_and_so_does_every_repeat() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start([status(500)]);
+    let lake = folder(at.path(), None);
+    let mut charges = LakeTable::<Charges>::open(&lake, &crate::tests::config()).unwrap();
+    drive(&mut charges, &charges_log(2, 5, 4), 9);
+    let log = LocalLog::open(&at.path().join("log"), &topics::catalogue(&[topics::RAW]), Some(1)).unwrap();
+    let budget = r#"{"id": "growth", "tenant": "acme", "scope": {"team": "team-1"}, "currency": "USD"}"#;
+    let row = stream::reference::row("budgets", "budgets.yaml, row 1", budget);
+    stream::log::publish_reference(&log, "budgets", &[row], NOW, 0).unwrap();
+
+    let network = Network::new(true, Duration::from_secs(5));
+    let routes = routes(at.path(), &server.address, &["hook"]);
+    let mut delivery = Delivery::new(&lake, routes, &config(), "test", network, policy()).unwrap();
+    delivery.drivers = Some(drivers::Drivers::new(&lake, Arc::new(log)));
+    let (delivery, shutdown) = (Arc::new(delivery), Shutdown::new());
+    let mut inbox = delivery.inbox();
+    inbox.assign(&[0]).unwrap();
+    delivery.start(&shutdown).unwrap();
+    let mut running = Running { delivery, inbox, shutdown };
+    let alert = Alert { tenant: "acme".into(), booked_at: NOW, ..alert(1, Direction::Up) };
+    running.take(5, &alert);
+    running.outcomes(&alert);
+    let seen = server.seen();
+    assert_eq!((seen.len(), &seen[0].body), (2, &seen[1].body));
+    let body: Value = serde_json::from_str(&seen[0].body).unwrap();
+    assert_eq!(
+        body["data"]["driven_by"][1],
+        serde_json::json!({"dimension": "key", "value": "key-1", "per_mille": 1000})
+    );
+    let text = body["data"]["text"].as_str().unwrap();
+    assert!(text.contains("\nDriven by: model gpt-5"), "{text}");
+    // A budget that nobody published has no known drivers, and is sent all the same.
+    let other = Alert { budget_id: "unknown".into(), alert_id: schemas::Id128([9; 16]), ..alert.clone() };
+    running.take(6, &other);
+    assert_eq!(kinds(&running.outcomes(&other)[0].1), ["delivered"]);
+    assert!(!server.seen()[2].body.contains("Driven by"));
 }
 
 #[test]

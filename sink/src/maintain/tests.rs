@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use object_store::memory::InMemory;
+use stream::{Record, Table};
 
 use super::*;
-use crate::rows::Charges;
+use crate::Rows;
+use crate::column::Column;
+use crate::rows::{Charges, Decoded, Row};
 use crate::tests::faults::{Fault, Faulty};
 use crate::tests::sample::{Log, NOW, charges_log};
 use crate::tests::{config, drive, folder, in_memory, rows_of};
@@ -27,7 +30,7 @@ fn maintenance(lake: &Lake) -> Maintenance {
 }
 
 /// When every day of the sample is settled.
-fn later() -> Timestamp {
+fn later_day() -> Timestamp {
     NOW.plus_seconds(5 * DAY)
 }
 
@@ -42,7 +45,7 @@ fn one_file_a_day_is_left_and_a_reader_that_began_before_reads_on() {
     assert_eq!(files(&lake), 36);
     let before = LakeReader::new(&lake).charges(&["charge_id"], Days::ALL).unwrap();
 
-    let done = maintenance(&lake).compact("charges", later()).unwrap();
+    let done = maintenance(&lake).compact("charges", later_day()).unwrap();
     // One day of twelve files each.
     assert_eq!(done, Compacted { replaced: 36, written: 3, lost: 0 });
     assert_eq!(files(&lake), 3);
@@ -50,10 +53,10 @@ fn one_file_a_day_is_left_and_a_reader_that_began_before_reads_on() {
     let rows: usize = before.map(|batch| batch.unwrap().num_rows()).sum();
     assert_eq!(rows, log.oracle.len());
 
-    assert_eq!(maintenance(&lake).compact("charges", later()).unwrap(), Compacted::default());
+    assert_eq!(maintenance(&lake).compact("charges", later_day()).unwrap(), Compacted::default());
     // Every table has its turn, also those that nobody has written yet.
     for table in TABLES {
-        maintenance(&lake).compact(table.name, later()).unwrap();
+        maintenance(&lake).compact(table.name, later_day()).unwrap();
     }
 }
 
@@ -73,7 +76,7 @@ fn a_merged_file_is_sorted_and_has_every_column_of_its_sources() {
         rows
     };
     let before = text(&lake);
-    maintenance(&lake).compact("charges", later()).unwrap();
+    maintenance(&lake).compact("charges", later_day()).unwrap();
     assert_eq!(text(&lake), before);
 
     for batch in LakeReader::new(&lake).charges(&["tenant", "team", "event_time"], Days::ALL).unwrap() {
@@ -91,11 +94,11 @@ fn of_two_compactors_one_wins_and_the_other_leaves_nothing() {
     let log = small_files(&lake);
     let slow = maintenance(&lake);
     let (spec, mut table) = slow.open("charges").unwrap().unwrap();
-    let group = plan(data_files(&table).unwrap(), later().days(), 1 << 30).remove(0);
+    let group = plan(data_files(&table).unwrap(), later_day().days(), 1 << 30).remove(0);
     let fence_before = lake.wait(fence(spec, &table)).unwrap();
-    maintenance(&lake).compact("charges", later()).unwrap();
+    maintenance(&lake).compact("charges", later_day()).unwrap();
 
-    assert!(!slow.merge(spec, &mut table, &group, later()).unwrap(), "its sources are gone");
+    assert!(!slow.merge(spec, &mut table, &group, later_day()).unwrap(), "its sources are gone");
     // As if it had been between reading the fence and its commit.
     let add = add_of(group[0].day, "late.parquet", &encoded(), NOW, false);
     assert!(!lake.wait(replace(spec, &mut table, fence_before, &group, &add, 1, NOW)).unwrap());
@@ -121,7 +124,7 @@ fn a_refusal_or_a_lost_answer_at_any_write_of_a_merge_changes_no_row() {
             let lake = folder(folder_of.path(), Some(fault));
             for _ in 0..3 {
                 // A failure ends the pass; the next one goes on.
-                let _ = maintenance(&lake).compact("charges", later());
+                let _ = maintenance(&lake).compact("charges", later_day());
             }
             assert_eq!(rows_of(&lake), log.oracle, "{make:?} at write {write}");
             assert_eq!(files(&lake), 3, "{make:?} at write {write}");
@@ -152,35 +155,83 @@ fn writers_and_compactors_at_once_lose_and_double_nothing() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while writing.load(Ordering::SeqCst) > 0 {
-                    let _ = maintenance(&lake).compact("charges", later());
+                    let _ = maintenance(&lake).compact("charges", later_day());
                 }
             });
         }
     });
-    maintenance(&lake).compact("charges", later()).unwrap();
+    maintenance(&lake).compact("charges", later_day()).unwrap();
     assert_eq!(rows_of(&lake), log.oracle);
     assert_eq!(files(&lake), 3);
 }
 
-#[test]
-fn vacuum_deletes_what_was_replaced_or_left_behind_a_week_ago_and_nothing_else() {
-    let folder_of = tempfile::tempdir().unwrap();
-    let lake = folder(folder_of.path(), None);
-    let log = small_files(&lake);
-    let orphan = folder_of.path().join("charges/event_date=2026-11-22/left-by-a-crash.parquet");
-    std::fs::write(&orphan, "x").unwrap();
-    let real_now = stream::now();
-    maintenance(&lake).compact("charges", real_now.plus_seconds(400 * DAY)).unwrap();
+/// `charges` of a release after this one, which has a column more.
+struct LaterCharges(Charges);
 
-    let vacuum = |days| maintenance(&lake).vacuum("charges", real_now.plus_seconds(days * DAY)).unwrap();
-    assert_eq!(vacuum(6), 0);
-    assert!(orphan.exists());
-    assert_eq!(vacuum(8), 37);
-    assert!(!orphan.exists());
+impl Rows for LaterCharges {
+    type Item = schemas::Charge;
+    const TABLE: &'static str = Charges::TABLE;
+    const TOPIC: &'static str = Charges::TOPIC;
+    const ABOUT: &'static str = Charges::ABOUT;
+    const SORT: &'static [&'static str] = Charges::SORT;
+
+    fn new() -> Self {
+        LaterCharges(Charges::new())
+    }
+
+    fn decode(&self, record: &Record<'_>) -> Result<Decoded<Self::Item>, String> {
+        self.0.decode(record)
+    }
+
+    fn event_date(charge: &Self::Item) -> i32 {
+        Charges::event_date(charge)
+    }
+
+    fn columns() -> Vec<Column<Row<Self::Item>>> {
+        let mut columns = Charges::columns();
+        columns.push(crate::column::text("colour", "A column of a later release.", |_| Some("blue")));
+        columns
+    }
+}
+
+#[test]
+fn a_later_release_adds_a_column_while_writers_readers_and_compactors_of_this_one_go_on() {
+    let lake = in_memory();
+    let log = charges_log(2, 4, 3);
+    let feed = |table: &mut dyn Table, partition: u32, batch: usize| {
+        let (offset, payload) = &log.partitions[&partition][batch];
+        let record = Record { offset: *offset, timestamp: NOW, key: None, payload: Some(payload), headers: Vec::new() };
+        table.append(partition, &[record], offset + 1).unwrap();
+        table.flush(NOW).unwrap();
+    };
+    let mut this = LakeTable::<Charges>::open(&lake, &config()).unwrap();
+    this.assign(&[0]).unwrap();
+    feed(&mut this, 0, 0);
+    let reader = LakeReader::new(&lake).charges(&["charge_id"], Days::ALL).unwrap();
+    let mut later = LakeTable::<LaterCharges>::open(&lake, &config()).unwrap();
+    later.assign(&[1]).unwrap();
+    for batch in 0..4 {
+        feed(&mut later, 1, batch);
+        if batch > 0 {
+            feed(&mut this, 0, batch);
+        }
+    }
+    assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 3);
     assert_eq!(rows_of(&lake), log.oracle);
-    // Writing goes on from the same positions.
-    drive(&mut LakeTable::<Charges>::open(&lake, &config()).unwrap(), &log, 1);
+    // One of this release opens the table again, and merges files with and without the column.
+    LakeTable::<Charges>::open(&lake, &config()).unwrap();
+    assert_eq!(maintenance(&lake).compact("charges", later_day()).unwrap().replaced, 24);
     assert_eq!(rows_of(&lake), log.oracle);
+    let (_, table) = maintenance(&lake).open("charges").unwrap().unwrap();
+    let mut blue = 0;
+    for file in data_files(&table).unwrap() {
+        for batch in FileRows::open(&lake, table.log_store().object_store(None), &file).unwrap() {
+            let batch = batch.unwrap();
+            let colour = batch.column_by_name("colour").unwrap();
+            blue += colour.len() - colour.null_count();
+        }
+    }
+    assert_eq!(blue, log.oracle.iter().filter(|row| row.0 == 1).count());
 }
 
 #[test]
@@ -192,7 +243,7 @@ fn a_merge_interrupted_after_its_upload_leaves_a_file_nobody_sees() {
     let faulty = Faulty::new(store, Fault::refuse_from(1));
     let root = url::Url::from_directory_path(folder_of.path()).unwrap();
     let lake = Lake::with_store(Arc::new(faulty), root).unwrap();
-    assert!(maintenance(&lake).compact("charges", later()).is_err());
+    assert!(maintenance(&lake).compact("charges", later_day()).is_err());
     let lake = folder(folder_of.path(), None);
     assert_eq!((files(&lake), rows_of(&lake)), (36, log.oracle));
 }

@@ -78,7 +78,8 @@ impl Rows for Batches {
     }
 }
 
-fn sums() -> Vec<Column<CurrencySum>> {
+/// Columns of a sum of one currency.
+pub(super) fn sums() -> Vec<Column<CurrencySum>> {
     vec![
         text("currency", "Currency.", |sum: &CurrencySum| Some(&sum.currency)),
         money("amount", "currency", "Sum.", |sum| Some(sum.amount)),

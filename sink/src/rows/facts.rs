@@ -19,6 +19,7 @@ impl Rows for Facts {
     const ABOUT: &'static str = "One row per outcome, value unit, business metric or user count. Copies of a fact share \
          `fact_id`: take one row of each.";
     const SORT: &'static [&'static str] = &["tenant", "workload", "event_time"];
+    const LOOKUPS: &'static [&'static str] = &["fact_id", "call_key"];
 
     fn new() -> Self {
         Facts(Format::new())

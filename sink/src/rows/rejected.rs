@@ -17,6 +17,7 @@ impl Rows for Rejected {
     const TOPIC: &'static str = topics::REJECTED;
     const ABOUT: &'static str = "One row per item that could not be used. Its raw record stays where it is.";
     const SORT: &'static [&'static str] = &["tenant", "reason", "received_at"];
+    const LOOKUPS: &'static [&'static str] = &["payload_hash"];
 
     fn new() -> Self {
         Rejected(Format::new())

@@ -193,8 +193,10 @@ fn window(team: &str, revision: i64) -> Window {
 }
 
 fn made_before(lake: &Lake, columns: &[(&str, PrimitiveType)]) {
+    // As every release names it.
     let fields = columns.iter().map(|(name, of)| StructField::new(*name, DataType::Primitive(of.clone()), true));
     let create = lake.table("charges").unwrap().create().with_columns(fields).with_partition_columns(["event_date"]);
+    let create = create.with_table_name("charges");
     lake.wait(async { create.await }).unwrap();
 }
 
