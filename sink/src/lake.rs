@@ -151,7 +151,9 @@ impl Lake {
     pub fn open_read_only(config: &LakeConfig) -> anyhow::Result<Self> {
         let address = &config.lake;
         if !address.contains("://") {
-            let folder = std::path::absolute(FilePath::new(address)).with_context(|| format!("find {address}"))?;
+            // Paths within a store know no `..`; a folder that is not there yet has nothing to read.
+            let folder = std::fs::canonicalize(address).or_else(|_| std::path::absolute(FilePath::new(address)));
+            let folder = folder.with_context(|| format!("find {address}"))?;
             let root = Url::from_directory_path(&folder)
                 .map_err(|()| anyhow::anyhow!("{} cannot be used as a folder for the lake", folder.display()))?;
             return Self::with_store(Arc::new(LocalFileSystem::new()), root);

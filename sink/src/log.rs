@@ -60,11 +60,14 @@ impl TableLog {
         let name = self.name;
         let exists = self.table.verify_deltatable_existence().await;
         let exists = exists.with_context(|| format!("look for the table {name}"))?;
-        if !exists && let Err(error) = create(&self.table, name, about, schema, comments).await {
-            // Another writer may have been quicker; what counts is that there is a table.
-            tracing::info!(table = name, %error, "table was not created here");
+        // Another writer may have been quicker; what counts is that there is a table.
+        let created = if exists { Ok(()) } else { create(&self.table, name, about, schema, comments).await };
+        match (load(&mut self.table, name).await, created) {
+            (Ok(()), Ok(())) => {}
+            (Ok(()), Err(error)) => tracing::info!(table = name, %error, "table was not created here"),
+            (Err(_), Err(error)) => return Err(error.context(format!("create the table {name}"))),
+            (Err(error), Ok(())) => return Err(error),
         }
-        load(&mut self.table, name).await?;
         self.refuse_foreign(schema)?;
         self.add_missing_columns(schema, comments).await?;
         Ok(self)

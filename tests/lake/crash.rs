@@ -9,7 +9,7 @@ use spendstream_tests::s3::Fault;
 use crate::ground::Ground;
 use crate::sample::{Sample, drive, drive_table, held};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Waits for a sink's end; true when it ended by itself, with all done.
 fn ended_well(mut sink: Child) -> bool {

@@ -354,11 +354,14 @@ fn evidence() -> Vec<Column<Row<Charge>>> {
         id("allocation_shared_charge", "Charge that was split.", |row| Some(shared(row)?.shared_charge)),
         text("allocation_rule", "Rule of the split, with its version.", |row| Some(&shared(row)?.rule)),
         text("allocation_method", "Method of the split.", |row| Some(&shared(row)?.method)),
-        quantity("allocation_weight", "", "Weight of this share.", |row: &Row<Charge>| -> Option<Quantity> {
+        quantity("allocation_weight", "weights", "Weight of this share.", |row: &Row<Charge>| -> Option<Quantity> {
             Some(shared(row)?.weight)
         }),
-        quantity("allocation_weight_total", "", "Sum of all weights.", |row: &Row<Charge>| -> Option<Quantity> {
-            Some(shared(row)?.weight_total)
-        }),
+        quantity(
+            "allocation_weight_total",
+            "weights",
+            "Sum of all weights.",
+            |row: &Row<Charge>| -> Option<Quantity> { Some(shared(row)?.weight_total) },
+        ),
     ]
 }
