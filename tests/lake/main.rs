@@ -11,5 +11,4 @@ mod mended;
 mod readers;
 mod releases;
 mod sample;
-mod tables;
 mod vacuum;
