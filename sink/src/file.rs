@@ -3,8 +3,8 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, LogicalType, ZstdLevel};
 use parquet::data_type::ByteArray;
 use parquet::file::metadata::{ParquetMetaData, SortingColumn};
@@ -51,7 +51,10 @@ pub(crate) fn encode(
     sort: &[&str],
     lookups: &[&str],
 ) -> anyhow::Result<Encoded> {
-    let sorted = sort.iter().filter_map(|name| schema.index_of(name).ok()).map(|column| SortingColumn {
+    // Counted as Parquet counts: every leaf of a nested column is one.
+    let leaves = ArrowSchemaConverter::new().convert(&schema)?;
+    let leaf = |name: &&str| leaves.columns().iter().position(|leaf| leaf.path().string() == *name);
+    let sorted = sort.iter().filter_map(leaf).map(|column| SortingColumn {
         column_idx: column as i32,
         descending: false,
         nulls_first: true,

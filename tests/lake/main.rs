@@ -11,4 +11,5 @@ mod mended;
 mod readers;
 mod releases;
 mod sample;
+mod tables;
 mod vacuum;
