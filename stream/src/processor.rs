@@ -121,6 +121,17 @@ pub enum Halt {
         /// Offset it came at.
         offset: i64,
     },
+    /// Raw records are gone: they expired or were deleted before the stage had read them. Batches of internal topics say
+    /// themselves what is missing, see [`Halt::Gap`].
+    #[error(
+        "records {from}..{to} expired or were deleted before they were read. Restore them, or go on without them with `spendstream skip --offset {from}`"
+    )]
+    Expired {
+        /// Offset to read next.
+        from: i64,
+        /// First offset there is.
+        to: i64,
+    },
     /// State or reference data cannot be used.
     #[error("{0}")]
     State(String),
@@ -130,7 +141,9 @@ impl Halt {
     /// Offset of the record it stopped at, where there is one: what comes before it is good.
     pub fn offset(&self) -> Option<i64> {
         match self {
-            Halt::Undecodable { offset, .. } | Halt::Gap { offset, .. } => Some(*offset),
+            Halt::Undecodable { offset, .. } | Halt::Gap { offset, .. } | Halt::Expired { from: offset, .. } => {
+                Some(*offset)
+            }
             Halt::State(_) => None,
         }
     }

@@ -66,6 +66,22 @@ impl Books {
         Ok(())
     }
 
+    /// Goes on at `first`: what was to be read before it is gone.
+    ///
+    /// # Errors
+    /// [`Halt::Expired`] where no order allows it and nothing else would show it: the next batch of a source does.
+    pub(crate) fn lose(&mut self, first: i64, skips: &[Skip]) -> Result<(), Halt> {
+        let from = self.now.next_offset.unwrap_or(first);
+        if self.now.received.is_empty() {
+            if !self.skipped_record(from, skips) {
+                return Err(Halt::Expired { from, to: first });
+            }
+            self.count("expired_offsets", first - from);
+        }
+        self.advance(first, first);
+        Ok(())
+    }
+
     fn skipped_record(&self, offset: i64, skips: &[Skip]) -> bool {
         skips.iter().any(|skip| self.concerns(skip) && skip.offset == Some(offset))
     }

@@ -30,13 +30,33 @@ pub(crate) fn give_up(consumer: &BaseConsumer<Events>) -> anyhow::Result<()> {
     consumer.unassign().context("give partitions up")
 }
 
+/// The broker says that somebody else has the name of this member.
+#[derive(Debug, thiserror::Error)]
+#[error("another process runs {who} as instance {instance:?}: give each its own --instance")]
+pub(crate) struct Fenced {
+    who: String,
+    instance: String,
+}
+
+fn fatal(code: RDKafkaErrorCode, who: &str, instance: &str) -> anyhow::Error {
+    match code {
+        RDKafkaErrorCode::FencedInstanceId => Fenced { who: who.to_owned(), instance: instance.to_owned() }.into(),
+        code => anyhow::anyhow!("{who} cannot stay in its group: {code}"),
+    }
+}
+
+/// Fails when the client is finished. Polling says so once, and somebody may have polled who did not listen.
+pub(crate) fn sound(consumer: &BaseConsumer<Events>, who: &str, instance: &str) -> anyhow::Result<()> {
+    match consumer.client().fatal_error() {
+        Some((code, _)) => Err(fatal(code, who, instance)),
+        None => Ok(()),
+    }
+}
+
 /// Sorts what polling complains about: most passes, some never will. True when an offset was refused.
 pub(crate) fn trouble(error: &KafkaError, who: &str, topic: &str, instance: &str) -> anyhow::Result<bool> {
     match error {
-        KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
-            bail!("another process runs {who} as instance {instance:?}: give each its own --instance")
-        }
-        KafkaError::MessageConsumptionFatal(code) => bail!("{who} cannot stay in its group: {code}"),
+        KafkaError::MessageConsumptionFatal(code) => Err(fatal(*code, who, instance)),
         KafkaError::MessageConsumption(
             code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed),
         ) => bail!("{who} may not read {topic}: {code}. The documentation lists the ACLs it needs"),
@@ -64,7 +84,7 @@ pub(crate) fn explain_missing(
         if next < first {
             bail!(
                 "records {next}..{first} of {topic}/{partition} expired before {who} had read them: they are lost to it. \
-                 Restore the topic, or reset this partition's offset and state to go on without them"
+                 Restore the topic; started again, a stage stops this partition alone"
             );
         }
         if next > end {

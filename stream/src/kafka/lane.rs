@@ -14,6 +14,7 @@ use schemas::{LedgerEntry, topics};
 
 use super::client::{self, Events, Rebalance};
 use super::fate::{Mark, Standing};
+use super::name::Name;
 use super::producer::Producer;
 use super::task::{Phase, Task};
 use super::watch::Watch;
@@ -43,6 +44,9 @@ const RESTORES_MAX: usize = 4;
 /// Time given to restoring before records of other partitions are looked at again.
 const RESTORE_SLICE: Duration = Duration::from_millis(50);
 
+/// Longest time putting a partition to its position may take; it is tried again.
+const START_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Longest time closing a consumer may take.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
@@ -71,6 +75,7 @@ pub(crate) struct Lane {
     pub(super) of: LaneOf,
     /// Transactional id.
     pub(super) id: String,
+    name: Name,
     pub(super) consumer: BaseConsumer<Events>,
     pub(super) producer: Option<Producer>,
     pub(super) tasks: BTreeMap<i32, Task>,
@@ -93,15 +98,29 @@ pub(crate) struct Lane {
 impl Lane {
     /// Runs until shutdown, or until something that only a restart or an operator can mend.
     pub(crate) fn run(of: LaneOf, number: usize) -> anyhow::Result<()> {
-        let (settings, stage) = (&of.settings, of.stage.name());
+        let (settings, stage) = (of.settings.clone(), of.stage.name());
         let (environment, instance) = (&settings.environment, &settings.instance);
         let group = format!("{environment}.{stage}.{}", of.stage.input());
-        let member = format!("{environment}.{stage}.{instance}.{number}");
-        let consumer: BaseConsumer<Events> = client::create(&client::member(settings, &group, &member))?;
+        let mut name = Name::new(&group, &format!("{environment}.{stage}.{instance}.{number}"));
+        loop {
+            let mut lane = Lane::open(of.clone(), format!("{group}.{instance}.{number}"), name)?;
+            lane.producer = lane.open_producer()?;
+            let worked = lane.work();
+            let Lane { consumer, name: ours, .. } = lane;
+            client::close_bounded(consumer, CLOSE_MAX);
+            let Err(error) = worked else { return Ok(()) };
+            name = ours;
+            name.reclaim(&settings, error)?;
+        }
+    }
+
+    fn open(of: LaneOf, id: String, name: Name) -> anyhow::Result<Self> {
+        let consumer = name.client(&of.settings)?;
         consumer.subscribe(&[of.stage.input()]).with_context(|| format!("subscribe to {}", of.stage.input()))?;
-        let mut lane = Lane {
-            id: format!("{group}.{instance}.{number}"),
-            changelog: topics::changelog(stage, of.stage.input()),
+        Ok(Lane {
+            id,
+            name,
+            changelog: topics::changelog(of.stage.name(), of.stage.input()),
             of,
             consumer,
             producer: None,
@@ -114,19 +133,15 @@ impl Lane {
             behind: false,
             stale: false,
             failures: 0,
-        };
-        lane.producer = lane.open_producer()?;
-        let worked = lane.work();
-        let Lane { consumer, .. } = lane;
-        client::close_bounded(consumer, CLOSE_MAX);
-        worked
+        })
     }
 
     fn work(&mut self) -> anyhow::Result<()> {
         while !self.of.shutdown.is_set() {
+            group::sound(&self.consumer, self.of.stage.name(), &self.of.settings.instance)?;
             self.rebalance()?;
             self.restore()?;
-            self.start();
+            self.start()?;
             self.heed_orders();
             if self.heed_age()? {
                 self.take(Duration::from_millis(50))?;
@@ -170,6 +185,7 @@ impl Lane {
         for event in self.consumer.context().take_rebalances() {
             match event {
                 Rebalance::Assign(partitions) => {
+                    self.name.assigned(&self.consumer);
                     group::take(&self.consumer, self.of.stage.input(), &partitions)?;
                     // Those beyond the topology's number are idle: they stay paused.
                     for partition in partitions.into_iter().filter(|at| (*at as u32) < self.of.source.partitions) {
@@ -265,13 +281,35 @@ impl Lane {
         Ok(())
     }
 
-    /// Puts the consumer to where restored and undone partitions go on.
-    fn start(&mut self) {
-        let input = self.of.stage.input();
+    /// Puts the consumer to where restored and undone partitions go on. Where that is gone it is the first record there
+    /// is, or the partition stops.
+    fn start(&mut self) -> anyhow::Result<()> {
+        let (stage, input) = (self.of.stage.name(), self.of.stage.input());
+        let mut halted = Vec::new();
         for (partition, task) in &mut self.tasks {
-            let (Phase::Starting, Some(offset)) = (&task.phase, task.books.next_offset()) else { continue };
+            let (Phase::Starting, Some(next)) = (&task.phase, task.books.next_offset()) else { continue };
+            // Asked first: a client whose offset was refused has to give everything up before it reads on.
+            let range = self.consumer.fetch_watermarks(input, *partition, START_TIMEOUT);
+            if let Ok((first, _)) = range
+                && next < first
+            {
+                if let Err(halt) = task.lose(first, &self.of.watch.skips()) {
+                    report_halt(stage, task, &halt);
+                    halted.push(*partition);
+                    continue;
+                }
+                tracing::warn!(
+                    stage,
+                    topic = input,
+                    partition,
+                    next,
+                    first,
+                    "records are gone: goes on at the first there is"
+                );
+            }
+            let offset = Offset::Offset(task.books.next_offset().unwrap_or(next));
             // Fails for a moment after an assignment, until the client has begun to fetch.
-            let sought = self.consumer.seek(input, *partition, Offset::Offset(offset), Duration::from_secs(1));
+            let sought = range.and_then(|_| self.consumer.seek(input, *partition, offset, START_TIMEOUT));
             let mut list = TopicPartitionList::new();
             list.add_partition(input, *partition);
             let resumed = sought.and_then(|()| if self.stale { Ok(()) } else { self.consumer.resume(&list) });
@@ -283,6 +321,7 @@ impl Lane {
                 Err(error) => tracing::debug!(input, partition, %error, "cannot start yet"),
             }
         }
+        self.pause_halted(&halted)
     }
 
     /// Lets stopped partitions go on when an operator has said so.

@@ -10,6 +10,7 @@ mod fate;
 mod group;
 mod lane;
 mod log;
+mod name;
 mod producer;
 mod reader;
 mod repartition;

@@ -12,6 +12,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::Skip;
 
 use super::client::{self, Events, Rebalance};
+use super::name::Name;
 use super::watch::Watch;
 use super::{group, now, task};
 use crate::processor::{Halt, Record, Table};
@@ -52,6 +53,7 @@ struct Driver {
     settings: Settings,
     table: Box<dyn Table>,
     topic: String,
+    name: Name,
     consumer: BaseConsumer<Events>,
     watch: Arc<Watch>,
     shutdown: Shutdown,
@@ -85,12 +87,14 @@ pub fn run_table(
     let watch = Watch::start(settings, &[], shutdown)?;
     let group = format!("{}.sink.{}", settings.environment, table.name());
     let member = format!("{group}.{}", settings.instance);
-    let consumer: BaseConsumer<Events> = client::create(&client::member(settings, &group, &member))?;
+    let name = Name::new(&group, &member);
+    let consumer = name.client(settings)?;
     consumer.subscribe(&[&topic]).with_context(|| format!("subscribe to {topic}"))?;
     let mut driver = Driver {
         settings: settings.clone(),
         table,
         topic,
+        name,
         consumer,
         watch,
         shutdown: shutdown.clone(),
@@ -99,15 +103,28 @@ pub fn run_table(
         failures: 0,
         retry_at: Instant::now(),
     };
-    let worked = driver.work();
-    client::close_bounded(driver.consumer, CLOSE_MAX);
-    worked
+    loop {
+        let worked = driver.work();
+        let ended = match worked {
+            Ok(()) => Ok(()),
+            Err(error) => match driver.name.reclaim(settings, error) {
+                Ok(()) => {
+                    driver.rejoin()?;
+                    continue;
+                }
+                Err(error) => Err(error),
+            },
+        };
+        client::close_bounded(driver.consumer, CLOSE_MAX);
+        return ended;
+    }
 }
 
 impl Driver {
     fn work(&mut self) -> anyhow::Result<()> {
         let mut visited_at = Instant::now();
         while !self.shutdown.is_set() {
+            group::sound(&self.consumer, self.table.name(), &self.settings.instance)?;
             if visited_at.elapsed() > Duration::from_secs(1) {
                 visited_at = Instant::now();
                 self.parts.values().for_each(|part| part.watch.beat());
@@ -135,10 +152,20 @@ impl Driver {
         Ok(())
     }
 
+    /// Joins the group anew with another client.
+    fn rejoin(&mut self) -> anyhow::Result<()> {
+        self.give_up(&self.parts.keys().copied().collect::<Vec<_>>());
+        self.parts.clear();
+        let finished = std::mem::replace(&mut self.consumer, self.name.client(&self.settings)?);
+        client::close_bounded(finished, CLOSE_MAX);
+        self.consumer.subscribe(&[&self.topic]).with_context(|| format!("subscribe to {}", self.topic))
+    }
+
     fn rebalance(&mut self) -> anyhow::Result<()> {
         for event in self.consumer.context().take_rebalances() {
             match event {
                 Rebalance::Assign(partitions) => {
+                    self.name.assigned(&self.consumer);
                     group::take(&self.consumer, &self.topic, &partitions)?;
                     for partition in partitions {
                         let watch = self.telemetry.watch(self.table.name(), &self.topic, partition as u32);

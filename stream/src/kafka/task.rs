@@ -160,10 +160,7 @@ impl Task {
     /// It cannot take a record. What came before it in the transaction is undone with it, and taken again alone; then the
     /// partition stops.
     fn stop(&mut self, halt: Halt, skips: usize) -> Result<(), Halt> {
-        let offset = match &halt {
-            Halt::Undecodable { offset, .. } | Halt::Gap { offset, .. } => Some(*offset),
-            Halt::State(_) => None,
-        };
+        let offset = halt.offset();
         self.undo();
         match offset.filter(|offset| self.books.next_offset().is_some_and(|next| next < *offset)) {
             Some(offset) if self.stop_before.is_none() => {
@@ -173,6 +170,16 @@ impl Task {
             }
             _ => Err(self.halt(halt, skips)),
         }
+    }
+
+    /// The records it was to read next are gone, `first` is the first there is. Nothing may be open.
+    pub(crate) fn lose(&mut self, first: i64, skips: &[Skip]) -> Result<(), Halt> {
+        if let Err(halt) = self.books.lose(first, skips) {
+            self.rest(halt.clone(), skips.len(), true);
+            return Err(halt);
+        }
+        self.phase = Phase::Starting;
+        Ok(())
     }
 
     fn rest(&mut self, reason: Halt, skips: usize, resumable: bool) {
