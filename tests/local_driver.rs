@@ -16,8 +16,10 @@ use bytes::Bytes;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use schemas::topics::changelog;
-use schemas::{LedgerEntry, Skip, Timestamp};
-use spendstream_tests::conformance::{Sent, Split, Sum, appear, balance, names, order_skip, send, settled, topics};
+use schemas::{LedgerEntry, Timestamp};
+use spendstream_tests::conformance::{
+    Sent, Split, Sum, appear, balance, names, order_skip, order_skip_to, send, settled, topics,
+};
 use stream::local::{FILE, LocalLog, LocalOptions, LocalRuntime, start};
 use stream::log::ledger;
 use stream::{Halt, Log, OutRecord, Record, Shutdown, Stage, Table, Telemetry};
@@ -207,18 +209,7 @@ fn batches_that_are_missing_stop_the_partition_and_a_skip_is_in_the_ledger() {
     let reason = run.halted("sum", 0);
     assert!(reason.contains("batches 0..1 of local.in/") && reason.contains("--sequence 1"), "{reason}");
     let source: i32 = reason.split("local.in/").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
-    let order = Skip {
-        stage: "sum".into(),
-        topic: topic(1).into(),
-        partition: 0,
-        offset: None,
-        source_topic: Some(topic(0).into()),
-        source_partition: Some(source),
-        sequence: Some(1),
-        reason: "ordered by a test".into(),
-        ordered_at: Timestamp::from_millis(0),
-    };
-    stream::log::order_skip(&*run.log, &order).unwrap();
+    order_skip_to(&*run.log, "sum", &topic(1), 0, (&topic(0), source), 1);
     wait_for(|| run.telemetry.health().status == "running");
     let log = run.log.clone();
     run.finish();

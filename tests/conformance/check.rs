@@ -181,16 +181,29 @@ fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
 
 /// Orders a stage to leave out one record.
 pub fn order_skip(log: &dyn Log, stage: &str, topic: &str, partition: u32, offset: i64) {
-    let skip = Skip {
+    order(log, Skip { offset: Some(offset), ..skip(stage, topic, partition) });
+}
+
+/// Orders a stage to go on with this batch of a source, whatever is missing before it.
+pub fn order_skip_to(log: &dyn Log, stage: &str, topic: &str, partition: u32, source: (&str, i32), sequence: i64) {
+    let (source_topic, source_partition) = (Some(source.0.into()), Some(source.1));
+    order(log, Skip { source_topic, source_partition, sequence: Some(sequence), ..skip(stage, topic, partition) });
+}
+
+fn skip(stage: &str, topic: &str, partition: u32) -> Skip {
+    Skip {
         stage: stage.into(),
         topic: topic.into(),
         partition: partition as i32,
-        offset: Some(offset),
+        offset: None,
         source_topic: None,
         source_partition: None,
         sequence: None,
         reason: "ordered by a test".into(),
         ordered_at: Timestamp::from_millis(0),
-    };
+    }
+}
+
+fn order(log: &dyn Log, skip: Skip) {
     stream::log::order_skip(log, &skip).expect("order a skip");
 }

@@ -9,12 +9,17 @@ use std::time::{Duration, Instant};
 use schemas::{LedgerEntry, topics};
 use stream::Log;
 
+use crate::books::Books;
 use crate::kafka::Kafka;
 use crate::process::Process;
 use crate::s3::S3;
 
 /// Name of the installation: first part of every transactional id.
 pub const ENVIRONMENT: &str = "story";
+
+/// A commit to each of the lake's tables this often is enough to be disturbed, and what every commit costs (the log read
+/// to its end, a file, a commit) would otherwise be most of what a story costs.
+const LAKE_FILE_AGE: &str = "3s";
 
 /// A service of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +109,8 @@ pub struct Deployment<'a> {
     running: BTreeMap<(Service, u32), Process>,
     /// Instances that were let loose after a pause.
     zombies: BTreeSet<(Service, u32)>,
+    /// Zombies that had to end because somebody else had their name.
+    fenced: usize,
     /// Logs of processes that have ended.
     ended: String,
 }
@@ -111,8 +118,8 @@ pub struct Deployment<'a> {
 impl<'a> Deployment<'a> {
     /// Creates the topics and publishes the example reference data. Nothing runs yet.
     pub fn prepare(kafka: &'a Kafka, s3: &'a S3, partitions: u32) -> Self {
-        let deployment =
-            Deployment { kafka, s3, running: BTreeMap::new(), zombies: BTreeSet::new(), ended: String::new() };
+        let (running, zombies) = (BTreeMap::new(), BTreeSet::new());
+        let deployment = Deployment { kafka, s3, running, zombies, fenced: 0, ended: String::new() };
         let partitions = partitions.to_string();
         deployment.run(&[
             "topics",
@@ -151,7 +158,7 @@ impl<'a> Deployment<'a> {
         // Through the proxy, which can lose and hold what services say to the broker.
         let mut command = self::service(service, &self.kafka.proxied(), instance);
         if service == Service::Sink {
-            command.args(["--lake", &self.lake(), "--lake-file-age", "1s"]).envs(self.s3.environment());
+            command.args(["--lake", &self.lake(), "--lake-file-age", LAKE_FILE_AGE]).envs(self.s3.environment());
         }
         let old = self.running.insert((service, instance), Process::start(command));
         assert!(old.is_none(), "{service:?} {instance} was running");
@@ -191,9 +198,15 @@ impl<'a> Deployment<'a> {
             let log = self.running[&(service, instance)].log();
             let fenced = self.zombies.remove(&(service, instance)) && log.contains("give each its own --instance");
             assert!(fenced, "{service:?} {instance} has ended by itself:\n{}", tail(&log));
+            self.fenced += 1;
             self.kill(service, instance);
             self.start(service, instance);
         }
+    }
+
+    /// How many zombies had to end because the broker told them that somebody else has their name.
+    pub fn fenced(&self) -> usize {
+        self.fenced
     }
 
     /// Asks every process to stop; each must end well.
@@ -218,10 +231,11 @@ impl<'a> Deployment<'a> {
     /// Waits until every record sent was taken by ingest, and every item that a stage sent was received by the next.
     pub fn settle(&mut self, log: &dyn Log, records: usize, at_most: Duration) {
         let deadline = Instant::now() + at_most;
+        let mut books = Books::new(log);
         loop {
             self.check();
-            let state = under_way(&stream::log::ledger(log).expect("the ledger can be read"), records as i64);
-            match state {
+            books.refresh();
+            match under_way(books.entries(), records as i64) {
                 None => return,
                 Some(state) if Instant::now() > deadline => {
                     panic!("not settled within {at_most:?}: {state}\n{}", tail(&self.logs()))

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -315,6 +317,18 @@ impl Kafka {
     pub fn create(&self, topics: &[TopicSpec], partitions: u32) {
         let layout = Layout { raw: partitions, internal: partitions, replication: 1 };
         apply(&self.connection(), topics, layout).expect("create topics");
+    }
+
+    /// Deletes the records of a partition before an offset.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let mut client = ClientConfig::new();
+        let admin: AdminClient<DefaultClientContext> =
+            client.set("bootstrap.servers", self.brokers()).create().expect("the settings are librdkafka's");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset that can be");
+        let deleted = futures::executor::block_on(admin.delete_records(&list, &AdminOptions::new()));
+        let deleted = deleted.expect("the broker answers");
+        assert_eq!(deleted.elements()[0].error(), Ok(()), "delete records of {topic}/{partition}");
     }
 
     /// Sends a signal to the broker: `libc::SIGSTOP`, `libc::SIGCONT`.

@@ -3,6 +3,7 @@
 extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
+pub mod books;
 #[path = "../conformance/mod.rs"]
 pub mod conformance;
 pub mod deployment;

@@ -1,12 +1,22 @@
 //! A TCP proxy that understands Kafka's framing, and loses or delays what it is told to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+/// Key of the request that writes records.
+pub const PRODUCE: i16 = 0;
+/// Key of the request that asks where a partition begins and ends.
+pub const LIST_OFFSETS: i16 = 2;
+/// Key of the request that takes a transactional id over.
+pub const INIT_PRODUCER_ID: i16 = 22;
+/// Key of the request that adds partitions to a transaction.
+pub const ADD_PARTITIONS_TO_TXN: i16 = 24;
+/// Key of the request that adds a consumer group to a transaction.
+pub const ADD_OFFSETS_TO_TXN: i16 = 25;
 /// Key of the request that ends a transaction.
 pub const END_TXN: i16 = 26;
 /// Key of the request that adds consumer offsets to a transaction.
@@ -17,24 +27,49 @@ pub const TXN_OFFSET_COMMIT: i16 = 28;
 pub enum Fault {
     /// The request arrives and is carried out; its response never comes back.
     LoseResponse,
-    /// The request arrives this much later; what the client sends after it on the same connection waits with it.
-    DelayRequest(Duration),
-    /// The request arrives when the fault is healed, also if whoever sent it is dead by then.
+    /// The request arrives when the fault is healed, also if whoever sent it is dead by then. What the client sends after
+    /// it on the same connection waits with it.
     HoldRequest,
 }
 
-#[derive(Debug, Default)]
-struct Faults {
-    /// By kind of request: what happens to those that contain a text.
-    by_key: Mutex<HashMap<i16, (Fault, Vec<u8>)>>,
+#[derive(Debug)]
+struct Rule {
+    key: i16,
+    text: Vec<u8>,
+    fault: Fault,
     struck: AtomicUsize,
+    healed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Rules(Mutex<Vec<Arc<Rule>>>);
+
+/// A fault in force. Healed when dropped.
+#[derive(Debug)]
+pub struct Cut {
+    rule: Arc<Rule>,
+    rules: Arc<Rules>,
+}
+
+impl Cut {
+    /// Whether a request was struck by it.
+    pub fn struck(&self) -> bool {
+        self.rule.struck.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        self.rules.lock().retain(|rule| !Arc::ptr_eq(rule, &self.rule));
+        self.rule.healed.store(true, Ordering::SeqCst);
+    }
 }
 
 /// A running proxy. Its threads end with their connections.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    faults: Arc<Faults>,
+    rules: Arc<Rules>,
 }
 
 impl Proxy {
@@ -42,8 +77,8 @@ impl Proxy {
     pub fn start(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("a bound socket has an address").port();
-        let faults = Arc::<Faults>::default();
-        let shared = faults.clone();
+        let rules = Arc::<Rules>::default();
+        let shared = rules.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 match TcpStream::connect(("127.0.0.1", target)) {
@@ -52,7 +87,7 @@ impl Proxy {
                 }
             }
         });
-        Proxy { port, faults }
+        Proxy { port, rules }
     }
 
     /// Port for clients to begin with.
@@ -60,37 +95,26 @@ impl Proxy {
         self.port
     }
 
-    /// Applies a fault to every request of this kind from now on; `None` heals it.
-    pub fn set(&self, key: i16, fault: Option<Fault>) {
-        match fault {
-            Some(fault) => self.set_for(key, "", fault),
-            None => drop(self.faults.lock().remove(&key)),
-        }
-    }
-
     /// Applies a fault to every request of this kind that contains a text, a transactional id for example.
-    pub fn set_for(&self, key: i16, text: &str, fault: Fault) {
-        self.faults.lock().insert(key, (fault, text.as_bytes().to_vec()));
-    }
-
-    /// How often a fault was applied.
-    pub fn struck(&self) -> usize {
-        self.faults.struck.load(Ordering::SeqCst)
+    pub fn cut(&self, key: i16, text: &str, fault: Fault) -> Cut {
+        let (struck, healed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let rule = Arc::new(Rule { key, text: text.as_bytes().to_vec(), fault, struck, healed });
+        self.rules.lock().push(rule.clone());
+        Cut { rule, rules: self.rules.clone() }
     }
 }
 
-impl Faults {
-    fn lock(&self) -> MutexGuard<'_, HashMap<i16, (Fault, Vec<u8>)>> {
-        self.by_key.lock().expect("no thread panics with the lock")
+impl Rules {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Rule>>> {
+        self.0.lock().expect("no thread panics with the lock")
     }
 
-    fn of(&self, frame: &[u8]) -> Option<Fault> {
+    fn of(&self, frame: &[u8]) -> Option<Arc<Rule>> {
         // length 4, api key 2, api version 2, correlation id 4
         let key = frame.get(4..6)?;
-        let faults = self.lock();
-        let (fault, text) = faults.get(&i16::from_be_bytes([key[0], key[1]]))?;
-        let meant = text.is_empty() || frame.windows(text.len()).any(|window| window == text);
-        meant.then_some(*fault)
+        let key = i16::from_be_bytes([key[0], key[1]]);
+        let contains = |text: &[u8]| text.is_empty() || frame.windows(text.len()).any(|window| window == text);
+        self.lock().iter().find(|rule| rule.key == key && contains(&rule.text)).cloned()
     }
 }
 
@@ -104,7 +128,7 @@ fn frame(from: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-fn join(client: TcpStream, broker: TcpStream, faults: &Arc<Faults>) {
+fn join(client: TcpStream, broker: TcpStream, rules: &Arc<Rules>) {
     let clone = |stream: &TcpStream| stream.try_clone().expect("a socket can be shared");
     for stream in [&client, &broker] {
         stream.set_nodelay(true).expect("set an option of a socket");
@@ -112,25 +136,22 @@ fn join(client: TcpStream, broker: TcpStream, faults: &Arc<Faults>) {
     // Correlation ids of requests whose response is to be lost.
     let lost = Arc::new(Mutex::new(HashSet::<[u8; 4]>::new()));
     let (mut requests_in, mut requests_out) = (clone(&client), clone(&broker));
-    let (faults, noted) = (faults.clone(), lost.clone());
+    let (rules, noted) = (rules.clone(), lost.clone());
     std::thread::spawn(move || {
         while let Ok(frame) = frame(&mut requests_in) {
-            let fault = faults.of(&frame);
-            if fault.is_some() {
-                faults.struck.fetch_add(1, Ordering::SeqCst);
-            }
-            match fault {
-                Some(Fault::LoseResponse) => {
-                    let id = [frame[8], frame[9], frame[10], frame[11]];
-                    noted.lock().expect("no thread panics with the lock").insert(id);
-                }
-                Some(Fault::DelayRequest(time)) => std::thread::sleep(time),
-                Some(Fault::HoldRequest) => {
-                    while faults.of(&frame) == Some(Fault::HoldRequest) {
-                        std::thread::sleep(Duration::from_millis(5));
+            if let Some(rule) = rules.of(&frame) {
+                rule.struck.fetch_add(1, Ordering::SeqCst);
+                match rule.fault {
+                    Fault::LoseResponse => {
+                        let id = [frame[8], frame[9], frame[10], frame[11]];
+                        noted.lock().expect("no thread panics with the lock").insert(id);
+                    }
+                    Fault::HoldRequest => {
+                        while !rule.healed.load(Ordering::SeqCst) {
+                            std::thread::sleep(Duration::from_millis(5));
+                        }
                     }
                 }
-                None => {}
             }
             if requests_out.write_all(&frame).is_err() {
                 break;

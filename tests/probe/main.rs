@@ -1,11 +1,15 @@
 //! The conformance stages as a process, so that killing and pausing one is real.
 
+extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
+mod shelf;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
-use spendstream_tests::conformance::{Split, Sum};
+use spendstream_tests::conformance::{Split, Sum, names};
 use stream::{Settings, Shutdown, Stage, Telemetry, telemetry};
 
 /// Runs the stages `split` and `sum`.
@@ -19,11 +23,19 @@ struct Config {
     /// Stages to run.
     #[arg(long, value_delimiter = ',', default_value = "split,sum")]
     stages: Vec<String>,
+    /// Instead of stages, keep a table of the input in this folder.
+    #[arg(long)]
+    shelf: Option<PathBuf>,
 }
 
 fn main() -> anyhow::Result<()> {
     let config = Config::parse();
     telemetry::init(config.settings.telemetry.log_format)?;
+    if let Some(folder) = config.shelf {
+        let [input, ..] = names(&config.prefix);
+        let (shelf, shutdown) = (shelf::Shelf::new(folder, input), Shutdown::on_signals()?);
+        return stream::kafka::run_table(&config.settings, Box::new(shelf), &shutdown, &Telemetry::new());
+    }
     let mut stages: Vec<Arc<dyn Stage>> = Vec::new();
     for name in &config.stages {
         match name.as_str() {

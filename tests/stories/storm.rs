@@ -11,9 +11,10 @@ use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{Rng, SeedableRng};
 use schemas::topics;
+use spendstream_tests::books::Books;
 use spendstream_tests::deployment::{Deployment, ENVIRONMENT, Service};
 use spendstream_tests::kafka::Kafka;
-use spendstream_tests::proxy::{self, END_TXN};
+use spendstream_tests::proxy::{self, Cut, END_TXN};
 use spendstream_tests::s3::{self, S3};
 use stream::kafka::KafkaLog;
 
@@ -23,11 +24,14 @@ use crate::traffic::Producer;
 
 /// Records of one storm; `SPENDSTREAM_STORM_RECORDS` makes it longer.
 fn records() -> usize {
-    std::env::var("SPENDSTREAM_STORM_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
+    std::env::var("SPENDSTREAM_STORM_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000)
 }
 
 /// Portions the traffic is sent in, with one act after each.
 const PORTIONS: usize = 40;
+
+/// The ledger command, which reads the lake too, is asked after every so many portions.
+const ASK_EVERY: usize = 20;
 
 /// Longest wait for the evidence of an act.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -97,6 +101,9 @@ struct Storm<'a> {
     random: SmallRng,
     portion: usize,
     evidence: BTreeMap<Act, usize>,
+    books: Books<'a>,
+    /// Moments at which the ledger was asked whether it closes.
+    weighed: usize,
 }
 
 impl Storm<'_> {
@@ -112,10 +119,13 @@ impl Storm<'_> {
                 Some(act) => self.bring_about(*act),
                 None => self.act_at_random(),
             }
-            // The books close whenever they are asked, not only at the end.
-            if self.random.random_range(0..8) == 0 {
+            // The books close at every moment, not only at the end; with the lake, whenever they are asked.
+            self.weighed += self.books.weigh();
+            if moment % ASK_EVERY == ASK_EVERY - 1 {
+                let began = Instant::now();
                 let (closes, text) = self.deployment.command(&["ledger", "--lake", &self.deployment.lake()]);
                 assert!(closes, "the ledger does not close in the storm:\n{text}");
+                eprintln!("  ledger command {:?}", began.elapsed());
             }
         }
         while self.producer.send(self.portion) {}
@@ -137,7 +147,7 @@ impl Storm<'_> {
             }
             4 => {
                 let lost = self.random.random();
-                self.s3.plan(if lost { s3::Fault::LoseAnswer } else { s3::Fault::Unavailable }, "", 2);
+                self.s3.plan(if lost { s3::Fault::LoseAnswer } else { s3::Fault::Unavailable }, &[], 2);
             }
             _ => std::thread::sleep(Duration::from_millis(self.random.random_range(50..500))),
         }
@@ -155,7 +165,6 @@ impl Storm<'_> {
                 Act::SinkZombie => self.stop_the_sink(target.instance),
                 Act::LakeAnswerLost => self.lose_the_answer_of_the_lake(),
             };
-            self.kafka.proxy().set(END_TXN, None);
             eprintln!("  {act:?} {lane}: seen {seen} after {:?}", began.elapsed());
             if seen {
                 *self.evidence.entry(act).or_default() += 1;
@@ -179,11 +188,10 @@ impl Storm<'_> {
         true
     }
 
-    /// Catches the next commit of a lane at the proxy.
-    fn catch_commit(&mut self, target: &Target, fault: proxy::Fault) -> bool {
-        let struck = self.kafka.proxy().struck();
-        self.kafka.proxy().set_for(END_TXN, &target.lane(), fault);
-        self.until(|storm| storm.kafka.proxy().struck() > struck)
+    /// Catches the commits of a lane at the proxy, until what it gives is dropped.
+    fn catch_commit(&mut self, target: &Target, fault: proxy::Fault) -> Option<Cut> {
+        let cut = self.kafka.proxy().cut(END_TXN, &target.lane(), fault);
+        self.until(|_| cut.struck()).then_some(cut)
     }
 
     /// Lines that an instance of the target's service has logged with all of these texts.
@@ -199,9 +207,7 @@ impl Storm<'_> {
 
     fn kill_inside_a_transaction(&mut self, target: &Target) -> bool {
         let (service, instance) = (target.service, target.instance);
-        if !self.catch_commit(target, proxy::Fault::HoldRequest) {
-            return false;
-        }
+        let Some(_held) = self.catch_commit(target, proxy::Fault::HoldRequest) else { return false };
         self.deployment.kill(service, instance);
         self.deployment.start(service, instance);
         self.until(|storm| storm.restored(target, instance) > 0)
@@ -210,19 +216,20 @@ impl Storm<'_> {
     fn stop_inside_a_transaction(&mut self, target: &Target) -> bool {
         let (service, instance, lane) = (target.service, target.instance, target.lane());
         let partner = 1 - instance;
-        if !self.catch_commit(target, proxy::Fault::HoldRequest) {
-            return false;
-        }
+        let Some(held) = self.catch_commit(target, proxy::Fault::HoldRequest) else { return false };
         let failed = self.logged(service, instance, &["transaction failed", &lane]);
+        let fenced = self.deployment.fenced();
         let restored = self.restored(target, partner);
         self.deployment.pause(service, instance, true);
         let moved = self.until(|storm| storm.restored(target, partner) >= restored + PARTITIONS as usize);
         // Either the zombie or its commit is first.
-        if self.random.random() {
-            self.kafka.proxy().set(END_TXN, None);
-        }
+        let held = (!self.random.random::<bool>()).then_some(held);
         self.deployment.pause(service, instance, false);
-        let refused = self.until(|storm| storm.logged(service, instance, &["transaction failed", &lane]) > failed);
+        let refused = self.until(|storm| {
+            storm.logged(service, instance, &["transaction failed", &lane]) > failed
+                || storm.deployment.fenced() > fenced
+        });
+        drop(held);
         moved && refused
     }
 
@@ -240,7 +247,8 @@ impl Storm<'_> {
         let settled =
             |storm: &Self| storm.logged(target.service, target.instance, &["transaction settled", outcome, &lane]);
         let before = settled(self);
-        self.catch_commit(target, fault) && self.until(|storm| settled(storm) > before)
+        let caught = self.catch_commit(target, fault);
+        caught.is_some() && self.until(|storm| settled(storm) > before)
     }
 
     fn stop_the_sink(&mut self, instance: u32) -> bool {
@@ -264,7 +272,8 @@ impl Storm<'_> {
                 .sum::<usize>()
         };
         let before = settled(self);
-        self.s3.plan(s3::Fault::LoseAnswer, ".json", 1);
+        // Not any file of the lake: alerts are delivered by a ledger of their own.
+        self.s3.plan(s3::Fault::LoseAnswer, &["/charges/_delta_log/", ".json"], 1);
         self.until(|storm| settled(storm) > before)
     }
 }
@@ -280,15 +289,21 @@ fn storm(seed: u64) {
     let producer = Producer::new(&log, seed, records);
     let (random, portion) = (SmallRng::seed_from_u64(seed), records.div_ceil(PORTIONS * 3 / 2));
     let evidence = BTreeMap::new();
-    let mut storm = Storm { kafka: &kafka, s3: &s3, deployment, producer, random, portion, evidence };
+    let books = Books::new(&log);
+    eprintln!("  began after {:?}", began.elapsed());
+    let mut storm =
+        Storm { kafka: &kafka, s3: &s3, deployment, producer, random, portion, evidence, books, weighed: 0 };
     storm.rage();
     eprintln!("  raged for {:?}", began.elapsed());
 
-    let Storm { mut deployment, evidence, .. } = storm;
+    let Storm { mut deployment, evidence, mut books, weighed, .. } = storm;
     deployment.settle(&log, records, Duration::from_secs(300));
     eprintln!("  settled after {:?}", began.elapsed());
     agrees_with_the_oracle(&log, &deployment);
+    eprintln!("  agreed after {:?}", began.elapsed());
     deployment.stop();
+    let weighed = weighed + books.weigh();
+    eprintln!("  the ledger closed at {weighed} moments, {:?}", began.elapsed());
 
     // Nobody is at work any more: what readers cannot see now was aborted.
     let written = [topics::EVENTS, topics::CHARGES, topics::PARTIALS, topics::WINDOWS, topics::LEDGER];

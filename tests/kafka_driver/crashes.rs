@@ -1,0 +1,152 @@
+//! Killed, stopped and cut off, at every step of a transaction.
+
+use spendstream_tests::conformance::{self, Sent, appear, balance, send, settled};
+use spendstream_tests::proxy::{
+    ADD_OFFSETS_TO_TXN, ADD_PARTITIONS_TO_TXN, END_TXN, Fault, INIT_PRODUCER_ID, PRODUCE, TXN_OFFSET_COMMIT,
+};
+
+use crate::{PATIENCE, Run, kafka};
+
+#[test]
+fn killed_at_any_moment_it_loses_nothing_and_repeats_nothing() {
+    let run = Run::new("killed", 2);
+    let mut sent = Sent::default();
+    // Each kill comes at another point of a transaction: after so many deposits more have come out.
+    for further in [1, 40, 170] {
+        let probe = run.start("a", &[]);
+        let target = appear(&*run.log, run.prefix) + further;
+        send(&*run.log, run.prefix, &mut sent, 200);
+        run.until("deposits come out", || appear(&*run.log, run.prefix) >= target);
+        probe.kill();
+        // Nobody is at work: what is visible must already be consistent.
+        balance(&*run.log, run.prefix);
+    }
+    let _probe = run.start("a", &[]);
+    settled(&*run.log, run.prefix, &sent);
+}
+
+/// Name of the lane of `sum` in an instance: its transactional id.
+fn lane(run: &Run, instance: &str) -> String {
+    let [_, middle, _] = conformance::names(run.prefix);
+    format!("{}.sum.{middle}.{instance}.0", run.prefix)
+}
+
+#[test]
+fn killed_at_every_step_of_a_transaction_it_is_there_whole_or_not_at_all() {
+    let run = Run::new("steps", 2);
+    let [.., output] = conformance::names(run.prefix);
+    let mut sent = Sent::default();
+    let _split = run.start("split", &["--stages", "split"]);
+    let steps = [
+        (INIT_PRODUCER_ID, Fault::HoldRequest),
+        (ADD_PARTITIONS_TO_TXN, Fault::HoldRequest),
+        (PRODUCE, Fault::HoldRequest),
+        (PRODUCE, Fault::LoseResponse),
+        (ADD_OFFSETS_TO_TXN, Fault::HoldRequest),
+        (TXN_OFFSET_COMMIT, Fault::HoldRequest),
+        (TXN_OFFSET_COMMIT, Fault::LoseResponse),
+        (END_TXN, Fault::HoldRequest),
+        (END_TXN, Fault::LoseResponse),
+    ];
+    for (step, fault) in steps {
+        let cut = |run: &Run| kafka().proxy().cut(step, &lane(run, "a"), fault);
+        let early = (step == INIT_PRODUCER_ID).then(|| cut(&run));
+        let mut victim = run.start("a", &["--stages", "sum", "--brokers", &kafka().proxied()]);
+        let cut = early.unwrap_or_else(|| {
+            victim.wait_for("state restored", PATIENCE);
+            cut(&run)
+        });
+        send(&*run.log, run.prefix, &mut sent, 100);
+        run.until("the request is caught", || cut.struck());
+        victim.kill();
+        // Not through the proxy, so that only what its predecessor sent is held back.
+        let successor = run.start("a", &["--stages", "sum"]);
+        settled(&*run.log, run.prefix, &sent);
+        // What was held back arrives while the successor is at work under the same name.
+        drop(cut);
+        send(&*run.log, run.prefix, &mut sent, 100);
+        settled(&*run.log, run.prefix, &sent);
+        successor.kill();
+    }
+    // All that was read above was read while this stood in the same partitions.
+    assert!(kafka().aborted(&output) > 0, "kills that left nothing behind prove nothing");
+}
+
+/// Stops an instance inside a transaction, at a request of `sum`, until another instance has taken over. What it had
+/// sent last arrives then, and only then it goes on.
+fn paused(prefix: &'static str, step: i16, fault: Fault) {
+    let run = Run::new(prefix, 1);
+    let mut sent = Sent::default();
+    let mut a = run.start("a", &["--brokers", &kafka().proxied()]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    let cut = kafka().proxy().cut(step, &lane(&run, "a"), fault);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    run.until("it is inside a transaction", || cut.struck());
+    a.signal(libc::SIGSTOP);
+    let _b = run.start("b", &[]);
+    settled(&*run.log, run.prefix, &sent);
+    drop(cut);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    a.signal(libc::SIGCONT);
+    a.wait_for("transaction failed", PATIENCE);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+}
+
+#[test]
+fn a_process_paused_before_its_offsets_are_sent_cannot_commit_after_another_took_over() {
+    paused("paused-before", ADD_OFFSETS_TO_TXN, Fault::HoldRequest);
+}
+
+#[test]
+fn a_process_paused_between_its_offsets_and_its_commit_cannot_commit_after_another_took_over() {
+    paused("paused-between", TXN_OFFSET_COMMIT, Fault::LoseResponse);
+}
+
+#[test]
+fn a_commit_that_lands_after_a_take_over_changes_nothing() {
+    paused("landed-late", END_TXN, Fault::HoldRequest);
+}
+
+/// Cuts `sum` off from the outcome of a transaction, and looks what it makes of it.
+fn unanswered(prefix: &'static str, fault: Fault, outcome: &str) {
+    let run = Run::new(prefix, 1);
+    let mut sent = Sent::default();
+    let mut probe = run.start("a", &["--stages", "sum", "--brokers", &kafka().proxied()]);
+    let _split = run.start("b", &["--stages", "split"]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    let cut = kafka().proxy().cut(END_TXN, &lane(&run, "a"), fault);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    probe.wait_for("fate=Unknown", PATIENCE);
+    probe.wait_for(outcome, PATIENCE);
+    drop(cut);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_counts_once() {
+    unanswered("unanswered", Fault::LoseResponse, "outcome=Promote");
+}
+
+#[test]
+fn a_commit_that_arrives_when_it_was_given_up_counts_once() {
+    unanswered("given-up", Fault::HoldRequest, "outcome=Undo");
+}
+
+#[test]
+fn a_name_that_is_started_twice_ends_the_older_process() {
+    let run = Run::new("twice", 2);
+    let mut sent = Sent::default();
+    let mut older = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    let _newer = run.start("a", &[]);
+    let (well, log) = older.wait(PATIENCE);
+    assert!(!well && log.contains("give each its own --instance"), "{log}");
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+}

@@ -1,0 +1,188 @@
+//! The Kafka driver on a real broker: nothing lost, nothing twice, whatever is killed, paused or cut off.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+extern crate spendstream_schemas as schemas;
+extern crate spendstream_stream as stream;
+
+mod crashes;
+mod stops;
+mod tables;
+
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use schemas::LedgerEntry;
+use schemas::topics::{Kept, TopicSpec};
+use spendstream_tests::conformance::{self, Sent, appear, balance, send, settled};
+use spendstream_tests::kafka::Kafka;
+use spendstream_tests::process::Process;
+use stream::Log;
+use stream::kafka::topics::{Layout, apply, diff};
+use stream::kafka::{Change, KafkaLog, repartition};
+use stream::log::ledger;
+
+/// Longest wait for something that is bound to happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One broker for every test; prefixes keep them apart. It dies with the process.
+fn kafka() -> &'static Kafka {
+    static KAFKA: OnceLock<Kafka> = OnceLock::new();
+    KAFKA.get_or_init(Kafka::start)
+}
+
+/// A run of the two stages: its topics, and a log to look at them with.
+struct Run {
+    prefix: &'static str,
+    log: Arc<KafkaLog>,
+}
+
+impl Run {
+    fn new(prefix: &'static str, partitions: u32) -> Self {
+        kafka().create(&conformance::topics(prefix), partitions);
+        Run { prefix, log: Arc::new(KafkaLog::connect(&kafka().connection(), "tests").unwrap()) }
+    }
+
+    fn start(&self, instance: &str, flags: &[&str]) -> Process {
+        let mut probe = Command::new(env!("CARGO_BIN_EXE_spendstream-probe"));
+        probe.env("SPENDSTREAM_BROKERS", kafka().brokers()).env("SPENDSTREAM_LANES", "1");
+        probe.args(["--environment", self.prefix, "--instance", instance]);
+        probe.args(["--prefix", self.prefix, "--listen", "127.0.0.1:0"]);
+        probe.args(["--transaction-timeout", "4s", "--session-timeout", "6s", "--commit-interval", "50ms"]);
+        probe.args(flags);
+        Process::start(probe)
+    }
+
+    /// The books of a stage for a partition, as they stand.
+    fn books(&self, stage: &str, partition: u32) -> LedgerEntry {
+        let topics = conformance::names(self.prefix);
+        let mut entries = ledger(&*self.log).unwrap().into_iter();
+        let mine = |entry: &LedgerEntry| entry.stage == stage && topics.iter().any(|topic| entry.topic == **topic);
+        entries.find(|entry| mine(entry) && entry.partition == partition as i32).unwrap()
+    }
+
+    fn until(&self, what: &str, mut condition: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !condition() {
+            assert!(Instant::now() < deadline, "{}: waited in vain until {what}", self.prefix);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn what_goes_in_comes_out_once_and_a_stop_is_clean() {
+    let run = Run::new("plain", 3);
+    let mut sent = Sent::default();
+    send(&*run.log, run.prefix, &mut sent, 1_000);
+    let probe = run.start("a", &["--lanes", "2"]);
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(Duration::from_secs(20));
+    assert!(well, "{log}");
+    // Started again it goes on from its state.
+    let probe = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 500);
+    settled(&*run.log, run.prefix, &sent);
+    assert!(probe.log().contains("state restored"));
+    assert_eq!(appear(&*run.log, run.prefix), 1_500);
+    balance(&*run.log, run.prefix);
+}
+
+#[test]
+fn a_partition_moves_with_its_state() {
+    let run = Run::new("moving", 2);
+    let mut sent = Sent::default();
+    let a = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 200);
+    settled(&*run.log, run.prefix, &sent);
+    let mut b = run.start("b", &[]);
+    b.wait_for("state restored", PATIENCE);
+    send(&*run.log, run.prefix, &mut sent, 200);
+    settled(&*run.log, run.prefix, &sent);
+    // A killed instance gives nothing back: the other takes over when its session ends.
+    a.kill();
+    send(&*run.log, run.prefix, &mut sent, 200);
+    settled(&*run.log, run.prefix, &sent);
+}
+
+#[test]
+fn the_number_of_partitions_changes_there_and_back_and_state_moves_with_its_slots() {
+    let run = Run::new("resized", 2);
+    let [_, middle, output] = conformance::names(run.prefix);
+    let mut sent = Sent::default();
+    // An instance that was away while it happened must not go on as if nothing had.
+    let away = run.start("away", &["--stages", "split"]);
+    for partitions in [4, 3] {
+        let probe = run.start("a", &[]);
+        send(&*run.log, run.prefix, &mut sent, 200);
+        settled(&*run.log, run.prefix, &sent);
+        away.signal(libc::SIGSTOP);
+        let change = |patience| Change {
+            connection: kafka().connection(),
+            environment: run.prefix.to_owned(),
+            stages: vec![Arc::new(conformance::Split::new(run.prefix)), Arc::new(conformance::Sum::new(run.prefix))],
+            topics: vec![middle.clone(), output.clone()],
+            partitions,
+            patience,
+        };
+        // Nothing changes under a stage that runs.
+        let refused = repartition(&change(Duration::ZERO), &mut drop_text).unwrap_err().to_string();
+        assert!(refused.contains("stop the services that run split"), "{refused}");
+        let (well, log) = probe.stop(PATIENCE);
+        assert!(well, "{log}");
+        let mut said = Vec::new();
+        let result = repartition(&change(PATIENCE), &mut |text| said.push(text.to_owned()));
+        assert!(result.is_ok(), "{result:?} after {said:?}");
+        balance(&*run.log, run.prefix);
+        send(&*run.log, run.prefix, &mut sent, 200);
+    }
+    away.signal(libc::SIGCONT);
+    let (well, log) = { away }.wait(PATIENCE);
+    assert!(!well && log.contains("the number of partitions was changed"), "{log}");
+    let _probe = run.start("a", &["--lanes", "2"]);
+    settled(&*run.log, run.prefix, &sent);
+    send(&*run.log, run.prefix, &mut sent, 200);
+    settled(&*run.log, run.prefix, &sent);
+    // Partitions that are left over are idle.
+    let idle = run.log.range(&middle, 3).unwrap();
+    send(&*run.log, run.prefix, &mut sent, 200);
+    settled(&*run.log, run.prefix, &sent);
+    assert_eq!(run.log.range(&middle, 3).unwrap(), idle);
+}
+
+fn drop_text(_: &str) {}
+
+#[test]
+fn missing_topics_and_refused_settings_are_said_in_one_sentence() {
+    let run = Run { prefix: "nowhere", log: Arc::new(KafkaLog::connect(&kafka().connection(), "tests").unwrap()) };
+    let (well, log) = run.start("a", &[]).wait(PATIENCE);
+    assert!(!well && log.contains("topic nowhere.in of stage split does not exist"), "{log}");
+    let (well, log) = run.start("a", &["--kafka", "isolation.level=read_uncommitted"]).wait(PATIENCE);
+    assert!(!well && log.contains("isolation.level=read_uncommitted cannot be set"), "{log}");
+}
+
+#[test]
+fn topics_are_created_once_and_differences_are_named() {
+    let layout = Layout { raw: 2, internal: 2, replication: 1 };
+    let connection = kafka().connection();
+    let mut catalogue = conformance::topics("listed");
+    apply(&connection, &catalogue, layout).unwrap();
+    assert_eq!(apply(&connection, &catalogue, layout).unwrap(), Vec::<String>::new());
+    assert_eq!(diff(&connection, &catalogue, layout).unwrap(), []);
+    let topic = catalogue[0].name.clone();
+    catalogue[0].kept = Kept::Forever;
+    catalogue.push(TopicSpec { name: "listed.missing".to_owned(), ..catalogue[1].clone() });
+    let found: Vec<String> = diff(&connection, &catalogue, Layout { internal: 3, ..layout })
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for expected in [
+        format!("{topic}: has 2 partitions instead of 3"),
+        format!("{topic}: cleanup.policy is compact instead of delete"),
+        "listed.missing: missing".to_owned(),
+    ] {
+        assert!(found.contains(&expected), "{expected} is not among {found:?}");
+    }
+}

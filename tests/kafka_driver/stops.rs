@@ -1,0 +1,169 @@
+//! What stops a partition, what it says, and what lets it go on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemas::codec::Format;
+use schemas::{LedgerEntry, topics};
+use spendstream_tests::conformance::{self, Sent, appear, balance, send, settled};
+use spendstream_tests::proxy::{Fault, LIST_OFFSETS};
+use stream::books::BOOKS_KEY;
+use stream::log::ledger;
+use stream::{Log, OutRecord};
+
+use crate::{PATIENCE, Run, kafka};
+
+#[test]
+fn an_undecodable_batch_stops_its_partition_alone_until_it_is_skipped() {
+    let run = Run::new("garbled", 2);
+    let [_, middle, output] = conformance::names(run.prefix);
+    let mut sent = Sent::default();
+    let mut probe = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    run.log.append(vec![record(&middle, b"", b"not a batch")]).unwrap();
+    probe.wait_for("cannot be decoded", PATIENCE);
+    let before = run.log.range(&output, 1).unwrap().end;
+    send(&*run.log, run.prefix, &mut sent, 100);
+    run.until("the other partition goes on", || run.log.range(&output, 1).unwrap().end > before);
+    assert!(appear(&*run.log, run.prefix) < sent.0.len());
+    let log = probe.log();
+    let offset = log.split("record at offset ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    conformance::order_skip(&*run.log, "sum", &middle, 0, offset.parse().unwrap());
+    settled(&*run.log, run.prefix, &sent);
+}
+
+#[test]
+fn a_changelog_that_disagrees_with_the_offset_stops_the_partition() {
+    let run = Run::new("forged", 1);
+    let [_, middle, _] = conformance::names(run.prefix);
+    let mut sent = Sent::default();
+    let probe = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 50);
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    let format = Format::<LedgerEntry>::new();
+    let mut entry = ledger(&*run.log).unwrap().into_iter().find(|e| e.stage == "sum" && *e.topic == *middle).unwrap();
+    entry.transaction += 1;
+    let changelog = topics::changelog("sum", &middle);
+    run.log.append(vec![record(&changelog, BOOKS_KEY, &format.encode(&entry))]).unwrap();
+    let mut probe = run.start("a", &["--stages", "sum"]);
+    probe.wait_for(&format!("changelog says transaction {}", entry.transaction), PATIENCE);
+    assert!(probe.log().contains(&format!("group offset says transaction {}", entry.transaction - 1)));
+}
+
+fn record(topic: &str, key: &[u8], payload: &[u8]) -> OutRecord {
+    OutRecord {
+        topic: Arc::from(topic),
+        partition: 0,
+        key: Some(Bytes::copy_from_slice(key)),
+        payload: Some(Bytes::copy_from_slice(payload)),
+        headers: Vec::new(),
+        timestamp: None,
+    }
+}
+
+/// A named count of some books.
+fn count(books: &LedgerEntry, name: &str) -> i64 {
+    books.counts.iter().find(|count| count.name == name).map_or(0, |count| count.count)
+}
+
+#[test]
+fn batches_deleted_beneath_a_stopped_stage_stop_its_partition_until_they_are_skipped() {
+    let run = Run::new("gap", 2);
+    let [input, middle, _] = conformance::names(run.prefix);
+    let mut sent = Sent::default();
+    let probe = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    // Batch after batch while nobody reads them; then those of the first half are gone.
+    let split = run.start("a", &["--stages", "split"]);
+    for _ in 0..10 {
+        let before = run.log.range(&middle, 0).unwrap().end;
+        send(&*run.log, run.prefix, &mut sent, 40);
+        run.until("they are in batches", || run.log.range(&middle, 0).unwrap().end > before);
+    }
+    run.until("split is through", || (0..2).map(|at| count(&run.books("split", at), "deposits")).sum::<i64>() == 500);
+    let (well, log) = split.stop(PATIENCE);
+    assert!(well, "{log}");
+    let (from, to) = (run.books("sum", 0).next_offset, run.log.range(&middle, 0).unwrap().end);
+    kafka().delete_records(&middle, 0, (from + to) / 2);
+    let sum = run.start("a", &["--stages", "sum"]);
+    // One order for each source it misses batches of, as its message says; it names one after the other.
+    let mut ordered = BTreeSet::new();
+    run.until("it goes on to the end", || {
+        let log = sum.log();
+        for line in log.lines().filter(|line| line.contains("are missing before offset")) {
+            let (_, rest) = line.split_once(&format!("--source {input}/")).unwrap();
+            let (source, rest) = rest.split_once(" --sequence ").unwrap();
+            let sequence: i64 = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+            if ordered.insert((source.to_owned(), sequence)) {
+                // Everybody else goes on meanwhile.
+                run.until("the other partition is read", || {
+                    run.books("sum", 1).next_offset >= run.log.range(&middle, 1).unwrap().end - 1
+                });
+                conformance::order_skip_to(&*run.log, "sum", &middle, 0, (&input, source.parse().unwrap()), sequence);
+            }
+        }
+        run.books("sum", 0).next_offset >= to - 1
+    });
+    assert!(!ordered.is_empty(), "nothing was missed: {}", sum.log());
+    balance(&*run.log, run.prefix);
+    let books = run.books("sum", 0);
+    let missed = count(&books, "skipped_items");
+    assert!(missed > 0 && books.received.iter().any(|source| source.skipped > 0), "{books:?}");
+    assert_eq!(appear(&*run.log, run.prefix) as i64 + missed, sent.0.len() as i64);
+}
+
+#[test]
+fn raw_records_deleted_beneath_a_stopped_stage_stop_its_partition_until_they_are_skipped() {
+    let run = Run::new("expired", 2);
+    let [input, ..] = conformance::names(run.prefix);
+    let mut sent = Sent::default();
+    let probe = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    send(&*run.log, run.prefix, &mut sent, 40);
+    let (from, to) = (run.books("split", 0).next_offset, run.log.range(&input, 0).unwrap().end);
+    kafka().delete_records(&input, 0, to);
+    send(&*run.log, run.prefix, &mut sent, 40);
+    let mut probe = run.start("a", &[]);
+    probe.wait_for(&format!("records {from}..{to} expired or were deleted"), PATIENCE);
+    assert!(probe.log().contains(&format!("spendstream skip --offset {from}")), "{}", probe.log());
+    run.until("the other partition goes on", || appear(&*run.log, run.prefix) == 140);
+    conformance::order_skip(&*run.log, "split", &input, 0, from);
+    run.until("this one goes on", || appear(&*run.log, run.prefix) == 160);
+    assert_eq!(count(&run.books("split", 0), "expired_offsets"), to - from, "the ledger shows it");
+    send(&*run.log, run.prefix, &mut sent, 100);
+    run.until("all goes on", || appear(&*run.log, run.prefix) == 260);
+    balance(&*run.log, run.prefix);
+}
+
+#[test]
+fn no_transaction_begins_while_reference_data_is_older_than_ten_seconds() {
+    let run = Run::new("stale", 1);
+    let mut sent = Sent::default();
+    let _split = run.start("a", &["--stages", "split"]);
+    let mut sum = run.start("b", &["--stages", "sum", "--brokers", &kafka().proxied()]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    // It cannot ask any more where a topic ends that it reads whole; everything else is answered.
+    let cut = kafka().proxy().cut(LIST_OFFSETS, topics::SKIPS, Fault::HoldRequest);
+    sum.wait_for("reference data is older than 10 s", PATIENCE);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    let transaction = |stage| run.books(stage, 0).transaction;
+    let (before, stood) = (transaction("split"), transaction("sum"));
+    // Every stage commits its books once a second.
+    run.until("another stage goes on", || transaction("split") > before + 3);
+    assert_eq!(transaction("sum"), stood);
+    assert_eq!(appear(&*run.log, run.prefix), 100);
+    drop(cut);
+    sum.wait_for("reference data is up to date again", PATIENCE);
+    settled(&*run.log, run.prefix, &sent);
+}

@@ -1,0 +1,215 @@
+//! Tables that own their offsets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{RngCore as _, SeedableRng as _};
+use schemas::Timestamp;
+use spendstream_tests::conformance::{self, Sent, send};
+use spendstream_tests::process::Process;
+use stream::{Halt, Log as _, OutRecord, Record, Settings, Shutdown, StoredRecord, Table, Telemetry};
+
+use crate::{PATIENCE, Run, kafka};
+
+/// What a service of this environment is started with.
+fn settings(environment: &str) -> Settings {
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        settings: Settings,
+    }
+    let brokers = kafka().brokers();
+    let flags = ["test", "--brokers", &brokers, "--environment", environment, "--session-timeout", "6s"];
+    <Flags as clap::Parser>::parse_from(flags.into_iter().chain(["--transaction-timeout", "4s"])).settings
+}
+
+/// A table in memory that outlives the driver, as a lake would. Every third write fails, half of them after the fact.
+#[derive(Default)]
+struct Store {
+    rows: Vec<String>,
+    positions: BTreeMap<u32, i64>,
+    writes: usize,
+}
+
+struct Shelf {
+    topic: String,
+    store: Arc<Mutex<Store>>,
+    buffer: BTreeMap<u32, (Vec<String>, i64)>,
+}
+
+impl Table for Shelf {
+    fn name(&self) -> &str {
+        "shelf"
+    }
+    fn input(&self) -> &str {
+        &self.topic
+    }
+    fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
+        let store = self.store.lock().unwrap();
+        Ok(partitions.iter().map(|partition| (*partition, store.positions.get(partition).copied())).collect())
+    }
+    fn revoke(&mut self, partitions: &[u32]) {
+        self.buffer.retain(|partition, _| !partitions.contains(partition));
+    }
+    fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt> {
+        let (rows, to) = self.buffer.entry(partition).or_default();
+        rows.extend(
+            records.iter().map(|record| String::from_utf8_lossy(record.payload.unwrap_or_default()).into_owned()),
+        );
+        *to = position;
+        Ok(())
+    }
+    fn due(&self, _: Timestamp) -> bool {
+        self.buffered_bytes() > 200
+    }
+    fn buffered_bytes(&self) -> usize {
+        self.buffer.values().flat_map(|(rows, _)| rows).map(String::len).sum()
+    }
+    fn flush(&mut self, _: Timestamp) -> anyhow::Result<()> {
+        let mut store = self.store.lock().unwrap();
+        store.writes += 1;
+        anyhow::ensure!(store.writes % 6 != 2, "the store is away");
+        for (partition, (rows, position)) in std::mem::take(&mut self.buffer) {
+            store.rows.extend(rows);
+            store.positions.insert(partition, position);
+        }
+        anyhow::ensure!(store.writes % 6 != 5, "written, but the answer was lost");
+        Ok(())
+    }
+}
+
+#[test]
+fn a_table_has_every_record_once_though_its_store_fails_with_and_without_effect() {
+    let run = Run::new("shelf", 2);
+    let [input, ..] = conformance::names(run.prefix);
+    let store = Arc::<Mutex<Store>>::default();
+    let mut sent = Sent::default();
+    let settings = settings(run.prefix);
+    for _ in 0..2 {
+        let (shutdown, settings) = (Shutdown::new(), settings.clone());
+        let table = Shelf { topic: input.clone(), store: store.clone(), buffer: BTreeMap::new() };
+        let stop = shutdown.clone();
+        let driver =
+            std::thread::spawn(move || stream::kafka::run_table(&settings, Box::new(table), &stop, &Telemetry::new()));
+        for _ in 0..5 {
+            send(&*run.log, run.prefix, &mut sent, 100);
+            run.until("the rows are there", || store.lock().unwrap().rows.len() + 100 > sent.0.len());
+        }
+        shutdown.set();
+        driver.join().unwrap().unwrap();
+    }
+    // The last write of all may be the one that fails: what it held would come with the next start.
+    let mut rows = store.lock().unwrap().rows.clone();
+    rows.sort();
+    let mut expected: Vec<String> = sent.0.iter().map(|(id, (_, amount))| format!("{id} {amount}")).collect();
+    expected.sort();
+    expected.retain(|row| rows.binary_search(row).is_ok());
+    assert_eq!(rows, expected, "a row is there twice, or was never sent");
+    assert!(sent.0.len() - rows.len() < 100, "{} of {} rows are missing", sent.0.len() - rows.len(), sent.0.len());
+}
+
+/// The rows of a shelf, sorted.
+fn rows(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|is| is == "rows"));
+    let text: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let mut rows: Vec<String> = text.lines().map(str::to_owned).collect();
+    rows.sort();
+    rows
+}
+
+/// Bytes of memory a process holds.
+fn memory(process: &Process) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+#[test]
+fn memory_stays_bounded_behind_a_slow_table_and_no_row_is_lost_or_repeated() {
+    const MIB: usize = 1 << 20;
+    let run = Run::new("slow", 2);
+    let [input, ..] = conformance::names(run.prefix);
+    // 160 MiB that do not compress wait for a process that may hold 1 MiB in its table and fetch 4 MiB ahead.
+    let (mut random, mut expected) = (SmallRng::seed_from_u64(1), BTreeSet::new());
+    for _ in 0..40 {
+        let record = |partition| {
+            let mut key = vec![0; MIB / 2];
+            random.fill_bytes(&mut key);
+            let (topic, key, payload) = (input.as_str().into(), Some(key.into()), Some("1 1".into()));
+            OutRecord { topic, partition, key, payload, headers: Vec::new(), timestamp: None }
+        };
+        run.log.append([0, 1, 0, 1, 0, 1, 0, 1].map(record).to_vec()).unwrap();
+    }
+    for partition in 0..2 {
+        let each = |record: &StoredRecord| {
+            expected.insert((partition, record.offset, record.key.as_ref().unwrap().len()));
+            Ok(())
+        };
+        stream::log::scan(&*run.log, &input, partition, 0, each).unwrap();
+    }
+    assert_eq!(expected.len(), 320);
+    let folder = tempfile::tempdir().unwrap();
+    let bounds = ["--table-bytes-max", "1MiB", "--fetch-bytes-max", "4MiB"];
+    let probe = run.start("a", &[&["--shelf", folder.path().to_str().unwrap()], &bounds[..]].concat());
+    run.until("a write waits", || folder.path().join("waiting").exists());
+    // Whatever it fetches ahead, it has fetched when its memory stands still.
+    let mut held = 0;
+    run.until("its memory stands still", || {
+        let memories = (0..10).map(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            memory(&probe)
+        });
+        let memories: BTreeSet<usize> = memories.collect();
+        held = memories.last().copied().unwrap_or_default();
+        held - memories.first().copied().unwrap_or_default() < MIB / 4
+    });
+    std::fs::write(folder.path().join("open"), "").unwrap();
+    run.until("every row is there", || rows(folder.path()).len() >= expected.len());
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    let found = rows(folder.path());
+    let mut expected: Vec<String> =
+        expected.iter().map(|(at, offset, bytes)| format!("{at} {offset} {bytes}")).collect();
+    expected.sort();
+    assert_eq!(found, expected);
+    assert!(held < 96 * MIB, "it held {} MiB", held / MIB);
+}
+
+#[test]
+fn a_process_that_stands_still_as_long_as_its_session_goes_on_under_its_name() {
+    let run = Run::new("named", 2);
+    let mut sent = Sent::default();
+    let folder = tempfile::tempdir().unwrap();
+    let (open, waiting) = (folder.path().join("open"), folder.path().join("waiting"));
+    let probe = run.start("a", &["--shelf", folder.path().to_str().unwrap()]);
+    let lost = || probe.log().contains("the name was lost while this process stood still");
+    for _ in 0..10 {
+        // Offsets are committed, then a write hangs, then the process stands still. The client counts its session from
+        // the last heartbeat, the broker from the last commit: in between, the one has ended and the other has not.
+        std::fs::write(&open, "").unwrap();
+        send(&*run.log, run.prefix, &mut sent, 10);
+        run.until("they are rows", || rows(folder.path()).len() >= sent.0.len());
+        if lost() {
+            break;
+        }
+        std::fs::remove_file(&open).unwrap();
+        std::fs::remove_file(&waiting).unwrap();
+        send(&*run.log, run.prefix, &mut sent, 10);
+        run.until("a write waits", || waiting.exists());
+        probe.signal(libc::SIGSTOP);
+        std::thread::sleep(Duration::from_millis(5_600));
+        probe.signal(libc::SIGCONT);
+        // Only while the write hangs is there time to ask under the name alone, with a heartbeat. They come once a second:
+        // the next pause begins well after one.
+        std::thread::sleep(Duration::from_millis(1_600));
+    }
+    assert!(lost(), "the broker never refused the name: {}", probe.log());
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    let rows = rows(folder.path());
+    assert_eq!((rows.len(), rows.iter().collect::<BTreeSet<_>>().len()), (sent.0.len(), sent.0.len()), "{rows:?}");
+}
