@@ -6,8 +6,10 @@ mod cat;
 mod check;
 mod generate;
 mod init;
+mod keys;
 mod open;
 mod prices;
+mod rejected;
 mod report;
 mod reprice;
 mod skip;
@@ -38,11 +40,13 @@ enum Command {
     Init(init::Init),
     Apply(apply::Apply),
     Reprice(reprice::Reprice),
+    Keys(keys::KeysCommand),
     Prices(prices::Prices),
     Teams(teams::Teams),
     Topics(topics::Topics),
     Generate(generate::Generate),
     Cat(cat::Cat),
+    Rejected(rejected::RejectedCommand),
     Skip(skip::SkipOrder),
     Alerts(alerts::Alerts),
 }
@@ -61,11 +65,13 @@ impl Spendstream {
             Command::Init(init) => init.run(),
             Command::Apply(apply) => apply.run(),
             Command::Reprice(reprice) => reprice.run(),
+            Command::Keys(keys) => keys.run(),
             Command::Prices(prices) => prices.run(),
             Command::Teams(teams) => teams.run(),
             Command::Topics(topics) => topics.run(),
             Command::Generate(generate) => generate.run(),
             Command::Cat(cat) => cat.run(),
+            Command::Rejected(rejected) => rejected.run(),
             Command::Skip(skip) => skip.run(),
             Command::Alerts(alerts) => alerts.run(),
         }

@@ -20,6 +20,7 @@ pub mod feed;
 pub mod input;
 pub mod ledger;
 pub mod progress;
+pub mod rejections;
 pub mod report;
 pub mod reprice;
 pub mod standing;

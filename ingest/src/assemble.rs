@@ -10,6 +10,7 @@ use schemas::{
 };
 use smallvec::SmallVec;
 
+use crate::bound::Bound;
 use crate::config::{Config, RAW_USAGE_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::envelope::{Envelope, provider_name};
 use crate::formats::families;
@@ -151,12 +152,26 @@ pub(crate) struct Out<'r> {
     pub items: Vec<Item>,
     pub recognised_as: Text,
     pub evidence: Text,
+    pub bound: Option<Bound<'r>>,
+    pub claims_not_allowed: i64,
+    /// When it arrived for the first time: what stands in for a time nobody states.
+    pub arrived: Timestamp,
     next: i32,
 }
 
 impl<'r> Out<'r> {
     pub(crate) fn new(record: &'r RawRecord<'r>, config: &'r Config) -> Self {
-        Out { record, config, items: Vec::new(), recognised_as: Text::default(), evidence: Text::default(), next: 0 }
+        Out {
+            record,
+            config,
+            items: Vec::new(),
+            recognised_as: Text::default(),
+            evidence: Text::default(),
+            bound: Bound::of(record),
+            claims_not_allowed: 0,
+            arrived: record.timestamp,
+            next: 0,
+        }
     }
 
     /// Names what the record is; the first name stays.
@@ -206,8 +221,11 @@ impl<'r> Out<'r> {
         }
     }
 
-    fn assemble(&mut self, call: Call<'_>, envelope: Envelope<'_>) -> Result<()> {
+    fn assemble(&mut self, call: Call<'_>, mut envelope: Envelope<'_>) -> Result<()> {
         let config = self.config;
+        if let Some(bound) = self.bound {
+            self.claims_not_allowed += i64::from(bound.bind(&mut envelope));
+        }
         let received_at = self.record.timestamp;
         let mut flags = call.flags.union(envelope.flags);
 
@@ -243,7 +261,7 @@ impl<'r> Out<'r> {
         }
 
         let stated_time = call.time.or(envelope.time).or(config.time);
-        let event_time = stated_time.unwrap_or(received_at);
+        let event_time = stated_time.unwrap_or(self.arrived);
         if stated_time.is_none() {
             flags.set(Flag::TimeAssumed);
         }

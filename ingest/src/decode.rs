@@ -15,10 +15,15 @@ use crate::item::{Decoded, IgnoreReason, Item, RawRecord};
 use crate::json::{self, Json};
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
+use crate::replay::Original;
 
 /// Decodes a raw record. Never fails: whatever cannot be used is among the items as a rejection.
 pub fn decode(record: &RawRecord<'_>, config: &Config) -> Decoded {
+    let original = Original::of(record, config);
+    let as_original = original.map(|original| original.record(record));
+    let record = as_original.as_ref().unwrap_or(record);
     let mut out = Out::new(record, config);
+    out.arrived = original.map_or(record.timestamp, |original| original.arrived);
     if let Err(problem) = record_items(record, config, &mut out) {
         out.reject(problem, None);
     }
@@ -26,7 +31,8 @@ pub fn decode(record: &RawRecord<'_>, config: &Config) -> Decoded {
         // A batch or a list of nothing: the record is accounted for all the same.
         out.ignore(IgnoreReason::StatusOnly);
     }
-    Decoded { recognised_as: out.recognised_as, evidence: out.evidence, items: out.items }
+    let Out { recognised_as, evidence, items, claims_not_allowed, .. } = out;
+    Decoded { recognised_as, evidence, items, claims_not_allowed }
 }
 
 fn record_items<'r>(record: &'r RawRecord<'r>, config: &'r Config, out: &mut Out<'r>) -> Result<()> {

@@ -1,65 +1,148 @@
-//! The front door: OTLP at its own paths (`otlp`); `POST /v1/events` appends what it is given to a raw topic and answers once it is durable.
+//! The front door: OTLP at its own paths, over HTTP (`otlp`) and gRPC (`grpc`); `POST /v1/events` appends what it is given
+//! to a raw topic and answers once it is durable.
 //!
-//! A request holds one event, an array, a CloudEvent (structured, batch or binary mode) or JSON lines, possibly gzipped.
+//! A request is let in by its key (`admission`), then by there being room, and only then is its body read. A body of
+//! `/v1/events` holds one event, an array, a CloudEvent (structured, batch or binary mode) or JSON lines, possibly gzipped.
 //! Each item becomes one raw record. What has no id of any kind is refused, since sending it again would count it
 //! twice. What ingest will reject is stored all the same, because rejections must be visible later, and the answer says so.
 
+mod admission;
+mod grpc;
+mod metrics;
 mod otlp;
+mod split;
 
 use std::io::Read;
 use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Json as JsonBody;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use schemas::ids::{hash_parts, slot};
 use schemas::{IdentityKind, RejectReason, Timestamp};
 use serde::Serialize;
+use stream::reload::Reloaded;
 use stream::{Log, OutRecord};
 use tokio::sync::Semaphore;
 
 use crate::decode::decode;
 use crate::formats::stream::documents;
-use crate::item::{Item, RawRecord};
-use crate::{Config, DEPTH_MAX, json};
+use crate::item::{Decoded, Item, RawRecord};
+use crate::keys::{Key, Keys};
+use crate::{Config, DEPTH_MAX, bound, json};
+use admission::Admitted;
+use metrics::DoorMetrics;
 
 /// Largest request, and largest request after it was unzipped.
 pub const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Most requests being written at once. One more is told to come back: waiting would only hide the pressure.
+/// Most requests being read and written at once. One more is told to come back: waiting would only hide the pressure.
 pub const REQUESTS_MAX: usize = 64;
 /// Seconds a producer is asked to wait.
-const RETRY_AFTER_SECONDS: &str = "1";
+const RETRY_AFTER_SECONDS: u8 = 1;
 
-/// Where requests go.
-struct Door {
+/// The front door of one raw topic.
+pub struct Door {
     log: Arc<dyn Log>,
     topic: Arc<str>,
     config: Config,
-    writing: Arc<Semaphore>,
+    keys: Option<Reloaded<Keys>>,
+    room: Arc<Semaphore>,
+    metrics: DoorMetrics,
 }
 
-/// The routes. Records are appended to `topic`, which must exist.
-pub fn router(log: Arc<dyn Log>, topic: &str, config: Config) -> axum::Router {
-    let door = Door { log, topic: topic.into(), config, writing: Arc::new(Semaphore::new(REQUESTS_MAX)) };
-    axum::Router::new()
-        .route("/v1/events", post(events))
-        .route("/v1/traces", post(otlp::traces))
-        .route("/v1/logs", post(otlp::logs))
-        .route("/v1/metrics", post(otlp::metrics))
-        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
-        .with_state(Arc::new(door))
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "front door of {}", self.topic)
+    }
+}
+
+impl Door {
+    /// A door that appends to `topic`, which must exist. Without keys it lets anybody in.
+    pub fn new(log: Arc<dyn Log>, topic: &str, config: Config, keys: Option<Reloaded<Keys>>) -> Self {
+        let room = Arc::new(Semaphore::new(REQUESTS_MAX));
+        Door { log, topic: topic.into(), config, keys, room, metrics: DoorMetrics::default() }
+    }
+
+    /// Counts requests and items there.
+    ///
+    /// # Errors
+    /// When metrics of these names are there already.
+    pub fn register_metrics(&self, registry: &prometheus::Registry) -> anyhow::Result<()> {
+        self.metrics.register(registry).context("register the metrics of the front door")
+    }
+
+    /// The routes.
+    pub fn router(self) -> axum::Router {
+        axum::Router::new()
+            .route("/v1/events", post(events))
+            .route("/v1/traces", post(otlp::traces))
+            .route("/v1/logs", post(otlp::logs))
+            .route("/v1/metrics", post(otlp::metrics))
+            .route(grpc::TRACES, post(grpc::traces))
+            .route(grpc::LOGS, post(grpc::logs))
+            .route(grpc::METRICS, post(grpc::metrics))
+            .with_state(Arc::new(self))
+    }
+
+    /// Appends records that came with a key (or none): all or none; durable on return.
+    fn append(&self, records: Vec<(Bytes, Vec<(String, Bytes)>)>, key: Option<&Key>) -> Result<(), Refused> {
+        let partitions = self.log.partitions(&self.topic).and_then(|found| found.context("no such topic"));
+        let partitions = partitions.map_err(|error| self.unavailable(error))?;
+        let bound = key.map(bound::headers).unwrap_or_default();
+        let count = records.len() as u64;
+        let records = records.into_iter().map(|(payload, mut headers)| {
+            headers.extend(bound.iter().cloned());
+            OutRecord {
+                topic: Arc::clone(&self.topic),
+                // Copies of an item meet in one partition; any other choice would do as well.
+                partition: slot(hash_parts([&payload[..]])) % partitions.max(1),
+                key: None,
+                payload: Some(payload),
+                headers,
+                timestamp: None,
+            }
+        });
+        self.log.append(records.collect()).map_err(|error| self.unavailable(error))?;
+        self.metrics.stored(count);
+        Ok(())
+    }
+
+    fn unavailable(&self, error: anyhow::Error) -> Refused {
+        tracing::warn!(error = format!("{error:#}"), topic = %self.topic, "raw topic does not take records");
+        Refused::new(StatusCode::SERVICE_UNAVAILABLE, "the log does not take records now; nothing is lost, send again")
+    }
+
+    /// A payload as ingest will read it, when it comes with these headers and this key.
+    fn foresee(&self, payload: &[u8], headers: &[(String, Bytes)], key: Option<&Key>, now: Timestamp) -> Decoded {
+        let bound = key.map(bound::headers).unwrap_or_default();
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().chain(&bound).map(|(name, value)| (name.as_str(), &**value)).collect();
+        let record = RawRecord {
+            topic: &self.topic,
+            partition: 0,
+            offset: 0,
+            timestamp: now,
+            key: None,
+            headers: &headers,
+            payload: Some(payload),
+        };
+        decode(&record, &self.config)
+    }
 }
 
 /// The answer to a request that was taken.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Accepted {
     accepted: usize,
     /// Items that are stored but cannot be used as they are.
     will_be_rejected: Vec<Refusal>,
+    /// Items that claim a team which the key may not claim. They are counted without that claim.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    claims_not_allowed: Vec<usize>,
 }
 
 /// What is wrong with one item.
@@ -84,51 +167,71 @@ impl Refused {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Refused { status, items: Vec::new(), message: message.into() }
     }
+
+    /// Whether the same request may be taken a little later.
+    fn may_retry(&self) -> bool {
+        matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// The headers that go with the status.
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if self.may_retry() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(u16::from(RETRY_AFTER_SECONDS)));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        headers
+    }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let body = serde_json::json!({"error": self.message, "items": self.items});
-        let mut response = (self.status, JsonBody(body)).into_response();
-        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-        }
-        response
+        (self.status, self.headers(), JsonBody(body)).into_response()
     }
 }
 
-async fn events(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refused> {
-    let now = Timestamp::from(chrono::Utc::now());
-    let accepted = write(door, move |door| take(door, &headers, &body, now)).await?;
-    Ok((StatusCode::ACCEPTED, JsonBody(accepted)).into_response())
+async fn events(State(door): State<Arc<Door>>, headers: HeaderMap, body: Body) -> Response {
+    let taken = async {
+        let admitted = door.admit(&headers, body).await?;
+        let now = Timestamp::from(chrono::Utc::now());
+        work(&door, admitted, move |door, body, key| take(door, &headers, body, key, now)).await
+    };
+    let taken = taken.await;
+    door.metrics.answered("http", taken.as_ref().map_or_else(|refused| refused.status, |_| StatusCode::ACCEPTED));
+    match taken {
+        Ok(accepted) => (StatusCode::ACCEPTED, JsonBody(accepted)).into_response(),
+        Err(refused) => refused.into_response(),
+    }
 }
 
-/// Runs the work of one request, if there is room for it.
-async fn write<T: Send + 'static>(
-    door: Arc<Door>,
-    work: impl FnOnce(&Door) -> Result<T, Refused> + Send + 'static,
+/// Runs the work of one request off the threads that serve the others: unzipping, checking and appending take time.
+async fn work<T: Send + 'static>(
+    door: &Arc<Door>,
+    admitted: Admitted,
+    work: impl FnOnce(&Door, &Bytes, Option<&Key>) -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Refused> {
-    let permit = Arc::clone(&door.writing).try_acquire_owned().map_err(|_| {
-        Refused::new(StatusCode::TOO_MANY_REQUESTS, format!("{REQUESTS_MAX} requests are being written; come back"))
-    })?;
-    // Unzipping, checking and appending all take time that would hold up other requests on this thread.
+    let door = Arc::clone(door);
     let taken = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        work(&door)
+        let Admitted { key, body, room: _room } = admitted;
+        work(&door, &body, key.as_deref())
     });
     taken.await.map_err(|_| {
         Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be processed; it was not stored")
     })?
 }
 
-fn unavailable(door: &Door, error: anyhow::Error) -> Refused {
-    tracing::warn!(error = format!("{error:#}"), topic = %door.topic, "raw topic does not take records");
-    Refused::new(StatusCode::SERVICE_UNAVAILABLE, "the log does not take records now; nothing is lost, send again")
-}
-
 /// Checks a request, appends its items, returns when they are durable.
-fn take(door: &Door, headers: &HeaderMap, body: &Bytes, now: Timestamp) -> Result<Accepted, Refused> {
-    let body = unzip(headers, body)?;
+fn take(
+    door: &Door,
+    headers: &HeaderMap,
+    body: &Bytes,
+    key: Option<&Key>,
+    now: Timestamp,
+) -> Result<Accepted, Refused> {
+    let body = decoded(headers, body)?;
     let bad = |message: &str| Refused::new(StatusCode::BAD_REQUEST, message);
     let text = std::str::from_utf8(&body).map_err(|_| bad("the body is not UTF-8 text"))?.trim_ascii();
     if text.is_empty() {
@@ -155,53 +258,40 @@ fn take(door: &Door, headers: &HeaderMap, body: &Bytes, now: Timestamp) -> Resul
         let message = format!("{} items in one request; the most is {}", items.len(), door.config.items_max);
         return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message));
     }
-
-    let will_be_rejected = check(door, &items, &passed, now)?;
-    let partitions = door.log.partitions(&door.topic).and_then(|found| found.context("no such topic"));
-    let partitions = partitions.map_err(|error| unavailable(door, error))?;
-    let records = items.iter().map(|item| OutRecord {
-        topic: Arc::clone(&door.topic),
-        // Copies of an item meet in one partition; any other choice would do as well.
-        partition: slot(hash_parts([item.as_bytes()])) % partitions.max(1),
-        key: None,
-        payload: Some(Bytes::copy_from_slice(item.as_bytes())),
-        headers: passed.clone(),
-        timestamp: None,
-    });
-    door.log.append(records.collect()).map_err(|error| unavailable(door, error))?;
-    Ok(Accepted { accepted: items.len(), will_be_rejected })
+    let accepted = check(door, &items, &passed, key, now)?;
+    let records = items.iter().map(|item| (Bytes::copy_from_slice(item.as_bytes()), passed.clone()));
+    door.append(records.collect(), key)?;
+    Ok(accepted)
 }
 
 /// Decodes every item as ingest will. Refuses the request when one has no id; returns what ingest will reject.
-fn check(door: &Door, items: &[&str], headers: &[(String, Bytes)], now: Timestamp) -> Result<Vec<Refusal>, Refused> {
-    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), &**value)).collect();
-    let (mut nameless, mut rejected) = (Vec::new(), Vec::new());
+fn check(
+    door: &Door,
+    items: &[&str],
+    headers: &[(String, Bytes)],
+    key: Option<&Key>,
+    now: Timestamp,
+) -> Result<Accepted, Refused> {
+    let mut nameless = Vec::new();
+    let mut accepted = Accepted { accepted: items.len(), ..Accepted::default() };
     for (index, item) in items.iter().enumerate() {
         if item.len() > door.config.record_bytes_max {
             let message =
                 format!("item {index} is {} bytes long; the most is {}", item.len(), door.config.record_bytes_max);
             return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message));
         }
-        let record = RawRecord {
-            topic: &door.topic,
-            partition: 0,
-            offset: 0,
-            timestamp: now,
-            key: None,
-            headers: &headers,
-            payload: Some(item.as_bytes()),
-        };
-        for found in decode(&record, &door.config).items {
+        let decoded = door.foresee(item.as_bytes(), headers, key, now);
+        if decoded.claims_not_allowed > 0 {
+            accepted.claims_not_allowed.push(index);
+        }
+        for found in decoded.items {
             match found {
                 Item::Event(event) if event.identity == IdentityKind::Position => {
-                    nameless.push(Refusal {
-                        item: index,
-                        reason: RejectReason::MissingField.as_str(),
-                        field: "id".to_owned(),
-                        message: format!("item {index} has no id of any kind: send `id`, so that a retry counts once"),
-                    });
+                    let message = format!("item {index} has no id of any kind: send `id`, so that a retry counts once");
+                    let reason = RejectReason::MissingField.as_str();
+                    nameless.push(Refusal { item: index, reason, field: "id".to_owned(), message });
                 }
-                Item::Rejected(rejection) => rejected.push(Refusal {
+                Item::Rejected(rejection) => accepted.will_be_rejected.push(Refusal {
                     item: index,
                     reason: rejection.reason.as_str(),
                     field: rejection.field.to_string(),
@@ -212,7 +302,7 @@ fn check(door: &Door, items: &[&str], headers: &[(String, Bytes)], now: Timestam
         }
     }
     if nameless.is_empty() {
-        return Ok(rejected);
+        return Ok(accepted);
     }
     let message = format!("{}; nothing was stored", nameless[0].message);
     Err(Refused { status: StatusCode::BAD_REQUEST, items: nameless, message })
@@ -232,21 +322,24 @@ fn passed_headers(headers: &HeaderMap) -> Vec<(String, Bytes)> {
     passed.collect()
 }
 
-/// The body as it was before `content-encoding: gzip`. Stops at the bound, so a bomb costs no more than a large body.
-fn unzip(headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Refused> {
+/// The body as it was before its `content-encoding`.
+fn decoded(headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Refused> {
     match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"identity") => Ok(body.clone()),
-        Some(b"gzip") => {
-            let mut out = Vec::new();
-            let limit = REQUEST_BYTES_MAX as u64 + 1;
-            let read = flate2::read::MultiGzDecoder::new(&**body).take(limit).read_to_end(&mut out);
-            read.map_err(|_| Refused::new(StatusCode::BAD_REQUEST, "the body is not gzip, as its header says"))?;
-            if out.len() > REQUEST_BYTES_MAX {
-                let message = format!("the body is larger than {REQUEST_BYTES_MAX} bytes when unzipped");
-                return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message));
-            }
-            Ok(out.into())
-        }
+        Some(b"gzip") => unzip(body),
         Some(_) => Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-encoding must be gzip or absent")),
     }
+}
+
+/// Stops at the bound, so a bomb costs no more than a large body.
+fn unzip(body: &[u8]) -> Result<Bytes, Refused> {
+    let mut out = Vec::new();
+    let limit = REQUEST_BYTES_MAX as u64 + 1;
+    let read = flate2::read::MultiGzDecoder::new(body).take(limit).read_to_end(&mut out);
+    read.map_err(|_| Refused::new(StatusCode::BAD_REQUEST, "the body is not gzip, as its header says"))?;
+    if out.len() > REQUEST_BYTES_MAX {
+        let message = format!("the body is larger than {REQUEST_BYTES_MAX} bytes when unzipped");
+        return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+    }
+    Ok(out.into())
 }

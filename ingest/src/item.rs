@@ -81,6 +81,8 @@ pub struct Decoded {
     pub evidence: Text,
     /// Its items, in order.
     pub items: Vec<Item>,
+    /// Events whose team was taken away, because the key they came with may not claim it.
+    pub claims_not_allowed: i64,
 }
 
 impl Decoded {

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use ingest::{IngestSettings, IngestStage};
+use ingest::http::Door;
+use ingest::{DoorSettings, IngestSettings, IngestStage};
 use stream::kafka::KafkaLog;
 use stream::{Log, Settings, Shutdown, Stage, Telemetry};
 
@@ -15,7 +16,7 @@ use stream::{Log, Settings, Shutdown, Stage, Telemetry};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Recognises raw usage records and normalises them: usage.raw -> usage.events, usage.facts, usage.rejected. Also takes
-/// events over HTTP (`POST /v1/events`) and appends them to the first raw topic.
+/// events over HTTP (`POST /v1/events`) and OTLP over HTTP and gRPC, and appends them to the first raw topic.
 #[derive(Debug, Parser)]
 #[command(name = "spendstream-ingest", version)]
 struct Arguments {
@@ -23,6 +24,8 @@ struct Arguments {
     settings: Settings,
     #[command(flatten)]
     ingest: IngestSettings,
+    #[command(flatten)]
+    door: DoorSettings,
 }
 
 fn main() -> ExitCode {
@@ -30,16 +33,18 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { settings, ingest } = arguments;
+    let Arguments { settings, ingest, door } = arguments;
     stream::telemetry::init(settings.telemetry.log_format)?;
-    let config = ingest.config()?;
+    let listen = settings.telemetry.listen;
+    let (config, (keys, tls)) = (ingest.decode.config()?, door.open(listen)?);
     let inputs = ingest.inputs();
     let shutdown = Shutdown::on_signals()?;
     let telemetry = Telemetry::new();
 
     let log: Arc<dyn Log> = Arc::new(KafkaLog::connect(&settings.connection, &settings.environment)?);
-    let door = ingest::http::router(log, inputs[0], config.clone());
-    let server = telemetry.serve(settings.telemetry.listen, door, shutdown.clone())?;
+    let door = Door::new(log, inputs[0], config.clone(), keys);
+    door.register_metrics(telemetry.registry())?;
+    let server = telemetry.serve(listen, door.router(), tls, shutdown.clone())?;
 
     let stage = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone())) as Arc<dyn Stage>;
     let ended = stream::kafka::run_stages(&settings, inputs.iter().map(stage).collect(), &shutdown, &telemetry);

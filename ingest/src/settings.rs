@@ -1,12 +1,16 @@
 //! Settings of the service, beside those every service has. `--help` is the reference.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use schemas::{Text, topics};
+use stream::reload::Reloaded;
+use stream::telemetry::Tls;
 
 use crate::config::Config;
 use crate::formats::mapping::Mapping;
+use crate::keys::Keys;
 use crate::recognise::Shape;
 
 /// What ingest reads and how it decodes it.
@@ -18,6 +22,14 @@ pub struct IngestSettings {
     #[arg(long = "topic", env = "SPENDSTREAM_TOPICS", value_delimiter = ',', default_value = topics::RAW)]
     pub topics: Vec<String>,
 
+    /// How it decodes.
+    #[command(flatten)]
+    pub decode: DecodeSettings,
+}
+
+/// How raw records are decoded. Ingest and `spendstream rejected replay` must be given the same.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DecodeSettings {
     /// What the records of a topic are, as `TOPIC=FORMAT`, for producers that send no headers and shapes that are
     /// ambiguous. Names are those of `ingest/FORMATS.md`.
     #[arg(long = "format", env = "SPENDSTREAM_FORMATS", value_delimiter = ',', value_parser = parse_format)]
@@ -52,7 +64,7 @@ pub struct IngestSettings {
     pub record_bytes_max: usize,
 }
 
-impl IngestSettings {
+impl DecodeSettings {
     /// The configuration of decoding.
     ///
     /// # Errors
@@ -76,7 +88,9 @@ impl IngestSettings {
             ..Config::default()
         })
     }
+}
 
+impl IngestSettings {
     /// Every raw topic to read, corrections last.
     pub fn inputs(&self) -> Vec<&str> {
         let raw = self.topics.iter().map(String::as_str).filter(|topic| *topic != topics::CORRECTIONS);
@@ -91,6 +105,54 @@ impl IngestSettings {
 pub fn read_mappings(path: &Path) -> anyhow::Result<Vec<Mapping>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read the mappings {}", path.display()))?;
     Mapping::parse(&path.display().to_string(), &text).map_err(anyhow::Error::msg)
+}
+
+/// Who may use the front door, and how it shows who it is. All files are read again when they change.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct DoorSettings {
+    /// File of the keys that let producers in (`spendstream keys` writes it). With it every request needs one.
+    ///
+    /// Without it the door lets anybody in, so it listens on this machine alone. A file without keys lets nobody in: then
+    /// only /metrics, /healthz and /readyz are served, which never need a key.
+    #[arg(long, env = "SPENDSTREAM_KEYS", value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+
+    /// Certificate chain to show (PEM): everything is then served over TLS alone, metrics and health too.
+    #[arg(long, env = "SPENDSTREAM_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate (PEM).
+    #[arg(long, env = "SPENDSTREAM_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+}
+
+impl DoorSettings {
+    /// The keys and the certificate, to serve at an address.
+    ///
+    /// # Errors
+    /// When other machines could come in without a key, or a file cannot be used.
+    pub fn open(&self, listen: SocketAddr) -> anyhow::Result<(Option<Reloaded<Keys>>, Option<Tls>)> {
+        anyhow::ensure!(
+            self.keys.is_some() || listen.ip().is_loopback(),
+            "--listen {listen} can be reached from other machines, and without --keys anybody could post events there: \
+             make a key with `spendstream keys new --keys FILE --source NAME`, or listen on 127.0.0.1 (an empty FILE lets \
+             nobody in and serves /metrics and health alone)"
+        );
+        let keys = self.keys.as_ref().map(|path| {
+            let named = format!("use the keys in {}", path.display());
+            Reloaded::open(vec![path.clone()], move |contents| {
+                let text = contents.first().and_then(|bytes| std::str::from_utf8(bytes).ok());
+                let keys =
+                    text.context("it is not UTF-8 text").and_then(|text| Keys::parse(text).map_err(anyhow::Error::msg));
+                keys.with_context(|| named.clone())
+            })
+        });
+        let tls = self.tls_cert.as_ref().zip(self.tls_key.as_ref()).map(|(cert, key)| Tls::open(cert, key));
+        if self.keys.is_some() && tls.is_none() && !listen.ip().is_loopback() {
+            tracing::warn!(%listen, "keys cross the network in the clear: give --tls-cert, or put TLS in front");
+        }
+        Ok((keys.transpose()?, tls.transpose()?))
+    }
 }
 
 fn parse_format(text: &str) -> Result<(String, Shape), String> {

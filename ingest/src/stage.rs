@@ -10,6 +10,7 @@ use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Stage,
 use crate::config::Config;
 use crate::decode::decode;
 use crate::item::{IgnoreReason, Item, RawRecord};
+use crate::replay::Original;
 
 /// A raw partition's watermark stays this far behind what was seen: what arrives beneath it only restates windows.
 const WATERMARK_BEHIND_SECONDS: i64 = 30;
@@ -72,6 +73,8 @@ struct Ingest {
 #[derive(Default)]
 struct Tally {
     records: i64,
+    replayed: i64,
+    claims_not_allowed: i64,
     events: i64,
     iterations: i64,
     facts: i64,
@@ -102,6 +105,8 @@ impl Tally {
         books.count("links", self.links);
         books.count("rejected", rejected);
         books.count("ignored", ignored);
+        count(books, "", "replayed", self.replayed);
+        count(books, "", "claims_not_allowed", self.claims_not_allowed);
         for reason in RejectReason::ALL {
             count(books, "rejected.", reason.as_str(), self.rejected[*reason as usize]);
         }
@@ -181,7 +186,9 @@ impl Processor for Ingest {
             };
             let decoded = decode(&raw, &config);
             tally.records += 1;
+            tally.replayed += i64::from(Original::of(&raw, &config).is_some());
             tally.iterations += decoded.iterations();
+            tally.claims_not_allowed += decoded.claims_not_allowed;
             for item in decoded.items {
                 self.take(item, &mut tally)?;
             }

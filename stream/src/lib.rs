@@ -12,6 +12,7 @@ pub mod kafka;
 pub mod local;
 pub mod log;
 pub mod reference;
+pub mod reload;
 pub mod service;
 pub mod settings;
 pub mod telemetry;

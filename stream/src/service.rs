@@ -83,7 +83,7 @@ impl Service {
     /// The first error, with the remedy where there is one.
     pub fn run(self, stages: Vec<Arc<dyn Stage>>, tables: Vec<Box<dyn Table>>) -> Result<()> {
         let Service { settings, shutdown, telemetry, routes } = self;
-        let server = telemetry.serve(settings.telemetry.listen, routes, shutdown.clone())?;
+        let server = telemetry.serve(settings.telemetry.listen, routes, None, shutdown.clone())?;
         let mut jobs: Vec<(String, Job<'_>)> = Vec::new();
         if !stages.is_empty() {
             let run = || kafka::run_stages(&settings, stages, &shutdown, &telemetry);

@@ -108,8 +108,8 @@ pub struct Settings {
 pub struct TelemetrySettings {
     /// Address of `/metrics`, `/healthz` and `/readyz`. Port 0 takes any free one and logs it.
     ///
-    /// Local by default; `0.0.0.0:9464` lets a scraper on another machine in, and with ingest also whoever wants to post
-    /// events, so put something that authenticates in front.
+    /// Local by default; `0.0.0.0:9464` lets a scraper on another machine in. Ingest also takes events here, from other
+    /// machines only with `--keys`.
     #[arg(long, env = "SPENDSTREAM_LISTEN", default_value = "127.0.0.1:9464")]
     pub listen: SocketAddr,
 

@@ -7,9 +7,11 @@ extern crate spendstream_stream as stream;
 
 mod agreement;
 mod bad_input;
+mod door;
 mod partitions;
 mod readme;
 mod refusals;
+mod rejected;
 mod replay;
 mod storm;
 mod tampering;

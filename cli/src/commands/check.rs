@@ -52,7 +52,7 @@ pub(super) struct Check {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Output {
+pub(super) enum Output {
     /// For people.
     #[default]
     Table,

@@ -11,7 +11,8 @@ use aggregate::{CombineStage, MergeStage};
 use anyhow::bail;
 use clap::Args;
 use enrich::{EnrichConfig, EnrichStage};
-use ingest::IngestStage;
+use ingest::http::Door;
+use ingest::{DoorSettings, IngestStage};
 use schemas::topics;
 use sink::deliver::{Delivery, DeliveryConfig};
 use sink::{Lake, LakeConfig, LakeReader, Maintenance};
@@ -34,7 +35,7 @@ use crate::table::Style;
 ///
 /// Creates the folder or goes on with the one it finds: one SQLite file with topics, offsets and state, and the lake's
 /// Delta tables under `lake/`. Feeds it sample traffic (once) or the files of `--input`, prints the report, and keeps
-/// serving POST /v1/events, /metrics, /healthz and /readyz until Ctrl-C. It may be killed at any moment: nothing is lost
+/// serving POST /v1/events, OTLP over HTTP and gRPC, /metrics, /healthz and /readyz until Ctrl-C. It may be killed at any moment: nothing is lost
 /// or counted twice.
 #[derive(Debug, Args)]
 pub(super) struct Up {
@@ -48,8 +49,7 @@ pub(super) struct Up {
     /// End when everything is through, instead of serving on.
     #[arg(long)]
     exit_when_idle: bool,
-    /// Where to serve. Anyone who can reach it may post events: keep it local, or put something that authenticates in
-    /// front. Port 0 takes any free one.
+    /// Where to serve. Other machines are let in only with --keys. Port 0 takes any free one.
     #[arg(long, env = "SPENDSTREAM_LISTEN", default_value = "127.0.0.1:9464")]
     listen: SocketAddr,
     /// Configuration folder (prices, owners, budgets) [default: the built-in example; `spendstream init` writes it].
@@ -68,6 +68,8 @@ pub(super) struct Up {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
+    door: DoorSettings,
+    #[command(flatten)]
     delivery: DeliveryConfig,
 }
 
@@ -81,6 +83,8 @@ impl Up {
         let shutdown = Shutdown::on_signals()?;
         log_warnings()?;
         // Read and checked before anything is created.
+        let (keys, tls) = self.door.open(self.listen)?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let configuration = match &self.config {
             Some(folder) => Configuration::read(folder)?,
             None => Configuration::example()?,
@@ -117,16 +121,17 @@ impl Up {
         let runtime =
             start(log.clone(), stages_with(&[topics::RAW], &ingest_config), tables, options, shutdown.clone())?;
         inbox::take(log.clone(), &self.data, shutdown.clone())?;
-        let routes = ingest::http::router(log.clone(), topics::RAW, ingest_config);
-        let server = telemetry.serve(self.listen, routes, shutdown.clone())?;
+        let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
+        door.register_metrics(telemetry.registry())?;
+        let server = telemetry.serve(self.listen, door.router(), tls, shutdown.clone())?;
         let begun = if fresh { "made" } else { "going on with" };
-        eprintln!("{begun} {}, serving on http://{}", self.data.display(), server.address());
+        eprintln!("{begun} {}, serving on {scheme}://{}", self.data.display(), server.address());
 
         let worked = self.feed_and_report(&log, &files, &runtime, &telemetry, &lake, &shutdown);
         let code = match &worked {
             Ok(balanced) => {
                 if !self.exit_when_idle && !shutdown.is_set() {
-                    eprintln!("\n{}", self.invitation(&server.address()));
+                    eprintln!("\n{}", self.invitation(scheme, &server.address()));
                     while !shutdown.wait(Duration::from_secs(3_600)) {}
                 }
                 if *balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -199,11 +204,12 @@ impl Up {
         Ok(report.ledger.is_some_and(|ledger| ledger.balanced()))
     }
 
-    fn invitation(&self, address: &SocketAddr) -> String {
+    fn invitation(&self, scheme: &str, address: &SocketAddr) -> String {
         let data = self.data.display();
+        let key = if self.door.keys.is_some() { " -H \"authorization: Bearer $KEY\"" } else { "" };
         format!(
             "Still serving. Send an event, and find it in the report ten seconds later:\n\n  \
-             curl -s http://{address}/v1/events -H 'content-type: application/json' -d '{{\"id\": \"hello-1\", \
+             curl -s {scheme}://{address}/v1/events{key} -H 'content-type: application/json' -d '{{\"id\": \"hello-1\", \
              \"source\": \"readme\", \"team\": \"platform\", \"provider\": \"openai\", \"model\": \"gpt-4o\", \
              \"usage\": {{\"input_text_tokens\": 1200, \"output_text_tokens\": 300}}}}'\n  \
              spendstream report --data {data}\n\nCtrl-C stops; `spendstream up --data {data}` goes on."

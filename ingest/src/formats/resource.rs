@@ -157,7 +157,12 @@ pub(crate) struct Stated {
 
 /// A fact, as our documented CloudEvents.
 pub(crate) fn fact<'a>(kind: FactKind, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
-    let envelope = envelope.read(object, out.config)?;
+    let mut envelope = envelope.read(object, out.config)?;
+    // A fact has no flags, and no money that would be lost with it.
+    if out.bound.is_some_and(|bound| bound.bind(&mut envelope)) {
+        let message = "the key this came with may not claim its team; send it with a key of that team";
+        return Err(Problem::new(RejectReason::InvalidField, "team", message));
+    }
     let name = envelope::owned(object, "name")?.or(envelope::owned(object, "unit")?);
     let name = name.ok_or_else(|| Problem::missing("name", "name the measure (resolutions, blocked, revenue, ...)"))?;
     let quantity = match Counts::new(object, "").quantity("quantity")? {
@@ -181,7 +186,7 @@ pub(crate) fn state(
     let workload = said("workload")?.or(envelope.claimed.workload_profile.clone());
     let source = envelope.source.unwrap_or(Cow::Borrowed(out.record.topic));
     let received_at = out.record.timestamp;
-    let event_time = envelope.time.or(out.config.time).unwrap_or(received_at);
+    let event_time = envelope.time.or(out.config.time).unwrap_or(out.arrived);
     check_time(event_time, received_at)?;
     let provider = envelope.provider.as_deref().unwrap_or("");
     let about = Known {

@@ -2,35 +2,62 @@ use std::io::Write;
 use std::sync::Arc;
 
 use schemas::topics;
-use stream::Log;
 use stream::local::LocalLog;
+use stream::reload::Reloaded;
+use stream::{Log, Shutdown, StoredRecord, Telemetry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::keys::Keys;
 use crate::{Config, http};
 
-struct Server {
-    address: std::net::SocketAddr,
-    log: Arc<LocalLog>,
-    _folder: tempfile::TempDir,
+/// The server that services run, on a log of its own.
+pub(super) struct Server {
+    pub(super) address: std::net::SocketAddr,
+    pub(super) log: Arc<LocalLog>,
+    shutdown: Shutdown,
+    pub(super) folder: tempfile::TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shutdown.set();
+    }
 }
 
 async fn serve(config: Config) -> Server {
+    serve_on(config, None, |log| log)
+}
+
+/// Serves with the keys of these lines, on what `around` makes of the log.
+pub(super) fn serve_on(
+    config: Config,
+    keys: Option<&str>,
+    around: impl FnOnce(Arc<dyn Log>) -> Arc<dyn Log>,
+) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let log = Arc::new(LocalLog::open(folder.path(), &topics::catalogue(&[topics::RAW]), None).unwrap());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = http::router(log.clone(), topics::RAW, config);
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    Server { address, log, _folder: folder }
+    let keys = keys.map(|keys| {
+        let path = folder.path().join("keys");
+        std::fs::write(&path, keys).unwrap();
+        let text = |contents: &[Vec<u8>]| String::from_utf8_lossy(&contents[0]).into_owned();
+        let read = move |contents: &[Vec<u8>]| Keys::parse(&text(contents)).map_err(anyhow::Error::msg);
+        Reloaded::open(vec![path], read).unwrap()
+    });
+    let door = http::Door::new(around(log.clone()), topics::RAW, config, keys);
+    let (telemetry, shutdown) = (Telemetry::new(), Shutdown::new());
+    door.register_metrics(telemetry.registry()).unwrap();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let server = telemetry.serve(listen, door.router(), None, shutdown.clone()).unwrap();
+    Server { address: server.address(), log, shutdown, folder }
 }
 
 impl Server {
     /// Status and body of the answer.
-    async fn post(&self, headers: &str, body: &[u8]) -> (u16, String) {
+    pub(super) async fn post(&self, headers: &str, body: &[u8]) -> (u16, String) {
         self.post_to("/v1/events", headers, body).await
     }
 
-    async fn post_to(&self, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
+    pub(super) async fn post_to(&self, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
         let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
@@ -45,18 +72,17 @@ impl Server {
         (answer[9..12].parse().unwrap(), answer)
     }
 
-    fn stored(&self) -> Vec<String> {
-        let mut stored = Vec::new();
-        for partition in 0..self.log.partitions(topics::RAW).unwrap().unwrap() {
-            for record in self.log.read(topics::RAW, partition, 0, 1 << 20).unwrap() {
-                stored.push(String::from_utf8(record.payload.unwrap().to_vec()).unwrap());
-            }
-        }
-        stored
+    pub(super) fn records(&self) -> Vec<StoredRecord> {
+        let partitions = self.log.partitions(topics::RAW).unwrap().unwrap();
+        (0..partitions).flat_map(|partition| self.log.read(topics::RAW, partition, 0, 1 << 26).unwrap()).collect()
+    }
+
+    pub(super) fn stored(&self) -> Vec<String> {
+        self.records().into_iter().map(|record| String::from_utf8(record.payload.unwrap().to_vec()).unwrap()).collect()
     }
 }
 
-fn event(id: &str) -> String {
+pub(super) fn event(id: &str) -> String {
     format!(r#"{{"id":"{id}","source":"s","provider":"openai","model":"gpt-5.4","usage":{{"input_text_tokens":1}}}}"#)
 }
 

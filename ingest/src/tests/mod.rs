@@ -3,6 +3,7 @@
 mod anthropic;
 mod bad_input;
 mod corpus;
+mod door;
 mod emitters;
 mod event;
 mod exports;

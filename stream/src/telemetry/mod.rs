@@ -3,6 +3,7 @@
 mod health;
 mod metrics;
 mod server;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -15,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use health::{Health, PartitionHealth, Phase, STUCK_AFTER};
 pub use server::Server;
+pub use tls::Tls;
 
 use crate::processor::Halt;
 use crate::settings::LogFormat;

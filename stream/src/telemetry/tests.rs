@@ -37,7 +37,7 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
     let telemetry = Telemetry::new();
     let shutdown = Shutdown::new();
     let extra = axum::Router::new().route("/v1/events", axum::routing::get(|| async { "mounted" }));
-    let server = telemetry.serve("127.0.0.1:0".parse().unwrap(), extra, shutdown.clone()).unwrap();
+    let server = telemetry.serve("127.0.0.1:0".parse().unwrap(), extra, None, shutdown.clone()).unwrap();
     let address = server.address();
     let watch = telemetry.watch("enrich", "usage.events", 3);
 
