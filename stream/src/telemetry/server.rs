@@ -160,7 +160,8 @@ async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, http2: bool, app: Router, shutdown: &Shutdown) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(512 * 1024);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
+    builder.http1().max_buf_size(HEADER_BYTES_MAX as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
