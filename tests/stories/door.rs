@@ -74,6 +74,9 @@ fn a_real_sdk_sends_over_http_and_grpc_with_tls_and_a_key_and_its_calls_are_in_t
             .args([protocol, &format!("https://{address}"), service, &spans.to_string()])
             .env("PYTHONPATH", &sdk)
             .env("OTEL_EXPORTER_OTLP_CERTIFICATE", here.join("cert.pem"))
+            // The SDK's HTTP client would believe these instead.
+            .env_remove("REQUESTS_CA_BUNDLE")
+            .env_remove("CURL_CA_BUNDLE")
             .env("OTEL_EXPORTER_OTLP_HEADERS", format!("authorization=Bearer%20{key}"))
             .output()
             .unwrap();
