@@ -222,16 +222,18 @@ pub fn decode(copy: &OutRecord, config: &Config) -> Decoded {
     ingest::decode(&record, config)
 }
 
-/// True when every open item would be rejected again for the same reason and field: reading it once more changes nothing.
+/// True when reading once more mends nothing: no item would be usable, or every open item would be rejected again for the
+/// same reason and field.
 fn unchanged(open: &[&Rejection], decoded: &Decoded) -> bool {
-    open.iter().all(|old| {
+    let again = |old: &&Rejection| {
         decoded.items.iter().any(|item| match item {
             Item::Rejected(new) => {
                 new.position.item == old.position.item && new.reason == old.reason && new.field == old.field
             }
             _ => false,
         })
-    })
+    };
+    decoded.items.iter().all(|item| matches!(item, Item::Rejected(_))) || open.iter().all(again)
 }
 
 /// What reading once more did.
