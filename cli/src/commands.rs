@@ -4,6 +4,7 @@ mod alerts;
 mod apply;
 mod cat;
 mod check;
+mod export;
 mod generate;
 mod init;
 mod keys;
@@ -37,6 +38,7 @@ enum Command {
     Check(check::Check),
     Report(report::ReportCommand),
     Ledger(report::LedgerCommand),
+    Export(export::Export),
     Init(init::Init),
     Apply(apply::Apply),
     Reprice(reprice::Reprice),
@@ -62,6 +64,7 @@ impl Spendstream {
             Command::Check(check) => check.run(),
             Command::Report(report) => report.run(),
             Command::Ledger(ledger) => ledger.run(),
+            Command::Export(export) => export.run(),
             Command::Init(init) => init.run(),
             Command::Apply(apply) => apply.run(),
             Command::Reprice(reprice) => reprice.run(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arrow::array::{Date32Array, RecordBatch, new_null_array};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use chrono::{Datelike, NaiveDate};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::LogicalFileView;
@@ -19,7 +19,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
 use parquet::errors::ParquetError;
 
-use crate::catalogue::{self, TableSpec};
+use crate::catalogue::TableSpec;
 use crate::lake::{Lake, LakeConfig};
 use crate::log::{EVENT_DATE, app_id, load};
 
@@ -27,6 +27,7 @@ mod cells;
 mod charges;
 mod file;
 mod ledger;
+mod snapshot;
 mod spend;
 mod states;
 
@@ -35,6 +36,7 @@ pub(crate) use file::StoredFile;
 pub use cells::Cells;
 pub use charges::charges_of;
 pub use ledger::{Disagreement, LakeLedger, LedgerRow, SourceKey};
+pub use snapshot::{Snapshot, TableFile};
 pub use spend::{Counts, Spend};
 
 /// Days, in UTC: `[from, until)`. An open end is no bound.
@@ -69,7 +71,7 @@ pub struct Scan {
     spec: &'static TableSpec,
     table: DeltaTable,
     schema: SchemaRef,
-    files: VecDeque<(Path, u64, i32)>,
+    files: VecDeque<TableFile>,
     open: Option<(ParquetRecordBatchStream<StoredFile>, Path, i32)>,
 }
 
@@ -106,31 +108,7 @@ impl LakeReader {
     /// # Errors
     /// When the lake cannot be read, or there is no such table or column.
     pub fn scan(&self, table: &str, columns: &[&str], days: Days) -> anyhow::Result<Scan> {
-        let spec = catalogue::table(table).with_context(|| format!("the lake has no table {table}"))?;
-        let whole = spec.schema();
-        let fields = columns.iter().map(|name| {
-            let field = whole.field_with_name(name).ok();
-            field.cloned().with_context(|| format!("the table {table} has no column {name}"))
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<anyhow::Result<Vec<_>>>()?));
-        let mut handle = self.lake.table(table)?;
-        let store = handle.log_store().object_store(None);
-        let files = self.lake.told(self.lake.wait(async {
-            if !handle.verify_deltatable_existence().await.with_context(|| format!("look for the table {table}"))? {
-                return Ok(VecDeque::new());
-            }
-            load(&mut handle, table).await?;
-            let mut files = VecDeque::new();
-            for file in handle.snapshot()?.log_data().iter() {
-                let day = day_of(&file).with_context(|| format!("read the log of the table {table}"))?;
-                if NaiveDate::from_epoch_days(day).is_some_and(|day| days.contain(day)) {
-                    let size = u64::try_from(file.size()).unwrap_or_default();
-                    files.push_back((file.object_store_path(), size, day));
-                }
-            }
-            anyhow::Ok(files)
-        }))?;
-        Ok(Scan { lake: self.lake.clone(), store, spec, table: handle, schema, files, open: None })
+        self.snapshot(table, days, None)?.scan(columns)
     }
 }
 
@@ -183,8 +161,8 @@ impl Scan {
                     None => self.open = None,
                 }
             }
-            let Some((path, size, day)) = self.files.pop_front() else { return Ok(None) };
-            let reader = StoredFile { store: self.store.clone(), path: path.clone(), size };
+            let Some(TableFile { path, bytes, day, .. }) = self.files.pop_front() else { return Ok(None) };
+            let reader = StoredFile { store: self.store.clone(), path: path.clone(), size: bytes };
             let opening = ParquetRecordBatchStreamBuilder::new(reader);
             let builder = self.lake.wait(opening).map_err(|error| self.unopened(&path, error));
             let builder = self.lake.told(builder)?;

@@ -1,0 +1,365 @@
+//! Exports: the rows of a table as files, made by a job that may be killed at any moment and goes on where it was.
+//!
+//! A job works in a folder of its own. It fixes the version of the table first, so that it writes the same bytes however
+//! often it is interrupted. A part is written beside its name, forced to disk, renamed, and only then entered in
+//! `job.json`, which is replaced whole; what a crash leaves of a part is written again. At the end `job.json` becomes
+//! `manifest.json`.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::TimestampMicrosecondType;
+use chrono::NaiveDate;
+use schemas::Timestamp;
+use serde::{Deserialize, Serialize};
+use sink::LakeReader;
+use sink::read::{Days, Snapshot};
+
+use part::Part;
+
+mod encode;
+mod part;
+
+/// What is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// One row per charge, corrections among them.
+    Charges,
+    /// One row per crossing of a threshold.
+    Alerts,
+    /// Every state of every budget; the highest `revision` of a budget and period holds.
+    Budgets,
+}
+
+/// Form of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// RFC 4180 with a header; lists and maps are JSON; null is an empty field.
+    Csv,
+    /// zstd Parquet, `DECIMAL(38,12)`.
+    Parquet,
+    /// One JSON object a line; decimals are strings; null is left out.
+    Jsonl,
+}
+
+impl Of {
+    fn table(self) -> &'static str {
+        match self {
+            Of::Charges => "charges",
+            Of::Alerts => "alerts",
+            Of::Budgets => "budgets",
+        }
+    }
+
+    /// The column that says since when a row is known.
+    fn known_by(self) -> &'static str {
+        match self {
+            Of::Charges | Of::Alerts => "booked_at",
+            Of::Budgets => "emitted_at",
+        }
+    }
+}
+
+impl Form {
+    fn extension(self) -> &'static str {
+        match self {
+            Form::Csv => "csv",
+            Form::Parquet => "parquet",
+            Form::Jsonl => "jsonl",
+        }
+    }
+}
+
+/// What a job is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// What is exported.
+    #[serde(rename = "type")]
+    pub of: Of,
+    /// Form of the files.
+    pub format: Form,
+    /// First day (`event_date`, UTC).
+    pub from: Option<NaiveDate>,
+    /// Last day, itself included.
+    pub to: Option<NaiveDate>,
+    /// Rows that were booked later are left out.
+    pub known_at: Option<Timestamp>,
+    /// Most rows of a file.
+    pub rows_per_file: u64,
+}
+
+/// A file of the export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// Rows.
+    pub rows: u64,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256 of its content.
+    pub sha256: String,
+}
+
+/// Where the next part begins: a file of the table, and a row of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    file: usize,
+    row: u64,
+}
+
+/// A job: what was asked, what it reads, and what is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Program that began it.
+    pub program: String,
+    /// Address of the lake.
+    pub lake: String,
+    /// What was asked.
+    pub request: Request,
+    /// Version of the table that is read; null when nobody had written it.
+    pub version: Option<u64>,
+    /// Rows of the table's files of these days, those that are left out for being booked later among them.
+    pub rows_in_lake: u64,
+    /// Rows written.
+    pub rows: u64,
+    /// Finished files.
+    pub files: Vec<PartFile>,
+    next: Place,
+}
+
+const JOB: &str = "job.json";
+const MANIFEST: &str = "manifest.json";
+const LOCK: &str = ".lock";
+
+/// What became of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It ran to its end.
+    Finished(Job),
+    /// It had ended before; its files were looked at again and are whole.
+    WasFinished(Job),
+}
+
+/// Begins a job in a folder, or goes on with the one that is there.
+///
+/// # Errors
+/// When the folder holds another job or is in use, the lake cannot be read, or the disk is full.
+pub fn run(
+    reader: &LakeReader,
+    lake: &str,
+    request: &Request,
+    folder: &Path,
+    progress: &mut dyn FnMut(&Job),
+) -> anyhow::Result<Outcome> {
+    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    let lock = File::create(folder.join(LOCK)).with_context(|| format!("write in {}", folder.display()))?;
+    if lock.try_lock().is_err() {
+        bail!("another export is at work in {}", folder.display());
+    }
+    if folder.join(MANIFEST).is_file() {
+        let job = verify(folder)?;
+        same(&job, lake, request, folder)?;
+        return Ok(Outcome::WasFinished(job));
+    }
+    let days = Days { from: request.from, until: request.to.and_then(|to| to.succ_opt()) };
+    let mut job = match read(&folder.join(JOB))? {
+        Some(job) => {
+            same(&job, lake, request, folder)?;
+            job
+        }
+        None => begin(reader, lake, request, folder, days)?,
+    };
+    let snapshot = match job.version {
+        Some(version) => Some(reader.snapshot(request.of.table(), days, Some(version))?),
+        None => None,
+    };
+    if let Some(snapshot) = &snapshot {
+        write_parts(&mut job, snapshot, folder, progress)?;
+    }
+    replace(&folder.join(MANIFEST), &job)?;
+    fs::remove_file(folder.join(JOB)).with_context(|| format!("remove {JOB}"))?;
+    Ok(Outcome::Finished(job))
+}
+
+fn begin(reader: &LakeReader, lake: &str, request: &Request, folder: &Path, days: Days) -> anyhow::Result<Job> {
+    // A folder with other people's files in it is not ours to write in.
+    let found = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    let others: Vec<String> = found.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let others: Vec<&String> = others.iter().filter(|name| *name != LOCK && !name.ends_with(".partial")).collect();
+    ensure!(
+        others.is_empty(),
+        "{} holds {} already and no export; name an empty folder with --out",
+        folder.display(),
+        others.first().map_or("", |name| name.as_str())
+    );
+    let snapshot = reader.snapshot(request.of.table(), days, None)?;
+    let job = Job {
+        program: format!("spendstream {}", env!("CARGO_PKG_VERSION")),
+        lake: lake.to_owned(),
+        request: request.clone(),
+        version: snapshot.version(),
+        rows_in_lake: snapshot.files().iter().filter_map(|file| file.rows).sum(),
+        rows: 0,
+        files: Vec::new(),
+        next: Place::default(),
+    };
+    replace(&folder.join(JOB), &job)?;
+    Ok(job)
+}
+
+/// A job goes on only with what it began with.
+fn same(job: &Job, lake: &str, request: &Request, folder: &Path) -> anyhow::Result<()> {
+    ensure!(
+        job.request == *request && job.lake == lake,
+        "{} holds another export: of {} with {}; name another folder with --out",
+        folder.display(),
+        job.lake,
+        serde_json::to_string(&job.request)?
+    );
+    Ok(())
+}
+
+fn write_parts(
+    job: &mut Job,
+    snapshot: &Snapshot,
+    folder: &Path,
+    progress: &mut dyn FnMut(&Job),
+) -> anyhow::Result<()> {
+    let schema = snapshot.schema();
+    let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let mut open: Option<Part> = None;
+    let (first, mut row) = (job.next.file, job.next.row);
+    for (index, file) in snapshot.files().iter().enumerate().skip(first) {
+        let mut at = 0;
+        for batch in snapshot.scan_files(&columns, std::slice::from_ref(file))? {
+            let batch = batch.with_context(|| gone(snapshot))?;
+            let mut from = (row.saturating_sub(at) as usize).min(batch.num_rows());
+            while from < batch.num_rows() {
+                let part = match &mut open {
+                    Some(part) => part,
+                    None => open.insert(Part::create(job, folder, &schema)?),
+                };
+                let room = job.request.rows_per_file.saturating_sub(part.rows()).max(1) as usize;
+                let length = room.min(batch.num_rows() - from);
+                part.write(&known(&batch.slice(from, length), &job.request)?)?;
+                from += length;
+                if part.rows() >= job.request.rows_per_file
+                    && let Some(part) = open.take()
+                {
+                    finish(job, part, Place { file: index, row: at + from as u64 }, folder, progress)?;
+                }
+            }
+            at += batch.num_rows() as u64;
+        }
+        row = 0;
+    }
+    match open {
+        Some(part) => finish(job, part, Place { file: snapshot.files().len(), row: 0 }, folder, progress),
+        None => Ok(()),
+    }
+}
+
+fn gone(snapshot: &Snapshot) -> String {
+    format!(
+        "read version {:?} of the table {} (files that were replaced are kept for a week or as the sink is told; an \
+         export older than that begins again in another folder)",
+        snapshot.version(),
+        snapshot.name()
+    )
+}
+
+/// Enters a part that is on disk.
+fn finish(job: &mut Job, part: Part, next: Place, folder: &Path, progress: &mut dyn FnMut(&Job)) -> anyhow::Result<()> {
+    if part.rows() > 0 {
+        let file = part.finish()?;
+        job.rows += file.rows;
+        job.files.push(file);
+    }
+    job.next = next;
+    replace(&folder.join(JOB), job)?;
+    progress(job);
+    Ok(())
+}
+
+/// The rows that were known.
+fn known(batch: &RecordBatch, request: &Request) -> anyhow::Result<RecordBatch> {
+    let Some(known_at) = request.known_at else { return Ok(batch.clone()) };
+    let name = request.of.known_by();
+    let times = batch.column_by_name(name).with_context(|| format!("no column {name}"))?;
+    let times = times.as_primitive_opt::<TimestampMicrosecondType>().with_context(|| format!("{name} is no time"))?;
+    let keep: BooleanArray =
+        times.iter().map(|time| Some(time.is_some_and(|time| time <= known_at.micros()))).collect();
+    Ok(filter_record_batch(batch, &keep)?)
+}
+
+/// Looks at a finished export again: every file is there, with the rows it was written with.
+///
+/// # Errors
+/// When a file is missing or differs, or the export is not finished.
+pub fn verify(folder: &Path) -> anyhow::Result<Job> {
+    let path = folder.join(MANIFEST);
+    let Some(job) = read(&path)? else {
+        let remedy = match folder.join(JOB).is_file() {
+            true => "the export is not finished; run the same `spendstream export create` again to go on with it",
+            false => "there is no export in it",
+        };
+        bail!("{} has no {MANIFEST}: {remedy}", folder.display());
+    };
+    for file in &job.files {
+        let (bytes, sha256) = part::hash(&folder.join(&file.name))?;
+        ensure!(
+            bytes == file.bytes && sha256 == file.sha256,
+            "{} is not as it was written: {bytes} bytes with SHA-256 {sha256}, not {} with {}",
+            folder.join(&file.name).display(),
+            file.bytes,
+            file.sha256
+        );
+    }
+    Ok(job)
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<Job>> {
+    match fs::read(path) {
+        Ok(bytes) => {
+            let job = serde_json::from_slice(&bytes);
+            job.with_context(|| format!("{} is not the state of an export", path.display())).map(Some)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
+    }
+}
+
+/// Replaces a file whole: after a crash it is the old one or the new one.
+fn replace(path: &Path, job: &Job) -> anyhow::Result<()> {
+    let beside = beside(path);
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(&serde_json::to_vec_pretty(job)?)?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().with_context(|| format!("write {}", path.display()))?;
+    sync_folder(path)
+}
+
+/// Where a file is written before it has its name.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    PathBuf::from(name)
+}
+
+/// Makes the names in a file's folder last.
+fn sync_folder(path: &Path) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let sync = File::open(folder).and_then(|folder| folder.sync_all());
+    sync.with_context(|| format!("force {} to disk", folder.display()))
+}
