@@ -127,8 +127,9 @@ impl Processor for Combine {
         self.writer.finish(tick, books, out)
     }
 
-    fn export(&self, _: &mut dyn FnMut(u32, Bytes, Bytes)) {
+    fn export(&self, _: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt> {
         // All the state there is are the books.
+        Ok(())
     }
 
     fn promote(&mut self) {}

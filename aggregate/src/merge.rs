@@ -84,7 +84,7 @@ impl crate::testing::Inspected for MergeStage {
 impl crate::testing::Inspect for Merge {
     fn state(&self) -> std::collections::BTreeMap<Bytes, Bytes> {
         let mut state = std::collections::BTreeMap::new();
-        self.export(&mut |_, key, value| drop(state.insert(key, value)));
+        self.export(&mut |_, key, value| drop(state.insert(key, value))).expect("all of it is in memory");
         state
     }
 }
@@ -462,7 +462,7 @@ impl Processor for Merge {
         Ok(())
     }
 
-    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) {
+    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt> {
         for (id, window) in self.windows.iter() {
             let slot = ids::slot(key::of_key(&window.key));
             entry(slot, changelog_key(WINDOW, *id), encode(|bytes| window.put(bytes)));
@@ -470,6 +470,7 @@ impl Processor for Merge {
         for (id, period) in self.periods.iter() {
             entry(ids::slot(period.scope), changelog_key(PERIOD, *id), encode(|bytes| period.put(bytes)));
         }
+        Ok(())
     }
 
     fn promote(&mut self) {

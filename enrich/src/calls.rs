@@ -1,4 +1,6 @@
 //! What enrich remembers of calls, so that each is charged once: all of it can be undone, written down and restored.
+//!
+//! Ids are in memory while they are new, and on disk after that: see [`Tiered`].
 
 mod changelog;
 mod moved;
@@ -6,11 +8,13 @@ mod names;
 mod recent;
 mod standing;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use schemas::wire::{Reader, Wire};
 use schemas::{Correction, Id128, Text, Timestamp, UsageEvent};
 use smallvec::SmallVec;
-use stream::{Halt, TxMap};
+use stream::{Halt, Room, Scratch, Tiered, TxMap};
 
 pub(crate) use names::Names;
 pub(crate) use recent::Recent;
@@ -24,6 +28,15 @@ pub(crate) struct Linked {
     /// The stronger call key.
     pub(crate) stronger: Text,
     /// Arrival of the event that knew both.
+    pub(crate) received_at: Timestamp,
+}
+
+/// The charges standing under a call key that another may be stronger than.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Weak {
+    /// Their dedup keys.
+    pub(crate) keys: SmallVec<[Id128; 1]>,
+    /// Latest arrival among them: it is needed as long as one of them is remembered.
     pub(crate) received_at: Timestamp,
 }
 
@@ -49,15 +62,15 @@ pub(crate) struct Settled {
 #[derive(Debug)]
 pub(crate) struct Calls {
     /// Standing charges, by dedup key.
-    pub(crate) standing: TxMap<Id128, Standing>,
-    /// Dedup keys of the charges standing under a key that another may be stronger than, by [`call_id`].
-    pub(crate) weak: TxMap<Id128, SmallVec<[Id128; 1]>>,
+    pub(crate) standing: Tiered<Standing>,
+    /// Charges standing under a key that another may be stronger than, by [`call_id`].
+    pub(crate) weak: Tiered<Weak>,
     /// Links, by [`call_id`] of the weaker key.
-    pub(crate) links: TxMap<Id128, Linked>,
+    pub(crate) links: Tiered<Linked>,
     /// Corrections that wait for their charge, by dedup key.
     pub(crate) parked: TxMap<Id128, Vec<Correction>>,
     /// Corrections done with.
-    pub(crate) settled: TxMap<Id128, Settled>,
+    pub(crate) settled: Tiered<Settled>,
     /// Calls without a price, by dedup key.
     pub(crate) open: TxMap<Id128, Open>,
     /// The newest events in full.
@@ -66,6 +79,8 @@ pub(crate) struct Calls {
     pub(crate) names: Names,
     pub(crate) clock: Clock,
     committed: Clock,
+    /// The frontier when open calls were last looked through.
+    swept: Timestamp,
     limits: Limits,
 }
 
@@ -96,22 +111,23 @@ const CLOCK: Clock = Clock { latest: Timestamp::MIN, frontier: Timestamp::MIN, c
 /// Forgetting by age walks over every id, so it is done in steps.
 const HORIZON_STEP_SECONDS: i64 = 3_600;
 
-/// When memory is full, an eighth is made free at once: forgetting walks over every id.
+/// When no more ids may be kept, an eighth is forgotten at once: that walks over every id.
 const FREED_SHARE: usize = 8;
 
 impl Calls {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, scratch: &Arc<Scratch>) -> Self {
         Calls {
-            standing: TxMap::default(),
-            weak: TxMap::default(),
-            links: TxMap::default(),
+            standing: Tiered::new(scratch.clone()),
+            weak: Tiered::new(scratch.clone()),
+            links: Tiered::new(scratch.clone()),
             parked: TxMap::default(),
-            settled: TxMap::default(),
+            settled: Tiered::new(scratch.clone()),
             open: TxMap::default(),
             recent: Recent::new(limits.recent_bytes_max),
             names: Names::default(),
             clock: CLOCK,
             committed: CLOCK,
+            swept: Timestamp::MIN,
             limits,
         }
     }
@@ -156,16 +172,17 @@ impl Calls {
         let step = HORIZON_STEP_SECONDS * 1_000_000;
         if edge.micros_since(self.clock.checked) >= step {
             self.clock.checked = edge;
-            let aged = self.arrivals().any(|received_at| received_at < edge);
+            let aged = self.arrivals().any(|(received_at, _)| received_at < edge);
             let expired = self.parked.iter().flat_map(|(_, list)| list).any(|waiting| waiting.received_at < edge);
             if aged || expired {
                 frontier = frontier.max(edge);
             }
         }
-        let remembered = self.standing.len() + self.links.len() + self.settled.len();
+        let remembered: usize =
+            [self.standing.room(), self.links.room(), self.settled.room()].map(entries).iter().sum();
         if remembered > self.limits.ids_max {
-            frontier =
-                frontier.max(self.arrival_at(remembered - self.limits.ids_max + self.limits.ids_max / FREED_SHARE));
+            let excess = remembered - self.limits.ids_max;
+            frontier = frontier.max(self.arrival_at(excess + self.limits.ids_max / FREED_SHARE));
         }
         if frontier == self.clock.frontier {
             return 0;
@@ -175,34 +192,85 @@ impl Calls {
         waiting.filter(|waiting| waiting.received_at < frontier).count()
     }
 
-    /// Arrivals of everything that takes an id's memory.
-    fn arrivals(&self) -> impl Iterator<Item = Timestamp> {
-        let standing = self.standing.iter().map(|(_, standing)| standing.received_at);
-        let links = self.links.iter().map(|(_, linked)| linked.received_at);
-        standing.chain(links).chain(self.settled.iter().map(|(_, settled)| settled.received_at))
+    /// Arrivals of ids, and how many of them each stands for.
+    fn arrivals(&self) -> impl Iterator<Item = (Timestamp, usize)> {
+        self.standing.arrivals().chain(self.links.arrivals()).chain(self.settled.arrivals())
     }
 
     /// A time by which at least the `count` oldest had arrived.
     fn arrival_at(&self, count: usize) -> Timestamp {
-        let mut arrivals: Vec<Timestamp> = self.arrivals().collect();
-        let last = arrivals.len().saturating_sub(1);
-        let (_, edge, _) = arrivals.select_nth_unstable(count.min(last));
+        let mut arrivals: Vec<(Timestamp, usize)> = self.arrivals().collect();
+        arrivals.sort_unstable();
+        let mut passed = 0;
+        let edge = arrivals.iter().find(|(_, ids)| {
+            passed += ids;
+            passed > count
+        });
+        let edge = edge.or(arrivals.last()).map_or(Timestamp::MIN, |(arrival, _)| *arrival);
         // Beyond it by the least there is: many may have arrived at that very moment, and the bound holds for them too.
         Timestamp::from_micros(edge.micros().saturating_add(1))
     }
 
+    /// Moves what arrived longest ago to disk while memory is full. Only what is committed: within a transaction that has
+    /// changed something it does nothing.
+    ///
+    /// # Errors
+    /// When the disk is full or cannot be read.
+    pub(crate) fn make_room(&mut self) -> Result<(), Halt> {
+        if self.ids_changed() {
+            return Ok(());
+        }
+        let bytes = [
+            self.standing.memory_bytes_next(),
+            self.weak.memory_bytes_next(),
+            self.links.memory_bytes_next(),
+            self.settled.memory_bytes_next(),
+        ];
+        let total: usize = bytes.iter().sum();
+        if total > self.limits.ids_bytes_max {
+            // A small table would make small files and hardly any room.
+            let [standing, weak, links, settled] = bytes.map(|bytes| bytes > total / 8);
+            standing.then(|| self.standing.seal()).transpose()?;
+            weak.then(|| self.weak.seal()).transpose()?;
+            links.then(|| self.links.seal()).transpose()?;
+            settled.then(|| self.settled.seal()).transpose()?;
+        }
+        if self.swept < self.clock.frontier {
+            self.swept = self.clock.frontier;
+            self.standing.tidy()?;
+            self.weak.tidy()?;
+            self.links.tidy()?;
+            self.settled.tidy()?;
+            return self.sweep_open();
+        }
+        Ok(())
+    }
+
+    fn ids_changed(&self) -> bool {
+        self.standing.is_changed() || self.weak.is_changed() || self.links.is_changed() || self.settled.is_changed()
+    }
+
+    /// Forgets open calls whose charge is forgotten.
+    fn sweep_open(&mut self) -> Result<(), Halt> {
+        let mut forgotten = Vec::new();
+        for (key, _) in self.open.iter() {
+            if self.standing.get(key)?.is_none() {
+                forgotten.push(*key);
+            }
+        }
+        forgotten.into_iter().for_each(|key| self.open.restore(key, None));
+        Ok(())
+    }
+
     fn forget(&mut self) {
         let frontier = self.clock.frontier;
-        let kept = |received_at: Timestamp| received_at >= frontier;
-        self.standing.retain(|_, standing| kept(standing.received_at));
-        self.links.retain(|_, linked| kept(linked.received_at));
-        self.settled.retain(|_, settled| kept(settled.received_at));
-        let standing = &self.standing;
-        self.weak.retain(|_, keys| keys.iter().any(|key| standing.get(key).is_some()));
-        self.open.retain(|key, _| standing.get(key).is_some());
+        self.standing.forget(frontier);
+        self.weak.forget(frontier);
+        self.links.forget(frontier);
+        self.settled.forget(frontier);
         let mut parked: Vec<(Id128, Vec<Correction>)> = Vec::new();
         for (key, list) in self.parked.iter() {
-            let rest: Vec<_> = list.iter().filter(|waiting| kept(waiting.received_at)).cloned().collect();
+            let rest: Vec<_> = list.iter().filter(|waiting| waiting.received_at >= frontier).cloned().collect();
             if rest.len() < list.len() {
                 parked.push((*key, rest));
             }
@@ -225,12 +293,16 @@ impl Calls {
             self.forget();
         }
         self.committed = self.clock;
-        Ok(())
+        self.make_room()
     }
 
     /// Gives out everything, by slot: see [`moved`].
-    pub(crate) fn export(&self, slots: impl Iterator<Item = u32>, entry: &mut dyn FnMut(u32, Bytes, Bytes)) {
-        moved::export(self, slots, entry);
+    pub(crate) fn export(
+        &self,
+        slots: impl Iterator<Item = u32>,
+        entry: &mut dyn FnMut(u32, Bytes, Bytes),
+    ) -> Result<(), Halt> {
+        moved::export(self, slots, entry)
     }
 
     /// Takes what was given out of another partition.
@@ -242,7 +314,7 @@ impl Calls {
             self.forget();
         }
         self.committed = self.clock;
-        Ok(())
+        self.make_room()
     }
 
     pub(crate) fn promote(&mut self) {
@@ -270,16 +342,29 @@ impl Calls {
         self.clock = self.committed;
     }
 
-    /// Bytes held, estimated from the room the maps have taken.
-    pub(crate) fn bytes(&self) -> usize {
-        let slot = |entry: usize| entry + 1;
-        let open: usize = self.open.iter().map(|(_, open)| open.event.len()).sum();
-        self.standing.capacity() * slot(size_of::<(Id128, Standing)>())
-            + self.weak.capacity() * slot(size_of::<(Id128, SmallVec<[Id128; 1]>)>())
-            + self.links.capacity() * (slot(size_of::<(Id128, Linked)>()) + 48)
-            + self.settled.capacity() * slot(size_of::<(Id128, Settled)>())
-            + self.open.capacity() * slot(size_of::<(Id128, Open)>())
-            + open
-            + self.recent.bytes()
+    /// What each kind of id takes, by name.
+    pub(crate) fn rooms(&self) -> [(&'static str, Room); 4] {
+        [
+            ("call", self.standing.room()),
+            ("weak_key", self.weak.room()),
+            ("link", self.links.room()),
+            ("correction", self.settled.room()),
+        ]
     }
+
+    /// How often a file was read to find an id since this was last asked.
+    pub(crate) fn take_disk_reads(&self) -> u64 {
+        self.standing.take_reads() + self.weak.take_reads() + self.links.take_reads() + self.settled.take_reads()
+    }
+
+    /// Bytes of memory held, estimated from the room the tables have taken.
+    pub(crate) fn bytes(&self) -> usize {
+        let ids: usize = self.rooms().iter().map(|(_, room)| room.memory_bytes + room.index_bytes).sum();
+        let open: usize = self.open.iter().map(|(_, open)| open.event.len()).sum();
+        ids + self.open.capacity() * size_of::<(Id128, Open)>() + open + self.recent.bytes()
+    }
+}
+
+fn entries(room: Room) -> usize {
+    room.memory_entries + room.disk_entries
 }

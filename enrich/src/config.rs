@@ -1,5 +1,6 @@
 //! Settings of enrich, and the bounds that follow from them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemas::Text;
@@ -20,10 +21,28 @@ pub struct EnrichConfig {
 
     /// Memory for what is remembered of calls, over all partitions of the topic.
     ///
-    /// Each partition gets its share, so one instance that holds them all stays within it. 384 MiB remember about 1.4
-    /// million calls and 100,000 whole events. Beyond that the oldest are forgotten before the horizon.
+    /// Each partition gets its share, so one instance that holds them all stays within it. Of 384 MiB some 700,000 ids are
+    /// kept in memory, beside 100,000 whole events; older ids go to `--state-dir`, where each still takes two bytes of
+    /// memory, for 60 million ids in all. More means fewer ids looked up on disk, and better copies of older calls that
+    /// can still be charged in place of what they replace.
     #[arg(long, env = "SPENDSTREAM_DEDUP_MEMORY_MAX", default_value = "384MiB", value_parser = parse_bytes)]
     pub dedup_memory_max: usize,
+
+    /// Disk for ids of calls that are not in memory, over all partitions of the topic.
+    ///
+    /// An id takes about 90 bytes, up to twice that while files are merged or hold what is forgotten; reckoned with 128.
+    /// When it is used up the oldest calls are forgotten before the horizon, and what comes of them is charged again,
+    /// marked `unverified`.
+    #[arg(long, env = "SPENDSTREAM_DEDUP_DISK_MAX", default_value = "4GiB", value_parser = parse_bytes)]
+    pub dedup_disk_max: usize,
+
+    /// Folder for ids that do not fit into memory.
+    ///
+    /// A cache: state is built from the changelog after every start, files have no name and are freed when the process
+    /// ends, so `ls` shows nothing and `df` does. Put it on a local disk: on many systems the default is a folder in
+    /// memory. A partition stops while it is full.
+    #[arg(long, env = "SPENDSTREAM_STATE_DIR", default_value_os_t = std::env::temp_dir(), value_name = "DIR")]
+    pub state_dir: PathBuf,
 
     /// Extractor whose source reports one call several times with growing usage; may be given many times.
     ///
@@ -37,6 +56,8 @@ impl Default for EnrichConfig {
         EnrichConfig {
             dedup_horizon: Duration::from_secs(35 * 86_400),
             dedup_memory_max: 384 << 20,
+            dedup_disk_max: 4 << 30,
+            state_dir: std::env::temp_dir(),
             growing_extractor: vec![Text::const_new(TRANSCRIPT)],
         }
     }
@@ -46,8 +67,10 @@ impl Default for EnrichConfig {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) horizon_seconds: i64,
-    /// Ids of calls, links and corrections.
+    /// Ids of calls, links and corrections, wherever they are.
     pub(crate) ids_max: usize,
+    /// Memory of ids, before the oldest go to disk.
+    pub(crate) ids_bytes_max: usize,
     /// Whole events, for charges that may have to be taken back.
     pub(crate) recent_bytes_max: usize,
     /// Unpriced calls that wait for a price.
@@ -58,16 +81,26 @@ pub(crate) struct Limits {
     pub(crate) parked_per_call_max: usize,
 }
 
-/// Memory of one id: 97 bytes in a table that is half full just after it has grown.
-const ID_BYTES: usize = 160;
+/// An id in memory: 97 bytes in a table that is half full just after it has grown.
+const MEMORY_ID_BYTES: usize = 160;
+
+/// An id on disk, with what is forgotten and not yet given back, and what is written while files are merged.
+const DISK_ID_BYTES: usize = 128;
+
+/// Memory an id on disk takes: twelve bits of a filter, and its share of the first key of a block.
+const INDEX_ID_BYTES: usize = 2;
 
 impl Limits {
-    /// Five eighths for ids, a quarter for whole events, an eighth for what waits.
+    /// Five sixteenths for ids in memory and as much to find those on disk, a quarter for whole events, an eighth for what
+    /// waits.
     pub(crate) fn of(config: &EnrichConfig, partitions: u32) -> Self {
         let share = config.dedup_memory_max / partitions.max(1) as usize;
+        let ids = share / 16 * 5;
+        let on_disk = config.dedup_disk_max / partitions.max(1) as usize / DISK_ID_BYTES;
         Limits {
             horizon_seconds: i64::try_from(config.dedup_horizon.as_secs()).unwrap_or(i64::MAX / 1_000_000),
-            ids_max: (share / 8 * 5 / ID_BYTES).max(1_000),
+            ids_max: (ids / MEMORY_ID_BYTES + on_disk.min(ids / INDEX_ID_BYTES)).max(1_000),
+            ids_bytes_max: ids,
             // A ring of bytes that grows by doubling may have room for twice what it holds.
             recent_bytes_max: (share / 8).max(64 * 1024),
             open_max: (share / 16 / 1024).max(100),

@@ -19,13 +19,15 @@ use schemas::{
     Batch, BatchItem, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp,
     UsageEvent, ids, topics,
 };
+use smallvec::SmallVec;
 use stream::reference::{Reference, Versions};
-use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Tick};
+use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Scratch, Source, Tick};
 
 use crate::allocate::allocate;
-use crate::calls::{Calls, Marks, Standing, call_id};
+use crate::calls::{Calls, Marks, Standing, Weak, call_id};
 use crate::charge::{Cause, Encoded, charge, fingerprint, reversal, standing_class};
 use crate::config::Limits;
+use crate::metrics::Metrics;
 use crate::owner::Directory;
 use crate::price::PriceBook;
 
@@ -45,6 +47,7 @@ pub(crate) struct Desk {
     resends: BatchWriter<EventItem>,
     /// The row that was written last.
     written: Encoded,
+    metrics: Arc<Metrics>,
 }
 
 /// What surrounds the items of one call of the processor.
@@ -72,15 +75,17 @@ impl Desk {
         source: &Source,
         limits: Limits,
         growing: Vec<Text>,
+        scratch: &Arc<Scratch>,
         prices: Arc<Reference<PriceBook>>,
         owners: Arc<Reference<Directory>>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let event_partitions = source.target_partitions(topics::EVENTS);
         let charge_partitions = source.target_partitions(topics::CHARGES);
         Desk {
             partition: source.partition,
             event_partitions,
-            calls: Calls::new(limits),
+            calls: Calls::new(limits, scratch),
             growing,
             healing: Healing::default(),
             prices,
@@ -89,6 +94,7 @@ impl Desk {
             charges: BatchWriter::new(topics::CHARGES, charge_partitions).within_partition(source.partition),
             resends: BatchWriter::new(topics::EVENTS, event_partitions).without_watermark(),
             written: Encoded::default(),
+            metrics,
         }
     }
 
@@ -125,14 +131,7 @@ impl Desk {
         standing.fingerprint = self.written.fingerprint();
         standing.address = self.calls.recent.push(self.written.event());
         let key = row.event.dedup_key;
-        if matches!(row.event.identity, IdentityKind::Span | IdentityKind::EventId) {
-            let call = call_id(&row.event.tenant, &row.event.call_key);
-            let known = self.calls.weak.get(&call).is_some_and(|keys| keys.contains(&key));
-            if !known {
-                self.calls.weak.entry(&call, Default::default).push(key);
-            }
-        }
-        self.calls.standing.insert(key, standing);
+        self.remember(&row.event, standing)?;
         if lacks_a_price(row.status) {
             let tried = turn.in_force_since(rules.book.version());
             if self.calls.keep_open(key, self.written.event(), tried) {
@@ -162,6 +161,26 @@ impl Desk {
         let row = reversal(row, cause);
         self.emit(turn, &row)?;
         self.share(turn, &row, &directory)
+    }
+
+    /// Remembers what stands for the call of an event, and where to look for it when its key turns out to be the weaker.
+    fn remember(&mut self, event: &UsageEvent, standing: Standing) -> Result<(), Halt> {
+        let (key, received_at) = (event.dedup_key, standing.received_at);
+        self.calls.standing.insert(key, standing);
+        if !matches!(event.identity, IdentityKind::Span | IdentityKind::EventId) {
+            return Ok(());
+        }
+        let call = call_id(&event.tenant, &event.call_key);
+        let known = self.calls.weak.get(&call)?;
+        let mut weak = known.clone().unwrap_or(Weak { keys: SmallVec::new(), received_at });
+        if !weak.keys.contains(&key) {
+            weak.keys.push(key);
+        }
+        weak.received_at = weak.received_at.max(received_at);
+        if known.as_ref() != Some(&weak) {
+            self.calls.weak.insert(call, weak);
+        }
+        Ok(())
     }
 
     /// Takes `row`, the standing charge of the call, back and charges `event` in its place.
@@ -250,6 +269,7 @@ impl Processor for Desk {
     }
 
     fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt> {
+        self.calls.make_room()?;
         let mut turn = self.turn(tick, books);
         for record in records {
             let Some(mut batch) = turn.books.open(&self.events, record, tick)? else { continue };
@@ -280,13 +300,14 @@ impl Processor for Desk {
         Ok(())
     }
 
-    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) {
+    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt> {
         let ours = |slot: &u32| ids::partition(*slot, self.event_partitions) == self.partition;
-        self.calls.export((0..ids::SLOTS).filter(ours), entry);
+        self.calls.export((0..ids::SLOTS).filter(ours), entry)
     }
 
     fn promote(&mut self) {
         self.calls.promote();
+        self.metrics.remembers(self.partition, &self.calls);
     }
 
     fn undo(&mut self) {
@@ -298,6 +319,12 @@ impl Processor for Desk {
 
     fn state_bytes(&self) -> usize {
         self.calls.bytes()
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.metrics.gone(self.partition);
     }
 }
 

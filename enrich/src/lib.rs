@@ -20,6 +20,7 @@ pub mod quote;
 mod calls;
 mod config;
 mod desk;
+mod metrics;
 #[cfg(test)]
 mod sample;
 mod stage;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 use enrich::{EnrichConfig, EnrichStage};
-use stream::Settings;
 use stream::reference::Reference;
+use stream::{Scratch, Service, Settings};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -30,6 +30,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { settings, config } = arguments;
-    let stage = EnrichStage::new(config, Arc::new(Reference::default()), Arc::new(Reference::default()));
-    stream::service::run(settings, vec![Arc::new(stage)], Vec::new())
+    let scratch = Scratch::open(&config.state_dir)?;
+    let service = Service::start(settings)?;
+    let stage = EnrichStage::new(config, scratch, Arc::new(Reference::default()), Arc::new(Reference::default()));
+    stage.register_metrics(service.telemetry().registry())?;
+    service.run(vec![Arc::new(stage)], Vec::new())
 }

@@ -173,7 +173,10 @@ pub trait Processor: Send {
     /// Gives out everything the state holds, as entries for a changelog (slot, key, value): how it moves when the number
     /// of partitions changes. [`Processor::restore`] takes the entries of any slots back, whichever partitions held them
     /// before; an entry for every slot of the partition may carry what concerns them all.
-    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes));
+    ///
+    /// # Errors
+    /// When state that is not in memory cannot be read.
+    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt>;
 
     /// Bytes of state held, estimated, for metrics.
     fn state_bytes(&self) -> usize {

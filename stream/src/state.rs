@@ -63,6 +63,11 @@ impl<K: Hash + Eq + Clone, V: Clone> TxMap<K, V> {
         self.map.retain(|key, value| keep(key, value));
     }
 
+    /// Gives back room that is not needed, and what removed entries have left behind.
+    pub fn shrink_to_fit(&mut self) {
+        self.map.shrink_to_fit();
+    }
+
     /// Keys changed in the open transaction, with their new values (`None`: removed). In no particular order.
     pub fn changed(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
         self.before.keys().map(|key| (key, self.map.get(key)))

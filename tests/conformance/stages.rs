@@ -98,7 +98,9 @@ impl Processor for Splitting {
         self.batches.finish(tick, books, out)
     }
 
-    fn export(&self, _: &mut dyn FnMut(u32, Bytes, Bytes)) {}
+    fn export(&self, _: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt> {
+        Ok(())
+    }
 
     fn promote(&mut self) {}
 
@@ -178,7 +180,7 @@ impl Processor for Summing {
         Ok(())
     }
 
-    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) {
+    fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt> {
         for (account, (count, sum)) in self.accounts.iter() {
             entry(
                 slot(hash_parts([account.as_bytes()])),
@@ -186,6 +188,7 @@ impl Processor for Summing {
                 Bytes::from(format!("{count} {sum}")),
             );
         }
+        Ok(())
     }
 
     fn promote(&mut self) {

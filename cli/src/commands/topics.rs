@@ -1,5 +1,6 @@
 //! `spendstream topics`: creates the topics of an installation, says how a cluster's differ, changes their partitions.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use schemas::topics::{RAW, SLOTTED, catalogue};
 use stream::kafka::topics::{Layout, apply, diff};
 use stream::kafka::{Change, repartition};
 use stream::settings::{Connection, parse_duration};
+use stream::{Scratch, Telemetry};
 
 /// Create the topics of an installation on Kafka, or compare those that exist.
 #[derive(Debug, Args)]
@@ -48,13 +50,17 @@ struct Repartition {
     /// Longest wait for services to have read everything and to be stopped.
     #[arg(long, default_value = "10m", value_parser = parse_duration)]
     patience: Duration,
+    /// Folder for state that does not fit into memory while it is moved.
+    #[arg(long, env = "SPENDSTREAM_STATE_DIR", default_value_os_t = std::env::temp_dir(), value_name = "DIR")]
+    state_dir: PathBuf,
 }
 
 impl Repartition {
     fn run(self) -> anyhow::Result<ExitCode> {
         let raw: Vec<&str> = self.raw_topics.iter().map(String::as_str).collect();
+        let scratch = Scratch::open(&self.state_dir)?;
         let change = Change {
-            stages: super::up::stages(&raw),
+            stages: super::up::stages(&raw, scratch, &Telemetry::new())?,
             topics: SLOTTED.map(str::to_owned).to_vec(),
             connection: self.connection,
             environment: self.environment,

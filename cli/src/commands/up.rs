@@ -20,7 +20,7 @@ use stream::local::{LocalLog, LocalOptions, LocalRuntime, inbox, start};
 use stream::reference::{EFFECTIVE_AFTER_SECONDS, Reference};
 use stream::settings::LogFormat;
 use stream::telemetry::{Phase, Telemetry};
-use stream::{Log, Shutdown, Stage};
+use stream::{Log, Scratch, Shutdown, Stage};
 
 use super::open::now;
 use super::report::absolute;
@@ -118,8 +118,9 @@ impl Up {
             tables.push(Box::new(delivery.inbox()));
         }
         Maintenance::new(&lake, &lake_config).start(shutdown.clone())?;
-        let runtime =
-            start(log.clone(), stages_with(&[topics::RAW], &ingest_config), tables, options, shutdown.clone())?;
+        let scratch = Scratch::open(&self.data.join("scratch"))?;
+        let stages = stages_with(&[topics::RAW], &ingest_config, scratch, &telemetry)?;
+        let runtime = start(log.clone(), stages, tables, options, shutdown.clone())?;
         inbox::take(log.clone(), &self.data, shutdown.clone())?;
         let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
         door.register_metrics(telemetry.registry())?;
@@ -233,18 +234,29 @@ fn has_reference_data(log: &dyn Log) -> anyhow::Result<bool> {
 }
 
 /// Every stage, with empty reference data and an ingest for each of these raw topics and for corrections.
-pub(super) fn stages(raw: &[&str]) -> Vec<Arc<dyn Stage>> {
-    stages_with(raw, &ingest::Config::default())
+pub(super) fn stages(
+    raw: &[&str],
+    scratch: Arc<Scratch>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Vec<Arc<dyn Stage>>> {
+    stages_with(raw, &ingest::Config::default(), scratch, telemetry)
 }
 
-fn stages_with(raw: &[&str], config: &ingest::Config) -> Vec<Arc<dyn Stage>> {
+fn stages_with(
+    raw: &[&str],
+    config: &ingest::Config,
+    scratch: Arc<Scratch>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Vec<Arc<dyn Stage>>> {
     let (prices, owners, budgets) = <(Arc<Reference<_>>, Arc<Reference<_>>, Arc<Reference<_>>)>::default();
     let ingest = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone())) as Arc<dyn Stage>;
     let mut stages: Vec<_> = raw.iter().chain([&topics::CORRECTIONS]).map(ingest).collect();
+    let enrich = EnrichStage::new(EnrichConfig::default(), scratch, prices, owners);
+    enrich.register_metrics(telemetry.registry())?;
     stages.extend::<[Arc<dyn Stage>; 3]>([
-        Arc::new(EnrichStage::new(EnrichConfig::default(), prices, owners)),
+        Arc::new(enrich),
         Arc::new(CombineStage::new(aggregate::Config::default(), budgets.clone())),
         Arc::new(MergeStage::new(aggregate::Config::default(), budgets)),
     ]);
-    stages
+    Ok(stages)
 }

@@ -8,29 +8,20 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use schemas::wire::{Reader, Wire, WireError, put_bytes, put_long};
-use schemas::{Correction, Id128, Text};
-use smallvec::SmallVec;
-use stream::{Halt, TxMap};
+use schemas::{Correction, Id128, Text, Timestamp};
+use stream::{Aged, Halt, TxMap};
 
-use super::{Calls, Clock, Linked, Marks, Open, Settled, Standing};
+use super::{Calls, Clock, Linked, Marks, Open, Settled, Standing, Weak};
 
 /// Format this release writes, and the only one it reads.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
-    let maps = [
-        calls.standing.changed().next().is_some(),
-        calls.links.changed().next().is_some(),
-        calls.weak.changed().next().is_some(),
-        calls.parked.changed().next().is_some(),
-        calls.settled.changed().next().is_some(),
-        calls.open.changed().next().is_some(),
-        calls.clock != calls.committed,
-    ];
-    if !maps.contains(&true) {
+    let waiting = calls.parked.changed().next().is_some() || calls.open.changed().next().is_some();
+    if !waiting && !calls.ids_changed() && calls.clock == calls.committed {
         return None;
     }
-    let standing = sorted(&calls.standing);
+    let standing = calls.standing.changed();
     let mut names = BTreeMap::new();
     for standing in standing.iter().filter_map(|(_, value)| *value) {
         for id in [standing.topic, standing.book, standing.directory] {
@@ -48,10 +39,10 @@ pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
     put_long(&mut out, address as i64);
     put_bytes(&mut out, &events);
     put_rows(&mut out, &standing, put_standing);
-    put_rows(&mut out, &sorted(&calls.weak), put_keys);
-    put_rows(&mut out, &sorted(&calls.links), put_linked);
+    put_rows(&mut out, &calls.weak.changed(), put_weak);
+    put_rows(&mut out, &calls.links.changed(), put_linked);
     put_rows(&mut out, &sorted(&calls.parked), |list, out| list.put(out));
-    put_rows(&mut out, &sorted(&calls.settled), put_settled);
+    put_rows(&mut out, &calls.settled.changed(), put_settled);
     put_rows(&mut out, &sorted(&calls.open), put_open);
     Some(out)
 }
@@ -82,12 +73,12 @@ fn read(calls: &mut Calls, from: &mut Reader<'_>) -> Result<(), WireError> {
     let length = from.length()?;
     let events = from.take(length)?;
     calls.recent.restore(address, events);
-    get_rows(from, &mut calls.standing, get_standing)?;
-    get_rows(from, &mut calls.weak, get_keys)?;
-    get_rows(from, &mut calls.links, get_linked)?;
-    get_rows(from, &mut calls.parked, Vec::<Correction>::get)?;
-    get_rows(from, &mut calls.settled, get_settled)?;
-    get_rows(from, &mut calls.open, get_open)
+    get_rows(from, get_standing, |key, value| calls.standing.restore(key, value))?;
+    get_rows(from, get_weak, |key, value| calls.weak.restore(key, value))?;
+    get_rows(from, get_linked, |key, value| calls.links.restore(key, value))?;
+    get_rows(from, Vec::<Correction>::get, |key, value| calls.parked.restore(key, value))?;
+    get_rows(from, get_settled, |key, value| calls.settled.restore(key, value))?;
+    get_rows(from, get_open, |key, value| calls.open.restore(key, value))
 }
 
 pub(super) fn put_clock(clock: Clock, out: &mut Vec<u8>) {
@@ -100,13 +91,16 @@ pub(super) fn get_clock(from: &mut Reader<'_>) -> Result<Clock, WireError> {
     Ok(Clock { latest: Wire::get(from)?, frontier: Wire::get(from)?, checked: Wire::get(from)? })
 }
 
-pub(super) fn put_keys(keys: &SmallVec<[Id128; 1]>, out: &mut Vec<u8>) {
-    put_long(out, keys.len() as i64);
-    keys.iter().for_each(|key| key.put(out));
+pub(super) fn put_weak(weak: &Weak, out: &mut Vec<u8>) {
+    weak.received_at.put(out);
+    put_long(out, weak.keys.len() as i64);
+    weak.keys.iter().for_each(|key| key.put(out));
 }
 
-pub(super) fn get_keys(from: &mut Reader<'_>) -> Result<SmallVec<[Id128; 1]>, WireError> {
-    (0..from.length()?).map(|_| Id128::get(from)).collect()
+pub(super) fn get_weak(from: &mut Reader<'_>) -> Result<Weak, WireError> {
+    let received_at = Wire::get(from)?;
+    let keys = (0..from.length()?).map(|_| Id128::get(from)).collect::<Result<_, _>>()?;
+    Ok(Weak { keys, received_at })
 }
 
 pub(super) fn put_linked(linked: &Linked, out: &mut Vec<u8>) {
@@ -155,15 +149,15 @@ fn put_rows<V>(out: &mut Vec<u8>, rows: &[(Id128, Option<&V>)], put: impl Fn(&V,
     }
 }
 
-fn get_rows<V: Clone>(
+fn get_rows<V>(
     from: &mut Reader<'_>,
-    map: &mut TxMap<Id128, V>,
     get: impl Fn(&mut Reader<'_>) -> Result<V, WireError>,
+    mut restore: impl FnMut(Id128, Option<V>),
 ) -> Result<(), WireError> {
     for _ in 0..from.length()? {
         let key = Id128::get(from)?;
         let value = if bool::get(from)? { Some(get(from)?) } else { None };
-        map.restore(key, value);
+        restore(key, value);
     }
     Ok(())
 }
@@ -217,4 +211,60 @@ fn array<const N: usize>(from: &mut Reader<'_>) -> Result<[u8; N], WireError> {
 
 fn name(from: &mut Reader<'_>) -> Result<u16, WireError> {
     u16::try_from(from.long()?).map_err(|_| from.invalid("number of a text above 65535"))
+}
+
+impl Aged for Standing {
+    fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        put_standing(self, out);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
+        get_standing(from)
+    }
+}
+
+impl Aged for Weak {
+    fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        put_weak(self, out);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
+        get_weak(from)
+    }
+}
+
+impl Aged for Linked {
+    fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        put_linked(self, out);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
+        get_linked(from)
+    }
+}
+
+impl Aged for Settled {
+    fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        put_settled(self, out);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
+        get_settled(from)
+    }
 }

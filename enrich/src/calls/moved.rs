@@ -11,14 +11,14 @@ use schemas::{Correction, Id128, Text, ids};
 use stream::Halt;
 
 use super::changelog::{
-    get_clock, get_keys, get_linked, get_open, get_settled, get_standing, put_clock, put_keys, put_linked, put_open,
-    put_settled, put_standing,
+    get_clock, get_linked, get_open, get_settled, get_standing, get_weak, put_clock, put_linked, put_open, put_settled,
+    put_standing, put_weak,
 };
 use super::{Calls, slot_of};
 use crate::desk::MOVED_KEY;
 
 /// Format this release writes, and the only one it reads.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// An entry is closed when it is larger than this.
 const ENTRY_BYTES: usize = 256 * 1024;
@@ -49,10 +49,14 @@ struct Parcels<'a> {
 }
 
 /// Gives out everything. Each of these slots gets at least one entry, so that the clock arrives where they go.
-pub(super) fn export(calls: &Calls, slots: impl Iterator<Item = u32>, entry: &mut dyn FnMut(u32, Bytes, Bytes)) {
+pub(super) fn export(
+    calls: &Calls,
+    slots: impl Iterator<Item = u32>,
+    entry: &mut dyn FnMut(u32, Bytes, Bytes),
+) -> Result<(), Halt> {
     let by_slot = slots.map(|slot| (slot, Parcel::default())).collect();
     let mut parcels = Parcels { calls, by_slot, entry };
-    for (key, standing) in calls.standing.iter() {
+    calls.standing.for_each(|key, standing| {
         let slot = u32::from(standing.slot);
         let parcel = parcels.by_slot.entry(slot).or_default();
         for id in [standing.topic, standing.book, standing.directory] {
@@ -63,25 +67,22 @@ pub(super) fn export(calls: &Calls, slots: impl Iterator<Item = u32>, entry: &mu
             put_standing(standing, out);
             put_bytes(out, &event);
         });
-    }
-    for (key, keys) in calls.weak.iter() {
-        parcels.add(ids::slot(*key), WEAK, key, |out| put_keys(keys, out));
-    }
-    for (key, linked) in calls.links.iter() {
-        parcels.add(ids::slot(*key), LINK, key, |out| put_linked(linked, out));
-    }
+    })?;
+    calls.weak.for_each(|key, weak| parcels.add(ids::slot(*key), WEAK, key, |out| put_weak(weak, out)))?;
+    calls.links.for_each(|key, linked| parcels.add(ids::slot(*key), LINK, key, |out| put_linked(linked, out)))?;
     for (key, list) in calls.parked.iter() {
         let Some(first) = list.first() else { continue };
         parcels.add(u32::from(slot_of(&first.tenant, &first.call_key)), PARKED, key, |out| list.put(out));
     }
-    for (key, settled) in calls.settled.iter() {
+    calls.settled.for_each(|key, settled| {
         parcels.add(u32::from(settled.slot), SETTLED, key, |out| put_settled(settled, out));
-    }
+    })?;
     for (key, open) in calls.open.iter() {
-        let Some(standing) = calls.standing.get(key) else { continue };
+        let Some(standing) = calls.standing.get(key)? else { continue };
         parcels.add(u32::from(standing.slot), OPEN, key, |out| put_open(open, out));
     }
     parcels.finish();
+    Ok(())
 }
 
 impl Parcels<'_> {
@@ -164,7 +165,7 @@ fn get_rows(calls: &mut Calls, names: &BTreeMap<u16, u16>, from: &mut Reader<'_>
                 standing.address = if event.is_empty() { NOWHERE } else { calls.recent.push(event) };
                 calls.standing.restore(key, Some(standing));
             }
-            WEAK => calls.weak.restore(key, Some(get_keys(from)?)),
+            WEAK => calls.weak.restore(key, Some(get_weak(from)?)),
             LINK => calls.links.restore(key, Some(get_linked(from)?)),
             PARKED => calls.parked.restore(key, Some(Vec::<Correction>::get(from)?)),
             SETTLED => calls.settled.restore(key, Some(get_settled(from)?)),

@@ -15,15 +15,15 @@ impl Desk {
         self.calls.clock.latest = self.calls.clock.latest.max(event.received_at);
         if matches!(event.identity, IdentityKind::Span | IdentityKind::EventId) {
             let call = call_id(&event.tenant, &event.call_key);
-            if let Some(linked) = self.calls.links.get(&call) {
-                let stronger = linked.stronger.clone();
+            if let Some(linked) = self.calls.links.get(&call)? {
+                let stronger = linked.stronger;
                 turn.books.count("forwarded", 1);
                 return self.resend(turn, event, stronger);
             }
         }
         let key = event.dedup_key;
         let mut copy = Standing::of(&event, events_offset, &self.growing, &mut self.calls.names)?;
-        let Some(standing) = self.calls.standing.get(&key).copied() else {
+        let Some(standing) = self.calls.standing.get(&key)? else {
             // Of a call that was made after the frontier no copy can have been forgotten.
             copy.marks.set(Marks::UNVERIFIED, event.event_time < self.calls.clock.frontier);
             let rules = self.rules(turn, event.received_at, None)?;
@@ -71,8 +71,7 @@ impl Desk {
                 directory: standing.directory,
                 ..copy
             };
-            self.calls.standing.insert(event.dedup_key, charged);
-            return Ok(());
+            return self.remember(&event, charged);
         }
         self.supersede(turn, event, copy, standing, costs)
     }

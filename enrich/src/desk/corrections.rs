@@ -23,11 +23,11 @@ impl Desk {
         self.calls.clock.latest = self.calls.clock.latest.max(correction.received_at);
         let waiting = self.calls.parked.get(&correction.dedup_key);
         let parked = waiting.is_some_and(|list| list.iter().any(|one| one.correction_id == correction.correction_id));
-        if parked || self.calls.settled.get(&correction.correction_id).is_some() {
+        if parked || self.calls.settled.get(&correction.correction_id)?.is_some() {
             turn.books.count("corrections.ignored", 1);
             return Ok(());
         }
-        match self.judge(&correction) {
+        match self.judge(&correction)? {
             Verdict::Apply => {
                 let key = correction.dedup_key;
                 self.apply(turn, &correction)?;
@@ -51,7 +51,8 @@ impl Desk {
     /// Applies what waited for a call to be as it is now.
     pub(super) fn release(&mut self, turn: &mut Turn<'_>, key: Id128) -> Result<(), Halt> {
         while let Some(list) = self.calls.parked.get(&key) {
-            let ready = list.iter().map(|one| self.judge(one)).position(|verdict| verdict != Verdict::Wait);
+            let verdicts = list.iter().map(|one| self.judge(one)).collect::<Result<Vec<_>, _>>()?;
+            let ready = verdicts.iter().position(|verdict| *verdict != Verdict::Wait);
             let Some(ready) = ready else { return Ok(()) };
             let mut rest = list.clone();
             let correction = rest.remove(ready);
@@ -61,7 +62,7 @@ impl Desk {
                 self.calls.parked.insert(key, rest);
             }
             turn.books.count("corrections.parked", -1);
-            match self.judge(&correction) {
+            match self.judge(&correction)? {
                 Verdict::Apply => self.apply(turn, &correction)?,
                 Verdict::Stale | Verdict::Wait => self.settle(turn, &correction, "corrections.ignored"),
             }
@@ -69,22 +70,19 @@ impl Desk {
         Ok(())
     }
 
-    fn judge(&self, correction: &Correction) -> Verdict {
-        match self.calls.standing.get(&correction.dedup_key) {
-            Some(standing) => {
-                let content = correction.expected_content.is_none_or(|content| short(content) == standing.content);
-                match correction.expected_revision {
-                    Some(expected) if expected < standing.revision => Verdict::Stale,
-                    Some(expected) if expected > standing.revision => Verdict::Wait,
-                    _ if content => Verdict::Apply,
-                    // No other content can ever have this revision.
-                    Some(_) => Verdict::Stale,
-                    None => Verdict::Wait,
-                }
-            }
-            None if self.forgotten(correction).is_some() => Verdict::Apply,
+    fn judge(&self, correction: &Correction) -> Result<Verdict, Halt> {
+        let Some(standing) = self.calls.standing.get(&correction.dedup_key)? else {
+            return Ok(if self.forgotten(correction).is_some() { Verdict::Apply } else { Verdict::Wait });
+        };
+        let content = correction.expected_content.is_none_or(|content| short(content) == standing.content);
+        Ok(match correction.expected_revision {
+            Some(expected) if expected < standing.revision => Verdict::Stale,
+            Some(expected) if expected > standing.revision => Verdict::Wait,
+            _ if content => Verdict::Apply,
+            // No other content can ever have this revision.
+            Some(_) => Verdict::Stale,
             None => Verdict::Wait,
-        }
+        })
     }
 
     /// The charge a correction carries, when it is of a call that is no longer remembered and is the one it expects.
@@ -150,7 +148,7 @@ impl Desk {
             return Ok(None);
         }
         let carried = correction.reversed.as_deref();
-        if let Some(standing) = self.calls.standing.get(&key).copied() {
+        if let Some(standing) = self.calls.standing.get(&key)? {
             return Ok(self.standing_row(turn, &key, &standing, carried).map(|row| (row, standing)));
         }
         let Some(carried) = self.forgotten(correction).cloned() else { return Ok(None) };

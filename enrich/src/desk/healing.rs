@@ -55,7 +55,7 @@ impl Desk {
         for (effective_at, book) in versions.iter().filter(|(effective_at, _)| *effective_at <= adopted) {
             let open = self.calls.open.get(&key).filter(|open| open.tried < *effective_at).cloned();
             let Some(open) = open else { continue };
-            let standing = self.calls.standing.get(&key).copied();
+            let standing = self.calls.standing.get(&key)?;
             let decoded = UsageEvent::get(&mut Reader::new(&open.event));
             let (Some(standing), Ok(event)) = (standing, decoded) else { return Ok(()) };
             self.calls.open.insert(key, Open { tried: *effective_at, ..open });

@@ -17,25 +17,25 @@ impl Desk {
             return Ok(());
         }
         let call = call_id(&link.tenant, &link.weaker);
-        if let Some(known) = self.calls.links.get(&call) {
+        if let Some(known) = self.calls.links.get(&call)? {
             if known.stronger != link.stronger {
                 turn.books.count("links.ambiguous", 1);
             }
             return Ok(());
         }
         self.calls.links.insert(call, Linked { stronger: link.stronger.clone(), received_at: link.received_at });
-        let keys = self.calls.weak.get(&call).cloned().unwrap_or_default();
-        self.calls.weak.remove(&call);
+        let keys = self.calls.weak.get(&call)?.map(|weak| weak.keys).unwrap_or_default();
+        self.calls.weak.remove(&call)?;
         let cause = Cause { booked_at: link.received_at, reason: Some(CorrectionReason::Link), correction_id: None };
         for key in keys {
-            let Some(standing) = self.calls.standing.get(&key).copied() else { continue };
+            let Some(standing) = self.calls.standing.get(&key)? else { continue };
             let Some(row) = self.standing_row(turn, &key, &standing, None) else {
                 turn.books.count("unreversible", 1);
                 continue;
             };
             let mut event = row.event.clone();
             self.take_back(turn, row, cause)?;
-            self.calls.standing.remove(&key);
+            self.calls.standing.remove(&key)?;
             self.calls.open.remove(&key);
             // A copy that said the same and arrived earlier has lent this one its rank.
             event.received_at = standing.received_at;

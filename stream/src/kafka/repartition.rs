@@ -314,11 +314,12 @@ impl Seat<'_> {
             self.agree(partition, kept.standing, before)?;
             let mut failed = None;
             if partition < self.before {
-                kept.processor.export(&mut |slot, key, value| {
+                let given_out = kept.processor.export(&mut |slot, key, value| {
                     if failed.is_none() {
                         failed = self.hand_over(producer, &changelog, partition, slot, &key, &value).err();
                     }
                 });
+                given_out.with_context(|| format!("give out the state of {input}/{partition}"))?;
             }
             if let Some(failure) = failed {
                 return Err(Trouble::Produce(failure));

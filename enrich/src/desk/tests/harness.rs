@@ -11,9 +11,12 @@ use schemas::{
     Link, Meter, Metered, Money, Position, PriceContext, Quantity, ReferenceItem, Text, Timestamp, UsageEvent, topics,
 };
 use stream::reference::{Compiled, Reference, ReferenceSink, manifest};
-use stream::{BatchWriter, Books, Output, Processor, Record, Source, Stage, Tick};
+use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Scratch, Source, Stage, Tick};
 
 use crate::charge::{Cause, reversal};
+use crate::config::Limits;
+use crate::desk::Desk;
+use crate::metrics::Metrics;
 use crate::owner::Directory;
 use crate::price::{PriceBook, parse_prices};
 use crate::{EnrichConfig, EnrichStage, ledger};
@@ -127,12 +130,41 @@ pub(crate) struct Final {
     pub(crate) book_version: Text,
 }
 
-/// A partition, its log, and everything committed so far.
+/// The same partition once more, with no memory for ids: each goes to disk as soon as it is committed.
+struct Shadow {
+    stage: ShadowStage,
+    desk: Desk,
+    books: Books,
+    changelog: Vec<(Bytes, Option<Bytes>)>,
+    /// After a move events are kept in another order, and changelogs name other addresses.
+    moved: bool,
+}
+
+struct ShadowStage {
+    config: EnrichConfig,
+    scratch: Arc<Scratch>,
+    prices: Arc<Reference<PriceBook>>,
+    owners: Arc<Reference<Directory>>,
+    folder: tempfile::TempDir,
+}
+
+impl ShadowStage {
+    fn desk(&self, source: &Source) -> Desk {
+        let limits = Limits { ids_bytes_max: 0, ..Limits::of(&self.config, source.partitions) };
+        let (prices, owners) = (self.prices.clone(), self.owners.clone());
+        let growing = self.config.growing_extractor.clone();
+        Desk::new(source, limits, growing, &self.scratch, prices, owners, Arc::<Metrics>::default())
+    }
+}
+
+/// A partition, its log, and everything committed so far. All of it is done a second time with ids on disk, and must come
+/// out the same to the byte.
 pub(crate) struct Partition {
     stage: EnrichStage,
     source: Source,
     desk: Box<dyn Processor>,
     books: Books,
+    shadow: Shadow,
     ingest: Books,
     writer: BatchWriter<EventItem>,
     /// Records not yet read.
@@ -171,12 +203,28 @@ impl Partition {
             |names: &[&str]| Arc::new(names.iter().map(|name| ((*name).to_owned(), 1)).collect::<HashMap<_, _>>());
         let source =
             |topic: &str, targets| Source { topic: topic.into(), partition: 0, partitions: 1, generation: 0, targets };
-        let stage = EnrichStage::new(config, prices, owners);
         let own = source(topics::EVENTS, targets(&[topics::EVENTS, topics::CHARGES]));
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        let scratch = Scratch::open(folder.path()).expect("it can be written to");
+        let shadow = ShadowStage {
+            config: config.clone(),
+            scratch: scratch.clone(),
+            prices: prices.clone(),
+            owners: owners.clone(),
+            folder,
+        };
+        let stage = EnrichStage::new(config, scratch, prices, owners);
         Partition {
             desk: stage.processor(&own),
             stage,
             books: Books::new("enrich", own.clone()),
+            shadow: Shadow {
+                desk: shadow.desk(&own),
+                stage: shadow,
+                books: Books::new("enrich", own.clone()),
+                changelog: Vec::new(),
+                moved: false,
+            },
             source: own,
             ingest: Books::new("ingest", source(topics::RAW, targets(&[topics::EVENTS]))),
             writer: BatchWriter::new(topics::EVENTS, 1),
@@ -223,22 +271,28 @@ impl Partition {
     pub(crate) fn transact(&mut self, records: usize, commit: bool) {
         let tick = self.tick();
         let taken: Vec<(i64, Bytes)> = self.log.iter().take(records).cloned().collect();
-        for (offset, payload) in &taken {
-            let record =
-                Record { offset: *offset, timestamp: tick.now, key: None, payload: Some(payload), headers: Vec::new() };
-            self.books.advance(*offset, offset + 1);
-            self.desk.process(&[record], &tick, &mut self.books).expect("well-formed batches");
+        let (out, entry) = run(&mut *self.desk, &mut self.books, &taken, &tick);
+        let (on_disk, booked) = run(&mut self.shadow.desk, &mut self.shadow.books, &taken, &tick);
+        assert_eq!(
+            (&on_disk.records, booked),
+            (&out.records, entry.clone()),
+            "with ids on disk another thing came out"
+        );
+        if !self.shadow.moved {
+            assert_eq!(on_disk.changes, out.changes, "with ids on disk another thing is written down");
         }
-        let mut out = Output::default();
-        self.desk.finish(&tick, &mut self.books, &mut out).expect("sums are small");
-        let entry = self.books.close(tick.now);
         if !commit {
             self.desk.undo();
             self.books.undo();
+            self.shadow.desk.undo();
+            self.shadow.books.undo();
             return;
         }
         self.desk.promote();
         self.books.promote();
+        self.shadow.desk.promote();
+        self.shadow.books.promote();
+        self.shadow.changelog.extend(on_disk.changes);
         assert_eq!(ledger::check(&entry), Vec::<String>::new());
         self.entry = Some(entry);
         self.log.drain(..taken.len());
@@ -270,24 +324,43 @@ impl Partition {
 
     /// Loses the process and finds its state again.
     pub(crate) fn restart(&mut self) {
-        let mut desk = self.stage.processor(&self.source);
-        for (key, value) in &self.changelog {
-            desk.restore(key, value.as_deref()).expect("our own changelog");
+        self.desk = self.stage.processor(&self.source);
+        restore(&mut *self.desk, &self.changelog);
+        self.shadow.desk = self.shadow.stage.desk(&self.source);
+        restore(&mut self.shadow.desk, &self.shadow.changelog);
+        for books in [&mut self.books, &mut self.shadow.books] {
+            *books = Books::new("enrich", self.source.clone());
+            if let Some(entry) = &self.entry {
+                books.restore(entry.clone());
+            }
         }
-        self.desk = desk;
-        let mut books = Books::new("enrich", self.source.clone());
-        if let Some(entry) = &self.entry {
-            books.restore(entry.clone());
-        }
-        self.books = books;
     }
 
     /// Gives its state out as to other partitions, and goes on with what arrives there.
     pub(crate) fn repartition(&mut self) {
-        self.changelog.clear();
-        let Partition { desk, changelog, .. } = self;
-        desk.export(&mut |_, key, value| changelog.push((key, Some(value))));
+        self.changelog = export(&*self.desk);
+        self.shadow.changelog = export(&self.shadow.desk);
+        self.shadow.moved = true;
         self.restart();
+    }
+
+    /// Ids that are on disk where there is no memory for them.
+    pub(crate) fn ids_on_disk(&self) -> usize {
+        self.shadow.desk.calls.rooms().iter().map(|(_, room)| room.disk_entries).sum()
+    }
+
+    /// Takes the disk away where there is no memory for ids, and says how the next record ends; then it is there again.
+    pub(crate) fn without_disk(&mut self) -> Halt {
+        let folder = self.shadow.stage.folder.path();
+        std::fs::remove_dir(folder).expect("files have no names");
+        let (tick, (offset, payload)) = (self.tick(), &self.log[0]);
+        let record =
+            Record { offset: *offset, timestamp: tick.now, key: None, payload: Some(payload), headers: Vec::new() };
+        let ended = self.shadow.desk.process(&[record], &tick, &mut self.shadow.books);
+        self.shadow.desk.undo();
+        self.shadow.books.undo();
+        std::fs::create_dir(folder).expect("it was there before");
+        ended.expect_err("ids cannot be moved to a disk that is gone")
     }
 
     pub(crate) fn count(&self, name: &str) -> i64 {
@@ -334,4 +407,30 @@ impl Partition {
         }
         finals
     }
+}
+
+/// Processes records and closes the transaction.
+fn run(desk: &mut dyn Processor, books: &mut Books, records: &[(i64, Bytes)], tick: &Tick) -> (Output, LedgerEntry) {
+    for (offset, payload) in records {
+        let record =
+            Record { offset: *offset, timestamp: tick.now, key: None, payload: Some(payload), headers: Vec::new() };
+        books.advance(*offset, offset + 1);
+        desk.process(&[record], tick, books).expect("well-formed batches");
+    }
+    let mut out = Output::default();
+    desk.finish(tick, books, &mut out).expect("sums are small");
+    let entry = books.close(tick.now);
+    (out, entry)
+}
+
+fn restore(desk: &mut dyn Processor, changelog: &[(Bytes, Option<Bytes>)]) {
+    for (key, value) in changelog {
+        desk.restore(key, value.as_deref()).expect("our own changelog");
+    }
+}
+
+fn export(desk: &dyn Processor) -> Vec<(Bytes, Option<Bytes>)> {
+    let mut changelog = Vec::new();
+    desk.export(&mut |_, key, value| changelog.push((key, Some(value)))).expect("the disk can be read");
+    changelog
 }
