@@ -21,7 +21,7 @@ use parquet::errors::ParquetError;
 
 use crate::catalogue::TableSpec;
 use crate::lake::{Lake, LakeConfig};
-use crate::log::{EVENT_DATE, app_id, load};
+use crate::log::{EVENT_DATE, app_id};
 
 mod cells;
 mod charges;

@@ -24,7 +24,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 /// Access key and secret key of every test server.
 pub const CREDENTIALS: (&str, &str) = ("spendstream", "spendstream-secret");
 
-/// What goes wrong with the next writes whose path contains certain texts.
+/// What goes wrong with the next requests whose path contains certain texts. Only writes are meant, but for [`Fault::Refuse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The write is carried out; the connection closes before the answer.
@@ -46,15 +46,14 @@ pub enum Fault {
 #[derive(Debug)]
 struct Planned {
     fault: Fault,
-    text: String,
+    texts: &'static [&'static str],
     skip: usize,
     times: usize,
 }
 
 #[derive(Debug, Default)]
 struct Faults {
-    /// What is done to how many more writes whose path contains all of these.
-    planned: Mutex<Vec<(Fault, &'static [&'static str], usize)>>,
+    planned: Mutex<Vec<Planned>>,
     hits: AtomicUsize,
     writes: AtomicUsize,
     victim: AtomicI32,
@@ -63,9 +62,16 @@ struct Faults {
 impl Faults {
     fn take(&self, path: &str, writes: bool) -> Option<Fault> {
         let mut planned = self.planned.lock().expect("no test panics while holding this lock");
-        let meant = |texts: &[&str]| texts.iter().all(|text| path.contains(text));
-        let (fault, _, left) = planned.iter_mut().find(|(_, texts, left)| *left > 0 && meant(texts))?;
-        *left -= 1;
+        let meant = |plan: &&mut Planned| {
+            let kind = writes || matches!(plan.fault, Fault::Refuse(..));
+            kind && plan.times > 0 && plan.texts.iter().all(|text| path.contains(text))
+        };
+        let plan = planned.iter_mut().find(meant)?;
+        if plan.skip > 0 {
+            plan.skip -= 1;
+            return None;
+        }
+        plan.times -= 1;
         self.hits.fetch_add(1, Ordering::SeqCst);
         Some(plan.fault)
     }
@@ -141,9 +147,35 @@ impl S3 {
         ]
     }
 
-    /// Lets the next `times` writes whose path contains all of these texts go wrong.
+    /// Lets the next `times` requests whose path contains all of these texts go wrong.
     pub fn plan(&self, fault: Fault, texts: &'static [&'static str], times: usize) {
-        self.faults.planned.lock().expect("no test panics while holding this lock").push((fault, texts, times));
+        self.plan_after(0, fault, texts, times);
+    }
+
+    /// As [`S3::plan`], after so many of them have gone well.
+    pub fn plan_after(&self, skip: usize, fault: Fault, texts: &'static [&'static str], times: usize) {
+        let plan = Planned { fault, texts, skip, times };
+        self.faults.planned.lock().expect("no test panics while holding this lock").push(plan);
+    }
+
+    /// Forgets every fault that has not happened yet.
+    pub fn heal(&self) {
+        self.faults.planned.lock().expect("no test panics while holding this lock").clear();
+    }
+
+    /// The process that faults kill, a child that is not reaped yet.
+    pub fn victim(&self, process: u32) {
+        self.faults.victim.store(i32::try_from(process).unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// How many writes were asked for.
+    pub fn writes(&self) -> usize {
+        self.faults.writes.load(Ordering::SeqCst)
+    }
+
+    /// Where the server keeps its buckets.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
     }
 
     /// How many faults have happened.

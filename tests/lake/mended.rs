@@ -32,7 +32,7 @@ fn a_store_that_refuses_is_told_in_one_sentence_and_nothing_is_lost() {
         for skip in skips {
             let ground = Ground::server();
             let lake = ground.lake();
-            ground.s3().plan_after(skip, Fault::Refuse(status, code), "", usize::MAX);
+            ground.s3().plan_after(skip, Fault::Refuse(status, code), &[], usize::MAX);
             let error = drive_table(&lake, "charges", &sample, 1).expect_err("the store refuses");
             ground.s3().heal();
             let error = format!("{error:#}");

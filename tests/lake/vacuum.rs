@@ -134,7 +134,7 @@ fn vacuum_during_a_flush_leaves_its_files_alone() {
     let ground = Ground::server();
     let (lake, sample) = (ground.lake(), Sample::new());
     drive_table(&lake, "charges", &sample.first(1), 9).expect("the table can be written");
-    ground.s3().plan(Fault::Delay(Duration::from_secs(2)), "charges/_delta_log", 1);
+    ground.s3().plan(Fault::Delay(Duration::from_secs(2)), &["charges/_delta_log"], 1);
     let hits = ground.s3().faults_hit();
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| drive_table(&lake, "charges", &sample, 9));

@@ -13,6 +13,7 @@ use object_store::path::Path;
 use super::{Days, LakeReader, Scan, day_of};
 use crate::catalogue::{self, TableSpec};
 use crate::lake::Lake;
+use crate::log::load;
 
 /// A data file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl LakeReader {
     pub fn snapshot(&self, table: &str, days: Days, version: Option<u64>) -> anyhow::Result<Snapshot> {
         let spec = catalogue::table(table).with_context(|| format!("the lake has no table {table}"))?;
         let mut handle = self.lake.table(table)?;
-        let mut files = self.lake.wait(async {
+        let mut files = self.lake.told(self.lake.wait(async {
             if !handle.verify_deltatable_existence().await.with_context(|| format!("look for the table {table}"))? {
                 return match version {
                     Some(version) => bail!("the table {table} is gone, of which version {version} was wanted"),
@@ -59,7 +60,7 @@ impl LakeReader {
                     let loading = handle.load_version(version).await;
                     loading.with_context(|| format!("read version {version} of the table {table}"))?;
                 }
-                None => handle.load().await.with_context(|| format!("read the log of the table {table}"))?,
+                None => load(&mut handle, table).await?,
             }
             let mut files = Vec::new();
             for file in handle.snapshot()?.log_data().iter() {
@@ -74,7 +75,7 @@ impl LakeReader {
                 }
             }
             anyhow::Ok(files)
-        })?;
+        }))?;
         files.sort_by(|a, b| (a.day, &a.path).cmp(&(b.day, &b.path)));
         Ok(Snapshot { lake: self.lake.clone(), spec, table: handle, files })
     }
