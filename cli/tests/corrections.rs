@@ -69,7 +69,7 @@ fn call(id: usize, model: &str) -> String {
 }
 
 fn lake(folder: &Path) -> LakeReader {
-    LakeReader::open(&LakeConfig::at(&folder.join("spendstream-data/lake").display().to_string())).unwrap()
+    LakeReader::open(&LakeConfig::at(folder.join("spendstream-data/lake").display().to_string())).unwrap()
 }
 
 /// The effective cost of everything booked before a time: what a report said then.

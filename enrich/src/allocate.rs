@@ -235,7 +235,7 @@ mod tests {
     fn proportions_hold_in_the_period_they_were_computed_for_and_until_then_nothing_is_split() {
         let rule = "shared: [{id: gw, of: core, method: proportional_to_usage, among: [search, growth]}]\n";
         let unknown = directory(rule);
-        assert_eq!(told(&allocate(&shared_charge(&unknown), &unknown)), [String::new(); 0]);
+        assert_eq!(told(&allocate(&shared_charge(&unknown), &unknown)), Vec::<String>::new());
         let weights = |from: &str, to: &str| {
             format!(
                 "{rule}weights: [{{shared: gw, weights: {{search: \"3\", growth: \"0\"}}, valid_from: {from}, valid_to: {to}}}]"

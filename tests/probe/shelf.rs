@@ -54,7 +54,7 @@ impl Table for Shelf {
 
     fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt> {
         for record in records {
-            let bytes = record.key.map_or(0, <[u8]>::len);
+            let bytes = record.payload.map_or(0, <[u8]>::len);
             self.buffer.push_str(&format!("{partition} {} {bytes}\n", record.offset));
             self.bytes += bytes;
         }
