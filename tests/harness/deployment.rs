@@ -256,7 +256,10 @@ pub fn under_way(entries: &[LedgerEntry], records: i64) -> Option<String> {
     for from in entries {
         for sent in from.sent.iter().filter(|sent| sent.items > 0) {
             let Some(to) = entries.iter().find(|to| to.topic == sent.topic && to.partition == sent.partition) else {
-                // Topics that only the sink reads have no books of a stage.
+                // Topics that only the sink reads have no books of a stage; a stage that has only just begun has none yet.
+                if topics::SLOTTED.contains(&&*sent.topic) {
+                    return Some(format!("nobody has begun to read {} {}", sent.topic, sent.partition));
+                }
                 continue;
             };
             let received =
