@@ -90,7 +90,7 @@ fn lakes() {
     let s3 = S3::start("lake");
     let mut command = started(Service::Sink, "127.0.0.1:1", &["--lake", "s3://lake/spend"]);
     command.envs(s3.environment()).env("AWS_SECRET_ACCESS_KEY", "wrong");
-    refused(command, &["the lake at s3://lake/spend cannot be used", "the store does not know these credentials"]);
+    refused(command, &["the lake at s3://lake/spend/ cannot be used", "the store does not know these credentials"]);
 }
 
 /// Writes the starter configuration into a folder and spoils one of its files.
