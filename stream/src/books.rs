@@ -275,8 +275,8 @@ pub struct BatchWriter<T: BatchItem> {
     watermarked: bool,
     /// The one partition written to, where it is the source's own.
     own: Option<u32>,
-    /// Buffers of batches that are written, to be filled again: growing a new one for each costs a lane more in fresh
-    /// pages and copies than encoding does. At most one a partition.
+    /// Buffers of batches that are written, to be filled again: a new one for each would be copied as it grows, into fresh
+    /// pages. At most one a partition.
     spare: Vec<Vec<u8>>,
 }
 
