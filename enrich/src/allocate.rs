@@ -112,7 +112,7 @@ fn negate(costs: &mut Costs) {
 
 /// An amount in parts that add up to it: each its weight's share rounded towards zero, and the units left over to those
 /// with the largest remainders, the first of equals. A negative amount is split as its opposite is.
-fn shares(amount: Money, weights: &[u128]) -> Vec<Money> {
+pub(crate) fn shares(amount: Money, weights: &[u128]) -> Vec<Money> {
     let total: u128 = weights.iter().sum();
     let whole = amount.picos().unsigned_abs();
     let mut parts: Vec<(u128, u128)> = weights.iter().map(|weight| times_over(whole, *weight, total)).collect();
@@ -132,7 +132,7 @@ fn shares(amount: Money, weights: &[u128]) -> Vec<Money> {
 }
 
 /// `a * b / d` and what remains, exactly, for `b <= d < 2^127`: bit by bit, since the product may need 256 of them.
-fn times_over(a: u128, b: u128, d: u128) -> (u128, u128) {
+pub(crate) fn times_over(a: u128, b: u128, d: u128) -> (u128, u128) {
     if d == 0 {
         return (0, 0);
     }

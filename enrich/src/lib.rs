@@ -16,6 +16,7 @@ pub mod owner;
 mod period;
 pub mod price;
 pub mod quote;
+pub mod settle;
 
 mod calls;
 mod config;

@@ -8,7 +8,8 @@ use smallvec::SmallVec;
 
 use super::condition::{Condition, Values};
 use super::matching::Matching;
-use super::row::{Commitment, Compare, Exact, Round};
+use super::row::{Compare, Exact, Round};
+use super::terms::Terms;
 
 /// Meters there are.
 pub(crate) const METERS: usize = Meter::ALL.len();
@@ -22,7 +23,7 @@ pub struct PriceBook {
     pub(crate) providers: Vec<PriceList>,
     pub(crate) skus: Vec<SkuRates>,
     pub(crate) fx: FastMap<Text, Vec<FxRate>>,
-    pub(crate) commitments: Vec<Commitment>,
+    pub(crate) terms: Terms,
     pub(crate) comparisons: Comparisons,
     /// Where each row was read, by the number rates know it by.
     pub(crate) origins: Vec<Text>,

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod discount;
+mod terms;
 mod uplift;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,7 @@ use super::condition::{Condition, Values};
 use super::hours::Hours;
 use super::matching::Matching;
 use super::row::{Book, Exact, Provider, Rate, Row, Sku};
+use super::terms::Terms;
 use super::when::When;
 use crate::finding::Finding;
 
@@ -63,7 +65,7 @@ impl<'a> Builder<'a> {
             providers: Vec::new(),
             skus: Vec::new(),
             fx: FastMap::new(),
-            commitments: Vec::new(),
+            terms: Terms::default(),
             comparisons: Comparisons::default(),
             origins: self.rows.iter().map(|(place, _)| place.as_str().into()).collect(),
         };
@@ -115,12 +117,6 @@ impl<'a> Builder<'a> {
                         id: row_id(row),
                     });
                 }
-                Row::Commitment(commitment) if commitment.period.known_at(self.as_of) => {
-                    for sku in commitment.covers.iter().filter(|sku| !by_name.contains_key(*sku)) {
-                        self.error(place, format!("covers sku {sku:?}, which is not in the book"), "add it under skus");
-                    }
-                    book.commitments.push(commitment.clone());
-                }
                 _ => {}
             }
         }
@@ -136,6 +132,7 @@ impl<'a> Builder<'a> {
         for rates in book.fx.values_mut() {
             rates.sort_by_key(|rate| std::cmp::Reverse(rate.from));
         }
+        book.terms = self.terms(&by_name, &book);
         self.currencies(&book);
         book.values = std::mem::take(&mut self.values);
         book

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::build::{Placed, build};
 use super::row::{
-    Alias, Alternatives, Baseline, Book, Calendar, Commitment, Compare, Discount, Exact, Fx, Provenance, Provider,
-    QuantityRule, Rate, Row, Sku, Uplift,
+    Alias, Alternatives, Baseline, Book, Calendar, Compare, Discount, Exact, Fx, Provenance, Provider, QuantityRule,
+    Rate, Row, Sku, Uplift,
 };
 use super::when::When;
 use crate::finding::Finding;
@@ -55,7 +55,11 @@ struct File {
     #[serde(default)]
     calendars: Vec<CalendarEntry>,
     #[serde(default)]
-    commitments: Vec<CommitmentEntry>,
+    allowances: Vec<terms::AllowanceEntry>,
+    #[serde(default)]
+    ladders: Vec<terms::LadderEntry>,
+    #[serde(default)]
+    commitments: Vec<terms::CommitmentEntry>,
     #[serde(default)]
     baselines: Vec<BaselineEntry>,
     #[serde(default)]
@@ -89,11 +93,11 @@ struct SkuEntry {
 
 /// Declares an entry with the fields that say when it holds and where it comes from.
 macro_rules! dated {
-    ($(#[$attribute:meta])* struct $name:ident { $($(#[$field_attribute:meta])* $field:ident: $type:ty,)* }) => {
+    ($(#[$attribute:meta])* $vis:vis struct $name:ident { $($(#[$field_attribute:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$attribute])*
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct $name {
+        $vis struct $name {
             $($(#[$field_attribute])* $field: $type,)*
             #[serde(default)]
             valid_from: Option<Timestamp>,
@@ -134,6 +138,9 @@ macro_rules! dated {
         }
     };
 }
+
+// After the macro it uses.
+mod terms;
 
 dated! {
     struct RateEntry {
@@ -217,22 +224,6 @@ dated! {
     struct CalendarEntry {
         calendar: Text,
         days: Vec<chrono::NaiveDate>,
-    }
-}
-
-dated! {
-    struct CommitmentEntry {
-        id: Text,
-        #[serde(default)]
-        account: Option<Text>,
-        kind: Text,
-        quantity: i64,
-        meter: Meter,
-        #[serde(default)]
-        covers: Vec<Text>,
-        price: Exact,
-        per: i64,
-        currency: Text,
     }
 }
 
@@ -490,13 +481,17 @@ impl Reading<'_> {
         for entry in file.contracts {
             self.contract(entry, &provenance);
         }
+        let terms = file.allowances.into_iter().map(|entry| entry.row(&provenance));
+        for (place, row) in terms.chain(file.ladders.into_iter().map(|entry| entry.row(&provenance))) {
+            self.put(&place, row);
+        }
         for entry in file.commitments {
-            let (period, provenance) = (entry.period(), entry.provenance(&provenance));
-            let row = format!("commitment {}", entry.id);
-            let CommitmentEntry { id, account, kind, quantity, meter, covers, price, per, currency, .. } = entry;
-            let commitment =
-                Commitment { id, account, kind, quantity, meter, covers, price, per, currency, period, provenance };
-            self.put(&row, Row::Commitment(commitment));
+            match entry.row(file.currency.as_ref(), &provenance) {
+                (place, Ok(row)) => self.put(&place, row),
+                (place, Err(message)) => {
+                    self.findings.push(Finding::error(self.name, place, message, "state its currency"));
+                }
+            }
         }
         for entry in file.baselines {
             let (period, provenance) = (entry.period(), entry.provenance(&provenance));

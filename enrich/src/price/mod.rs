@@ -4,7 +4,7 @@
 //! published, and compiled by every service into the same book. Pricing an event is then a look-up and a sum of
 //! products: the model's SKU, the SKU's conditions that the call meets, per meter the first rate that holds.
 
-mod amount;
+pub(crate) mod amount;
 mod book;
 mod build;
 mod compare;
@@ -18,6 +18,7 @@ pub mod import;
 mod lint;
 mod matching;
 mod row;
+pub(crate) mod terms;
 mod when;
 
 #[cfg(test)]
@@ -32,7 +33,6 @@ pub use book::PriceBook;
 pub use diff::{Change, diff};
 pub use evaluate::Priced;
 pub use explain::Considered;
-pub use row::Commitment;
 
 use crate::finding::{Finding, read_sources};
 
@@ -56,11 +56,6 @@ impl PriceBook {
             let first = findings.first().map(ToString::to_string).unwrap_or_default();
             anyhow::anyhow!("price book {version}: {first} (and {more} more)")
         })
-    }
-
-    /// Capacity and use paid in advance.
-    pub fn commitments(&self) -> &[Commitment] {
-        &self.commitments
     }
 }
 

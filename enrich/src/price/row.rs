@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use schemas::{Meter, Price, Text};
 use serde::{Deserialize, Serialize};
 
+use super::terms::{Commitment, Ladder};
 use super::when::When;
 use crate::period::Period;
 
@@ -37,6 +38,8 @@ pub(crate) enum Row {
     Calendar(Calendar),
     /// Capacity or use paid in advance.
     Commitment(Commitment),
+    /// Prices that fall with the volume of a period, and free allowances.
+    Ladder(Ladder),
     /// A model that calls are compared with.
     Baseline(Baseline),
     /// Models that may stand for one another.
@@ -251,31 +254,6 @@ pub(crate) struct Calendar {
     pub days: Vec<chrono::NaiveDate>,
     pub period: Period,
     pub provenance: Provenance,
-}
-
-/// Capacity or use paid in advance. Its calls carry the cost basis `committed`; its own cost is a purchase charge.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Commitment {
-    /// Name of the commitment.
-    pub id: Text,
-    /// Billing account that holds it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<Text>,
-    /// `provisioned`, `reserved`, `committed_spend`, `prepaid`, `seats`.
-    pub kind: Text,
-    /// How much of the meter is committed.
-    pub quantity: i64,
-    /// What is committed.
-    pub meter: Meter,
-    /// SKUs whose use it covers.
-    pub covers: Vec<Text>,
-    pub(crate) price: Exact,
-    pub(crate) per: i64,
-    /// ISO 4217 currency.
-    pub currency: Text,
-    pub(crate) period: Period,
-    pub(crate) provenance: Provenance,
 }
 
 /// A model that calls are compared with: what they would have cost without the decision to route them elsewhere.
