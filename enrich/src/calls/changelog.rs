@@ -16,6 +16,9 @@ use super::{Calls, Clock, Linked, Marks, Open, Settled, Standing, Weak};
 /// Format this release writes, and the only one it reads.
 const FORMAT: u8 = 3;
 
+/// About what a row takes.
+const ROW_BYTES: usize = 64;
+
 pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
     let waiting = calls.parked.changed().next().is_some() || calls.open.changed().next().is_some();
     if !waiting && !calls.ids_changed() && calls.clock == calls.committed {
@@ -28,19 +31,25 @@ pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
             names.insert(id, calls.names.text(id));
         }
     }
-    let mut out = vec![FORMAT];
+    let (address, events) = calls.recent.added();
+    // Of events, which are most of it, there is one copy, made into memory of the right size.
+    let events_length = events.iter().map(|part| part.len()).sum::<usize>();
+    let (weak, links) = (calls.weak.changed(), calls.links.changed());
+    let rows = standing.len() + weak.len() + links.len();
+    let mut out = Vec::with_capacity(events_length + ROW_BYTES * rows + 1024);
+    out.push(FORMAT);
     put_clock(calls.clock, &mut out);
     put_long(&mut out, names.len() as i64);
     for (id, text) in names {
         put_long(&mut out, i64::from(id));
         put_bytes(&mut out, text.as_bytes());
     }
-    let (address, events) = calls.recent.added();
     put_long(&mut out, address as i64);
-    put_bytes(&mut out, &events);
+    put_long(&mut out, events_length as i64);
+    events.iter().for_each(|part| out.extend_from_slice(part));
     put_rows(&mut out, &standing, put_standing);
-    put_rows(&mut out, &calls.weak.changed(), put_weak);
-    put_rows(&mut out, &calls.links.changed(), put_linked);
+    put_rows(&mut out, &weak, put_weak);
+    put_rows(&mut out, &links, put_linked);
     put_rows(&mut out, &sorted(&calls.parked), |list, out| list.put(out));
     put_rows(&mut out, &calls.settled.changed(), put_settled);
     put_rows(&mut out, &sorted(&calls.open), put_open);

@@ -49,13 +49,21 @@ impl Recent {
         if at + 4 + length > self.bytes.len() {
             return None;
         }
-        Some(self.bytes.range(at + 4..at + 4 + length).copied().collect())
+        Some(self.slices(at + 4, length).concat())
     }
 
-    /// What the open transaction added, with its address.
-    pub(crate) fn added(&self) -> (u64, Vec<u8>) {
+    /// What the open transaction added, in two parts, with its address.
+    pub(crate) fn added(&self) -> (u64, [&[u8]; 2]) {
         let from = (self.committed - self.base) as usize;
-        (self.committed, self.bytes.range(from..).copied().collect())
+        (self.committed, self.slices(from, self.bytes.len() - from))
+    }
+
+    /// Some of the bytes: the ring they lie in may have its seam among them.
+    fn slices(&self, from: usize, length: usize) -> [&[u8]; 2] {
+        let (front, back) = self.bytes.as_slices();
+        let to = from + length;
+        let seam = front.len();
+        [&front[from.min(seam)..to.min(seam)], &back[from.max(seam) - seam..to.max(seam) - seam]]
     }
 
     /// Takes back what a transaction added.
@@ -85,5 +93,31 @@ impl Recent {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_given_out_whole_wherever_the_ring_has_its_seam() {
+        let mut recent = Recent::new(300);
+        let (mut held, mut seams) = (Vec::new(), 0);
+        for length in 0..200u8 {
+            let event = vec![length; usize::from(length % 50)];
+            let address = recent.push(&event);
+            assert_eq!(recent.encoded(address), Some(event.clone()));
+            held.extend_from_slice(&u32::from(length % 50).to_le_bytes());
+            held.extend_from_slice(&event);
+            seams += usize::from(!recent.bytes.as_slices().1.is_empty());
+            if length % 3 == 0 {
+                assert_eq!(recent.added().1.concat(), held);
+                recent.promote();
+                held.clear();
+            }
+        }
+        assert!(seams > 0, "the ring never had a seam");
+        assert_eq!(recent.encoded(0), None, "what fell out is gone");
     }
 }
