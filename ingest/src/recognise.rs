@@ -312,6 +312,12 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             {
                 Shape::ClaudeTranscript
             }
+            // Every version writes further kinds of lines; only those of the assistant have usage.
+            _ if object.has("sessionId")
+                && !["message", "usage", "model", "response", "body", "data"].iter().any(|name| object.has(name)) =>
+            {
+                Shape::ClaudeTranscript
+            }
             "session_meta" | "turn_context" | "event_msg" | "response_item" | "compacted"
                 if object.has("payload") && object.has("timestamp") =>
             {

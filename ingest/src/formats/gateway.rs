@@ -65,6 +65,11 @@ pub(crate) fn litellm<'a>(
             Part::default()
         }
     };
+    if let Some(usage) = metadata.object("usage_object") {
+        call.context.speed = envelope::owned(&usage, "speed")?.filter(|speed| speed != "standard");
+        call.context.residency =
+            envelope::owned(&usage, "inference_geo")?.filter(|geo| !matches!(geo.as_str(), "global" | "not_available"));
+    }
     let used = !part.usage.vector().is_empty();
     if object.is("status", "failure") && !used {
         out.ignore(IgnoreReason::FailedCall);

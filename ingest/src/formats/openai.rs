@@ -168,6 +168,9 @@ const USAGE_FIELDS: &[&str] = &[
     "estimated_cost",
     // Mistral's agents
     "connectors",
+    // LiteLLM passes on where and how fast Anthropic served; what prices depend on is read beside the counts.
+    "inference_geo",
+    "speed",
     // Perplexity
     "citation_tokens",
     "num_search_queries",
@@ -571,7 +574,27 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     {
         tools(output, &mut found.parts[0].usage);
     }
+    found.parts.extend(drawn(object)?);
     Ok(found)
+}
+
+/// Images that a response drew: tokens of an image model, billed beside the response's own. The tool's settings name the
+/// model (answers that others published, read 2026-11-28).
+fn drawn(object: &Object<'_>) -> Result<Option<Part>> {
+    let counted = |usage: &Object<'_>| usage.has("input_tokens") && usage.has("output_tokens");
+    let counts = object.object("tool_usage").and_then(|tools| tools.object("image_gen")).filter(counted);
+    let Some(counts) = counts else { return Ok(None) };
+    let mut part = usage(&counts, &IMAGES, "")?;
+    if part.usage.vector().is_empty() {
+        return Ok(None);
+    }
+    let tools = object.array("tools").unwrap_or_default().into_iter().filter_map(Json::object);
+    let model = tools.filter(|tool| tool.is("type", "image_generation")).find_map(|tool| tool.string("model"));
+    let model = model.filter(|model| model.len() <= crate::TEXT_BYTES_MAX);
+    part.model = Some(model.as_deref().unwrap_or("unknown").into());
+    part.iteration = 1;
+    part.flags.set(Flag::IterationsExpanded);
+    Ok(Some(part))
 }
 
 /// Tools that are billed by the call. Opening a page or searching within one is part of the search before it.

@@ -9,7 +9,7 @@ use crate::assemble::Out;
 use crate::envelope::Envelope;
 use crate::formats::{self, transcript};
 use crate::item::IgnoreReason;
-use crate::json::{Json, Object};
+use crate::json::{Json, Kind, Object};
 use crate::problem::{Problem, Result};
 use crate::recognise::{Shape, recognise};
 
@@ -104,6 +104,12 @@ pub(crate) fn is_table(text: &str) -> bool {
     head.contains(',') && !rest.trim().is_empty() && head.trim_end().split(',').all(name)
 }
 
+/// True for a frame of no known type that holds nothing which could be usage.
+fn is_filler(object: &Object<'_>) -> bool {
+    let large = |(_, value): (&str, Json<'_>)| matches!(value.kind(), Kind::Object | Kind::Array);
+    object.string("type").is_some() && !object.iter().any(large)
+}
+
 /// Decodes documents in order; runs of frames that belong together become one item.
 pub(crate) fn items<'a>(
     documents: Vec<Result<Document<'a>>>,
@@ -165,6 +171,8 @@ pub(crate) fn items<'a>(
                 }
                 open.get_or_insert_with(|| Stream::new(family, json)).push(object);
             }
+            // Keep-alives and whatever else a server puts between the frames of a call say nothing, and part nothing.
+            (None, Some(object)) if shape.is_none() && open.is_some() && is_filler(&object) => {}
             (_, object) => {
                 if let Some(done) = open.take() {
                     done.finish(&context, wrappers, out);
@@ -192,6 +200,7 @@ pub(crate) fn told(object: &Object<'_>, hint: Option<Shape>) -> Option<(Shape, &
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Family {
     OpenAiChat,
+    OpenAiCompletion,
     OpenAiResponse,
     Anthropic,
     Gemini,
@@ -209,6 +218,8 @@ fn frame<'a>(
 ) -> Option<(Family, Option<Object<'a>>)> {
     let family = match shape?.0 {
         Shape::OpenAiChatChunk => Family::OpenAiChat,
+        // A frame of a streamed completion calls itself what the whole does.
+        Shape::OpenAiCompletion if many => Family::OpenAiCompletion,
         Shape::OpenAiResponseEvent => Family::OpenAiResponse,
         Shape::AnthropicEvent => Family::Anthropic,
         Shape::BedrockConverseEvent => Family::Converse,
@@ -255,6 +266,7 @@ impl<'a> Stream<'a> {
         };
         match family {
             Family::OpenAiChat => same("id"),
+            Family::OpenAiCompletion => stated(frame, "id").is_some() && stated(last, "id") == stated(frame, "id"),
             Family::OpenAiResponse => !last.string("type").is_some_and(|kind| is_final(&kind)),
             Family::Anthropic => !frame.is("type", "message_start"),
             Family::Converse => !frame.has("messageStart"),
@@ -273,6 +285,7 @@ impl<'a> Stream<'a> {
         let mut envelope = envelope.clone();
         let whole = match self.family {
             Family::OpenAiChat => self.chat(),
+            Family::OpenAiCompletion => self.completion(),
             Family::OpenAiResponse => self.response(),
             Family::Anthropic => self.anthropic(),
             Family::Gemini => self.gemini(),
@@ -283,6 +296,7 @@ impl<'a> Stream<'a> {
         let Some((shape, text, complete)) = whole else {
             let name = match self.family {
                 Family::OpenAiChat => Shape::OpenAiChatChunk,
+                Family::OpenAiCompletion => Shape::OpenAiCompletion,
                 Family::OpenAiResponse => Shape::OpenAiResponseEvent,
                 Family::Anthropic => Shape::AnthropicEvent,
                 Family::Gemini => Shape::Gemini,
@@ -338,6 +352,14 @@ impl<'a> Stream<'a> {
         }
         text.push('}');
         Some((Shape::OpenAiChat, text, last.is_some()))
+    }
+
+    /// The frame with the last usage is the whole but for its choices. One alone may be a whole body.
+    fn completion(&self) -> Option<(Shape, String, bool)> {
+        let counted = self.frames.iter().rev().find(|frame| chunk_usage(frame).is_some());
+        let frame = counted.or_else(|| self.frames.last())?;
+        let text = overlay([frame].into_iter());
+        Some((Shape::OpenAiCompletion, text, counted.is_some() || self.frames.len() == 1))
     }
 
     /// The final event holds the whole response; without one, the last response seen.

@@ -8,6 +8,7 @@ mod emitters;
 mod event;
 mod exports;
 mod http;
+mod matrix;
 mod mutations;
 mod openai;
 mod otlp_wire;

@@ -218,3 +218,21 @@ fn the_served_tier_counts_and_the_requested_one_is_recorded() {
     assert_eq!(event.requested_model.as_deref(), Some("gpt-5.4"));
     assert_eq!(event.flags, [schemas::Flag::TierNotServed]);
 }
+
+#[test]
+fn images_that_a_response_drew_are_billed_at_their_own_model() {
+    let with = |tools: &str| {
+        format!(
+            r#"{{"id":"resp_I","object":"response","created_at":1785578390,"model":"gpt-5.4","status":"completed",
+            "output":[{{"type":"image_generation_call","id":"ig_1","result":"AA=="}}],"tools":[{tools}],
+            "tool_usage":{{"image_gen":{{"input_tokens":27,"input_tokens_details":{{"text_tokens":20,"image_tokens":7}},
+            "output_tokens":515,"output_tokens_details":{{"image_tokens":515,"text_tokens":0}},"total_tokens":542}},
+            "web_search":{{"num_requests":0}}}},"usage":{{"input_tokens":4,"output_tokens":5,"total_tokens":9}}}}"#
+        )
+    };
+    let text = "openai gpt-5.4: input_text_tokens 4, output_text_tokens 5";
+    let image = "input_text_tokens 20, input_image_tokens 7, output_image_tokens 515 [iterations_expanded]";
+    let tool = r#"{"type":"image_generation","model":"gpt-image-1.5","size":"auto"}"#;
+    check(&with(tool), "openai.response", &[text, &format!("openai gpt-image-1.5: {image}")]);
+    check(&with(""), "openai.response", &[text, &format!("openai unknown: {image}")]);
+}

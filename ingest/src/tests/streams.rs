@@ -76,6 +76,19 @@ fn the_final_event_of_a_responses_stream_holds_the_whole() {
 }
 
 #[test]
+fn a_frame_of_no_known_type_does_not_part_a_stream() {
+    let frames = [
+        r#"{"type":"response.created","response":{"id":"resp_K","object":"response","created_at":1785578390,"model":"gpt-5.4","status":"in_progress","usage":null}}"#,
+        r#"{"type":"keepalive","sequence_number":3}"#,
+        r#"{"type":"response.completed","response":{"id":"resp_K","object":"response","created_at":1785578390,"model":"gpt-5.4","status":"completed","usage":{"input_tokens":5,"output_tokens":6,"total_tokens":11}}}"#,
+    ];
+    check_stream(&frames, "openai.response", "openai gpt-5.4: input_text_tokens 5, output_text_tokens 6");
+    // What might be usage is not passed over.
+    let other = [ANTHROPIC[0], r#"{"type":"bill","counts":{"n":9}}"#, ANTHROPIC[3]];
+    assert!(decoded(&sse(&other)).items.iter().any(|item| matches!(item, crate::Item::Rejected(_))));
+}
+
+#[test]
 fn a_stream_that_broke_off_is_flagged() {
     check(&sse(&CHUNKS[..2]), "openai.chat_completion", &["openai gpt-5.4:  [usage_missing, partial_stream]"]);
     check(
@@ -84,6 +97,23 @@ fn a_stream_that_broke_off_is_flagged() {
         &["anthropic claude-sonnet-4-6: input_text_tokens 25, cache_read_text_tokens 100, output_text_tokens 1 \
            [time_assumed, partial_stream]"],
     );
+}
+
+#[test]
+fn frames_of_a_legacy_completion_are_one_call_and_whole_ones_are_their_own() {
+    let frame = |id: &str, usage: &str| {
+        format!(
+            r#"{{"id":"{id}","object":"text_completion","created":1785578390,"model":"gpt-3.5-turbo-instruct","choices":[],"usage":{usage}}}"#
+        )
+    };
+    let counted = r#"{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}"#;
+    let expected = "openai gpt-3.5-turbo-instruct: input_text_tokens 5, output_text_tokens 1";
+    let frames = [frame("cmpl-1", "null"), frame("cmpl-1", "null"), frame("cmpl-1", counted)];
+    check_stream(&frames.each_ref().map(String::as_str), "openai.completion", expected);
+    let lines = [frame("cmpl-1", counted), frame("cmpl-2", counted), frame("", counted)].join("\n");
+    assert_eq!(events(&decoded(&lines)).len(), 3);
+    let cut = "openai gpt-3.5-turbo-instruct:  [usage_missing, partial_stream]";
+    check(&sse(&[&frames[0], &frames[1]]), "openai.completion", &[cut]);
 }
 
 #[test]

@@ -35,6 +35,8 @@ fn other_lines_of_claude_code_are_no_calls() {
     for row in [
         r#"{"type":"user","sessionId":"s1","uuid":"u","message":{"role":"user","content":"hi"}}"#,
         r#"{"type":"summary","summary":"x","leafUuid":"u"}"#,
+        r#"{"type":"cost-state","sessionId":"s1","totalCostUSD":0.1,"modelUsage":{"claude":{"inputTokens":10}}}"#,
+        r#"{"type":"mode","mode":"normal","sessionId":"s1"}"#,
         r#"{"type":"assistant","sessionId":"s1","message":{"model":"<synthetic>","usage":{"input_tokens":0,"output_tokens":0}}}"#,
     ] {
         let items = decoded(row).items;
