@@ -1,0 +1,195 @@
+//! How OpenAI, and those that speak like it, spell their counts; and the fields of a usage object that are known.
+
+use schemas::Meter;
+
+/// How a usage object spells its fields.
+pub(crate) struct Spelling {
+    pub(super) input: &'static str,
+    pub(super) output: &'static str,
+    pub(super) input_details: &'static [&'static str],
+    pub(super) output_details: &'static [&'static str],
+    pub(super) total: &'static str,
+    /// What output tokens are unless the details say otherwise.
+    pub(super) plain_output: Meter,
+    /// Names used in problems.
+    pub(super) names: Names,
+}
+
+pub(super) struct Names {
+    pub(super) input: &'static str,
+    pub(super) output: &'static str,
+    pub(super) cached: &'static str,
+    pub(super) written: &'static str,
+    pub(super) audio_in: &'static str,
+    pub(super) image_in: &'static str,
+    pub(super) reasoning: &'static str,
+    pub(super) audio_out: &'static str,
+    pub(super) other_out: &'static str,
+}
+
+pub(crate) const CHAT: Spelling = Spelling {
+    input: "prompt_tokens",
+    output: "completion_tokens",
+    // Mistral writes both; the singular is the older.
+    input_details: &["prompt_tokens_details", "prompt_token_details"],
+    output_details: &["completion_tokens_details", "completion_token_details"],
+    total: "total_tokens",
+    plain_output: Meter::OutputTextTokens,
+    names: Names {
+        input: "usage.prompt_tokens",
+        output: "usage.completion_tokens",
+        cached: "usage.prompt_tokens_details.cached_tokens",
+        written: "usage.prompt_tokens_details.cache_write_tokens",
+        audio_in: "usage.prompt_tokens_details.audio_tokens",
+        image_in: "usage.prompt_tokens_details.image_tokens",
+        reasoning: "usage.completion_tokens_details.reasoning_tokens",
+        audio_out: "usage.completion_tokens_details.audio_tokens",
+        other_out: "usage.completion_tokens_details.image_tokens",
+    },
+};
+
+pub(crate) const RESPONSES: Spelling = Spelling {
+    input: "input_tokens",
+    output: "output_tokens",
+    input_details: &["input_tokens_details", "input_token_details"],
+    output_details: &["output_tokens_details", "output_token_details"],
+    total: "total_tokens",
+    plain_output: Meter::OutputTextTokens,
+    names: Names {
+        input: "usage.input_tokens",
+        output: "usage.output_tokens",
+        cached: "usage.input_tokens_details.cached_tokens",
+        written: "usage.input_tokens_details.cache_write_tokens",
+        audio_in: "usage.input_tokens_details.audio_tokens",
+        image_in: "usage.input_tokens_details.image_tokens",
+        reasoning: "usage.output_tokens_details.reasoning_tokens",
+        audio_out: "usage.output_tokens_details.audio_tokens",
+        other_out: "usage.output_tokens_details.image_tokens",
+    },
+};
+
+/// The Vercel AI SDK's: the cache is inside the input, reasoning inside the output
+/// (<https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text>, not opened).
+pub(crate) const AI_SDK: Spelling = Spelling {
+    input: "inputTokens",
+    output: "outputTokens",
+    input_details: &["inputTokenDetails"],
+    output_details: &["outputTokenDetails"],
+    total: "totalTokens",
+    names: Names {
+        input: "usage.inputTokens",
+        output: "usage.outputTokens",
+        cached: "usage.cachedInputTokens",
+        written: "usage.inputTokenDetails.cacheWriteTokens",
+        reasoning: "usage.reasoningTokens",
+        ..RESPONSES.names
+    },
+    ..RESPONSES
+};
+
+/// Codex writes the counts of Responses flat.
+pub(crate) const CODEX: Spelling = Spelling { input_details: &[], output_details: &[], ..RESPONSES };
+
+pub(crate) const SPEECH: Spelling = Spelling { plain_output: Meter::OutputAudioTokens, ..RESPONSES };
+
+pub(crate) const IMAGES: Spelling = Spelling { plain_output: Meter::OutputImageTokens, ..RESPONSES };
+
+/// Fields of a usage object that are read, or known to say nothing about the bill (timings, flags).
+pub(super) const USAGE_FIELDS: &[&str] = &[
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+    "input_tokens",
+    "output_tokens",
+    "input_tokens_details",
+    "output_tokens_details",
+    "input_token_details",
+    "output_token_details",
+    "prompt_token_details",
+    "completion_token_details",
+    "type",
+    "seconds",
+    // The Vercel AI SDK
+    "inputTokens",
+    "outputTokens",
+    "totalTokens",
+    "inputTokenDetails",
+    "outputTokenDetails",
+    "cachedInputTokens",
+    "reasoningTokens",
+    "raw",
+    // DeepSeek
+    "prompt_cache_hit_tokens",
+    "prompt_cache_miss_tokens",
+    // Moonshot, Mistral, LiteLLM: other names of what the details hold
+    "cached_tokens",
+    "num_cached_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "prompt_audio_seconds",
+    "reasoning_tokens",
+    // Codex
+    "cached_input_tokens",
+    "cache_write_input_tokens",
+    "reasoning_output_tokens",
+    // Groq: timings
+    "queue_time",
+    "prompt_time",
+    "completion_time",
+    "total_time",
+    // OpenRouter
+    "cost",
+    "cost_details",
+    "is_byok",
+    "server_tool_use",
+    "server_tool_use_details",
+    // xAI
+    "cost_in_usd_ticks",
+    "num_sources_used",
+    "num_server_side_tools_used",
+    "server_side_tool_usage_details",
+    // The size of the last turn's context: already in the counts.
+    "context_details",
+    // DeepInfra
+    "estimated_cost",
+    // Mistral's agents
+    "connectors",
+    // LiteLLM passes on where and how fast Anthropic served; what prices depend on is read beside the counts.
+    "inference_geo",
+    "speed",
+    // Perplexity
+    "citation_tokens",
+    "num_search_queries",
+    "search_context_size",
+];
+
+pub(super) const INPUT_DETAIL_FIELDS: &[&str] = &[
+    "cached_tokens",
+    "cache_write_tokens",
+    "cache_creation_tokens",
+    "audio_tokens",
+    "text_tokens",
+    "image_tokens",
+    "video_tokens",
+    "cached_tokens_details",
+    "cache_creation_token_details",
+    // The Vercel AI SDK
+    "cacheReadTokens",
+    "cacheWriteTokens",
+    "noCacheTokens",
+];
+
+pub(super) const OUTPUT_DETAIL_FIELDS: &[&str] = &[
+    "reasoning_tokens",
+    "audio_tokens",
+    "text_tokens",
+    "image_tokens",
+    // Predicted outputs are billed as output whether accepted or rejected, and are inside it.
+    "accepted_prediction_tokens",
+    "rejected_prediction_tokens",
+    // The Vercel AI SDK
+    "reasoningTokens",
+    "textTokens",
+];
