@@ -13,6 +13,7 @@ mod prices;
 mod rejected;
 mod report;
 mod reprice;
+mod settle;
 mod skip;
 mod teams;
 mod topics;
@@ -42,6 +43,7 @@ enum Command {
     Init(init::Init),
     Apply(apply::Apply),
     Reprice(reprice::Reprice),
+    Settle(settle::Settle),
     Keys(keys::KeysCommand),
     Prices(prices::Prices),
     Teams(teams::Teams),
@@ -68,6 +70,7 @@ impl Spendstream {
             Command::Init(init) => init.run(),
             Command::Apply(apply) => apply.run(),
             Command::Reprice(reprice) => reprice.run(),
+            Command::Settle(settle) => settle.run(),
             Command::Keys(keys) => keys.run(),
             Command::Prices(prices) => prices.run(),
             Command::Teams(teams) => teams.run(),

@@ -25,6 +25,7 @@ pub mod progress;
 pub mod rejections;
 pub mod report;
 pub mod reprice;
+pub mod settle;
 pub mod standing;
 pub mod table;
 pub mod traffic;

@@ -18,7 +18,7 @@ use stream::log::reference_items;
 use stream::reference::{Compiled, Reference, ReferenceSink, Versions};
 use stream::{Log, OutRecord};
 
-use crate::standing::{Period, Read, standing};
+use crate::standing::{Period, Read, standing, standing_in_lake};
 
 /// Corrections of one append: all of them are written or none.
 const APPEND_CORRECTIONS: usize = 200;
@@ -164,6 +164,33 @@ pub fn correct(
     })?;
     outbox.flush()?;
     Ok((read, changes))
+}
+
+/// What the charges of a lake would come to by one book rather than another, whoever published them; returns how many
+/// charges stand.
+///
+/// # Errors
+/// When the lake cannot be read or a sum leaves 38 digits.
+pub fn compare(lake: &LakeReader, old: &PriceBook, new: &PriceBook, period: Period) -> anyhow::Result<(u64, Changes)> {
+    let mut changes = Changes::default();
+    let count = standing_in_lake(lake, period, &mut |row| {
+        let (before, after) = (priced_by(old, &row), priced_by(new, &row));
+        if differ(&before, &after) { changes.add(&before, &after) } else { Ok(()) }
+    })?;
+    Ok((count, changes))
+}
+
+/// A charge as another book would price it; the owner stays.
+fn priced_by(book: &PriceBook, row: &Charge) -> Charge {
+    let priced = book.price_for(&row.event, &row.owner);
+    Charge {
+        status: priced.status,
+        lines: priced.lines,
+        unpriced: priced.unpriced,
+        costs: priced.costs,
+        reporting: priced.reporting,
+        ..row.clone()
+    }
 }
 
 /// Sends corrections, each to the partition of its call.

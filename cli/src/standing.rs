@@ -22,7 +22,8 @@ pub struct Period {
 }
 
 impl Period {
-    fn contains(&self, time: Timestamp) -> bool {
+    /// Whether a time lies within.
+    pub fn holds(&self, time: Timestamp) -> bool {
         self.from <= time && time < self.to
     }
 
@@ -72,18 +73,14 @@ pub fn standing(
     let mut ends = Vec::new();
     for (partition, from) in (0..partitions).zip(&tail) {
         let mut note = |charge: Charge| {
-            if charge.class == ChargeClass::Reversal && period.contains(charge.event.event_time) {
+            if charge.class == ChargeClass::Reversal && period.holds(charge.event.event_time) {
                 taken_back.insert((charge.event.dedup_key, charge.revision));
             }
             Ok(())
         };
         ends.push(each_in_topic(log, partition, *from, i64::MAX, &mut note)?);
     }
-    let stands = |charge: &Charge| {
-        matches!(charge.class, ChargeClass::Original | ChargeClass::Replacement)
-            && period.contains(charge.event.event_time)
-            && !taken_back.contains(&(charge.event.dedup_key, charge.revision))
-    };
+    let stands = |charge: &Charge| stands(charge, period, &taken_back);
     let mut read = Read::default();
     for batch in whole.iter_mut().flatten() {
         for charge in charges_of(&batch.context("read the charges")?)?.into_iter().filter(stands) {
@@ -101,6 +98,37 @@ pub fn standing(
         })?;
     }
     Ok(read)
+}
+
+/// The same of a lake alone, as far as it has come; returns how many charges stand.
+///
+/// # Errors
+/// When the lake cannot be read, and whatever `each` fails with.
+pub fn standing_in_lake(
+    lake: &LakeReader,
+    period: Period,
+    each: &mut dyn FnMut(Charge) -> anyhow::Result<()>,
+) -> anyhow::Result<u64> {
+    // The rows are of the older version of the table, as above.
+    let whole = lake.whole_charges(period.days()).context("read the charges")?;
+    let mut taken_back = HashSet::new();
+    reversed_in_lake(lake.charges(&["dedup_key", "revision", "class"], period.days())?, &mut taken_back)?;
+    let mut count = 0;
+    for batch in whole {
+        for charge in charges_of(&batch.context("read the charges")?)? {
+            if stands(&charge, period, &taken_back) {
+                count += 1;
+                each(charge)?;
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn stands(charge: &Charge, period: Period, taken_back: &HashSet<(Id128, i32)>) -> bool {
+    matches!(charge.class, ChargeClass::Original | ChargeClass::Replacement)
+        && period.holds(charge.event.event_time)
+        && !taken_back.contains(&(charge.event.dedup_key, charge.revision))
 }
 
 /// Where to begin in a partition of the topic: after the lake, which must reach at least to what the topic still has.

@@ -249,3 +249,57 @@ fn a_job_that_dies_half_way_is_completed_by_the_next_and_owners_move_as_exactly(
         assert_eq!(again["corrections"], 0, "{again:#}");
     }
 }
+
+#[test]
+fn a_settled_period_has_its_free_units_once_however_often_it_is_settled_and_follows_its_terms() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let terms = |text: &str| {
+        configure(folder, &[("gpt-x", "25")], "search");
+        let file = folder.join("config/prices.yaml");
+        let prices = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{prices}{text}\n")).unwrap();
+    };
+    let free = |quantity: u64| {
+        format!("allowances: [{{id: free, covers: [openai/gpt-x], meters: [input_text_tokens], quantity: {quantity}}}]")
+    };
+    terms(&free(2_500_000));
+    let calls: Vec<String> = (0..4).map(|id| call(id, "gpt-x")).collect();
+    std::fs::write(folder.join("calls.jsonl"), calls.join("\n")).unwrap();
+    let up = ["up", "--sample", "0", "--exit-when-idle", "--listen", "127.0.0.1:0"];
+    succeed(folder, &[&up[..], &["--config", "config", "--input", "calls.jsonl"]].concat());
+    reported(folder, "100", 0);
+
+    let settle = ["settle", "--period", "2026-11", "--json"];
+    let dry = answer(folder, &[&settle[..], &["--dry-run"]].concat());
+    assert_eq!((&dry["uses"], &dry["entries"][0]["amount"], &dry["sent"]), (&json!(4), &json!("-62.5"), &json!(false)));
+    // The second run sees nothing of what the first one sent: it sends it again.
+    assert_eq!(answer(folder, &settle)["to_send"], 1);
+    assert_eq!(answer(folder, &settle)["to_send"], 1);
+    succeed(folder, &up);
+    let report = reported(folder, "37.5", 0);
+    assert_eq!((&report["requests"], &report["teams"][0]["name"]), (&json!(4), &json!("search")), "{report:#}");
+    let again = answer(folder, &settle);
+    assert_eq!((&again["to_send"], &again["standing"]), (&json!(0), &json!(1)), "{again:#}");
+
+    terms(&free(1_000_000));
+    publish(folder);
+    assert_eq!(answer(folder, &settle)["to_send"], 1);
+    succeed(folder, &up);
+    reported(folder, "75", 0);
+
+    terms("");
+    publish(folder);
+    assert_eq!(answer(folder, &settle)["withdrawn"], 1);
+    succeed(folder, &up);
+    reported(folder, "100", 0);
+    let last = answer(folder, &settle);
+    assert_eq!((&last["to_send"], &last["withdrawn"]), (&json!(0), &json!(0)), "{last:#}");
+    assert!(succeed(folder, &["ledger"]).contains("Everything adds up"));
+
+    std::fs::create_dir_all(folder.join("dearer")).unwrap();
+    let prices = std::fs::read_to_string(folder.join("config/prices.yaml")).unwrap();
+    std::fs::write(folder.join("dearer/prices.yaml"), prices.replace("25", "30")).unwrap();
+    let page = succeed(folder, &["prices", "diff", "config", "dearer", "--lake", "spendstream-data/lake"]);
+    assert!(page.contains("5 charges stand") && page.contains("20.00 USD more by the newer book"), "{page}");
+}

@@ -145,20 +145,10 @@ fn print(outcome: &Outcome<'_>, style: Style) -> String {
         versions.join(" and "),
         amount::count(outcome.corrections as i64),
     );
-    let team = |team: &Option<String>| team.clone().unwrap_or_else(|| "unallocated".to_owned());
     for (what, changes) in [("model", &outcome.models), ("from -> to", &outcome.owners)] {
-        if changes.is_empty() {
-            continue;
+        if !changes.is_empty() {
+            text += &format!("\n{}", table(what, changes, style));
         }
-        let mut table = Table::new(&[what, ">charges", ">unpriced", ">cost now", ">cost then", ">difference", ""]);
-        for change in changes {
-            let name = match what {
-                "model" => change.before.clone().unwrap_or_default(),
-                _ => format!("{} -> {}", team(&change.before), team(&change.after)),
-            };
-            table.row(cells(name, change));
-        }
-        text += &format!("\n{}", table.render(style));
     }
     text += match (outcome.corrections, outcome.sent) {
         (0, _) => "\nNothing to correct.\n",
@@ -166,6 +156,20 @@ fn print(outcome: &Outcome<'_>, style: Style) -> String {
         (_, true) => "\nSent to usage.corrections. The report shows them once the pipeline has taken them.\n",
     };
     text
+}
+
+/// Changes of models, or between teams, with what they come to.
+pub(super) fn table(what: &str, changes: &[&Change], style: Style) -> String {
+    let team = |team: &Option<String>| team.clone().unwrap_or_else(|| "unallocated".to_owned());
+    let mut table = Table::new(&[what, ">charges", ">unpriced", ">cost now", ">cost then", ">difference", ""]);
+    for change in changes {
+        let name = match what {
+            "model" => change.before.clone().unwrap_or_default(),
+            _ => format!("{} -> {}", team(&change.before), team(&change.after)),
+        };
+        table.row(cells(name, change));
+    }
+    table.render(style)
 }
 
 fn cells(name: String, change: &Change) -> Vec<String> {

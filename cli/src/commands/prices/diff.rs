@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use enrich::PriceBook;
 use enrich::price::diff;
@@ -14,6 +14,12 @@ use schemas::{Money, ReferenceRow, Text, Timestamp};
 use stream::reference::{Compiled, manifest};
 
 use super::{questions, rows};
+use crate::amount;
+use crate::commands::open::lake_reader;
+use crate::commands::reprice::table;
+use crate::reprice;
+use crate::standing::Period;
+use crate::table::Style;
 
 /// Say which prices differ between two books and, given calls, how many dollars that makes.
 #[derive(Debug, Args)]
@@ -25,6 +31,15 @@ pub(super) struct Diff {
     /// Price the calls of this file by both, as `prices quote` reads them (`spendstream check -o json`).
     #[arg(long, value_name = "FILE")]
     calls: Option<PathBuf>,
+    /// Price the charges that stand in this lake by both, and say how much each model would change.
+    #[arg(long, value_name = "DIR")]
+    lake: Option<String>,
+    /// Of the lake, calls made from then on [default: all].
+    #[arg(long, value_name = "TIME", requires = "lake")]
+    from: Option<Timestamp>,
+    /// Of the lake, calls made before then [default: all].
+    #[arg(long, value_name = "TIME", requires = "lake")]
+    to: Option<Timestamp>,
 }
 
 /// What the calls of a model cost by both books.
@@ -49,8 +64,32 @@ impl Diff {
         if let Some(calls) = &self.calls {
             compare(&mut out, &compiled(&old)?, &compiled(&new)?, calls)?;
         }
+        if let Some(lake) = &self.lake {
+            self.compare_lake(&mut out, lake, &compiled(&old)?, &compiled(&new)?)?;
+        }
         out.flush()?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn compare_lake(&self, out: &mut impl Write, lake: &str, old: &PriceBook, new: &PriceBook) -> anyhow::Result<()> {
+        let period = Period { from: self.from.unwrap_or(Timestamp::MIN), to: self.to.unwrap_or(Timestamp::MAX) };
+        ensure!(period.from < period.to, "--to is not after --from");
+        let (count, changes) = reprice::compare(&lake_reader(lake)?, old, new, period)?;
+        let count = amount::count(count as i64);
+        writeln!(out, "{count} charges stand in {lake}; {} would come out otherwise", changes.charges)?;
+        if changes.charges == 0 {
+            return Ok(());
+        }
+        writeln!(out, "\n{}", table("model", &changes.models(), Style::of_stdout()))?;
+        let mut sums: BTreeMap<&Text, i128> = BTreeMap::new();
+        for change in changes.models() {
+            *sums.entry(&change.currency).or_default() += change.cost_after.picos() - change.cost_before.picos();
+        }
+        for (currency, more) in sums {
+            let more = Money::from_picos(more).map_or("?".to_owned(), amount::exact);
+            writeln!(out, "{more} {currency} more by the newer book")?;
+        }
+        Ok(())
     }
 }
 
