@@ -2,6 +2,7 @@
 
 mod alerts;
 mod apply;
+mod ask;
 mod cat;
 mod check;
 mod export;

@@ -21,7 +21,7 @@ use sink::read::{Days, Snapshot};
 
 use part::Part;
 
-mod encode;
+pub(crate) mod encode;
 mod part;
 
 /// What is exported.

@@ -24,6 +24,8 @@ pub mod ledger;
 pub mod progress;
 pub mod rejections;
 pub mod report;
+#[cfg(feature = "reports")]
+pub mod reports;
 pub mod reprice;
 pub mod settle;
 pub mod standing;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use super::ask::About;
 use super::open::{LogArgs, lake_reader};
 use crate::books;
 use crate::report::{gather, print, print_ledger};
@@ -21,9 +22,12 @@ enum Output {
 
 /// Spend by team and model, budgets and alerts, what needs attention, and the conservation ledger.
 ///
-/// Reads the lake and, where it is at hand, the log. Exit code 1 when the ledger does not add up.
+/// Reads the lake and, where it is at hand, the log. Exit code 1 when the ledger does not add up. The reports below it are
+/// asked for by dimensions and period, as of any time, from the lake alone.
 #[derive(Debug, Args)]
 pub(super) struct ReportCommand {
+    #[command(subcommand)]
+    about: Option<About>,
     /// Form of the answer.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -38,6 +42,10 @@ pub(super) struct ReportCommand {
 
 impl ReportCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        if let Some(about) = self.about {
+            let address = self.log.lake(about.lake().or(self.lake.as_deref()))?;
+            return about.run(&address);
+        }
         let address = self.log.lake(self.lake.as_deref())?;
         let lake = lake_reader(&address)?;
         let alone = self.lake.is_some() && self.log.brokers.is_none() && !self.log.data.is_dir();

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use schemas::Timestamp;
 
 /// The first line of a CSV file.
-pub(super) fn header(schema: &Schema) -> String {
+pub(crate) fn header(schema: &Schema) -> String {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     names.join(",") + "\r\n"
 }
@@ -24,7 +24,7 @@ fn quoted(text: &str) -> Cow<'_, str> {
 }
 
 /// Rows of a CSV file.
-pub(super) fn csv(batch: &RecordBatch) -> anyhow::Result<String> {
+pub(crate) fn csv(batch: &RecordBatch) -> anyhow::Result<String> {
     let mut text = String::new();
     let mut cell = String::new();
     for row in 0..batch.num_rows() {
@@ -50,7 +50,7 @@ pub(super) fn csv(batch: &RecordBatch) -> anyhow::Result<String> {
 }
 
 /// Lines of JSON.
-pub(super) fn json_lines(batch: &RecordBatch) -> anyhow::Result<String> {
+pub(crate) fn json_lines(batch: &RecordBatch) -> anyhow::Result<String> {
     let schema = batch.schema();
     let mut text = String::new();
     for row in 0..batch.num_rows() {

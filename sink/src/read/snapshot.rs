@@ -7,8 +7,9 @@ use anyhow::{Context, bail};
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::NaiveDate;
 use deltalake_core::DeltaTable;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use sha2::{Digest, Sha256};
 
 use super::{Days, LakeReader, Scan, day_of};
 use crate::catalogue::{self, TableSpec};
@@ -105,6 +106,17 @@ impl Snapshot {
     /// The store the files are in, under their paths.
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         self.table.log_store().object_store(None)
+    }
+
+    /// SHA-256 of a file's content, in hexadecimal digits.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn sha256(&self, file: &TableFile) -> anyhow::Result<String> {
+        let store = self.store();
+        let reading = async { store.get(&file.path).await?.bytes().await };
+        let bytes = self.lake.wait(reading).with_context(|| format!("read {}", file.path))?;
+        Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Scans these columns of all files, in their order.

@@ -1,0 +1,212 @@
+//! `spendstream report spend` and its like.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chrono::NaiveDate;
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::known_at::KnownAt;
+
+/// Form of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Form {
+    /// For people.
+    #[default]
+    Table,
+    /// RFC 4180 with a header; amounts exact.
+    Csv,
+    /// One object; amounts are exact decimal strings.
+    Json,
+    /// zstd Parquet, `DECIMAL(38,12)`.
+    Parquet,
+    /// A page with charts that needs nothing else.
+    Html,
+}
+
+/// The reports that are asked for by dimensions and period.
+#[derive(Debug, Subcommand)]
+pub(super) enum About {
+    /// What was charged, net of corrections, and its tokens [by team].
+    Spend(Ask),
+    /// What a call and a million tokens cost [by team].
+    UnitCost(Ask),
+    /// What other choices would have cost: no cache, no batch, list prices [by team].
+    Savings(Ask),
+    /// What was used without a price, and why [by provider, model].
+    Unpriced(Ask),
+    /// What nobody pays for [by key_id, source].
+    Unallocated(Ask),
+    /// What arrived after its hour or day was settled [by source].
+    Late(Ask),
+    /// How far the figures can be relied on: pricing, attribution, identity, flags [by source].
+    Quality(Ask),
+    /// Measures of a quarter beside the quarter before, with definitions, coverage and evidence.
+    ///
+    /// The same quarter of the same tables gives the same bytes.
+    Benchmark(BenchmarkOf),
+}
+
+/// What is asked for.
+#[derive(Debug, Args)]
+#[cfg_attr(not(feature = "reports"), allow(dead_code, reason = "this build only says how to get one that can"))]
+pub(super) struct Ask {
+    /// Dimensions, separated by commas: any column of charges that is text, or day, week, month, quarter; `total` for none.
+    #[arg(long, value_delimiter = ',', value_name = "DIMENSIONS")]
+    by: Option<Vec<String>>,
+    /// First day (`event_date`, UTC) [default: the lake's first].
+    #[arg(long, value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// Last day, itself included [default: the lake's last].
+    #[arg(long, value_name = "DATE")]
+    to: Option<NaiveDate>,
+    /// Leave out what was booked after this time, or after this day (UTC).
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<KnownAt>,
+    /// Form of the answer.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Form,
+    /// File to write to [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print the query instead of its answer; it runs unchanged in DuckDB, on a view `charges`.
+    #[arg(long)]
+    sql: bool,
+    /// Address of the lake: a folder, or `s3://bucket/prefix` [default: the folder `lake` of the data folder].
+    #[arg(long, env = "SPENDSTREAM_LAKE")]
+    pub(super) lake: Option<String>,
+}
+
+/// Form of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum BenchmarkForm {
+    /// For people.
+    #[default]
+    Table,
+    /// Everything: hashes of files and text of queries, too; amounts are exact decimal strings.
+    Json,
+    /// A page with charts that needs nothing else.
+    Html,
+}
+
+/// What is asked for.
+#[derive(Debug, Args)]
+#[cfg_attr(not(feature = "reports"), allow(dead_code, reason = "this build only says how to get one that can"))]
+pub(super) struct BenchmarkOf {
+    /// The quarter, as `2026Q4`, in UTC.
+    #[arg(long, value_name = "QUARTER")]
+    quarter: String,
+    /// Leave out what was booked, received or emitted after this time, or after this day (UTC).
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<KnownAt>,
+    /// Form of the answer.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: BenchmarkForm,
+    /// File to write to [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Address of the lake: a folder, or `s3://bucket/prefix` [default: the folder `lake` of the data folder].
+    #[arg(long, env = "SPENDSTREAM_LAKE")]
+    lake: Option<String>,
+}
+
+impl About {
+    /// The lake that is named.
+    pub(super) fn lake(&self) -> Option<&str> {
+        let ask = match self {
+            About::Benchmark(of) => return of.lake.as_deref(),
+            About::Spend(ask)
+            | About::UnitCost(ask)
+            | About::Savings(ask)
+            | About::Unpriced(ask)
+            | About::Unallocated(ask)
+            | About::Late(ask)
+            | About::Quality(ask) => ask,
+        };
+        ask.lake.as_deref()
+    }
+
+    /// Says what this build lacks.
+    #[cfg(not(feature = "reports"))]
+    pub(super) fn run(self, _: &str) -> anyhow::Result<ExitCode> {
+        anyhow::bail!(
+            "this build has no query engine, which takes minutes to build; build it with `cargo build --release --features \
+             spendstream-cli/reports`"
+        )
+    }
+
+    /// Answers.
+    #[cfg(feature = "reports")]
+    pub(super) fn run(self, lake: &str) -> anyhow::Result<ExitCode> {
+        use crate::reports::What;
+        match self {
+            About::Spend(ask) => ask.run(What::Spend, lake),
+            About::UnitCost(ask) => ask.run(What::UnitCost, lake),
+            About::Savings(ask) => ask.run(What::Savings, lake),
+            About::Unpriced(ask) => ask.run(What::Unpriced, lake),
+            About::Unallocated(ask) => ask.run(What::Unallocated, lake),
+            About::Late(ask) => ask.run(What::Late, lake),
+            About::Quality(ask) => ask.run(What::Quality, lake),
+            About::Benchmark(of) => of.run(lake),
+        }
+    }
+}
+
+#[cfg(feature = "reports")]
+impl Ask {
+    fn run(self, what: crate::reports::What, lake: &str) -> anyhow::Result<ExitCode> {
+        use crate::reports::{Period, Request, ask, page, show};
+        use crate::table::Style;
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && to < from
+        {
+            anyhow::bail!("the last day, {to}, is before the first, {from}");
+        }
+        let by = self.by.map(|by| if by == ["total"] { Vec::new() } else { by });
+        let period = Period { from: self.from, to: self.to };
+        let request = Request { what, by, period, as_of: self.as_of.map(|at| at.0) };
+        if self.sql {
+            print!("{}", request.sql()?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        let answer = ask(&super::open::lake_reader(lake)?, &request)?;
+        let bytes = match self.output {
+            Form::Table => show::table(&answer, Style::of_stdout())?.into_bytes(),
+            Form::Csv => show::csv(&answer)?.into_bytes(),
+            Form::Json => show::json(&answer)?.into_bytes(),
+            Form::Parquet => show::parquet(&answer)?,
+            Form::Html => page::page(&answer)?.into_bytes(),
+        };
+        write(self.out.as_deref(), &bytes)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(feature = "reports")]
+impl BenchmarkOf {
+    fn run(self, lake: &str) -> anyhow::Result<ExitCode> {
+        use crate::reports::benchmark::{benchmark, page, table};
+        use crate::table::Style;
+        let quarter =
+            self.quarter.parse().map_err(|error: String| anyhow::anyhow!("--quarter {}: {error}", self.quarter))?;
+        let found = benchmark(&super::open::lake_reader(lake)?, quarter, self.as_of.map(|at| at.0))?;
+        let text = match self.output {
+            BenchmarkForm::Table => table(&found, Style::of_stdout()),
+            BenchmarkForm::Json => serde_json::to_string_pretty(&found)? + "\n",
+            BenchmarkForm::Html => page(&found)?,
+        };
+        write(self.out.as_deref(), text.as_bytes())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Writes an answer to a file or to standard output.
+#[cfg(feature = "reports")]
+pub(super) fn write(out: Option<&std::path::Path>, bytes: &[u8]) -> anyhow::Result<()> {
+    use anyhow::Context;
+    use std::io::Write;
+    match out {
+        Some(path) => std::fs::write(path, bytes).with_context(|| format!("write {}", path.display())),
+        None => std::io::stdout().lock().write_all(bytes).context("write the answer"),
+    }
+}

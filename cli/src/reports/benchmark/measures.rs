@@ -1,0 +1,388 @@
+//! The measures, each defined once: what is divided by what, and what share of the events could answer.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use schemas::{Money, PICO};
+use serde::Serialize;
+
+use super::figures::{Line, Named, Scope, Sums};
+use crate::reports::ratio::divide;
+
+/// What a measure says whose inputs are absent.
+pub const NO_COVERAGE: &str = "no coverage";
+
+/// What share of the events could answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Events that could.
+    pub answered: String,
+    /// Of so many.
+    pub of: String,
+    /// Their share; null when there were none.
+    pub share: Option<String>,
+}
+
+/// A measure of one scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Figure {
+    /// `all`, a workload profile, or `none stated`.
+    pub profile: String,
+    /// Budget and period, or unit of value, where the measure is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Currency, where it is of money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// The numerator, exact.
+    pub numerator: String,
+    /// The denominator; null where nothing is divided.
+    pub denominator: Option<String>,
+    /// The measure, rounded half-even to 12 places, or `no coverage`.
+    pub value: String,
+    /// What share of the events could answer.
+    pub coverage: Coverage,
+    /// The value in the quarter before, or `no coverage`.
+    pub previous: String,
+}
+
+/// A measure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Measure {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means.
+    pub definition: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What the numerator is.
+    pub numerator: &'static str,
+    /// What the denominator is; null where nothing is divided.
+    pub denominator: Option<&'static str>,
+    /// What coverage compares.
+    pub coverage: &'static str,
+    /// For all calls and for each workload profile.
+    pub figures: Vec<Figure>,
+}
+
+/// A measure over the sums of charges.
+struct Definition {
+    name: &'static str,
+    definition: &'static str,
+    unit: &'static str,
+    numerator: (&'static str, &'static str),
+    denominator: Option<(&'static str, &'static str)>,
+    /// Who could answer, of whom, and how that reads.
+    coverage: (&'static str, &'static str, &'static str),
+}
+
+const PRICED: (&str, &str, &str) = ("priced_requests", "requests", "calls with a whole price, of all calls");
+const CLASSED: (&str, &str, &str) =
+    ("classed_requests", "requests", "calls whose model has a class in the price book, of all calls");
+
+const OF_CALLS: [Definition; 8] = [
+    Definition {
+        name: "governed_spend",
+        definition: "Effective cost of all charges, net of corrections.",
+        unit: "currency",
+        numerator: ("effective_cost", "effective cost"),
+        denominator: None,
+        coverage: PRICED,
+    },
+    Definition {
+        name: "governed_requests",
+        definition: "Calls, net of corrections.",
+        unit: "calls",
+        numerator: ("requests", "calls"),
+        denominator: None,
+        coverage: ("requests", "requests", "every call counts"),
+    },
+    Definition {
+        name: "cost_per_request",
+        definition: "Effective cost of a call that has a whole price.",
+        unit: "currency per call",
+        numerator: ("priced_cost", "effective cost of calls with a whole price"),
+        denominator: Some(("priced_requests", "calls with a whole price")),
+        coverage: PRICED,
+    },
+    Definition {
+        name: "premium_share_of_spend",
+        definition: "Part of the spend that goes to premium models, of models that have a class.",
+        unit: "share",
+        numerator: ("premium_cost", "effective cost of calls of premium models"),
+        denominator: Some(("classed_cost", "effective cost of calls of models with a class")),
+        coverage: CLASSED,
+    },
+    Definition {
+        name: "premium_share_of_requests",
+        definition: "Part of the calls that premium models served, of models that have a class.",
+        unit: "share",
+        numerator: ("premium_requests", "calls of premium models"),
+        denominator: Some(("classed_requests", "calls of models with a class")),
+        coverage: CLASSED,
+    },
+    Definition {
+        name: "cache_hit_rate",
+        definition: "Part of the text input tokens that was read from a prompt cache.",
+        unit: "share",
+        numerator: ("cache_read_tokens", "text tokens read from a cache"),
+        denominator: Some(("input_tokens", "text input tokens: uncached, read from a cache and written to one")),
+        coverage: ("input_requests", "requests", "calls with text input tokens, of all calls"),
+    },
+    Definition {
+        name: "cache_savings",
+        definition: "What the same calls would have cost without a prompt cache, less what they cost.",
+        unit: "currency",
+        numerator: ("cache_saved", "cost without a cache less effective cost"),
+        denominator: None,
+        coverage: (
+            "compared_requests",
+            "cached_requests",
+            "calls whose cost without a cache is known, of calls that used one",
+        ),
+    },
+    Definition {
+        name: "cost_per_active_user",
+        definition: "Effective cost of calls that name a user, by user.",
+        unit: "currency per user",
+        numerator: ("user_cost", "effective cost of calls that name a user"),
+        denominator: Some(("users", "different users named")),
+        coverage: ("user_requests", "requests", "calls that name a user, of all calls"),
+    },
+];
+
+/// All measures of a quarter beside those of the quarter before.
+pub(super) fn measures(now: &Sums, then: &Sums) -> anyhow::Result<Vec<Measure>> {
+    let mut measures = OF_CALLS.iter().map(|of| calls(of, now, then)).collect::<anyhow::Result<Vec<_>>>()?;
+    measures.push(outcomes(now, then)?);
+    measures.push(value_units(now, then)?);
+    measures.push(budgets(now)?);
+    Ok(measures)
+}
+
+fn calls(of: &Definition, now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
+    let scopes: BTreeSet<_> = now.calls.keys().chain(then.calls.keys()).collect();
+    let mut figures = Vec::new();
+    for key in scopes {
+        let of_money = of.unit.starts_with("currency") || of.name.ends_with("of_spend");
+        let nothing = Named::new();
+        let (sums, before) = (now.calls.get(key).unwrap_or(&nothing), then.calls.get(key).unwrap_or(&nothing));
+        let found = Found::of(of, sums);
+        let mut figure = found.figure(profile(&key.0), &Found::of(of, before))?;
+        // Calls of two currencies are two lines of every measure: sums of money do not mix.
+        figure.currency = (of_money || now.calls.keys().any(|(_, other)| *other != key.1)).then(|| key.1.clone());
+        figures.push(figure);
+    }
+    if figures.is_empty() {
+        figures.push(Found::default().figure("all".to_owned(), &Found::default())?);
+    }
+    Ok(Measure {
+        name: of.name,
+        definition: of.definition,
+        unit: of.unit,
+        numerator: of.numerator.1,
+        denominator: of.denominator.map(|(_, says)| says),
+        coverage: of.coverage.2,
+        figures,
+    })
+}
+
+fn outcomes(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
+    let found = |sums: &Sums, scope: &Scope| {
+        let of = |name: &str| sums.outcomes.get(scope).and_then(|sums| sums.get(name)).copied().unwrap_or(0);
+        let attempts = sums.over_currencies(scope, "requests").saturating_add(of("blocked"));
+        Found {
+            numerator: of("blocked_or_escalated"),
+            denominator: Some(of("outcomes")),
+            answered: of("outcomes"),
+            of: attempts,
+        }
+    };
+    let mut scopes: BTreeSet<Scope> = now.outcomes.keys().chain(then.outcomes.keys()).cloned().collect();
+    scopes.insert(Scope::All);
+    let figures = scopes.iter().map(|scope| found(now, scope).figure(profile(scope), &found(then, scope)));
+    Ok(Measure {
+        name: "blocked_or_escalated_rate",
+        definition: "Part of the stated outcomes that were blocked or escalated.",
+        unit: "share",
+        numerator: "outcomes named blocked or escalated",
+        denominator: Some("outcomes of any name"),
+        coverage: "stated outcomes, of calls and blocked calls",
+        figures: figures.collect::<anyhow::Result<Vec<_>>>()?,
+    })
+}
+
+fn value_units(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
+    let units = |line: &Line| line.sums.get("units").copied().unwrap_or(0);
+    let key = |line: &Line| (line.words.get("workload_profile").cloned(), line.words.get("name").cloned());
+    let mut figures = Vec::new();
+    for line in &now.value_units {
+        let scope = Scope::Profile(key(line).0);
+        let currencies: Vec<&String> =
+            now.calls.keys().filter(|(of, _)| *of == scope).map(|(_, currency)| currency).collect();
+        for currency in currencies {
+            let place = (scope.clone(), currency.clone());
+            let of = |sums: &Sums, units: i128| {
+                let named = |name: &str| sums.calls.get(&place).and_then(|sums| sums.get(name)).copied().unwrap_or(0);
+                Found {
+                    numerator: named("effective_cost"),
+                    denominator: Some(units),
+                    answered: named("priced_requests"),
+                    of: named("requests"),
+                }
+            };
+            let before = then.value_units.iter().find(|other| key(other) == key(line)).map_or(0, units);
+            let mut figure = of(now, units(line)).figure(profile(&scope), &of(then, before))?;
+            (figure.subject, figure.currency) = (key(line).1, Some(currency.clone()));
+            figures.push(figure);
+        }
+    }
+    if figures.is_empty() {
+        figures.push(Found::default().figure("all".to_owned(), &Found::default())?);
+    }
+    Ok(Measure {
+        name: "cost_per_value_unit",
+        definition: "Effective cost of a workload profile's calls, by unit of value that a workload of that name delivered.",
+        unit: "currency per unit",
+        numerator: "effective cost of the workload profile",
+        denominator: Some("units delivered"),
+        coverage: "calls of the profile with a whole price, of its calls",
+        figures,
+    })
+}
+
+fn budgets(now: &Sums) -> anyhow::Result<Measure> {
+    let mut figures = Vec::new();
+    for line in &now.budgets {
+        let sum = |name: &str| line.sums.get(name).copied().unwrap_or(0);
+        let word = |name: &str| line.words.get(name).map_or("", String::as_str);
+        let found = Found { numerator: sum("overspent"), denominator: Some(sum("amount")), answered: PICO, of: PICO };
+        let mut figure = found.figure("all".to_owned(), &Found::default())?;
+        let month = word("day_within").get(..7).unwrap_or_default();
+        figure.subject = Some(match word("period") {
+            "month" => format!("{} ({}), month of {month}", word("name"), word("budget_id")),
+            period => format!("{} ({}), {period}", word("name"), word("budget_id")),
+        });
+        figure.currency = Some(word("currency").to_owned());
+        figures.push(figure);
+    }
+    if figures.is_empty() {
+        figures.push(Found::default().figure("all".to_owned(), &Found::default())?);
+    }
+    Ok(Measure {
+        name: "budget_variance",
+        definition: "What was spent above a budget (below it: negative), as a share of it. The newest state of each budget's \
+                     months and quarter; budgets of a quarter before are another quarter's benchmark.",
+        unit: "share",
+        numerator: "spent less budget",
+        denominator: Some("budget"),
+        coverage: "every budget with a state answers",
+        figures,
+    })
+}
+
+/// What a figure is made of.
+#[derive(Debug, Default)]
+struct Found {
+    numerator: i128,
+    denominator: Option<i128>,
+    answered: i128,
+    of: i128,
+}
+
+impl Found {
+    fn of(definition: &Definition, sums: &Named) -> Self {
+        let sum = |name: &str| sums.get(name).copied().unwrap_or(0);
+        Found {
+            numerator: sum(definition.numerator.0),
+            denominator: definition.denominator.map(|(name, _)| sum(name)),
+            answered: sum(definition.coverage.0),
+            of: sum(definition.coverage.1),
+        }
+    }
+
+    fn value(&self) -> anyhow::Result<String> {
+        if self.answered <= 0 {
+            return Ok(NO_COVERAGE.to_owned());
+        }
+        match self.denominator {
+            None => amount(self.numerator),
+            Some(denominator) => match divide(self.numerator, denominator, 1) {
+                Some(value) => amount(value),
+                None => Ok(NO_COVERAGE.to_owned()),
+            },
+        }
+    }
+
+    fn figure(&self, profile: String, before: &Found) -> anyhow::Result<Figure> {
+        Ok(Figure {
+            profile,
+            subject: None,
+            currency: None,
+            numerator: amount(self.numerator)?,
+            denominator: self.denominator.map(amount).transpose()?,
+            value: self.value()?,
+            coverage: Coverage {
+                answered: amount(self.answered)?,
+                of: amount(self.of)?,
+                share: divide(self.answered, self.of, 1).map(amount).transpose()?,
+            },
+            previous: before.value()?,
+        })
+    }
+}
+
+fn profile(scope: &Scope) -> String {
+    match scope {
+        Scope::All => "all".to_owned(),
+        Scope::Profile(Some(name)) => name.clone(),
+        Scope::Profile(None) => "none stated".to_owned(),
+    }
+}
+
+fn amount(picos: i128) -> anyhow::Result<String> {
+    Money::from_picos(picos).map(|amount| amount.to_string()).context("a figure needs more than 38 digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sums(named: &[(&str, i128)]) -> Sums {
+        let named: Named = named.iter().map(|(name, value)| ((*name).to_owned(), value * PICO)).collect();
+        let mut sums = Sums::default();
+        sums.calls.insert((Scope::All, "USD".to_owned()), named);
+        sums
+    }
+
+    fn figure(measures: &[Measure], name: &str) -> Figure {
+        measures.iter().find(|measure| measure.name == name).unwrap().figures[0].clone()
+    }
+
+    #[test]
+    fn a_measure_whose_inputs_are_absent_says_so_and_is_never_nothing() {
+        let now = sums(&[("requests", 10), ("priced_requests", 8), ("priced_cost", 2), ("effective_cost", 2)]);
+        let measures = measures(&now, &Sums::default()).unwrap();
+        let cost = figure(&measures, "cost_per_request");
+        assert_eq!((cost.value.as_str(), cost.previous.as_str()), ("0.25", NO_COVERAGE));
+        assert_eq!(cost.coverage.share.as_deref(), Some("0.8"));
+        for absent in [
+            "premium_share_of_spend",
+            "cache_hit_rate",
+            "cache_savings",
+            "cost_per_active_user",
+            "blocked_or_escalated_rate",
+            "cost_per_value_unit",
+            "budget_variance",
+        ] {
+            assert_eq!(figure(&measures, absent).value, NO_COVERAGE, "{absent}");
+        }
+    }
+
+    #[test]
+    fn the_quarter_before_stands_beside_each_figure() {
+        let (now, then) = (sums(&[("requests", 10)]), sums(&[("requests", 7)]));
+        let requests = figure(&measures(&now, &then).unwrap(), "governed_requests");
+        assert_eq!((requests.value.as_str(), requests.previous.as_str()), ("10", "7"));
+    }
+}

@@ -1,0 +1,117 @@
+//! Runs a query over tables of the lake.
+//!
+//! A table is read by the lake's own reader, only the columns that the query names; everything else is DataFusion.
+
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Context;
+use arrow::array::RecordBatch;
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use sink::read::{Snapshot, TableFile};
+
+/// Memory that grouping and sorting may take. A query that needs more fails, and says so.
+const MEMORY_BYTES_MAX: usize = 1 << 30;
+
+/// Parts of a table that are read at the same time.
+const READERS: usize = 2;
+
+/// Answers a query over these tables, each by its name.
+///
+/// # Errors
+/// When the query cannot be understood, a table cannot be read, or the answer needs too much memory.
+pub fn query(tables: &[Snapshot], sql: &str) -> anyhow::Result<RecordBatch> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(READERS)
+        .thread_name("report")
+        .build()
+        .context("start threads for the query")?;
+    let memory = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES_MAX, 1.0);
+    // Literals with a time zone are in UTC, like the lake.
+    let config =
+        SessionConfig::new().with_target_partitions(READERS).set_str("datafusion.execution.time_zone", "+00:00");
+    let context = SessionContext::new_with_config_rt(config, Arc::new(memory.build()?));
+    for table in tables {
+        register(&context, table, sql)?;
+    }
+    let answer = runtime.block_on(async {
+        let frame = context.sql(sql).await?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        concat_batches(&schema, &frame.collect().await?).map_err(DataFusionError::from)
+    });
+    plain(&answer?)
+}
+
+/// Makes a table known under its name, with the columns that the query names.
+fn register(context: &SessionContext, table: &Snapshot, sql: &str) -> anyhow::Result<()> {
+    let whole = table.schema();
+    let words: Vec<&str> = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let fields = whole.fields().iter().filter(|field| words.contains(&field.name().as_str()));
+    // What a column means is no part of its type; some of the engine's checks would take it for one.
+    let fields = fields.map(|field| Field::new(field.name(), field.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    // Large and small files of neighbouring days alternate, so that the parts are about alike.
+    let part = |reader: usize| {
+        let files: Vec<TableFile> = table.files().iter().skip(reader).step_by(READERS).cloned().collect();
+        Arc::new(Part { table: table.clone(), files, schema: schema.clone() }) as Arc<dyn PartitionStream>
+    };
+    let provider = StreamingTable::try_new(schema.clone(), (0..READERS).map(part).collect())?;
+    context.register_table(table.name(), Arc::new(provider))?;
+    Ok(())
+}
+
+/// Some files of a table.
+struct Part {
+    table: Snapshot,
+    files: Vec<TableFile>,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} files of {}", self.files.len(), self.table.name())
+    }
+}
+
+impl PartitionStream for Part {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let (scan, failed) = match self.table.scan_files(&columns, &self.files) {
+            Ok(scan) => (Some(scan), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        let schema = self.schema.clone();
+        let batches = scan.into_iter().flatten().chain(failed).map(move |batch| {
+            let batch = batch.map_err(|error| DataFusionError::External(error.into()))?;
+            Ok(batch.with_schema(schema.clone())?)
+        });
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), futures::stream::iter(batches)))
+    }
+}
+
+/// Gives columns the types that the lake itself uses.
+fn plain(rows: &RecordBatch) -> anyhow::Result<RecordBatch> {
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        let kind = match column.data_type() {
+            DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
+            other => other.clone(),
+        };
+        columns.push(cast(column, &kind)?);
+        fields.push(Field::new(field.name(), kind, true));
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}

@@ -1,0 +1,176 @@
+//! Every report over ninety days of charges says what DuckDB says, who has never seen our queries, and what DuckDB and
+//! Python's DataFusion say to the very queries that ship.
+//!
+//! `SPENDSTREAM_HISTORY_CALLS=1000000` makes the history longer, `SPENDSTREAM_HISTORY_SEED` another one.
+
+extern crate spendstream_cli as cli;
+extern crate spendstream_schemas as schemas;
+extern crate spendstream_sink as sink;
+extern crate spendstream_stream as stream;
+
+mod history;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use cli::reports::benchmark::{Benchmark, benchmark};
+use cli::reports::{Period, Request, What, ask, page, show};
+use schemas::Timestamp;
+use sink::{Lake, LakeConfig, LakeReader};
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
+}
+
+/// A Python with the packages of `tests/readers/requirements.txt`; the tests of the lake make the same one.
+fn python(readers: &Path) -> PathBuf {
+    if let Some(python) = std::env::var_os("SPENDSTREAM_READERS_PYTHON") {
+        return python.into();
+    }
+    let wanted = std::fs::read_to_string(readers.join("requirements.txt")).expect("the list of packages");
+    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readers");
+    let (python, complete) = (venv.join("bin/python"), venv.join("complete"));
+    if std::fs::read_to_string(&complete).is_ok_and(|installed| installed == wanted) {
+        return python;
+    }
+    let run = |command: &mut Command| command.status().is_ok_and(|status| status.success());
+    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    assert!(
+        made && run(Command::new(&python).args(install).arg(readers.join("requirements.txt"))),
+        "this test needs the packages of tests/readers/requirements.txt from PyPI: install Python 3 with pip and venv and \
+         allow it to reach PyPI, or set SPENDSTREAM_READERS_PYTHON to a Python that has them"
+    );
+    std::fs::write(complete, wanted).expect("write beside what was installed");
+    python
+}
+
+fn day(text: &str) -> Option<chrono::NaiveDate> {
+    Some(text.parse().expect("a date"))
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    Some(text.parse().expect("a time"))
+}
+
+/// Each report by its own dimensions and by others, over all time and over a period, as known at the end and before.
+fn requests() -> Vec<Request> {
+    let all = Period::default();
+    let october = Period { from: day("2026-10-01"), to: day("2026-10-31") };
+    let before = time("2026-10-20T12:34:56.5Z");
+    let mut requests = Vec::new();
+    for what in What::ALL {
+        let by = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        requests.push(Request { what, by: None, period: all, as_of: None });
+        requests.push(Request { what, by: by(&["team", "model"]), period: october, as_of: before });
+        requests.push(Request { what, by: by(&["month", "business_unit"]), period: all, as_of: before });
+        requests.push(Request { what, by: by(&[]), period: october, as_of: None });
+    }
+    requests.push(Request {
+        what: What::Spend,
+        by: Some(vec!["day".into(), "user".into()]),
+        period: october,
+        as_of: None,
+    });
+    requests
+}
+
+fn json(benchmark: &Benchmark) -> String {
+    serde_json::to_string_pretty(benchmark).expect("it can be written down")
+}
+
+#[test]
+fn every_figure_of_every_report_is_what_duckdb_reckons_by_itself() {
+    let calls = setting("SPENDSTREAM_HISTORY_CALLS", 60_000);
+    let seed = setting("SPENDSTREAM_HISTORY_SEED", 20_261_128);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let address = folder.path().join("lake").display().to_string();
+    let begun = Instant::now();
+    let rows = history::write(&Lake::open(&LakeConfig::at(&address)).expect("a lake"), seed, calls);
+    println!("seed {seed}: {rows} charges of {} days written in {:?}", history::DAYS, begun.elapsed());
+
+    let reader = LakeReader::open(&LakeConfig::at(&address)).expect("the lake");
+    let answers = folder.path().join("answers");
+    std::fs::create_dir(&answers).expect("a folder");
+    for (at, request) in requests().iter().enumerate() {
+        let begun = Instant::now();
+        let answer = ask(&reader, request).unwrap_or_else(|error| panic!("{request:?}: {error:#}"));
+        println!(
+            "{} by {:?}: {} rows in {:?}",
+            request.what.name(),
+            request.dimensions(),
+            answer.rows.num_rows(),
+            begun.elapsed()
+        );
+        assert!(answer.rows.num_rows() > 0, "{request:?}");
+        std::fs::write(answers.join(format!("{at}.json")), show::json(&answer).expect("JSON")).expect("written");
+        if at < What::ALL.len() {
+            assert!(show::csv(&answer).expect("CSV").lines().count() == answer.rows.num_rows() + 1);
+            assert!(page::page(&answer).expect("a page").contains("<svg"));
+            assert!(show::parquet(&answer).expect("Parquet").starts_with(b"PAR1"));
+            assert!(show::table(&answer, cli::table::Style::default()).expect("a table").lines().count() > 2);
+        }
+    }
+    let quarter = "2026Q4".parse().expect("a quarter");
+    for (name, as_of) in [("benchmark", None), ("benchmark-before", time("2026-10-31T23:59:59.999999Z"))] {
+        let begun = Instant::now();
+        let found = json(&benchmark(&reader, quarter, as_of).expect("the benchmark"));
+        println!("{name} in {:?}", begun.elapsed());
+        assert_eq!(json(&benchmark(&reader, quarter, as_of).expect("the benchmark")), found, "the same bytes");
+        std::fs::write(answers.join(format!("{name}.json")), found).expect("written");
+    }
+
+    let readers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/readers");
+    let output = Command::new(python(&readers)).arg(readers.join("reports.py")).args([&address]).arg(&answers).output();
+    let output = output.expect("Python runs");
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "seed {seed}:\n{out}\n{error}");
+    println!("{out}");
+}
+
+#[test]
+fn a_lake_nobody_has_written_yet_has_nothing_to_report_and_no_coverage() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let reader = LakeReader::open(&LakeConfig::at(folder.path().display().to_string())).expect("the lake");
+    for what in What::ALL {
+        let request = Request { what, by: None, period: Period::default(), as_of: None };
+        assert_eq!(ask(&reader, &request).expect("an answer").rows.num_rows(), 0);
+    }
+    let found = benchmark(&reader, "2026Q4".parse().expect("a quarter"), None).expect("the benchmark");
+    for measure in &found.measures {
+        assert_eq!(measure.figures[0].value, "no coverage", "{}", measure.name);
+    }
+}
+
+/// Runs the command; gives whether it succeeded, and what it printed.
+fn spendstream(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_spendstream")).args(arguments).output().expect("the command runs");
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (output.status.success(), text.concat())
+}
+
+#[test]
+fn the_command_answers_prints_its_query_and_says_what_is_no_dimension() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let address = folder.path().join("lake").display().to_string();
+    history::write(&Lake::open(&LakeConfig::at(&address)).expect("a lake"), 1, 300);
+    let (ok, text) = spendstream(&["report", "spend", "--by", "total", "--lake", &address, "--output", "csv"]);
+    assert!(ok && text.starts_with("currency,requests,effective_cost"), "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+    let (ok, text) = spendstream(&["report", "--lake", &address, "unit-cost", "--by", "model", "--sql"]);
+    assert!(ok && text.contains("GROUP BY \"model\", currency"), "{text}");
+    let page = folder.path().join("page.html").display().to_string();
+    let benchmark =
+        ["report", "benchmark", "--quarter", "2026Q4", "--lake", &address, "--output", "html", "--out", &page];
+    let (ok, text) = spendstream(&benchmark);
+    assert!(ok, "{text}");
+    assert!(std::fs::read_to_string(page).expect("a page").contains("premium_share_of_spend"));
+    for (arguments, says) in [
+        (["report", "spend", "--by", "tem"], "no such dimension"),
+        (["report", "benchmark", "--quarter", "Q4"], "write the quarter as 2026Q4"),
+    ] {
+        let (ok, text) = spendstream(&[&arguments[..], &["--lake", &address]].concat());
+        assert!(!ok && text.contains(says), "{text}");
+    }
+}

@@ -1,0 +1,11 @@
+-- The price books that the charges were priced by.
+WITH picked AS (
+  SELECT * FROM charges
+  WHERE event_date >= /*from*/DATE '1970-01-01'/*end*/
+    AND event_date <= /*to*/DATE '2261-12-31'/*end*/
+    AND booked_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
+)
+SELECT book_version, sum(requests) AS requests, count(*) AS charges
+FROM picked
+GROUP BY book_version
+ORDER BY book_version

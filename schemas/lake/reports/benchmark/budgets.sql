@@ -1,0 +1,15 @@
+-- The newest state of every budget's months and quarters. A period belongs to the quarter its fifteenth day is in,
+-- whatever its time zone. In DuckDB: SET TimeZone = 'UTC'.
+SELECT tenant, budget_id, name, period, CAST(period_start + INTERVAL '15' DAY AS DATE) AS day_within, currency, amount, spent,
+       spent - amount AS overspent
+FROM (
+  SELECT *, row_number() OVER (
+    PARTITION BY tenant, budget_id, period, period_start ORDER BY revision DESC, kafka_offset DESC) AS place
+  FROM budgets
+  WHERE period IN ('month', 'quarter')
+    AND CAST(period_start + INTERVAL '15' DAY AS DATE) >= /*from*/DATE '1970-01-01'/*end*/
+    AND CAST(period_start + INTERVAL '15' DAY AS DATE) <= /*to*/DATE '2261-12-31'/*end*/
+    AND emitted_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
+) AS states
+WHERE place = 1
+ORDER BY tenant, name, budget_id, period, day_within

@@ -1,0 +1,14 @@
+-- What the calls that used a prompt cache would have cost without it, by workload profile.
+WITH picked AS (
+  SELECT * FROM charges
+  WHERE event_date >= /*from*/DATE '1970-01-01'/*end*/
+    AND event_date <= /*to*/DATE '2261-12-31'/*end*/
+    AND booked_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
+)
+SELECT /*by*/workload_profile,/*end*/ currency,
+       sum(requests) AS compared_requests,
+       sum(other['cost']) - sum(effective_cost) AS cache_saved
+FROM (SELECT *, unnest(counterfactuals) AS other FROM picked WHERE effective_cost IS NOT NULL) AS each_other
+WHERE other['kind'] = 'uncached' AND other['currency'] = currency
+GROUP BY /*by*/workload_profile,/*end*/ currency
+ORDER BY /*by*/workload_profile,/*end*/ currency

@@ -1,0 +1,29 @@
+-- The sums that the benchmark's measures of calls are made of, by workload profile.
+WITH picked AS (
+  SELECT * FROM charges
+  WHERE event_date >= /*from*/DATE '1970-01-01'/*end*/
+    AND event_date <= /*to*/DATE '2261-12-31'/*end*/
+    AND booked_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
+)
+SELECT /*by*/workload_profile,/*end*/ currency,
+       sum(requests) AS requests,
+       coalesce(sum(effective_cost), 0) AS effective_cost,
+       coalesce(sum(requests) FILTER (WHERE pricing_status IN ('priced', 'free')), 0) AS priced_requests,
+       coalesce(sum(effective_cost) FILTER (WHERE pricing_status IN ('priced', 'free')), 0) AS priced_cost,
+       coalesce(sum(requests) FILTER (WHERE model_class IS NOT NULL), 0) AS classed_requests,
+       coalesce(sum(effective_cost) FILTER (WHERE model_class IS NOT NULL), 0) AS classed_cost,
+       coalesce(sum(requests) FILTER (WHERE model_class = 'premium'), 0) AS premium_requests,
+       coalesce(sum(effective_cost) FILTER (WHERE model_class = 'premium'), 0) AS premium_cost,
+       coalesce(sum(requests) FILTER (WHERE input_text_tokens IS NOT NULL OR cache_read_text_tokens IS NOT NULL
+         OR cache_write_5m_tokens IS NOT NULL OR cache_write_1h_tokens IS NOT NULL), 0) AS input_requests,
+       coalesce(sum(requests) FILTER (WHERE cache_read_text_tokens IS NOT NULL OR cache_write_5m_tokens IS NOT NULL
+         OR cache_write_1h_tokens IS NOT NULL), 0) AS cached_requests,
+       coalesce(sum(cache_read_text_tokens), 0) AS cache_read_tokens,
+       coalesce(sum(cache_read_text_tokens), 0) + coalesce(sum(input_text_tokens), 0)
+         + coalesce(sum(cache_write_5m_tokens), 0) + coalesce(sum(cache_write_1h_tokens), 0) AS input_tokens,
+       coalesce(sum(requests) FILTER (WHERE "user" IS NOT NULL), 0) AS user_requests,
+       coalesce(sum(effective_cost) FILTER (WHERE "user" IS NOT NULL), 0) AS user_cost,
+       count(DISTINCT "user") AS users
+FROM picked
+GROUP BY /*by*/workload_profile,/*end*/ currency
+ORDER BY /*by*/workload_profile,/*end*/ currency

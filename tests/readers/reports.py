@@ -1,0 +1,334 @@
+"""Reckons every report of a lake again, and says where a figure differs.
+
+usage: reports.py LAKE ANSWERS
+
+ANSWERS holds the reports as JSON. Each is reckoned three times: by DuckDB from queries written here, which know nothing of
+those that ship; and by DuckDB and DataFusion from the very query that the report ran. Ratios are reckoned here in whole
+numbers. Ends with an error at the first figure that differs by a picodollar.
+"""
+
+import hashlib
+import json
+import sys
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from pathlib import Path
+
+import datafusion
+import deltalake
+import duckdb
+
+lake, answers = sys.argv[1:]
+PLACES = Decimal("1e-12")
+duck = duckdb.connect()
+duck.execute("SET TimeZone = 'UTC'")
+session = datafusion.SessionContext(datafusion.SessionConfig().set("datafusion.execution.time_zone", "+00:00"))
+for name in ("charges", "facts", "budgets"):
+    table = deltalake.DeltaTable(f"{lake}/{name}")
+    files = f"read_parquet({table.file_uris()!r}, hive_partitioning = true, union_by_name = true)"
+    duck.execute(f"CREATE TABLE {name} AS FROM {files}")
+    session.register_record_batches(name, [table.to_pyarrow_table().to_batches()])
+
+# Our own view of a charge: picodollars as whole numbers, tokens summed by kind.
+meters = [name for name, *_ in duck.execute("DESCRIBE charges").fetchall() if name.endswith("_tokens")]
+
+
+def tokens(*begin):
+    """Whole tokens of all meters whose name begins so; nothing else is billed in parts of a token here."""
+    return " + ".join(f"CAST(ifnull({name}, 0) AS HUGEINT)" for name in meters if name.startswith(begin))
+
+
+ins, cached, wrote, outs = (tokens(kind) for kind in ("input_", "cache_read_", "cache_write_", "output_"))
+duck.execute(f"""
+    CREATE TABLE c AS
+    SELECT *, CAST(effective_cost * 1000000000000 AS HUGEINT) AS spent,
+           CAST(contracted_cost * 1000000000000 AS HUGEINT) AS at_contract, CAST(list_cost * 1000000000000 AS HUGEINT) AS at_list,
+           {ins} AS ins, {cached} AS cached, {wrote} AS wrote, {outs} AS outs,
+           epoch_us(event_time) AS called, epoch_us(received_at) AS arrived, epoch_us(booked_at) AS booked,
+           strftime(event_date, '%Y-%m-01') AS month, CAST(event_date AS VARCHAR) AS day
+    FROM charges
+""")
+
+
+def money(value):
+    return None if value is None else Decimal(value).scaleb(-12)
+
+
+def ratio(part, whole, times=1):
+    """Exactly, rounded half-even to 12 places."""
+    if part is None or not whole:
+        return None
+    with localcontext(prec=100):
+        return (Decimal(part) * times / Decimal(whole)).quantize(PLACES, ROUND_HALF_EVEN)
+
+
+def picked(answer):
+    where = ["true"]
+    if answer["from"]:
+        where.append(f"CAST(event_date AS VARCHAR) >= '{answer['from']}'")
+    if answer["to"]:
+        where.append(f"CAST(event_date AS VARCHAR) <= '{answer['to']}'")
+    if answer["as_of"]:
+        where.append(f"booked <= {duck.execute('SELECT epoch_us(CAST(? AS TIMESTAMPTZ))', [answer['as_of']]).fetchone()[0]}")
+    return f"(SELECT * FROM c WHERE {' AND '.join(where)})"
+
+
+def grouped(answer, columns, source, keys=(), keep=lambda row: True):
+    """Rows as dictionaries, by the answer's dimensions, currency and further keys."""
+    names = [*answer["by"], "currency", *keys]
+    groups = ", ".join(f'"{name}"' for name in names)
+    found = duck.execute(f"SELECT {groups}, {', '.join(columns.values())} FROM {source} GROUP BY ALL").fetchall()
+    rows = [dict(zip([*names, *columns], row)) for row in found]
+    return [row for row in rows if keep(row)]
+
+
+WHOLE = "pricing_status IN ('priced', 'free')"
+HOUR, DAY = 3_600_000_000, 86_400_000_000
+
+
+def spend(answer):
+    rows = grouped(answer, {
+        "requests": "sum(requests)", "effective_cost": "sum(spent)", "contracted_cost": "sum(at_contract)",
+        "list_cost": "sum(at_list)", "input_tokens": "sum(ins)", "cache_read_tokens": "sum(cached)",
+        "cache_write_tokens": "sum(wrote)", "output_tokens": "sum(outs)",
+        "unpriced_requests": "sum(CASE WHEN spent IS NULL OR pricing_status = 'partial' THEN requests ELSE 0 END)",
+    }, picked(answer))
+    totals = {}
+    for row in rows:
+        totals[row["currency"]] = totals.get(row["currency"], 0) + (row["effective_cost"] or 0)
+    for row in rows:
+        row["share"] = ratio(row["effective_cost"], totals[row["currency"]])
+        for name in ("effective_cost", "contracted_cost", "list_cost"):
+            row[name] = money(row[name])
+    return rows
+
+
+def unit_cost(answer):
+    rows = grouped(answer, {
+        "requests": "sum(requests)", "priced_requests": f"sum(CASE WHEN {WHOLE} THEN requests ELSE 0 END)",
+        "effective_cost": f"sum(CASE WHEN {WHOLE} THEN spent END)",
+        "priced_tokens": f"sum(CASE WHEN {WHOLE} THEN ins + cached + wrote + outs ELSE 0 END)",
+    }, picked(answer))
+    for row in rows:
+        row["effective_cost"] = money(row["effective_cost"])
+        row["cost_per_request"] = ratio(row["effective_cost"], row["priced_requests"])
+        row["cost_per_million_tokens"] = ratio(row["effective_cost"], row["priced_tokens"], 1_000_000)
+        row["coverage"] = ratio(row["priced_requests"], row["requests"])
+    return rows
+
+
+def savings(answer):
+    other = f"""(
+        SELECT *, other.kind AS kind, CAST(other.cost * 1000000000000 AS HUGEINT) AS else_cost
+        FROM (SELECT *, unnest(list_append(counterfactuals,
+                {{'kind': 'list_price', 'cost': list_cost, 'currency': currency, 'basis': ''}})) AS other
+              FROM {picked(answer)} WHERE spent IS NOT NULL))"""
+    rows = grouped(answer, {
+        "requests": "sum(requests)", "effective_cost": "sum(spent)", "other_cost": "sum(else_cost)",
+        "saved": "sum(else_cost - spent)",
+    }, other, ["kind"])
+    for row in rows:
+        row["saved_share"] = ratio(row["saved"], row["other_cost"])
+        for name in ("effective_cost", "other_cost", "saved"):
+            row[name] = money(row[name])
+    return rows
+
+
+def unpriced(answer):
+    source = f"""(
+        SELECT *, gap.meter AS meter, gap.reason AS reason,
+               CAST(gap.quantity AS HUGEINT) * CASE WHEN requests < 0 THEN -1 ELSE 1 END AS used
+        FROM (SELECT *, unnest(unpriced) AS gap FROM {picked(answer)}))"""
+    return grouped(answer, {
+        "requests": "sum(requests)", "quantity": "sum(used)", "first_day": "min(day)", "last_day": "max(day)",
+    }, source, ["meter", "reason"], lambda row: row["requests"] or row["quantity"])
+
+
+def unallocated(answer):
+    rows = grouped(answer, {
+        "requests": "sum(requests)", "effective_cost": "sum(spent)", "list_cost": "sum(at_list)", "first_day": "min(day)",
+        "last_day": "max(day)",
+    }, f"(FROM {picked(answer)} WHERE team IS NULL)", keep=lambda row: row["requests"] or row["effective_cost"])
+    for row in rows:
+        row["effective_cost"], row["list_cost"] = money(row["effective_cost"]), money(row["list_cost"])
+    return rows
+
+
+def late(answer):
+    for_hour = f"arrived >= called - called % {HOUR} + {2 * HOUR}"
+    for_day = f"arrived >= called - called % {DAY} + {30 * HOUR}"
+    rows = grouped(answer, {
+        "requests": "sum(requests)", "effective_cost": "sum(spent)",
+        "late_for_hour_requests": f"sum(CASE WHEN {for_hour} THEN requests ELSE 0 END)",
+        "late_for_hour_cost": f"sum(CASE WHEN {for_hour} THEN spent END)",
+        "late_for_day_requests": f"sum(CASE WHEN {for_day} THEN requests ELSE 0 END)",
+        "late_for_day_cost": f"sum(CASE WHEN {for_day} THEN spent END)",
+    }, f"(FROM {picked(answer)} WHERE class = 'original')")
+    for row in rows:
+        for name in ("hour", "day"):
+            row[f"late_for_{name}_share"] = ratio(row[f"late_for_{name}_requests"], row["requests"])
+        for name in ("effective_cost", "late_for_hour_cost", "late_for_day_cost"):
+            row[name] = money(row[name])
+    return rows
+
+
+def quality(answer):
+    aspects = ["pricing_status", "attribution_confidence", "identity", "cost_basis"]
+    pairs = ", ".join(f"{{'aspect': '{name}', 'value': {name}}}" for name in aspects)
+    flags = "list_transform(flags, lambda flag: {'aspect': 'flag', 'value': flag})"
+    source = f"""(SELECT *, said.aspect AS aspect, said.value AS value FROM (
+        SELECT *, unnest(list_concat([{pairs}], {flags})) AS said FROM {picked(answer)}))"""
+    rows = grouped(answer, {"requests": "sum(requests)", "effective_cost": "sum(spent)"}, source, ["aspect", "value"],
+                   lambda row: row["requests"] or row["effective_cost"])
+    for row in rows:
+        row["effective_cost"] = money(row["effective_cost"])
+    return rows
+
+
+REPORTS = {"spend": spend, "unit-cost": unit_cost, "savings": savings, "unpriced": unpriced, "unallocated": unallocated,
+           "late": late, "quality": quality}
+
+
+def plain(value):
+    """A cell as something that compares: numbers as exact decimals, days and words as text."""
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return Decimal(value).quantize(PLACES)
+    return str(value) if isinstance(value, (date, str)) else value
+
+
+def number(name, value):
+    """A cell of JSON: amounts are strings there."""
+    words = {"day", "month", "first_day", "last_day", "currency", "kind", "meter", "reason", "aspect", "value"}
+    if name in words or name in WORDS or value is None:
+        return plain(value)
+    return plain(Decimal(value))
+
+
+def comparable(rows, names):
+    with localcontext(prec=60):
+        return sorted(([plain(row.get(name)) for name in names] for row in rows), key=lambda row: [str(cell) for cell in row])
+
+
+def differ(what, found, expected, names):
+    for ours, theirs in zip(found, expected):
+        if ours != theirs:
+            cells = [f"{name}: {a} is not {b}" for name, a, b in zip(names, ours, theirs) if a != b]
+            sys.exit(f"{what}: {'; '.join(cells)}\nours   {ours}\ntheirs {theirs}")
+    if len(found) != len(expected):
+        sys.exit(f"{what}: {len(found)} rows, not {len(expected)}")
+
+
+WORDS = set()
+figures = 0
+with localcontext(prec=60):
+    for path in sorted(Path(answers).glob("[0-9]*.json"), key=lambda path: int(path.stem)):
+        answer = json.loads(path.read_text())
+        WORDS = set(answer["by"])
+        what = f"{answer['report']} by {answer['by']} from {answer['from']} to {answer['to']} as of {answer['as_of']}"
+        expected = REPORTS[answer["report"]](answer)
+        names = list(expected[0])
+        ours = [{name: number(name, value) for name, value in row.items()} for row in answer["rows"]]
+        strange = {name for row in ours for name in row} - set(names)
+        if strange:
+            sys.exit(f"{what}: nobody reckons {strange}")
+        found = comparable(ours, names)
+        differ(f"{what}, reckoned anew", found, comparable(expected, names), names)
+        figures += len(found) * len(names)
+        # The query itself, in order: ratios are not its business.
+        shipped = duck.execute(answer["query"])
+        names = [column[0] for column in shipped.description]
+        in_order = [[row.get(name) for name in names] for row in ours]
+        by_duck = [[plain(cell) for cell in row] for row in shipped.fetchall()]
+        differ(f"{what}, its query in DuckDB", in_order, by_duck, names)
+        table = session.sql(answer["query"]).to_arrow_table().to_pylist()
+        differ(f"{what}, its query in DataFusion", in_order, [[plain(cell) for cell in row.values()] for row in table], names)
+        print(f"{what}: {len(found)} rows agree")
+
+
+def benchmark(found):
+    """Every figure of the benchmark, from charges, facts and budgets."""
+    known = "9e18" if not found["as_of"] else str(
+        duck.execute("SELECT epoch_us(CAST(? AS TIMESTAMPTZ))", [found["as_of"]]).fetchone()[0])
+
+    def quarter(text):
+        year, part = int(text[:4]), int(text[5])
+        last = {1: "03-31", 2: "06-30", 3: "09-30", 4: "12-31"}[part]
+        return f"{year}-{part * 3 - 2:02}-01", f"{year}-{last}"
+
+    def reckon(text):
+        first, last = quarter(text)
+        days = f"CAST(event_date AS VARCHAR) BETWEEN '{first}' AND '{last}'"
+        values = {}
+        for profile in [None, *duck.execute("SELECT DISTINCT workload_profile FROM c WHERE workload_profile IS NOT NULL").fetchall(), ()]:
+            name = "all" if profile is None else profile[0] if profile else "none stated"
+            scope = {"all": "true", "none stated": "workload_profile IS NULL"}.get(name, f"workload_profile = '{name}'")
+            where = f"FROM c WHERE {days} AND booked <= {known} AND {scope}"
+            one = lambda expression, more="true": duck.execute(f"SELECT {expression} {where} AND {more}").fetchone()[0]
+            rows = one("count(*)")
+            if not rows:
+                continue
+            whole, classed, user = WHOLE, "model_class IS NOT NULL", "\"user\" IS NOT NULL"
+            requests, priced = one("sum(requests)"), one("sum(requests)", whole) or 0
+            values["governed_spend", name] = money(one("sum(spent)")) if priced else None
+            values["governed_requests", name] = requests
+            values["cost_per_request", name] = ratio(money(one("sum(spent)", whole)), priced)
+            values["premium_share_of_spend", name] = ratio(one("sum(spent)", "model_class = 'premium'") or 0, one("sum(spent)", classed))
+            values["premium_share_of_requests", name] = ratio(one("sum(requests)", "model_class = 'premium'") or 0, one("sum(requests)", classed))
+            values["cache_hit_rate", name] = ratio(one("sum(cached)"), one("sum(cached + wrote + ins)"))
+            uncached = "list_filter(counterfactuals, lambda other: other.kind = 'uncached')"
+            saved = one(f"sum(CAST({uncached}[1].cost * 1000000000000 AS HUGEINT) - spent)", f"len({uncached}) > 0")
+            values["cache_savings", name] = money(saved)
+            values["cost_per_active_user", name] = ratio(money(one("sum(spent)", user)), one('count(DISTINCT "user")', user))
+            facts = f"""FROM (SELECT DISTINCT fact_id, kind, name, workload, quantity FROM facts
+                              WHERE {days} AND epoch_us(received_at) <= {known})
+                        WHERE {'true' if name == 'all' else f"workload = '{name}'"}"""
+            total = duck.execute(f"SELECT sum(quantity) {facts} AND kind = 'outcome'").fetchone()[0]
+            bad = duck.execute(f"SELECT sum(quantity) {facts} AND kind = 'outcome' AND name <> 'allowed'").fetchone()[0]
+            if total or name == "all":
+                values["blocked_or_escalated_rate", name] = ratio(bad or 0, total)
+            units = duck.execute(f"SELECT sum(quantity) {facts} AND kind = 'value_units'").fetchone()[0]
+            if units and name != "all":
+                values["cost_per_value_unit", name] = ratio(money(one("sum(spent)")), units)
+        return values
+
+    now, before = reckon(found["quarter"]), reckon(found["previous_quarter"])
+    first, last = quarter(found["quarter"])
+    budgets = {}
+    for identity, name, month, amount, spent, revision in duck.execute(f"""
+            SELECT budget_id, name, strftime(period_start, '%Y-%m'), amount, spent, revision FROM budgets
+            WHERE epoch_us(emitted_at) <= {known} AND strftime(period_start, '%Y-%m-%d') BETWEEN '{first}' AND '{last}'
+            ORDER BY revision""").fetchall():
+        budgets[f"{name} ({identity}), month of {month}"] = ratio(spent - amount, amount)
+    agreed = 0
+    read = lambda text: None if text == "no coverage" else Decimal(text)
+    for measure in found["measures"]:
+        name = measure["name"]
+        if name == "budget_variance":
+            ours = {figure["subject"]: read(figure["value"]) for figure in measure["figures"]}
+            if ours != budgets:
+                sys.exit(f"{name}: {ours} is not {budgets}")
+            agreed += len(ours)
+            continue
+        profiles = {profile for of, profile in [*now, *before] if of == name}
+        if {figure["profile"] for figure in measure["figures"]} != profiles:
+            sys.exit(f"{name}: profiles {[figure['profile'] for figure in measure['figures']]} are not {profiles}")
+        for figure in measure["figures"]:
+            for which, values in (("value", now), ("previous", before)):
+                theirs = values.get((name, figure["profile"]))
+                if read(figure[which]) != theirs:
+                    sys.exit(f"{name} of {figure['profile']}, {which}: {figure[which]} is not {theirs}")
+                agreed += 1
+    for table in found["evidence"]["tables"]:
+        for file in table["files"]:
+            content = (Path(lake) / table["name"] / file["path"]).read_bytes()
+            if hashlib.sha256(content).hexdigest() != file["sha256"] or len(content) != file["bytes"]:
+                sys.exit(f"{table['name']}/{file['path']} is not as the evidence says")
+    return agreed
+
+
+with localcontext(prec=60):
+    for path in sorted(Path(answers).glob("benchmark*.json")):
+        agreed = benchmark(json.loads(path.read_text()))
+        figures += agreed
+        print(f"{path.stem}: {agreed} figures agree")
+print(f"{figures} figures agree")
