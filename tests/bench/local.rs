@@ -36,6 +36,8 @@ pub fn throughput(config: &Config) -> anyhow::Result<()> {
         // The last look before it ends is what counts.
         match Used::by(process.id()) {
             Ok(now) if now.memory_mib > 0 => used = now,
+            // Not begun yet: a process that has ended has been seen with memory.
+            Ok(_) if used.memory_mib == 0 && began.elapsed() < Duration::from_secs(1) => {}
             _ => {
                 let wall = began.elapsed();
                 let (well, log) = process.wait(PATIENCE);
