@@ -1,8 +1,8 @@
 //! Settles a period: entries for what its charges cost together otherwise than one by one.
 //!
 //! An entry is a record like any producer's, so dedup, budgets and the lake need to know nothing of it. Its id is made of
-//! terms, day and payer, and it amends what was sent under that id before: what is sent twice counts once, a run that was
-//! killed is completed by the next, and what changed since (late calls, other terms) is corrected.
+//! terms, day and payer, and it amends what was sent under that id before: what is sent twice counts once, and what changed
+//! since (late calls, other terms), or was left by a run that ended early, is sent by the next run.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -132,8 +132,8 @@ fn climb(book: &PriceBook, one: &Use, totals: &mut Totals, entries: &mut Entries
         let total = totals.entry((number, account, span.from)).or_default();
         let then = banded(&held.row, *total, quantity.picos(), cost.picos()).ok_or_else(too_large)?;
         *total = total.checked_add(quantity.picos()).ok_or_else(too_large)?;
-        let difference = then - cost.picos();
-        left += difference;
+        let difference = then.checked_sub(cost.picos()).ok_or_else(too_large)?;
+        left = left.checked_add(difference).ok_or_else(too_large)?;
         entries.add(
             &held.row.id,
             ChargeCategory::Adjustment,

@@ -154,7 +154,8 @@ fn charge_day(
     let mut served: BTreeMap<&Payer, u128> = BTreeMap::new();
     for one in &uses[start..end] {
         if one.basis == CostBasis::Committed && covers(held, one) && one.cost.picos() > 0 {
-            *served.entry(&one.payer).or_default() += one.cost.picos().unsigned_abs();
+            let weight = served.entry(&one.payer).or_default();
+            *weight = weight.checked_add(one.cost.picos().unsigned_abs()).ok_or_else(|| too_large(held))?;
         }
     }
     let (term, currency) = (&held.row.id, &held.row.currency);
