@@ -2,6 +2,7 @@
 //! them comparable while everything runs.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use schemas::codec::Format;
@@ -12,20 +13,31 @@ use stream::books::add_money;
 
 use crate::ledger::{self, Claim, LakeBooks, LakeDisagreement, LakeStream, Ledger};
 
+/// How long books may stay behind what they account for.
+///
+/// A transaction becomes visible partition by partition, and all stages write to the one partition of `spend.ledger`:
+/// its committed entries are hidden there as long as another stage's transaction is open before them, while the batches
+/// they account for can be read. Transactions end within a commit interval; one whose owner died ends with the
+/// transaction timeout, which is longer than anybody should wait for an answer.
+const HIDDEN_FOR_MAX: Duration = Duration::from_secs(15);
+
 /// Reads the books and weighs them. Without a lake only the stages are weighed.
 ///
 /// # Errors
 /// When log or lake cannot be read.
 pub fn audit(log: &dyn Log, lake: Option<&LakeReader>) -> anyhow::Result<Ledger> {
+    let books = || stream::log::ledger(log).context("read the ledger");
+    let Some(lake) = lake else { return Ok(ledger::check(&books()?, None)) };
     // First what is due, then the lake and the log beyond it, then the stages again: whatever the lake holds by then, a
     // stage has booked.
-    let due = stream::log::ledger(log).context("read the ledger")?;
-    let lake = match lake {
-        Some(lake) => Some(LakeBooks { due, ..lake_books(log, lake).context("read the lake's books")? }),
-        None => None,
-    };
-    let entries = stream::log::ledger(log).context("read the ledger")?;
-    Ok(ledger::check(&entries, lake.as_ref()))
+    let due = books()?;
+    let lake = LakeBooks { due, ..lake_books(log, lake).context("read the lake's books")? };
+    let (mut entries, since) = (books()?, Instant::now());
+    while lake.ahead_of(&entries) && since.elapsed() < HIDDEN_FOR_MAX {
+        std::thread::sleep(Duration::from_millis(200));
+        entries = books()?;
+    }
+    Ok(ledger::check(&entries, Some(&lake)))
 }
 
 fn lake_books(log: &dyn Log, lake: &LakeReader) -> anyhow::Result<LakeBooks> {

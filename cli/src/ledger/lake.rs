@@ -58,6 +58,17 @@ pub struct LakeBooks {
     pub due: Vec<LedgerEntry>,
 }
 
+impl LakeBooks {
+    /// True when something was read that the stages' books do not know of yet.
+    pub fn ahead_of(&self, entries: &[LedgerEntry]) -> bool {
+        self.streams.iter().any(|stream| {
+            let source = (&*stream.source_topic, stream.source_partition);
+            let sent = producer(entries, source, (topics::CHARGES, stream.partition));
+            sent.is_none_or(|(_, sent)| stream.claim.sequence > sent.sequence)
+        })
+    }
+}
+
 pub(super) fn check(entries: &[LedgerEntry], lake: &LakeBooks, ledger: &mut Ledger) {
     let mut line =
         StageLine { stage: "lake".to_owned(), reads: vec![topics::CHARGES.to_owned()], ..StageLine::default() };

@@ -133,9 +133,12 @@ fn corrupt(stage: &str, sequence: i64, what: &str, with: impl FnOnce(&mut Vec<Le
     assert!(ledger.stages.iter().any(|line| line.stage == stage && !line.ok), "{what}: {stage} is not marked");
 }
 
+fn picodollar(money: &mut [CurrencySum]) {
+    money[0].amount.accrue(Money::from_picos(1).unwrap()).unwrap();
+}
+
 #[test]
 fn every_single_corruption_is_found_at_its_stage_and_sequence() {
-    let picodollar = |money: &mut Vec<CurrencySum>| money[0].amount.accrue(Money::from_picos(1).unwrap()).unwrap();
     corrupt("ingest", 7, "an item vanished", |books, _| books[0].counts[1].count += 1);
     corrupt("ingest", 7, "an event was not sent", |books, _| books[0].counts[2].count += 1);
     corrupt("ingest", 7, "a rejection too many", |books, _| books[0].sent[1].items += 1);
@@ -194,6 +197,22 @@ fn charges_that_wait_for_the_lake_are_in_flight() {
     let ledger = check(&books(), Some(&lake));
     assert_eq!(ledger.breaks, []);
     assert_eq!(ledger.in_flight, 2);
+}
+
+#[test]
+fn books_that_are_not_visible_yet_are_told_from_books_that_are_wrong() {
+    assert!(!lake().ahead_of(&books()));
+    // A batch is there that its sender's books do not show.
+    let mut ahead = lake();
+    ahead.streams[0].claim.sequence += 1;
+    assert!(ahead.ahead_of(&books()));
+    // Of this sender no books are visible at all.
+    let others: Vec<_> = books().into_iter().filter(|entry| entry.stage != "enrich").collect();
+    assert!(lake().ahead_of(&others));
+    // Wrong money is no reason to wait.
+    let mut wrong = lake();
+    picodollar(&mut wrong.streams[0].rows_money);
+    assert!(!wrong.ahead_of(&books()));
 }
 
 #[test]
