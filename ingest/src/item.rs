@@ -38,6 +38,8 @@ schemas::symbols! {
         NotAModelCall = "not_a_model_call",
         /// A metric that sums up calls reported one by one elsewhere.
         TokenMetric = "token_metric",
+        /// A sum over the calls of a run, which are reported one by one elsewhere.
+        RunSummary = "run_summary",
         /// A call that failed and used nothing.
         FailedCall = "failed_call",
         /// The state of a job, a page of a list, a report: no single call.

@@ -76,6 +76,8 @@ schemas::symbols! {
         Ollama = "ollama.generate",
         /// LiteLLM StandardLoggingPayload.
         LiteLlm = "litellm.standard_logging",
+        /// What OpenRouter says about one generation when asked for it by its id.
+        OpenRouterGeneration = "openrouter.generation",
         /// A batch or one event of Langfuse's ingestion API.
         Langfuse = "langfuse.ingestion",
         /// A message of LangChain with its `usage_metadata`.
@@ -104,6 +106,8 @@ schemas::symbols! {
         SeatList = "saas.seats",
         /// A line of a Claude Code transcript.
         ClaudeTranscript = "claude_code.transcript",
+        /// The last line that `claude -p` prints: what a whole run of Claude Code used.
+        ClaudeResult = "claude_code.result",
         /// A line of a Codex transcript.
         CodexTranscript = "codex.transcript",
         /// OTLP spans.
@@ -159,6 +163,10 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("run_type") && (object.has("dotted_order") || object.has("start_time")) {
         return Some((Shape::LangSmith, "run_type and start_time"));
     }
+    let generation = object.object("data").filter(|data| data.has("id"));
+    if [generation.as_ref(), Some(object)].into_iter().flatten().any(is_generation) {
+        return Some((Shape::OpenRouterGeneration, "native_tokens_prompt and total_cost"));
+    }
     if object.has("req_units") && object.has("res_units") {
         return Some((Shape::Portkey, "req_units and res_units"));
     }
@@ -201,6 +209,11 @@ fn by_billing(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::SeatList, "columns of vendor, seats and period"));
     }
     None
+}
+
+/// True for OpenRouter's record of a generation.
+fn is_generation(record: &Object<'_>) -> bool {
+    record.has("total_cost") && (record.has("native_tokens_prompt") || record.has("native_tokens_completion"))
 }
 
 /// True for what OpenCost's API answers: sets of allocations by name.
@@ -296,6 +309,21 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             }
             // Claude Code and Codex write one JSON object a line.
             "assistant" if object.has("sessionId") && object.has("message") => Shape::ClaudeTranscript,
+            "result"
+                if object.has("total_cost_usd")
+                    || object.has("modelUsage")
+                    || (object.has("subtype") && object.has("session_id")) =>
+            {
+                Shape::ClaudeResult
+            }
+            // What `claude -p --output-format stream-json` prints spells the session otherwise than its files.
+            "assistant" | "user" | "system" | "stream_event" | "rate_limit_event" | "tool_progress"
+                if object.has("session_id")
+                    && (object.has("uuid") || object.has("message"))
+                    && !["usage", "response", "body", "data"].iter().any(|name| object.has(name)) =>
+            {
+                Shape::ClaudeTranscript
+            }
             "user"
             | "system"
             | "summary"

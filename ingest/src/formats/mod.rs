@@ -14,6 +14,7 @@ pub(crate) mod mapping;
 mod media;
 mod ollama;
 pub(crate) mod openai;
+mod openrouter;
 pub(crate) mod otlp;
 mod resource;
 pub(crate) mod seats;
@@ -144,6 +145,7 @@ fn shaped<'a>(
         Shape::Cohere => cohere::response(object)?,
         Shape::Ollama => ollama::response(object)?,
         Shape::LiteLlm => return gateway::litellm(json, object, envelope, out),
+        Shape::OpenRouterGeneration => return openrouter::generation(json, object, envelope, out),
         Shape::Langfuse => return gateway::langfuse(json, object, envelope, out),
         Shape::LangChain => exports::langchain(object)?,
         Shape::LangSmith => return exports::langsmith(json, object, envelope, out),
@@ -157,6 +159,7 @@ fn shaped<'a>(
         Shape::SeatList => return seats::row(json, object, envelope, out),
         Shape::OpenMeter => return event::openmeter(json, object, envelope, out),
         Shape::ClaudeTranscript => return transcript::claude_code(json, object, envelope, out),
+        Shape::ClaudeResult => return transcript::claude_result(json, object, evidence, envelope, out),
         Shape::CodexTranscript => return transcript::codex(json, object, envelope, out),
         Shape::OtlpTraces => return otlp::json(object, otlp::Signal::Traces, &envelope, out),
         Shape::OtlpLogs => return otlp::json(object, otlp::Signal::Logs, &envelope, out),

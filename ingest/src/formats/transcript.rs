@@ -3,19 +3,20 @@
 
 use std::borrow::Cow;
 
-use schemas::Text;
+use schemas::{Flag, Meter, Text};
 use smallvec::smallvec;
 
-use crate::assemble::{Call, Out, precedence};
+use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, time};
 use crate::formats::{anthropic, openai};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
-use crate::usage::raw;
+use crate::usage::{Counts, raw};
 
-/// A line of Claude Code (`~/.claude/projects/*/*.jsonl`). All lines of one message have its id and growing counts: the
-/// largest copy is the call. Layout read in public parsers of these files, 2026-11-23; it is not documented.
+/// A line of Claude Code, of its files (`~/.claude/projects/*/*.jsonl`) or of what `claude -p` prints as `stream-json`.
+/// All lines of one message have its id and growing counts: the largest copy is the call. Layout read in public parsers
+/// of these files, 2026-11-23; it is not documented.
 pub(crate) fn claude_code<'a>(
     json: Json<'a>,
     object: &Object<'a>,
@@ -38,13 +39,120 @@ pub(crate) fn claude_code<'a>(
     // Lines of one message are written at different times; the message has one.
     call.time = time(object, "timestamp")?;
     envelope.claimed.application = Some(Text::const_new("claude-code"));
-    envelope.claimed.session = envelope::owned(object, "sessionId")?;
+    envelope.claimed.session = session(object)?;
     if let Some(request) = envelope::text(object, "requestId")? {
         envelope.event_id = Some(request);
         envelope.source = Some(Cow::Borrowed("claude-code"));
     }
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// The session of a line: files and standard output of Claude Code spell it differently.
+fn session(object: &Object<'_>) -> Result<Option<Text>> {
+    match envelope::owned(object, "sessionId")? {
+        Some(session) => Ok(Some(session)),
+        None => envelope::owned(object, "session_id"),
+    }
+}
+
+/// The `result` line of `claude -p` with `--output-format json` or `stream-json`: what the process has used up to now,
+/// model by model (<https://code.claude.com/docs/en/agent-sdk/cost-tracking>, checked 2026-11-28; that it is a running
+/// total, a maintainer confirms at <https://github.com/anthropics/claude-code/issues/83239>).
+///
+/// It holds no id of a call, so nothing could tell its calls from the lines, log events and answers that report them
+/// one by one: by itself it is a summary and not billable. Where it is all there is, the operator says so by the
+/// header or the topic's setting, and it is an event for each model.
+pub(crate) fn claude_result<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    evidence: &str,
+    mut envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    if evidence != super::stream::SETTING {
+        out.ignore(IgnoreReason::RunSummary);
+        return Ok(());
+    }
+    let Some(value) = object.get("modelUsage") else {
+        return Err(Problem::missing("modelUsage", "the result says what each model used in newer versions"));
+    };
+    let models = value.object().ok_or_else(|| Problem::wrong_type("modelUsage", value, "an object"))?;
+    let mut call = Call::new("claude_code.result", "chat", precedence::AGENT);
+    call.usual_provider = "anthropic";
+    call.raw_usage = Cow::Borrowed(raw(Some(value)));
+    call.reported_cost = envelope::cost(object, "total_cost_usd", "estimate_at_list_price")?;
+    // Lifetimes of the cache and the tier are stated for the run alone: they say something about a run of one model.
+    let whole = object.object("usage").filter(|_| models.iter().count() == 1);
+    if let Some(whole) = &whole {
+        call.context = anthropic::context(whole)?;
+    }
+    for (index, (model, used)) in models.iter().enumerate() {
+        let used = used.object().ok_or_else(|| Problem::wrong_type("modelUsage", used, "objects by model"))?;
+        let mut part = of_model(&used, whole.as_ref())?;
+        part.iteration = i32::try_from(index).unwrap_or(i32::MAX);
+        // The name may end with the size of the context that was asked for.
+        let name = model.split('[').next().unwrap_or(model);
+        if name.is_empty() || name.len() > crate::TEXT_BYTES_MAX {
+            return Err(Problem::missing("modelUsage", "each of its names is that of a model"));
+        }
+        match call.model {
+            None => call.model = Some(Cow::Owned(name.to_owned())),
+            Some(_) => part.model = Some(name.into()),
+        }
+        call.parts.push(part);
+    }
+    if call.parts.is_empty() {
+        // It ended before any call was made.
+        out.ignore(IgnoreReason::FailedCall);
+        return Ok(());
+    }
+    envelope.claimed.application = Some(Text::const_new("claude-code"));
+    envelope.claimed.session = session(object)?;
+    if envelope.event_id.is_none() {
+        envelope.event_id = envelope::text(object, "uuid")?;
+        envelope.source = Some(Cow::Borrowed("claude-code"));
+    }
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// What one model used in a run; the cache stands beside the input.
+fn of_model(used: &Object<'_>, whole: Option<&Object<'_>>) -> Result<Part> {
+    const FIELDS: &[&str] = &[
+        "inputTokens",
+        "outputTokens",
+        "cacheReadInputTokens",
+        "cacheCreationInputTokens",
+        "webSearchRequests",
+        "costUSD",
+        "contextWindow",
+        "maxOutputTokens",
+        "canonicalModel",
+        "provider",
+    ];
+    let counts = Counts::new(used, "modelUsage");
+    let written = counts.or_zero("cacheCreationInputTokens")?;
+    let split = whole.and_then(|whole| whole.object("cache_creation")).unwrap_or_default();
+    let split = Counts::new(&split, "usage.cache_creation");
+    let (short, long) = (split.or_zero("ephemeral_5m_input_tokens")?, split.or_zero("ephemeral_1h_input_tokens")?);
+    // In a longer process `usage` is of the last turn alone: then its lifetimes are not those of the whole.
+    let stated = short + long == written;
+    let tokens = Tokens {
+        input: counts.need("inputTokens")?,
+        cache_read: counts.or_zero("cacheReadInputTokens")?,
+        written: if stated { 0 } else { written },
+        written_5m: if stated { short } else { 0 },
+        written_1h: if stated { long } else { 0 },
+        output: counts.need("outputTokens")?,
+        reasoning: 0,
+    };
+    let mut part = tokens.part("prompt = input + cache read + cache written");
+    part.usage.add(Meter::WebSearches, counts.or_zero("webSearchRequests")?);
+    if counts.has_unknown(FIELDS) {
+        part.flags.set(Flag::UnknownUsageField);
+    }
+    Ok(part)
 }
 
 /// A line of Codex (`~/.codex/sessions/**/rollout-*.jsonl`). Only `token_count` has counts: those of the last request

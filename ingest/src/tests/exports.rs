@@ -320,3 +320,49 @@ fn the_host_of_a_captured_request_names_the_provider() {
     );
     assert_eq!((&*event.provider, event.requested_model.as_deref()), ("fireworks", Some("llama")));
 }
+
+const GENERATION: &str = r#"{"data":{"id":"gen-9","upstream_id":"chatcmpl-1","total_cost":0.0015,"cache_discount":0.0002,
+    "upstream_inference_cost":0,"created_at":"2026-08-01T09:59:50.433273+00:00","model":"openai/gpt-5.4","app_id":1,
+    "streamed":true,"cancelled":false,"provider_name":"OpenAI","finish_reason":"stop","tokens_prompt":90,
+    "tokens_completion":21,"native_tokens_prompt":100,"native_tokens_completion":25,"native_tokens_completion_images":0,
+    "native_tokens_reasoning":5,"native_tokens_cached":64,"num_search_results":null,"num_fetches":0,"usage":0.0015,
+    "is_byok":false,"external_user":"alice","api_type":"completions","service_tier":"priority"}}"#;
+
+#[test]
+fn a_generation_of_openrouter_is_the_call_whose_answer_has_its_id() {
+    let generation = event(GENERATION);
+    assert_eq!(
+        line(&generation),
+        "openrouter openai/gpt-5.4: input_text_tokens 36, cache_read_text_tokens 64, output_text_tokens 20, \
+         output_reasoning_tokens 5"
+    );
+    let answer = event(
+        r#"{"id":"gen-9","provider":"OpenAI","object":"chat.completion","created":1785578390,"model":"openai/gpt-5.4",
+            "choices":[],"usage":{"prompt_tokens":100,"completion_tokens":25,"total_tokens":125,"cost":0.0015,
+            "prompt_tokens_details":{"cached_tokens":64},"completion_tokens_details":{"reasoning_tokens":5}}}"#,
+    );
+    assert_eq!((&*generation.call_key, generation.dedup_key), (&*answer.call_key, answer.dedup_key));
+    assert_eq!(generation.usage, answer.usage);
+    assert!(answer.precedence < generation.precedence, "the answer tells more apart");
+    let cost = generation.reported_cost.unwrap();
+    assert_eq!(
+        (cost.amount.to_string().as_str(), &*cost.currency, &*cost.basis),
+        ("0.0015", "USD", "billed_by_provider")
+    );
+    assert!(generation.claimed.user.is_some_and(|user| !user.contains("alice")));
+}
+
+#[test]
+fn a_generation_says_whose_key_paid_and_what_it_does_not_count() {
+    let own = event(&GENERATION.replace(r#""is_byok":false"#, r#""is_byok":true"#));
+    assert_eq!(own.cost_basis, CostBasis::BringYourOwnKey);
+    let searched = event(&GENERATION.replace(r#""num_search_results":null"#, r#""num_search_results":5"#));
+    assert!(line(&searched).ends_with("[unknown_usage_field]"), "{}", line(&searched));
+    // Without native counts the others are what is known; without its frame it is the same record.
+    let inner = GENERATION.strip_prefix(r#"{"data":"#).unwrap().strip_suffix('}').unwrap();
+    let other = event(&inner.replace(r#""native_tokens_prompt":100"#, r#""native_tokens_prompt":null"#));
+    assert_eq!(other.call_key, "openrouter/gen-9");
+    assert!(line(&other).contains("input_text_tokens 26, cache_read_text_tokens 64"), "{}", line(&other));
+    let nothing = GENERATION.replace(r#""native_tokens_cached":64"#, r#""native_tokens_cached":164"#);
+    check_rejected(&nothing, "contradiction", "native_tokens_prompt", &["100", "164"]);
+}
