@@ -231,9 +231,11 @@ impl<'r> Out<'r> {
 
         let model = match (&call.model, &envelope.model) {
             (Some(model), _) if !model.is_empty() => bounded(model, "model")?,
-            (_, Some(model)) => model.clone(),
+            (_, Some(model)) if !model.is_empty() => model.clone(),
             // Images, speech and others answer without a model: it is the one that was asked for.
-            _ if call.precedence == precedence::PROVIDER && envelope.requested_model.is_some() => {
+            _ if call.precedence == precedence::PROVIDER
+                && envelope.requested_model.as_ref().is_some_and(|model| !model.is_empty()) =>
+            {
                 envelope.requested_model.clone().unwrap_or_default()
             }
             // Some providers' answers never name it. Their tokens are counted, unpriced, until somebody says.

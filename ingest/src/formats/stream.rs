@@ -150,14 +150,16 @@ pub(crate) fn items<'a>(
                 Shape::CodexTranscript => transcript::codex_context(object, &mut context),
                 Shape::OpenAiResponseEvent if object.has("session") => {
                     let model = object.object("session").and_then(|session| session.string("model"));
-                    let model = model.filter(|model| model.len() <= crate::TEXT_BYTES_MAX).map(schemas::Text::from);
+                    let model = model.filter(|model| (1..=crate::TEXT_BYTES_MAX).contains(&model.len()));
+                    let model = model.map(schemas::Text::from);
                     context.model = context.model.or(model);
                 }
                 Shape::GeminiLive => {
                     let model = object.object("setup").and_then(|setup| setup.string("model"));
                     let model = model.filter(|model| model.len() <= crate::TEXT_BYTES_MAX);
-                    let model = model.map(|model| model.rsplit('/').next().unwrap_or(&model).into());
-                    context.model = context.model.or(model);
+                    let name = model.as_deref().and_then(|model| model.rsplit('/').next());
+                    let name = name.filter(|name| !name.is_empty()).map(schemas::Text::from);
+                    context.model = context.model.or(name);
                 }
                 _ => {}
             }

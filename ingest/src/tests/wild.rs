@@ -320,6 +320,18 @@ fn turns_of_a_live_session_are_calls_of_their_own() {
 }
 
 #[test]
+fn a_session_whose_model_has_no_name_is_counted_as_unknown() {
+    let turn = r#"{"usageMetadata":{"promptTokenCount":90,"responseTokenCount":5,"totalTokenCount":95}}"#;
+    for setup in [r#"{"setup":{"model":"models/"}}"#, r#"{"setup":{"model":""}}"#] {
+        check(
+            &format!("{setup}\n{turn}"),
+            "gemini.live",
+            &["gcp.gemini unknown: input_text_tokens 90, output_text_tokens 5 [id_from_position, time_assumed]"],
+        );
+    }
+}
+
+#[test]
 fn a_stream_of_coheres_first_api_ends_in_the_whole() {
     let frames = [
         r#"{"is_finished":false,"event_type":"stream-start","generation_id":"g"}"#,
