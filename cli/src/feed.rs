@@ -20,8 +20,8 @@ use crate::traffic::{Shape, Traffic};
 /// How far each source was read.
 const POSITIONS: &str = "up.positions";
 
-/// Records of one append.
-const APPEND_RECORDS: usize = 500;
+/// Records of one append. Each waits for the disk, and so does everybody else who writes meanwhile.
+const APPEND_RECORDS: usize = 4_000;
 
 /// Bytes of one append.
 const APPEND_BYTES: usize = 8 << 20;

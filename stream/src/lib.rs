@@ -11,6 +11,7 @@ pub mod books;
 pub mod kafka;
 pub mod local;
 pub mod log;
+pub mod memory;
 pub mod reference;
 pub mod reload;
 pub mod service;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use axum::Router;
 
 use crate::kafka;
+use crate::memory;
 use crate::processor::{Stage, Table};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
@@ -47,6 +48,7 @@ impl Service {
     /// One sentence naming the setting and the remedy.
     pub fn start(settings: Settings) -> Result<Self> {
         settings.validate()?;
+        memory::small_pages();
         telemetry::init(settings.telemetry.log_format)?;
         // Before tables are opened: they say how payloads are framed.
         kafka::prepare(&settings.connection)?;

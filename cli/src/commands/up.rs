@@ -80,6 +80,7 @@ const FILE_AGE: Duration = Duration::from_secs(10);
 
 impl Up {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        stream::memory::small_pages();
         let shutdown = Shutdown::on_signals()?;
         log_warnings()?;
         // Read and checked before anything is created.
@@ -252,11 +253,13 @@ fn stages_with(
     let ingest = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone())) as Arc<dyn Stage>;
     let mut stages: Vec<_> = raw.iter().chain([&topics::CORRECTIONS]).map(ingest).collect();
     let enrich = EnrichStage::new(EnrichConfig::default(), scratch, prices, owners);
+    // A second instead of five: whoever feeds this driver waits for its report, and few keys change at a time.
+    let aggregate_config = aggregate::Config { window_every: Duration::from_secs(1), ..aggregate::Config::default() };
     enrich.register_metrics(telemetry.registry())?;
     stages.extend::<[Arc<dyn Stage>; 3]>([
         Arc::new(enrich),
-        Arc::new(CombineStage::new(aggregate::Config::default(), budgets.clone())),
-        Arc::new(MergeStage::new(aggregate::Config::default(), budgets)),
+        Arc::new(CombineStage::new(aggregate_config.clone(), budgets.clone())),
+        Arc::new(MergeStage::new(aggregate_config, budgets)),
     ]);
     Ok(stages)
 }
