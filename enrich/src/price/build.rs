@@ -18,6 +18,7 @@ use super::book::{
 use super::condition::{Condition, Values};
 use super::hours::Hours;
 use super::matching::Matching;
+use super::rate_card;
 use super::row::{Book, Exact, Provider, Rate, Row, Sku};
 use super::terms::Terms;
 use super::when::When;
@@ -133,6 +134,7 @@ impl<'a> Builder<'a> {
             rates.sort_by_key(|rate| std::cmp::Reverse(rate.from));
         }
         book.terms = self.terms(&by_name, &book);
+        self.rate_card();
         self.currencies(&book);
         book.values = std::mem::take(&mut self.values);
         book
@@ -146,6 +148,16 @@ impl<'a> Builder<'a> {
         if value.0.is_sign_negative() || value.0.is_zero() {
             self.error(place, format!("{what} {} is not above zero", value.0), "state the positive figure");
         }
+    }
+
+    /// Internal prices are no part of a compiled book, but no book has wrong ones.
+    fn rate_card(&mut self) {
+        let (rows, as_of) = (self.rows, self.as_of);
+        let rates = rows.iter().filter_map(|(place, row)| match row {
+            Row::InternalRate(rate) if rate.period.known_at(as_of) => Some((place.as_str(), rate)),
+            _ => None,
+        });
+        rate_card::check(rates, &mut |place, message, remedy| self.error(place, message, remedy));
     }
 
     fn reporting_currency(&mut self) -> Text {

@@ -61,6 +61,8 @@ struct File {
     #[serde(default)]
     commitments: Vec<terms::CommitmentEntry>,
     #[serde(default)]
+    rate_card: Vec<rate_card::InternalRateEntry>,
+    #[serde(default)]
     baselines: Vec<BaselineEntry>,
     #[serde(default)]
     alternatives: Vec<AlternativesEntry>,
@@ -139,7 +141,8 @@ macro_rules! dated {
     };
 }
 
-// After the macro it uses.
+// After the macro they use.
+mod rate_card;
 mod terms;
 
 dated! {
@@ -491,6 +494,13 @@ impl Reading<'_> {
                 (place, Err(message)) => {
                     self.findings.push(Finding::error(self.name, place, message, "state its currency"));
                 }
+            }
+        }
+        for (index, entry) in file.rate_card.into_iter().enumerate() {
+            let place = format!("rate_card[{index}]");
+            match entry.row(file.currency.as_ref(), &provenance) {
+                Ok(row) => self.put(&place, row),
+                Err(message) => self.findings.push(Finding::error(self.name, place, message, "state its currency")),
             }
         }
         for entry in file.baselines {

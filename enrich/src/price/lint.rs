@@ -50,6 +50,14 @@ pub(crate) fn warnings(rows: &[ReferenceRow]) -> Vec<Finding> {
             }
         }
     }
+    for (row, rate) in &parsed {
+        let Row::InternalRate(rate) = rate else { continue };
+        if rate.provenance.source.is_empty() {
+            let (file, place) = row.origin.split_once(": ").unwrap_or((&row.origin, ""));
+            let remedy = "state in source who decided it, and where";
+            warnings.push(Finding::warning(file, place, format!("{} has no source", rate.unit), remedy));
+        }
+    }
     warnings.extend(stretches(&parsed));
     warnings
 }

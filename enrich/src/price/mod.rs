@@ -17,6 +17,7 @@ mod hours;
 pub mod import;
 mod lint;
 mod matching;
+mod rate_card;
 mod row;
 pub(crate) mod terms;
 mod when;
@@ -33,6 +34,7 @@ pub use book::PriceBook;
 pub use diff::{Change, diff};
 pub use evaluate::Priced;
 pub use explain::Considered;
+pub use rate_card::{RateCard, Scope, UnitPrice};
 
 use crate::finding::{Finding, read_sources};
 

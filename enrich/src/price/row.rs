@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use schemas::{Meter, Price, Text};
 use serde::{Deserialize, Serialize};
 
+use super::rate_card::InternalRate;
 use super::terms::{Commitment, Ladder};
 use super::when::When;
 use crate::period::Period;
@@ -40,6 +41,8 @@ pub(crate) enum Row {
     Commitment(Commitment),
     /// Prices that fall with the volume of a period, and free allowances.
     Ladder(Ladder),
+    /// What a unit of value is charged on for.
+    InternalRate(InternalRate),
     /// A model that calls are compared with.
     Baseline(Baseline),
     /// Models that may stand for one another.

@@ -4,6 +4,7 @@ mod comparisons;
 mod examples;
 mod golden;
 mod properties;
+mod rate_card;
 mod refused;
 
 use std::sync::LazyLock;
