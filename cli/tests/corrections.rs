@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use spendstream_cli::configuration::Configuration;
-use spendstream_cli::reprice::{Anew, Rules, correct};
+use spendstream_cli::reprice::{Anew, Rules, correct, versions};
+use spendstream_cli::settle::settle_period;
 use spendstream_cli::standing::Period;
+use spendstream_enrich::PriceBook;
 use spendstream_schemas::{Money, Timestamp, topics};
 use spendstream_sink::read::{Cells, Days};
 use spendstream_sink::{LakeConfig, LakeReader};
@@ -302,4 +304,63 @@ fn a_settled_period_has_its_free_units_once_however_often_it_is_settled_and_foll
     std::fs::write(folder.join("dearer/prices.yaml"), prices.replace("25", "30")).unwrap();
     let page = succeed(folder, &["prices", "diff", "config", "dearer", "--lake", "spendstream-data/lake"]);
     assert!(page.contains("5 charges stand") && page.contains("20.00 USD more by the newer book"), "{page}");
+}
+
+#[test]
+fn a_settling_that_dies_half_way_is_completed_by_the_next_and_sends_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, &[("gpt-x", "25")], "search");
+    let file = folder.join("config/prices.yaml");
+    let free = "allowances: [{id: free, covers: [openai/gpt-x], meters: [input_text_tokens], quantity: 1000000000}]";
+    std::fs::write(&file, format!("{}{free}\n", std::fs::read_to_string(&file).unwrap())).unwrap();
+    // Each call is another payer's or another day's: 300 entries, more than are appended at once.
+    let entry = |id: usize| {
+        let (day, key) = (1 + id % 15, id / 15);
+        json!({"id": format!("call-{id}"), "source": "app", "provider": "openai", "model": "gpt-x",
+            "key_id": format!("key-{key}"), "time": format!("2026-11-{day:02}T09:00:00Z"),
+            "usage": {"input_text_tokens": 1_000_000}})
+        .to_string()
+    };
+    let calls: Vec<String> = (0..300).map(entry).collect();
+    std::fs::write(folder.join("calls.jsonl"), calls.join("\n")).unwrap();
+    let up = ["up", "--sample", "0", "--exit-when-idle", "--listen", "127.0.0.1:0"];
+    succeed(folder, &[&up[..], &["--config", "config", "--input", "calls.jsonl"]].concat());
+    reported(folder, "7500", 0);
+
+    let period = Period { from: "2026-11-01".parse().unwrap(), to: "2026-12-01".parse().unwrap() };
+    let appended = |log: &LocalLog| {
+        let partitions = log.partitions(topics::RAW).unwrap().unwrap();
+        (0..partitions)
+            .map(|partition| log.range(topics::RAW, partition).unwrap())
+            .map(|range| range.end - range.start)
+            .sum::<i64>()
+    };
+    let die_after = |appends: i64| {
+        let log = LocalLog::open(&folder.join("spendstream-data"), &topics::catalogue(&[topics::RAW]), None).unwrap();
+        let before = appended(&log);
+        let dying = Dying { log: &log, appends_left: AtomicI64::new(appends) };
+        let books = versions::<PriceBook>(&dying).unwrap();
+        let lake = lake(folder);
+        let died = settle_period(&dying, Some(&lake), books.newest().unwrap(), period, now(), false).unwrap_err();
+        assert!(format!("{died:#}").contains("run it again"), "{died:#}");
+        appended(&log) - before
+    };
+    assert_eq!(die_after(0), 0);
+    assert_eq!(die_after(1), 200);
+    succeed(folder, &up);
+    reported(folder, "2500", 0);
+
+    let settle = ["settle", "--period", "2026-11", "--json"];
+    let rest = answer(folder, &settle);
+    assert_eq!((&rest["standing"], &rest["to_send"], &rest["withdrawn"]), (&json!(200), &json!(100), &json!(0)));
+    // Run again before anything took them, it sends them once more, and they still count once.
+    assert_eq!(answer(folder, &settle)["to_send"], 100);
+    succeed(folder, &up);
+    let report = reported(folder, "0", 0);
+    assert_eq!(report["requests"], 300, "{report:#}");
+    assert_eq!(lake(folder).counts(Days::ALL).unwrap().rows["charges"], 300 + 300);
+    let last = answer(folder, &settle);
+    assert_eq!((&last["standing"], &last["to_send"], &last["withdrawn"]), (&json!(300), &json!(0), &json!(0)));
+    assert!(succeed(folder, &["ledger"]).contains("Everything adds up"));
 }
