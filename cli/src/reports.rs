@@ -6,6 +6,7 @@
 
 pub mod benchmark;
 pub mod engine;
+pub mod margin;
 pub mod page;
 pub mod question;
 pub mod ratio;

@@ -245,6 +245,97 @@ with localcontext(prec=60):
         print(f"{what}: {len(found)} rows agree")
 
 
+def price_of(card, unit, team, workload, at):
+    """The row of the card that holds: of the one that states more, else the team's; of one scope, the one that began last."""
+    holding = []
+    for row in card:
+        of_team, of_workload = row.get("team"), row.get("workload")
+        for_us = row["unit"] == unit and of_team in (None, team) and of_workload in (None, workload)
+        if for_us and row["begins"] <= at < row["ends"]:
+            holding.append(((bool(of_team) + bool(of_workload), bool(of_team), row["begins"]), row))
+    return max(holding, key=lambda held: held[0])[1] if holding else None
+
+
+def moment(text, otherwise):
+    return duck.execute("SELECT epoch_us(CAST(? AS TIMESTAMPTZ))", [text]).fetchone()[0] if text else otherwise
+
+
+def margin(answer, card):
+    """Units at the price of their time, and what the calls of their workload cost."""
+    for row in card:
+        row["begins"], row["ends"] = moment(row.get("valid_from"), -10**18), moment(row.get("valid_to"), 10**18)
+    where = ["kind = 'value_units'"]
+    if answer["from"]:
+        where.append(f"CAST(event_date AS VARCHAR) >= '{answer['from']}'")
+    if answer["to"]:
+        where.append(f"CAST(event_date AS VARCHAR) <= '{answer['to']}'")
+    if answer["as_of"]:
+        where.append(f"epoch_us(received_at) <= {moment(answer['as_of'], None)}")
+    found = duck.execute(f"""
+        SELECT fact_id, name, workload, element_at(claimed, 'team'), CAST(quantity * 1000000000000 AS HUGEINT),
+               epoch_us(event_time), strftime(event_date, '%Y-%m-01'), CAST(event_date AS VARCHAR)
+        FROM facts WHERE {' AND '.join(where)}""").fetchall()
+    facts = list({row[0]: row[1:] for row in found}.values())
+    delivered = {}
+    for unit, workload, *_ in facts:
+        delivered.setdefault(workload, set()).add(unit)
+    groups = {}
+
+    def group(unit, said):
+        place = (*(said.get(name) for name in answer["by"]), unit)
+        return groups.setdefault(place, {"unrated": 0, "sides": {}})
+
+    def side(of, currency):
+        return of["sides"].setdefault(currency, {"units": 0, "exact": 0, "prices": set(), "requests": 0, "unpriced": 0, "cost": None})
+
+    for unit, workload, team, quantity, at, month, day in facts:
+        team = team[0] if isinstance(team, list) and team else team or None
+        of = group(unit, {"team": team, "workload_profile": workload, "month": month, "day": day})
+        row = price_of(card, unit, team, workload, at)
+        if row is None:
+            of["unrated"] += quantity
+            continue
+        into = side(of, row.get("currency", "USD"))
+        into["units"] += quantity
+        into["exact"] += quantity * int(Decimal(row["price"]).scaleb(12))
+        into["prices"].add(Decimal(row["price"]))
+    for team, workload, month, day, currency, requests, spent, gaps in duck.execute(f"""
+        SELECT team, workload_profile, month, day, currency, sum(requests), sum(spent),
+               sum(CASE WHEN pricing_status IN ('unpriced', 'partial') THEN requests ELSE 0 END)
+        FROM {picked(answer)} GROUP BY ALL""").fetchall():
+        units = delivered.get(workload, ())
+        unit = next(iter(units)) if len(units) == 1 else None
+        into = side(group(unit, {"team": team, "workload_profile": workload, "month": month, "day": day}), currency)
+        into["requests"] += requests
+        into["unpriced"] += gaps
+        if spent is not None:
+            into["cost"] = (into["cost"] or 0) + spent
+    rows = []
+    for place, of in groups.items():
+        unrated, sides = of["unrated"] or None, of["sides"]
+        everything = (unrated or 0) + sum(one["units"] for one in sides.values())
+        costs = [one for one in sides.values() if one["cost"] is not None]
+        for currency in sorted(sides) + ([None] if unrated and all(one["units"] for one in sides.values()) else []):
+            one = sides.get(currency) or {"units": 0, "cost": None, "requests": 0, "unpriced": 0}
+            row = dict(zip([*answer["by"], "unit"], place), currency=currency, units=money(one["units"] or None))
+            row["unrated_units"] = None if one["units"] else money(unrated)
+            if not one["units"]:
+                unrated = None
+            row["unit_price"] = row["chargeback"] = None
+            if one["units"]:
+                row["chargeback"] = Decimal(one["exact"]).scaleb(-24).quantize(PLACES, ROUND_HALF_EVEN)
+                average = ratio(row["chargeback"], row["units"])
+                row["unit_price"] = next(iter(one["prices"])) if len(one["prices"]) == 1 else average
+            row["requests"], row["unpriced_requests"] = one["requests"], one["unpriced"]
+            row["effective_cost"] = money(one["cost"])
+            row["cost_per_unit"] = ratio(row["effective_cost"], money(everything)) if costs == [one] else None
+            whole = not of["unrated"] and len(sides) == 1 and one["units"] and one["cost"] is not None
+            row["margin"] = row["chargeback"] - row["effective_cost"] if whole else None
+            row["margin_share"] = ratio(row["margin"], row["chargeback"])
+            rows.append(row)
+    return rows
+
+
 def benchmark(found):
     """Every figure of the benchmark, from charges, facts and budgets."""
     known = "9e18" if not found["as_of"] else str(
@@ -327,6 +418,22 @@ def benchmark(found):
 
 
 with localcontext(prec=60):
+    for path in sorted(Path(answers).glob("margin*.json")):
+        answer = json.loads(path.read_text())
+        what = f"{path.stem} by {answer['by']} from {answer['from']} to {answer['to']} as of {answer['as_of']}"
+        expected = margin(answer, json.loads((Path(answers) / "card.json").read_text())["rate_card"])
+        names, WORDS = list(expected[0]), {*answer["by"], "unit"}
+        ours = [{name: number(name, value) for name, value in row.items()} for row in answer["rows"]]
+        found = comparable(ours, names)
+        differ(f"{what}, reckoned anew", found, comparable(expected, names), names)
+        figures += len(found) * len(names)
+        shipped = duck.execute(answer["query"])
+        names = [column[0] for column in shipped.description]
+        by_duck = [[plain(cell) for cell in row] for row in shipped.fetchall()]
+        table = session.sql(answer["query"]).to_arrow_table().to_pylist()
+        by_datafusion = [[plain(cell) for cell in row.values()] for row in table]
+        differ(f"{what}, its query in DuckDB and DataFusion", by_datafusion, by_duck, names)
+        print(f"{what}: {len(found)} rows agree")
     for path in sorted(Path(answers).glob("benchmark*.json")):
         agreed = benchmark(json.loads(path.read_text()))
         figures += agreed

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::open::LogArgs;
 use crate::known_at::KnownAt;
 
 /// Form of the answer.
@@ -41,6 +42,13 @@ pub(super) enum About {
     Late(Ask),
     /// How far the figures can be relied on: pricing, attribution, identity, flags [by source].
     Quality(Ask),
+    /// What units of value bring in by the internal rate card, and what the calls behind them cost [by team].
+    ///
+    /// Units are facts (`ai.value_unit`), each at the price that held when it was delivered: rows `rate_card` of the newest
+    /// price book, or of the one that was in force at `--as-of`. The calls of a workload stand beside the one kind of unit it
+    /// delivered; what states no workload goes by its team. A margin is only where every unit has a price, and both sides one
+    /// currency.
+    Margin(MarginOf),
     /// Measures of a quarter beside the quarter before, with definitions, coverage and evidence.
     ///
     /// The same quarter of the same tables gives the same bytes.
@@ -69,12 +77,23 @@ pub(super) struct Ask {
     /// File to write to [default: standard output].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Print the query instead of its answer; it runs unchanged in DuckDB, on a view `charges`.
+    /// Print the query instead of its answer; it runs unchanged in DuckDB, on a view `charges`, and for the margin also `facts`.
     #[arg(long)]
     sql: bool,
     /// Address of the lake: a folder, or `s3://bucket/prefix` [default: the folder `lake` of the data folder].
     #[arg(long, env = "SPENDSTREAM_LAKE")]
     pub(super) lake: Option<String>,
+}
+
+/// What is asked for.
+#[derive(Debug, Args)]
+#[cfg_attr(not(feature = "reports"), allow(dead_code, reason = "this build only says how to get one that can"))]
+pub(super) struct MarginOf {
+    #[command(flatten)]
+    ask: Ask,
+    /// Configuration folder or price file with the rate card [default: the book that was published to the log].
+    #[arg(long, value_name = "PATH")]
+    book: Option<PathBuf>,
 }
 
 /// Form of the benchmark.
@@ -115,6 +134,7 @@ impl About {
     pub(super) fn lake(&self) -> Option<&str> {
         let ask = match self {
             About::Benchmark(of) => return of.lake.as_deref(),
+            About::Margin(of) => &of.ask,
             About::Spend(ask)
             | About::UnitCost(ask)
             | About::Savings(ask)
@@ -128,7 +148,7 @@ impl About {
 
     /// Says what this build lacks.
     #[cfg(not(feature = "reports"))]
-    pub(super) fn run(self, _: &str) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, _: &str, _: &LogArgs) -> anyhow::Result<ExitCode> {
         anyhow::bail!(
             "this build has no query engine, which takes minutes to build; build it with `cargo build --release --features \
              spendstream-cli/reports`"
@@ -137,7 +157,7 @@ impl About {
 
     /// Answers.
     #[cfg(feature = "reports")]
-    pub(super) fn run(self, lake: &str) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, lake: &str, log: &LogArgs) -> anyhow::Result<ExitCode> {
         use crate::reports::What;
         match self {
             About::Spend(ask) => ask.run(What::Spend, lake),
@@ -147,6 +167,7 @@ impl About {
             About::Unallocated(ask) => ask.run(What::Unallocated, lake),
             About::Late(ask) => ask.run(What::Late, lake),
             About::Quality(ask) => ask.run(What::Quality, lake),
+            About::Margin(of) => of.run(lake, log),
             About::Benchmark(of) => of.run(lake),
         }
     }
@@ -155,30 +176,69 @@ impl About {
 #[cfg(feature = "reports")]
 impl Ask {
     fn run(self, what: crate::reports::What, lake: &str) -> anyhow::Result<ExitCode> {
-        use crate::reports::{Period, Request, ask, page, show};
-        use crate::table::Style;
+        let request = self.request(what)?;
+        if self.sql {
+            print!("{}", request.sql()?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        self.answer(&crate::reports::ask(&super::open::lake_reader(lake)?, &request)?)
+    }
+
+    fn request(&self, what: crate::reports::What) -> anyhow::Result<crate::reports::Request> {
+        use crate::reports::{Period, Request};
         if let (Some(from), Some(to)) = (self.from, self.to)
             && to < from
         {
             anyhow::bail!("the last day, {to}, is before the first, {from}");
         }
-        let by = self.by.map(|by| if by == ["total"] { Vec::new() } else { by });
+        let by = self.by.clone().map(|by| if by == ["total"] { Vec::new() } else { by });
         let period = Period { from: self.from, to: self.to };
-        let request = Request { what, by, period, as_of: self.as_of.map(|at| at.0) };
-        if self.sql {
-            print!("{}", request.sql()?);
-            return Ok(ExitCode::SUCCESS);
-        }
-        let answer = ask(&super::open::lake_reader(lake)?, &request)?;
+        Ok(Request { what, by, period, as_of: self.as_of.map(|at| at.0) })
+    }
+
+    fn answer(&self, answer: &crate::reports::Answer) -> anyhow::Result<ExitCode> {
+        use crate::reports::{page, show};
+        use crate::table::Style;
         let bytes = match self.output {
-            Form::Table => show::table(&answer, Style::of_stdout())?.into_bytes(),
-            Form::Csv => show::csv(&answer)?.into_bytes(),
-            Form::Json => show::json(&answer)?.into_bytes(),
-            Form::Parquet => show::parquet(&answer)?,
-            Form::Html => page::page(&answer)?.into_bytes(),
+            Form::Table => show::table(answer, Style::of_stdout())?.into_bytes(),
+            Form::Csv => show::csv(answer)?.into_bytes(),
+            Form::Json => show::json(answer)?.into_bytes(),
+            Form::Parquet => show::parquet(answer)?,
+            Form::Html => page::page(answer)?.into_bytes(),
         };
         write(self.out.as_deref(), &bytes)?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(feature = "reports")]
+impl MarginOf {
+    fn run(self, lake: &str, log: &LogArgs) -> anyhow::Result<ExitCode> {
+        use crate::reports::{What, margin};
+        let request = self.ask.request(What::Margin)?;
+        let prices = self.prices(log)?;
+        if self.ask.sql {
+            print!("{}", margin::sql(&request, &prices)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        self.ask.answer(&margin::margin(&super::open::lake_reader(lake)?, &request, &prices)?)
+    }
+
+    /// The internal prices as they were known.
+    fn prices(&self, log: &LogArgs) -> anyhow::Result<Vec<enrich::price::UnitPrice>> {
+        use anyhow::Context;
+        use enrich::price::RateCard;
+        use schemas::Timestamp;
+        use stream::reference::Compiled;
+        let as_of = self.ask.as_of.map_or(Timestamp::MAX, |at| at.0);
+        if let Some(path) = &self.book {
+            let rows = super::prices::rows(path)?;
+            return Ok(RateCard::compile("", &rows.iter().collect::<Vec<_>>())?.prices(as_of));
+        }
+        let log = log.inspect().context("read the published prices; or say where they are: --book DIR")?;
+        let cards = crate::reprice::versions::<RateCard>(&*log)?;
+        let card = cards.at(as_of).context("no prices were published: say where they are, --book DIR")?;
+        Ok(card.prices(as_of))
     }
 }
 

@@ -158,7 +158,8 @@ impl Book {
     }
 }
 
-fn rows(path: &Path) -> anyhow::Result<Vec<ReferenceRow>> {
+/// The rows of a configuration folder or price file.
+pub(super) fn rows(path: &Path) -> anyhow::Result<Vec<ReferenceRow>> {
     enrich::read_prices(path).map_err(|findings| {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("nothing was used, because:\n  {}", findings.join("\n  "))

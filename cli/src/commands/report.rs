@@ -44,7 +44,7 @@ impl ReportCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         if let Some(about) = self.about {
             let address = self.log.lake(about.lake().or(self.lake.as_deref()))?;
-            return about.run(&address);
+            return about.run(&address, &self.log);
         }
         let address = self.log.lake(self.lake.as_deref())?;
         let lake = lake_reader(&address)?;

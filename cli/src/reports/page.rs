@@ -32,6 +32,7 @@ fn charted(what: What) -> &'static str {
         What::Unpriced => "quantity",
         What::Late => "late_for_hour_requests",
         What::Quality => "requests",
+        What::Margin => "chargeback",
     }
 }
 

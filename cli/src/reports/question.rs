@@ -10,6 +10,7 @@ use schemas::Timestamp;
 use sink::TABLES;
 use sink::read::Days;
 
+use super::margin;
 use super::ratio::{Ratio, Whole};
 
 /// Days, first and last included; an open end is no bound.
@@ -45,10 +46,12 @@ pub enum What {
     Late,
     /// How far the figures can be relied on.
     Quality,
+    /// What units of value bring in by the internal rate card, and what they cost.
+    Margin,
 }
 
 impl What {
-    /// Every report.
+    /// Every report that needs nothing but the lake: the margin needs the rate card, too.
     pub const ALL: [What; 7] =
         [What::Spend, What::UnitCost, What::Savings, What::Unpriced, What::Unallocated, What::Late, What::Quality];
 
@@ -62,6 +65,7 @@ impl What {
             What::Unallocated => "unallocated",
             What::Late => "late",
             What::Quality => "quality",
+            What::Margin => "margin",
         }
     }
 
@@ -75,6 +79,7 @@ impl What {
             What::Unallocated => include_str!("../../../schemas/lake/reports/unallocated.sql"),
             What::Late => include_str!("../../../schemas/lake/reports/late.sql"),
             What::Quality => include_str!("../../../schemas/lake/reports/quality.sql"),
+            What::Margin => include_str!("../../../schemas/lake/reports/margin.sql"),
         }
     }
 
@@ -111,6 +116,10 @@ impl What {
                 ];
                 RATIOS
             }
+            What::Margin => {
+                const RATIOS: &[Ratio] = &[of("margin_share", "margin", "chargeback")];
+                RATIOS
+            }
             What::Unpriced | What::Unallocated | What::Quality => &[],
         }
     }
@@ -133,7 +142,7 @@ pub struct Request {
 const DIMENSIONS_MAX: usize = 8;
 
 /// Dimensions that are no columns, but made of the day.
-const CALENDAR: [&str; 4] = ["day", "week", "month", "quarter"];
+pub(super) const CALENDAR: [&str; 4] = ["day", "week", "month", "quarter"];
 
 /// Columns that every report has, or makes of others: dimensions may not be called so.
 const TAKEN: [&str; 2] = ["currency", "requests"];
@@ -146,6 +155,9 @@ impl Request {
     pub fn sql(&self) -> anyhow::Result<String> {
         let mut text = self.what.file().to_owned();
         if let Some(by) = &self.by {
+            if self.what == What::Margin {
+                margin::known(by)?;
+            }
             text = fill(&text, "by", &dimensions(by)?)?;
         }
         bounded(&text, self.period, self.as_of)
@@ -170,11 +182,14 @@ pub(super) fn bounded(text: &str, period: Period, as_of: Option<Timestamp>) -> a
         text = fill(&text, "to", &format!("DATE '{to}'"))?;
     }
     if let Some(at) = as_of {
-        // RFC 3339 with a `Z` is no literal everywhere; this is.
-        let at = at.to_string().replace('T', " ").replace('Z', "+00");
-        text = fill(&text, "as of", &format!("TIMESTAMPTZ '{at}'"))?;
+        text = fill(&text, "as of", &literal(at))?;
     }
     Ok(text)
+}
+
+/// A time as it stands in a query. RFC 3339 with a `Z` is no literal everywhere; this is.
+pub(super) fn literal(at: Timestamp) -> String {
+    format!("TIMESTAMPTZ '{}'", at.to_string().replace('T', " ").replace('Z', "+00"))
 }
 
 /// Dimensions as they stand in a query: each quoted and followed by a comma.

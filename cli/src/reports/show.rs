@@ -34,8 +34,12 @@ fn kind(name: &str, of: &DataType) -> Kind {
     match of {
         DataType::Int64 => Kind::Count,
         DataType::Decimal128(..) if name.ends_with("share") || name == "coverage" => Kind::Share,
-        DataType::Decimal128(..) if name == "cost_per_request" => Kind::UnitPrice,
-        DataType::Decimal128(..) if name.contains("cost") || name == "saved" => Kind::Money,
+        DataType::Decimal128(..) if matches!(name, "cost_per_request" | "cost_per_unit" | "unit_price") => {
+            Kind::UnitPrice
+        }
+        DataType::Decimal128(..) if name.contains("cost") || matches!(name, "saved" | "chargeback" | "margin") => {
+            Kind::Money
+        }
         DataType::Decimal128(..) => Kind::Count,
         _ => Kind::Words,
     }

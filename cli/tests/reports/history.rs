@@ -187,7 +187,7 @@ fn facts(dice: &mut Dice, day: i64) -> Vec<Fact> {
             _ => (FactKind::ValueUnits, "resolutions", 1 + dice.below(20) as i64),
         };
         let event_time = FIRST.plus_seconds(day * DAY + dice.below(DAY as u64) as i64);
-        let fact = Fact {
+        let mut fact = Fact {
             tenant: "acme".into(),
             fact_id: hash_parts([b"fact".as_slice(), format!("{day}/{number}").as_bytes()]),
             kind,
@@ -205,6 +205,13 @@ fn facts(dice: &mut Dice, day: i64) -> Vec<Fact> {
             tags: Vec::new(),
             position: Position { topic: topics::RAW.into(), partition: 0, offset: number, item: 0 },
         };
+        if fact.kind == FactKind::ValueUnits {
+            // Some say for whom; one workload delivers documents.
+            fact.claimed.team = (number % 3 != 0).then(|| TEAMS[number as usize % TEAMS.len()].0.into());
+            if fact.workload == PROFILES[3] {
+                fact.name = "documents".into();
+            }
+        }
         // Some come twice.
         if dice.percent(10) {
             facts.push(fact.clone());
@@ -249,7 +256,7 @@ fn budgets() -> Vec<BudgetState> {
 }
 
 /// Puts records into a table, as its runtime does.
-struct Writer {
+pub struct Writer {
     table: Box<dyn stream::Table>,
     offset: i64,
     sequence: i64,
@@ -258,7 +265,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn open(lake: &Lake, name: &str) -> Self {
+    pub fn open(lake: &Lake, name: &str) -> Self {
         let spec = TABLES.iter().find(|spec| spec.name == name).expect("a table");
         let mut table = spec.open(lake, &LakeConfig::at("unused")).expect("the table can be made");
         table.assign(&[0]).expect("the table can be read");
@@ -272,7 +279,7 @@ impl Writer {
         self.offset += 1;
     }
 
-    fn batch<T: BatchItem>(&mut self, format: &Format<Batch<T>>, items: Vec<T>) {
+    pub fn batch<T: BatchItem>(&mut self, format: &Format<Batch<T>>, items: Vec<T>) {
         self.items += items.len() as i64;
         for (currency, amount) in items.iter().filter_map(BatchItem::money) {
             stream::books::add_money(&mut self.money, currency, amount).expect("a small sum");
@@ -289,7 +296,7 @@ impl Writer {
         self.append(&format.encode(&Batch { lineage, items }));
     }
 
-    fn flush(&mut self) {
+    pub fn flush(&mut self) {
         self.table.flush(FIRST.plus_seconds(200 * DAY)).expect("the table can be written");
     }
 }

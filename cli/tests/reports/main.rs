@@ -4,11 +4,13 @@
 //! `SPENDSTREAM_HISTORY_CALLS=1000000` makes the history longer, `SPENDSTREAM_HISTORY_SEED` another one.
 
 extern crate spendstream_cli as cli;
+extern crate spendstream_enrich as enrich;
 extern crate spendstream_schemas as schemas;
 extern crate spendstream_sink as sink;
 extern crate spendstream_stream as stream;
 
 mod history;
+mod margin;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -119,6 +121,16 @@ fn every_figure_of_every_report_is_what_duckdb_reckons_by_itself() {
         println!("{name} in {:?}", begun.elapsed());
         assert_eq!(json(&benchmark(&reader, quarter, as_of).expect("the benchmark")), found, "the same bytes");
         std::fs::write(answers.join(format!("{name}.json")), found).expect("written");
+    }
+
+    std::fs::write(answers.join("card.json"), margin::HISTORY_CARD).expect("written");
+    for (at, request) in margin::requests().iter().enumerate() {
+        let prices = margin::prices(margin::HISTORY_CARD, request.as_of.unwrap_or(Timestamp::MAX));
+        let begun = Instant::now();
+        let answer =
+            cli::reports::margin::margin(&reader, request, &prices).unwrap_or_else(|error| panic!("{error:#}"));
+        println!("margin by {:?}: {} rows in {:?}", request.dimensions(), answer.rows.num_rows(), begun.elapsed());
+        std::fs::write(answers.join(format!("margin-{at}.json")), show::json(&answer).expect("JSON")).expect("written");
     }
 
     let readers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/readers");
