@@ -18,7 +18,7 @@ use crate::ledger::{self, Claim, LakeBooks, LakeDisagreement, LakeStream, Ledger
 /// A transaction becomes visible partition by partition, and all stages write to the one partition of `spend.ledger`:
 /// its committed entries are hidden there as long as another stage's transaction is open before them, while the batches
 /// they account for can be read. Transactions end within a commit interval; one whose owner died ends with the
-/// transaction timeout, which is longer than anybody should wait for an answer.
+/// transaction timeout, 12 s by default.
 const HIDDEN_FOR_MAX: Duration = Duration::from_secs(15);
 
 /// Reads the books and weighs them. Without a lake only the stages are weighed.
