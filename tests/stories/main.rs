@@ -8,6 +8,7 @@ extern crate spendstream_stream as stream;
 mod agreement;
 mod bad_input;
 mod door;
+mod later;
 mod partitions;
 mod readme;
 mod refusals;
