@@ -271,7 +271,7 @@ fn compile(definition: &Definition) -> Result<(Budget, Scope), String> {
     if definition.id.trim().is_empty() || definition.tenant.trim().is_empty() {
         return Err("id and tenant must be stated".to_owned());
     }
-    if definition.currency.len() != 3 || !definition.currency.bytes().all(|b| b.is_ascii_uppercase()) {
+    if !schemas::is_currency_code(&definition.currency) {
         return Err(format!("currency {:?} is not an ISO 4217 code such as USD", definition.currency));
     }
     let zone = definition

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use schemas::codec::Format;
-use schemas::{Batch, BatchItem, Charge, CurrencySum, Text, topics};
+use schemas::{Batch, BatchItem, Charge, CurrencySum, LedgerEntry, Text, topics};
 use sink::LakeReader;
 use stream::Log;
 use stream::books::add_money;
@@ -21,6 +21,9 @@ use crate::ledger::{self, Claim, LakeBooks, LakeDisagreement, LakeStream, Ledger
 /// transaction timeout, 12 s by default.
 const HIDDEN_FOR_MAX: Duration = Duration::from_secs(15);
 
+/// Until books that were behind are read again.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
 /// Reads the books and weighs them. Without a lake only the stages are weighed.
 ///
 /// # Errors
@@ -32,12 +35,23 @@ pub fn audit(log: &dyn Log, lake: Option<&LakeReader>) -> anyhow::Result<Ledger>
     // stage has booked.
     let due = books()?;
     let lake = LakeBooks { due, ..lake_books(log, lake).context("read the lake's books")? };
-    let (mut entries, since) = (books()?, Instant::now());
-    while lake.ahead_of(&entries) && since.elapsed() < HIDDEN_FOR_MAX {
-        std::thread::sleep(Duration::from_millis(200));
-        entries = books()?;
+    Ok(ledger::check(&caught_up(&lake, HIDDEN_FOR_MAX, books)?, Some(&lake)))
+}
+
+/// Reads the books until they know of all that the lake's books hold, at most so long; then they are what they are.
+pub(crate) fn caught_up(
+    lake: &LakeBooks,
+    at_most: Duration,
+    mut books: impl FnMut() -> anyhow::Result<Vec<LedgerEntry>>,
+) -> anyhow::Result<Vec<LedgerEntry>> {
+    let since = Instant::now();
+    loop {
+        let entries = books()?;
+        if !lake.ahead_of(&entries) || since.elapsed() >= at_most {
+            return Ok(entries);
+        }
+        std::thread::sleep(AGAIN_AFTER);
     }
-    Ok(ledger::check(&entries, Some(&lake)))
 }
 
 fn lake_books(log: &dyn Log, lake: &LakeReader) -> anyhow::Result<LakeBooks> {

@@ -44,7 +44,7 @@ pub use lineage::{
     Skip, TopicLayout,
 };
 pub use meter::{Meter, Metered};
-pub use money::{AmountError, Money, PICO, Price, Quantity};
+pub use money::{AmountError, Money, PICO, Price, Quantity, is_currency_code};
 pub use published::schemas;
 pub use time::Timestamp;
 pub use wire::Id128;

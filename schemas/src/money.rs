@@ -15,6 +15,11 @@ pub const PICO: i128 = 1_000_000_000_000;
 /// Largest magnitude that fits `DECIMAL(38,12)`.
 const LIMIT: i128 = 10i128.pow(38) - 1;
 
+/// True for what is written like an ISO 4217 code: three capital letters. Which codes exist is not looked up.
+pub fn is_currency_code(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
 /// An amount left the range of `DECIMAL(38,12)`, or a text is not such an amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {

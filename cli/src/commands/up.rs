@@ -78,6 +78,12 @@ const SAMPLE_RECORDS: u64 = 10_000;
 /// The tables are written this often: what was posted shows in a report soon, at the price of smaller files.
 const FILE_AGE: Duration = Duration::from_secs(10);
 
+/// How long a changed window is held back: whoever feeds this driver waits for its report, and few keys change at a time.
+const WINDOW_EVERY: Duration = Duration::from_secs(1);
+
+/// Nothing happens for so long before all is through: a window that is held back, and a heartbeat to write it, come first.
+const QUIET: Duration = WINDOW_EVERY.saturating_add(Duration::from_secs(2));
+
 impl Up {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         stream::memory::small_pages();
@@ -110,7 +116,7 @@ impl Up {
         let lake_config = LakeConfig { lake_file_age: FILE_AGE, ..LakeConfig::at(&lake_folder) };
         let lake = Lake::open(&lake_config)?;
         let telemetry = Telemetry::new();
-        let options = LocalOptions { telemetry: telemetry.clone(), ..LocalOptions::default() };
+        let options = LocalOptions { quiet: QUIET, telemetry: telemetry.clone(), ..LocalOptions::default() };
         lake.register_metrics(telemetry.registry())?;
         let mut tables = sink::open_tables(&lake, &lake_config)?;
         if let Some(delivery) = Delivery::open(&lake, Some(log.clone()), &self.delivery, "local")? {
@@ -253,8 +259,7 @@ fn stages_with(
     let ingest = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone())) as Arc<dyn Stage>;
     let mut stages: Vec<_> = raw.iter().chain([&topics::CORRECTIONS]).map(ingest).collect();
     let enrich = EnrichStage::new(EnrichConfig::default(), scratch, prices, owners);
-    // A second instead of five: whoever feeds this driver waits for its report, and few keys change at a time.
-    let aggregate_config = aggregate::Config { window_every: Duration::from_secs(1), ..aggregate::Config::default() };
+    let aggregate_config = aggregate::Config { window_every: WINDOW_EVERY, ..aggregate::Config::default() };
     enrich.register_metrics(telemetry.registry())?;
     stages.extend::<[Arc<dyn Stage>; 3]>([
         Arc::new(enrich),

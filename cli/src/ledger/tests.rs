@@ -1,8 +1,11 @@
 //! Every single corruption of a ledger that adds up must be found, and at the right stage and sequence.
 
+use std::time::Duration;
+
 use schemas::{Count, Money, Timestamp};
 
 use super::*;
+use crate::books::caught_up;
 
 fn usd(amount: &str) -> Vec<CurrencySum> {
     vec![CurrencySum { currency: "USD".into(), amount: amount.parse().unwrap() }]
@@ -213,6 +216,25 @@ fn books_that_are_not_visible_yet_are_told_from_books_that_are_wrong() {
     let mut wrong = lake();
     picodollar(&mut wrong.streams[0].rows_money);
     assert!(!wrong.ahead_of(&books()));
+}
+
+#[test]
+fn books_are_read_again_until_they_know_of_what_the_lake_holds_and_not_for_ever() {
+    let old = || {
+        let mut books = books();
+        books[1].sent[0].sequence = lake().streams[0].claim.sequence - 1;
+        books
+    };
+    assert!(lake().ahead_of(&old()), "the sender of the lake's charges");
+    let mut reads = 0;
+    let read = caught_up(&lake(), Duration::from_secs(60), || {
+        reads += 1;
+        Ok(if reads < 3 { old() } else { books() })
+    });
+    assert_eq!((read.unwrap(), reads), (books(), 3));
+    // What never comes is a break, not a wait.
+    let hidden = caught_up(&lake(), Duration::ZERO, || Ok(old())).unwrap();
+    assert!(!check(&hidden, Some(&lake())).balanced());
 }
 
 #[test]

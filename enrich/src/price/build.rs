@@ -427,7 +427,6 @@ impl<'a> Builder<'a> {
 
     /// Every currency of a price must lead to the reporting currency.
     fn currencies(&mut self, book: &PriceBook) {
-        let iso = |currency: &str| currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
         let mut missing: BTreeMap<&str, &str> = BTreeMap::new();
         for (place, row) in self.rows {
             let Row::Sku(sku) = row else { continue };
@@ -437,8 +436,11 @@ impl<'a> Builder<'a> {
         }
         for (currency, place) in missing {
             let message = format!("currency {currency:?} has no exchange rate to {}", book.reporting_currency);
-            let remedy =
-                if iso(currency) { "add one under fx" } else { "use an ISO 4217 code and add its rate under fx" };
+            let remedy = if schemas::is_currency_code(currency) {
+                "add one under fx"
+            } else {
+                "use an ISO 4217 code and add its rate under fx"
+            };
             self.error(place, message, remedy);
         }
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::{Money, PICO, ReferenceRow, Text, Timestamp};
+use schemas::{Money, PICO, ReferenceRow, Text, Timestamp, is_currency_code};
 use serde::{Deserialize, Serialize};
 use stream::reference::Compiled;
 
@@ -137,7 +137,7 @@ pub(super) fn check<'a>(
             let message = format!("price {} is too fine or too large", rate.price.0);
             wrong(place, message, "state it for one unit, with at most 12 decimal places");
         }
-        if rate.currency.len() != 3 || !rate.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        if !is_currency_code(&rate.currency) {
             wrong(place, format!("currency {:?} is no ISO 4217 code", rate.currency), "write it as USD or EUR");
         }
         if rate.period.from() >= rate.period.to() {

@@ -25,8 +25,8 @@ pub struct LocalOptions {
     pub batch_bytes_max: usize,
     /// Most bytes a table buffers before it is flushed.
     pub table_bytes_max: usize,
-    /// For this long nothing but heartbeats must have passed before [`LocalRuntime::wait_idle`] says idle. Must be longer
-    /// than stages hold upserts back, and a heartbeat of a second.
+    /// For this long nothing but heartbeats must have passed before [`LocalRuntime::wait_idle`] says idle: longer
+    /// than stages hold upserts back (five seconds a key by default), and a heartbeat of a second.
     pub quiet: Duration,
     /// Where metrics and health go.
     pub telemetry: Arc<Telemetry>,
@@ -37,7 +37,7 @@ impl Default for LocalOptions {
         LocalOptions {
             batch_bytes_max: 8 << 20,
             table_bytes_max: 64 << 20,
-            quiet: Duration::from_secs(3),
+            quiet: Duration::from_secs(7),
             telemetry: Telemetry::new(),
         }
     }
