@@ -1,6 +1,7 @@
-//! How fast *merge* folds partial sums, and how fast it restores a million windows from its changelog.
+//! How fast *merge* folds partial sums, and how fast and in how much memory it restores a million windows from its
+//! changelog.
 //!
-//! Times are of the processor, not of the wall clock.
+//! Times are of the processor, not of the wall clock; memory is what this process holds more after a step than before it.
 //!
 //! `cargo run --release -p spendstream-aggregate --example restore_windows -- 250000` (keys; each makes four windows).
 
@@ -19,7 +20,11 @@ use schemas::{Money, PartialItem, Sums, Timestamp, WindowKey, WindowPartial};
 use stream::reference::Reference;
 use stream::{BatchWriter, Books, Output, Record, Source, Stage, Tick};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
+    stream::memory::small_pages();
     let keys: u32 = std::env::args().nth(1).map_or(Ok(250_000), |text| text.parse())?;
     let hour: Timestamp = "2026-11-22T10:00:00Z".parse().map_err(anyhow::Error::msg)?;
     let tick = Tick { now: hour, caught_up: true, skips: Arc::new(Vec::new()) };
@@ -51,15 +56,17 @@ fn main() -> anyhow::Result<()> {
 
     let bytes: usize = out.changes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, |v| v.len())).sum();
     let mut restored = stage.processor(&source);
+    let held = resident()?;
     let begun = processor_time()?;
     for (key, value) in &out.changes {
         restored.restore(key, value.as_deref())?;
     }
     println!(
-        "restored {} entries of {} bytes on average in {:?}; about {} bytes of memory each",
+        "restored {} entries of {} bytes on average in {:?}; {} bytes of memory each, estimated as {}",
         out.changes.len(),
         bytes / out.changes.len().max(1),
         processor_time()? - begun,
+        resident()?.saturating_sub(held) / out.changes.len().max(1),
         restored.state_bytes() / out.changes.len().max(1),
     );
     Ok(())
@@ -70,6 +77,12 @@ fn processor_time() -> anyhow::Result<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds = text.split(' ').next().unwrap_or_default().parse()?;
     Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Bytes of memory this process has. Linux only.
+fn resident() -> anyhow::Result<usize> {
+    let text = std::fs::read_to_string("/proc/self/statm")?;
+    Ok(text.split(' ').nth(1).unwrap_or_default().parse::<usize>()? * 4096)
 }
 
 fn source(topic: &str, targets: &[&str]) -> Source {

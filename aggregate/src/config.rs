@@ -33,7 +33,7 @@ pub struct Config {
     #[arg(long, env = "SPENDSTREAM_WINDOW_EVERY", default_value = "5s", value_parser = humantime::parse_duration)]
     pub window_every: Duration,
 
-    /// How long after its end an hour is held in memory, about 0.6 KB each.
+    /// How long after its end an hour is held in memory, about 0.3 KB each.
     ///
     /// Corrections to an hour that was dropped no longer restate it; its day, month and quarter still take them, and the
     /// count `expired.hour` shows their money.

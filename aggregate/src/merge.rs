@@ -18,7 +18,7 @@ use crate::agenda::Agenda;
 use crate::budget::Budgets;
 use crate::config::seconds;
 use crate::period::{Moment, PeriodState, StateChange, settle};
-use crate::window::WindowState;
+use crate::window::{HeldKey, HeldWindow, WindowState};
 use crate::{Config, calendar, key};
 
 /// Windows written in one transaction at most; the rest follows in the next. Keeps the end of a month from being one
@@ -93,10 +93,10 @@ struct Merge {
     config: Config,
     budgets: Arc<Reference<Budgets>>,
     formats: Formats,
-    windows: TxMap<Id128, WindowState>,
+    windows: TxMap<Id128, HeldWindow>,
     periods: TxMap<Id128, PeriodState>,
     /// Keys of windows, so that a key's windows share one.
-    keys: HashMap<Id128, Arc<WindowKey>>,
+    keys: HashMap<Id128, Arc<HeldKey>>,
     /// Windows that become final or expire, by the watermark.
     settling: Agenda,
     /// Windows that changed, by the wall clock.
@@ -176,7 +176,8 @@ impl Merge {
 
     fn add_window(&mut self, partial: WindowPartial, watermark: Timestamp, books: &mut Books) -> Result<(), Halt> {
         let hash = key::of_key(&partial.key);
-        let shared = self.keys.entry(hash).or_insert_with(|| Arc::new(partial.key)).clone();
+        let shared = self.keys.entry(hash).or_insert_with(|| Arc::new(HeldKey::new(&partial.key))).clone();
+        let currency = &partial.key.currency;
         for &granularity in Granularity::ALL {
             let late = match granularity {
                 Granularity::Hour => partial.late_hour,
@@ -186,13 +187,14 @@ impl Merge {
             };
             let span = calendar::window(granularity, partial.hour)
                 .ok_or_else(|| Halt::State(format!("an hour at {} is outside the calendar", partial.hour)))?;
-            let fresh = WindowState::new(shared.clone(), granularity, span);
+            let fresh = WindowState::new(granularity, span);
             if fresh.expires_at(&self.config) <= watermark {
-                books.count_money(expired(granularity), 1, &shared.currency, partial.sums.effective)?;
+                books.count_money(expired(granularity), 1, currency, partial.sums.effective)?;
                 continue;
             }
             let id = key::of_window(hash, granularity, span.start);
-            let window = self.windows.entry(&id, || fresh);
+            let held = self.windows.entry(&id, || HeldWindow::new(shared.clone(), &fresh));
+            let mut window = held.state();
             // Whatever is unsettled or changed is on an agenda already.
             if !window.dirty {
                 self.writing.note(window.writable_at(&self.config), id);
@@ -202,9 +204,10 @@ impl Merge {
             }
             let before = window.sums.effective;
             window.add(&partial.sums, late).map_err(overflow)?;
+            held.set(&window);
             if granularity == Granularity::Hour {
                 let moved = window.sums.effective.checked_sub(before).map_err(overflow)?;
-                books.count_money("window_money", 1, &shared.currency, moved)?;
+                books.count_money("window_money", 1, currency, moved)?;
                 books.count("late", late);
             }
         }
@@ -234,30 +237,28 @@ impl Merge {
         let mut room = UPSERTS_MAX;
         while room > 0 {
             let Some(id) = self.settling.take(watermark).or_else(|| self.writing.take(now)) else { break };
-            let Some(window) = self.windows.get(&id) else { continue };
+            let Some(held) = self.windows.get(&id) else { continue };
+            let (key, mut window) = (held.key.clone(), held.state());
             let (settles_at, expires_at) = (window.settles_at(&self.config), window.expires_at(&self.config));
             match window.due(&self.config, watermark, now) {
                 Some(status) => {
-                    let hash = key::of_key(&window.key);
-                    let name = key::window_record(hash, window.granularity, window.span.start);
-                    let mut window = window.clone();
-                    let written = window.write(status, watermark, now);
-                    self.windows.insert(id, window);
-                    out.records.push(self.formats.windows.record(hash, name, Some(&written)));
+                    let name = key::window_record(key.hash, window.granularity, window.start);
+                    let written = window.write(key.key(), status, watermark, now);
+                    self.windows.insert(id, HeldWindow::new(key.clone(), &window));
+                    out.records.push(self.formats.windows.record(key.hash, name, Some(&written)));
                     books.count("windows.upserted", 1);
                     room -= 1;
                 }
                 None if window.dirty => self.writing.note(window.writable_at(&self.config), id),
                 None => {}
             }
-            let Some(window) = self.windows.get(&id) else { continue };
             if watermark < settles_at {
                 self.settling.note(settles_at, id);
             } else if watermark < expires_at || window.dirty {
                 self.settling.note(expires_at.max(Timestamp::from_micros(watermark.micros().saturating_add(1))), id);
             } else {
                 if window.granularity == Granularity::Hour {
-                    books.count_money("windows.dropped", 1, &window.key.currency.clone(), window.sums.effective)?;
+                    books.count_money("windows.dropped", 1, &key.key().currency, window.sums.effective)?;
                 }
                 self.windows.remove(&id);
                 self.dropped += 1;
@@ -348,16 +349,25 @@ impl Merge {
         }
     }
 
+    /// A window from the changelog, with its hints.
+    fn hold(&mut self, id: Id128, key: &WindowKey, window: &WindowState) -> HeldWindow {
+        let due = if window.settled { window.expires_at(&self.config) } else { window.settles_at(&self.config) };
+        self.settling.note(due, id);
+        if window.dirty {
+            self.writing.note(window.writable_at(&self.config), id);
+        }
+        let shared = self.keys.entry(key::of_key(key)).or_insert_with(|| Arc::new(HeldKey::new(key)));
+        HeldWindow::new(shared.clone(), window)
+    }
+
     /// One entry for every key that changed.
     fn write_changes(&self, out: &mut Output) {
         let windows = self
             .windows
             .changed()
-            .map(|(id, window)| (changelog_key(WINDOW, *id), window.map(|window| encode(|bytes| window.put(bytes)))));
-        let periods = self
-            .periods
-            .changed()
-            .map(|(id, period)| (changelog_key(PERIOD, *id), period.map(|period| encode(|bytes| period.put(bytes)))));
+            .map(|(id, window)| (changelog_key(WINDOW, *id), window.map(|window| encode(&window.parts()))));
+        let periods =
+            self.periods.changed().map(|(id, period)| (changelog_key(PERIOD, *id), period.map(encode_period)));
         out.changes.extend(windows.chain(periods));
     }
 }
@@ -384,11 +394,17 @@ fn changelog_key(kind: u8, id: Id128) -> Bytes {
     Bytes::from(key)
 }
 
-fn encode(put: impl FnOnce(&mut Vec<u8>)) -> Bytes {
-    let mut bytes = Vec::with_capacity(320);
+fn encode(parts: &[&[u8]]) -> Bytes {
+    let mut bytes = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
     bytes.push(STATE_FORMAT);
-    put(&mut bytes);
+    parts.iter().for_each(|part| bytes.extend_from_slice(part));
     Bytes::from(bytes)
+}
+
+fn encode_period(period: &PeriodState) -> Bytes {
+    let mut bytes = Vec::with_capacity(320);
+    period.put(&mut bytes);
+    encode(&[&bytes])
 }
 
 fn decode<T>(value: &[u8], get: impl FnOnce(&mut Reader<'_>) -> Result<T, WireError>) -> Result<T, String> {
@@ -407,19 +423,10 @@ impl Processor for Merge {
         let id = key.split_first().and_then(|(kind, id)| Some((*kind, Id128(id.try_into().ok()?))));
         match id {
             Some((WINDOW, id)) => {
-                let window = value.map(|value| decode(value, WindowState::get)).transpose().map_err(broken)?;
-                let window = window.map(|mut window| {
-                    let shared = self.keys.entry(key::of_key(&window.key)).or_insert_with(|| window.key.clone());
-                    window.key = shared.clone();
-                    let due =
-                        if window.settled { window.expires_at(&self.config) } else { window.settles_at(&self.config) };
-                    self.settling.note(due, id);
-                    if window.dirty {
-                        self.writing.note(window.writable_at(&self.config), id);
-                    }
-                    window
-                });
-                self.windows.restore(id, window);
+                let window = value.map(|value| decode(value, |from| Ok((Wire::get(from)?, Wire::get(from)?))));
+                let window = window.transpose().map_err(broken)?;
+                let held = window.map(|(key, state)| self.hold(id, &key, &state));
+                self.windows.restore(id, held);
             }
             Some((PERIOD, id)) => {
                 let period = value.map(|value| decode(value, PeriodState::get)).transpose().map_err(broken)?;
@@ -464,11 +471,10 @@ impl Processor for Merge {
 
     fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt> {
         for (id, window) in self.windows.iter() {
-            let slot = ids::slot(key::of_key(&window.key));
-            entry(slot, changelog_key(WINDOW, *id), encode(|bytes| window.put(bytes)));
+            entry(ids::slot(window.key.hash), changelog_key(WINDOW, *id), encode(&window.parts()));
         }
         for (id, period) in self.periods.iter() {
-            entry(ids::slot(period.scope), changelog_key(PERIOD, *id), encode(|bytes| period.put(bytes)));
+            entry(ids::slot(period.scope), changelog_key(PERIOD, *id), encode_period(period));
         }
         Ok(())
     }
@@ -497,12 +503,14 @@ impl Processor for Merge {
     }
 
     fn state_bytes(&self) -> usize {
-        let hints = self.settling.len() + self.writing.len() + self.recovering.len();
-        // Texts longer than 24 bytes are on the heap; an eighth is added for them and for the maps' spare room.
-        let windows = self.windows.len() * (size_of::<(Id128, WindowState)>() + 32);
-        let keys = self.keys.len() * (size_of::<(Id128, WindowKey)>() + 48);
+        // A map has an eighth of spare room at least, and a byte for each entry. Encoded, a window takes about 96 bytes and a
+        // key about as many; two counts go with a shared key.
+        let windows = self.windows.capacity() * (size_of::<(Id128, HeldWindow)>() + 1) + self.windows.len() * 96;
+        let keys = self.keys.capacity() * (size_of::<(Id128, Arc<HeldKey>)>() + 1)
+            + self.keys.len() * (size_of::<HeldKey>() + 16 + 96);
         let periods = self.periods.len() * (size_of::<(Id128, PeriodState)>() + 1_024);
-        (windows + keys + periods + hints * 40) * 9 / 8
+        let hints = self.settling.bytes() + self.writing.bytes() + self.recovering.bytes();
+        (windows + keys + periods) * 8 / 7 + hints
     }
 }
 

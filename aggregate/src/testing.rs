@@ -7,11 +7,11 @@ use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::ids::hash_parts;
 use schemas::topics::{ALERTS, BUDGET_STATE, CHARGES, PARTIALS, WINDOWS};
-use schemas::wire::Reader;
+use schemas::wire::{Reader, Wire};
 use schemas::{
     Alert, BudgetState, Charge, ChargeCategory, ChargeClass, Confidence, CostBasis, Costs, Dimensions, Granularity,
     Id128, IdentityKind, LedgerEntry, Meter, Metered, Money, Position, PriceContext, PricingStatus, Quantity,
-    Timestamp, UsageEvent, Window, WindowStatus,
+    Timestamp, UsageEvent, Window, WindowKey, WindowStatus,
 };
 use stream::books::BatchWriter;
 use stream::reference::Reference;
@@ -237,12 +237,12 @@ impl Lane {
 
     /// Money of the hours held.
     pub fn hour_money(&self) -> Vec<Money> {
-        let hours = self
-            .state()
-            .into_iter()
-            .filter(|(key, _)| key[0] == b'w')
-            .map(|(_, value)| WindowState::get(&mut Reader::new(&value[1..])).unwrap());
-        hours.filter(|window| window.granularity == Granularity::Hour).map(|window| window.sums.effective).collect()
+        let windows = self.state().into_iter().filter(|(key, _)| key[0] == b'w').map(|(_, value)| {
+            let mut value = Reader::new(&value[1..]);
+            WindowKey::get(&mut value).unwrap();
+            WindowState::get(&mut value).unwrap()
+        });
+        windows.filter(|window| window.granularity == Granularity::Hour).map(|window| window.sums.effective).collect()
     }
 
     /// The process dies; another takes over from the changelog.

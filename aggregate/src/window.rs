@@ -1,43 +1,44 @@
-//! The state of one window, and when it is written as what.
+//! The state of one window, how it is held, and when it is written as what.
 
 use std::sync::Arc;
 
-use schemas::wire::{Reader, Wire, WireError};
-use schemas::{AmountError, Granularity, Sums, Timestamp, Window, WindowKey, WindowStatus};
+use schemas::wire::{Reader, Wire};
+use schemas::{AmountError, Granularity, Id128, Sums, Timestamp, Window, WindowKey, WindowStatus, record};
 
 use crate::calendar::Span;
-use crate::{Config, fold};
+use crate::{Config, fold, key};
 
-/// One window of one key.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WindowState {
-    /// Key; shared with the key's other windows.
-    pub key: Arc<WindowKey>,
-    /// Width.
-    pub granularity: Granularity,
-    /// Span.
-    pub span: Span,
-    /// Sums.
-    pub sums: Sums,
-    /// Charge rows that arrived late.
-    pub late: i64,
-    /// Revision last written; 0 before the first.
-    pub revision: i64,
-    /// True once it was written as final.
-    pub settled: bool,
-    /// True when it changed since it was last written.
-    pub dirty: bool,
-    /// When it was last written.
-    pub emitted_at: Timestamp,
+record! {
+    /// One window of one key. After its key, a value of the changelog.
+    pub struct WindowState {
+        /// Width.
+        pub granularity: Granularity,
+        /// Start, inclusive.
+        pub start: Timestamp,
+        /// End, exclusive.
+        pub end: Timestamp,
+        /// Sums.
+        pub sums: Sums,
+        /// Charge rows that arrived late.
+        pub late: i64,
+        /// Revision last written; 0 before the first.
+        pub revision: i64,
+        /// True once it was written as final.
+        pub settled: bool,
+        /// True when it changed since it was last written.
+        pub dirty: bool,
+        /// When it was last written.
+        pub emitted_at: Timestamp,
+    }
 }
 
 impl WindowState {
     /// Empty.
-    pub fn new(key: Arc<WindowKey>, granularity: Granularity, span: Span) -> Self {
+    pub fn new(granularity: Granularity, span: Span) -> Self {
         WindowState {
-            key,
             granularity,
-            span,
+            start: span.start,
+            end: span.end,
             sums: Sums::default(),
             late: 0,
             revision: 0,
@@ -60,12 +61,12 @@ impl WindowState {
 
     /// When it is final, by the watermark.
     pub fn settles_at(&self, config: &Config) -> Timestamp {
-        self.span.end.plus_seconds(config.grace_seconds(self.granularity))
+        self.end.plus_seconds(config.grace_seconds(self.granularity))
     }
 
     /// When it is dropped, by the watermark.
     pub fn expires_at(&self, config: &Config) -> Timestamp {
-        self.span.end.plus_seconds(config.retention_seconds(self.granularity))
+        self.end.plus_seconds(config.retention_seconds(self.granularity))
     }
 
     /// When it may be written next, by the wall clock.
@@ -85,16 +86,16 @@ impl WindowState {
     }
 
     /// Writes it: the next revision.
-    pub fn write(&mut self, status: WindowStatus, watermark: Timestamp, now: Timestamp) -> Window {
+    pub fn write(&mut self, key: WindowKey, status: WindowStatus, watermark: Timestamp, now: Timestamp) -> Window {
         self.revision += 1;
         self.settled |= status == WindowStatus::Final;
         self.dirty = false;
         self.emitted_at = now;
         Window {
-            key: (*self.key).clone(),
+            key,
             granularity: self.granularity,
-            start: self.span.start,
-            end: self.span.end,
+            start: self.start,
+            end: self.end,
             revision: self.revision,
             status,
             sums: self.sums.clone(),
@@ -103,36 +104,111 @@ impl WindowState {
             emitted_at: now,
         }
     }
+}
 
-    /// Appends it as the changelog holds it.
-    pub fn put(&self, out: &mut Vec<u8>) {
-        self.key.put(out);
-        self.granularity.put(out);
-        self.span.start.put(out);
-        self.span.end.put(out);
-        self.sums.put(out);
-        self.late.put(out);
-        self.revision.put(out);
-        self.settled.put(out);
-        self.dirty.put(out);
-        self.emitted_at.put(out);
+/// A window as it is held: encoded, which takes a third of the memory, for most sums are small or nothing.
+#[derive(Debug, Clone)]
+pub struct HeldWindow {
+    /// Key; shared with the key's other windows.
+    pub key: Arc<HeldKey>,
+    state: Box<[u8]>,
+}
+
+impl HeldWindow {
+    /// Holds a window.
+    pub fn new(key: Arc<HeldKey>, state: &WindowState) -> Self {
+        HeldWindow { key, state: encode(state) }
     }
 
-    /// Reads it back.
-    ///
-    /// # Errors
-    /// When the bytes are not what [`WindowState::put`] wrote.
-    pub fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(WindowState {
-            key: Arc::new(Wire::get(from)?),
-            granularity: Wire::get(from)?,
-            span: Span { start: Wire::get(from)?, end: Wire::get(from)? },
-            sums: Wire::get(from)?,
-            late: Wire::get(from)?,
-            revision: Wire::get(from)?,
-            settled: Wire::get(from)?,
-            dirty: Wire::get(from)?,
-            emitted_at: Wire::get(from)?,
-        })
+    /// What it holds.
+    pub fn state(&self) -> WindowState {
+        decode(&self.state)
+    }
+
+    /// Holds another state of the same window.
+    pub fn set(&mut self, state: &WindowState) {
+        self.state = encode(state);
+    }
+
+    /// What the changelog holds, in parts.
+    pub fn parts(&self) -> [&[u8]; 2] {
+        [&self.key.key, &self.state]
+    }
+}
+
+/// A key as it is held, once for all its windows.
+#[derive(Debug)]
+pub struct HeldKey {
+    /// Its hash.
+    pub hash: Id128,
+    key: Box<[u8]>,
+}
+
+impl HeldKey {
+    /// Holds a key.
+    pub fn new(key: &WindowKey) -> Self {
+        HeldKey { hash: key::of_key(key), key: encode(key) }
+    }
+
+    /// The key.
+    pub fn key(&self) -> WindowKey {
+        decode(&self.key)
+    }
+}
+
+/// In an allocation of its own size.
+fn encode(item: &impl Wire) -> Box<[u8]> {
+    let mut bytes = Vec::with_capacity(256);
+    item.put(&mut bytes);
+    bytes.as_slice().into()
+}
+
+fn decode<T: Wire>(bytes: &[u8]) -> T {
+    T::get(&mut Reader::new(bytes)).expect("these are bytes that `encode` wrote")
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::{Money, Quantity};
+
+    use super::*;
+    use crate::testing::at;
+
+    #[test]
+    fn what_is_held_is_what_was_given_at_the_ends_of_every_field() {
+        let most = Money::from_picos(10i128.pow(38) - 1).unwrap();
+        let (lots, least) = (Quantity::from_picos(most.picos()).unwrap(), Quantity::from_picos(-most.picos()).unwrap());
+        let key = WindowKey {
+            tenant: "a tenant whose name is longer than what fits in place".into(),
+            team: Some("".into()),
+            project: None,
+            environment: Some("größe".into()),
+            provider: "openai".into(),
+            model: "".into(),
+            use_case: None,
+            currency: "EUR".into(),
+        };
+        let sums = Sums {
+            charges: i64::MAX,
+            requests: i64::MIN,
+            list: most,
+            contracted: most.negated(),
+            unpriced_tokens: least,
+            input_tokens: lots,
+            ..Sums::default()
+        };
+        let state = WindowState {
+            sums,
+            late: -1,
+            revision: i64::MAX,
+            settled: true,
+            ..WindowState::new(Granularity::Quarter, Span { start: at("1970-01-01"), end: Timestamp::MAX })
+        };
+        let held = HeldWindow::new(Arc::new(HeldKey::new(&key)), &state);
+        assert_eq!((held.key.key(), held.key.hash, held.state()), (key.clone(), key::of_key(&key), state.clone()));
+        let mut bytes = Vec::new();
+        key.put(&mut bytes);
+        state.put(&mut bytes);
+        assert_eq!(held.parts().concat(), bytes);
     }
 }
