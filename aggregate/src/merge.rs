@@ -349,15 +349,26 @@ impl Merge {
         }
     }
 
-    /// A window from the changelog, with its hints.
-    fn hold(&mut self, id: Id128, key: &WindowKey, window: &WindowState) -> HeldWindow {
+    /// Takes a window from the changelog, with its hints.
+    fn hold(&mut self, id: Id128, bytes: &[u8]) -> Result<HeldWindow, WireError> {
+        // Most entries replace another and repeat its key: then it need not be decoded.
+        let known = self.windows.get(&id).map(|held| &held.key).filter(|key| bytes.starts_with(key.encoded()));
+        let (key, state) = match known {
+            Some(key) => (key.clone(), &bytes[key.encoded().len()..]),
+            None => {
+                let mut from = Reader::new(bytes);
+                let key = WindowKey::get(&mut from)?;
+                let shared = self.keys.entry(key::of_key(&key)).or_insert_with(|| Arc::new(HeldKey::new(&key)));
+                (shared.clone(), &bytes[from.position()..])
+            }
+        };
+        let (held, window) = HeldWindow::read(key, state)?;
         let due = if window.settled { window.expires_at(&self.config) } else { window.settles_at(&self.config) };
         self.settling.note(due, id);
         if window.dirty {
             self.writing.note(window.writable_at(&self.config), id);
         }
-        let shared = self.keys.entry(key::of_key(key)).or_insert_with(|| Arc::new(HeldKey::new(key)));
-        HeldWindow::new(shared.clone(), window)
+        Ok(held)
     }
 
     /// One entry for every key that changed.
@@ -407,14 +418,20 @@ fn encode_period(period: &PeriodState) -> Bytes {
     encode(&[&bytes])
 }
 
-fn decode<T>(value: &[u8], get: impl FnOnce(&mut Reader<'_>) -> Result<T, WireError>) -> Result<T, String> {
+/// What stands behind the format of an entry.
+fn decode<T>(value: &[u8], read: impl FnOnce(&[u8]) -> Result<T, WireError>) -> Result<T, String> {
     let Some((&STATE_FORMAT, rest)) = value.split_first() else {
         let found = value.first().map_or("none".to_owned(), u8::to_string);
         return Err(format!("its format is {found}, this release reads {STATE_FORMAT}; upgrade this service"));
     };
-    let mut reader = Reader::new(rest);
-    let item = get(&mut reader).and_then(|item| reader.finish().map(|()| item));
-    item.map_err(|error| error.to_string())
+    read(rest).map_err(|error| error.to_string())
+}
+
+fn read_period(bytes: &[u8]) -> Result<PeriodState, WireError> {
+    let mut from = Reader::new(bytes);
+    let period = PeriodState::get(&mut from)?;
+    from.finish()?;
+    Ok(period)
 }
 
 impl Processor for Merge {
@@ -423,13 +440,11 @@ impl Processor for Merge {
         let id = key.split_first().and_then(|(kind, id)| Some((*kind, Id128(id.try_into().ok()?))));
         match id {
             Some((WINDOW, id)) => {
-                let window = value.map(|value| decode(value, |from| Ok((Wire::get(from)?, Wire::get(from)?))));
-                let window = window.transpose().map_err(broken)?;
-                let held = window.map(|(key, state)| self.hold(id, &key, &state));
-                self.windows.restore(id, held);
+                let held = value.map(|value| decode(value, |bytes| self.hold(id, bytes)));
+                self.windows.restore(id, held.transpose().map_err(broken)?);
             }
             Some((PERIOD, id)) => {
-                let period = value.map(|value| decode(value, PeriodState::get)).transpose().map_err(broken)?;
+                let period = value.map(|value| decode(value, read_period)).transpose().map_err(broken)?;
                 if let Some(period) = &period {
                     self.recovering.note(period.expires_at(seconds(self.config.retention)), id);
                 }

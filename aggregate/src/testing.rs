@@ -166,7 +166,7 @@ pub trait Inspected: Stage {
 
 /// One stage on one source partition.
 pub struct Lane {
-    source: Source,
+    pub source: Source,
     processor: Box<dyn Inspect>,
     pub books: Books,
     pub changelog: Vec<(Bytes, Option<Bytes>)>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use schemas::wire::{Reader, Wire};
+use schemas::wire::{Reader, Wire, WireError};
 use schemas::{AmountError, Granularity, Id128, Sums, Timestamp, Window, WindowKey, WindowStatus, record};
 
 use crate::calendar::Span;
@@ -120,6 +120,17 @@ impl HeldWindow {
         HeldWindow { key, state: encode(state) }
     }
 
+    /// Holds a window as the changelog held it behind its key; gives what it is too.
+    ///
+    /// # Errors
+    /// When the bytes are not what [`HeldWindow::parts`] gave.
+    pub fn read(key: Arc<HeldKey>, bytes: &[u8]) -> Result<(Self, WindowState), WireError> {
+        let mut from = Reader::new(bytes);
+        let state = WindowState::get(&mut from)?;
+        from.finish()?;
+        Ok((HeldWindow { key, state: bytes.into() }, state))
+    }
+
     /// What it holds.
     pub fn state(&self) -> WindowState {
         decode(&self.state)
@@ -132,7 +143,7 @@ impl HeldWindow {
 
     /// What the changelog holds, in parts.
     pub fn parts(&self) -> [&[u8]; 2] {
-        [&self.key.key, &self.state]
+        [self.key.encoded(), &self.state]
     }
 }
 
@@ -154,6 +165,11 @@ impl HeldKey {
     pub fn key(&self) -> WindowKey {
         decode(&self.key)
     }
+
+    /// Its bytes. No key's begin with another's: every text has its length before it.
+    pub fn encoded(&self) -> &[u8] {
+        &self.key
+    }
 }
 
 /// In an allocation of its own size.
@@ -164,7 +180,7 @@ fn encode(item: &impl Wire) -> Box<[u8]> {
 }
 
 fn decode<T: Wire>(bytes: &[u8]) -> T {
-    T::get(&mut Reader::new(bytes)).expect("these are bytes that `encode` wrote")
+    T::get(&mut Reader::new(bytes)).expect("these bytes were encoded or decoded when they came to be held")
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use schemas::{Charge, Direction, Granularity, Money, PricingStatus, Quantity, Timestamp, WindowStatus};
+use stream::Stage as _;
 use stream::reference::{Reference, ReferenceSink, manifest, row};
 
-use crate::Config;
 use crate::budget::{Budgets, Definition};
 use crate::testing::*;
+use crate::{Config, MergeStage};
 
 const ELEVEN: &str = "2026-11-22T11:00:00Z";
 
@@ -436,6 +437,29 @@ proptest! {
         prop_assert_eq!(pipeline.merge.iter().map(|lane| lane.state()).collect::<Vec<_>>(), before.clone());
         pipeline.restart();
         prop_assert_eq!(pipeline.merge.iter().map(|lane| lane.state()).collect::<Vec<_>>(), before);
+        pipeline.merge();
+        let after: Vec<_> = pipeline.merge.iter().map(|lane| lane.state()).collect();
+        pipeline.restart();
+        prop_assert_eq!(pipeline.merge.iter().map(|lane| lane.state()).collect::<Vec<_>>(), after);
+    }
+}
+
+#[test]
+fn an_entry_that_is_cut_or_too_long_is_refused_behind_a_good_one_too() {
+    let mut pipeline = pipeline(vec![definition()]);
+    pipeline.charge(0, &[charge(1, "platform", "1", ELEVEN)]);
+    pipeline.merge();
+    let stage = MergeStage::new(Config::default(), budgets(vec![]));
+    for lane in &pipeline.merge {
+        for (key, value) in &lane.changelog {
+            let good = value.as_deref().unwrap();
+            for bad in [&good[..good.len() - 1], &[good, &[0]].concat(), &[]] {
+                let mut processor = stage.processor(&lane.source);
+                assert!(processor.restore(key, Some(bad)).is_err());
+                processor.restore(key, Some(good)).unwrap();
+                assert!(processor.restore(key, Some(bad)).is_err());
+            }
+        }
     }
 }
 
