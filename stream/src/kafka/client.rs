@@ -107,7 +107,12 @@ fn reading(connection: &Connection, group: &str) -> ClientConfig {
 pub(crate) fn reader(connection: &Connection) -> ClientConfig {
     // librdkafka wants a group's name even of a consumer that never joins one.
     let mut client = reading(connection, "spendstream.reader");
-    client.set("queued.max.messages.kbytes", "16384");
+    // Several changelogs are read at a time, and a small record takes three times its size in the client's queue, which
+    // takes a whole answer at once: what waits there must not be what a restart needs most memory for.
+    client
+        .set("fetch.message.max.bytes", "1048576")
+        .set("queued.max.messages.kbytes", "4096")
+        .set("queued.min.messages", "20000");
     with_options(client, connection)
 }
 
