@@ -150,6 +150,27 @@ pub fn check(entries: &[LedgerEntry], lake: Option<&LakeBooks>) -> Ledger {
     ledger
 }
 
+/// Weighs one stage's books again, and what they have in common with those of its neighbours: what [`check`] would find
+/// that was not there before, when these are the only ones that changed.
+///
+/// # Panics
+/// When there are no books at that place.
+pub fn check_again(entries: &[LedgerEntry], changed: usize) -> Vec<Break> {
+    let mut ledger = Ledger { stages: Vec::new(), breaks: Vec::new(), in_flight: 0, skipped: 0 };
+    let entry = &entries[changed];
+    rules::check(entry, &mut ledger.breaks);
+    for received in &entry.received {
+        check_link(entries, entry, received, &mut ledger);
+    }
+    for reader in entries {
+        let from = |row: &&Received| row.source_topic == entry.topic && row.source_partition == entry.partition;
+        for received in reader.received.iter().filter(from) {
+            check_link(entries, reader, received, &mut ledger);
+        }
+    }
+    ledger.breaks
+}
+
 /// The books of whoever sends from a source partition to a target partition.
 fn producer<'a>(
     entries: &'a [LedgerEntry],

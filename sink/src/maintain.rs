@@ -353,7 +353,7 @@ struct FileRows {
 
 impl FileRows {
     fn open(lake: &Lake, store: Arc<dyn ObjectStore>, file: &DataFile) -> anyhow::Result<Self> {
-        let stored = StoredFile { store, path: Path::parse(&file.path)?, size: file.bytes };
+        let stored = StoredFile::new(store, Path::parse(&file.path)?, file.bytes);
         let builder = lake.wait(ParquetRecordBatchStreamBuilder::new(stored));
         let builder = builder.with_context(|| format!("open {}", file.path))?;
         let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! A [`LakeReader`] sees a table as of the commit that was newest when it began to scan, files that are being written or
 //! were left by a crash not among them. A table nobody has written yet is empty, not an error.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,6 +13,7 @@ use chrono::{Datelike, NaiveDate};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::LogicalFileView;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
@@ -67,17 +68,36 @@ pub struct LakeReader {
 /// Batches of a scan, in no particular order of rows. Each has the columns asked for, in that order.
 pub struct Scan {
     lake: Lake,
-    store: Arc<dyn ObjectStore>,
     spec: &'static TableSpec,
     table: DeltaTable,
     schema: SchemaRef,
-    files: VecDeque<TableFile>,
+    opening: BoxStream<'static, Opened>,
+    /// Files of it that were not taken yet.
+    waiting: usize,
     open: Option<(ParquetRecordBatchStream<StoredFile>, Path, i32)>,
+}
+
+/// A file whose metadata was read, or why it could not be.
+type Opened = (TableFile, Result<ParquetRecordBatchStreamBuilder<StoredFile>, ParquetError>);
+
+/// Files opened ahead of the one that is read: what a store takes to answer is waited for once for so many.
+const OPENED_AHEAD: usize = 8;
+
+/// Opens files, in their order, ahead of who takes them.
+fn opening(lake: &Lake, store: Arc<dyn ObjectStore>, files: &[TableFile]) -> BoxStream<'static, Opened> {
+    let runtime = lake.handle().clone();
+    let open = move |file: TableFile| {
+        let stored = StoredFile::new(store.clone(), file.path.clone(), file.bytes);
+        // A task of its own: an answer is taken when it comes, however long the rows of another file take.
+        let task = runtime.spawn(ParquetRecordBatchStreamBuilder::new(stored));
+        async move { (file, task.await.unwrap_or_else(|error| Err(ParquetError::External(Box::new(error))))) }
+    };
+    futures::stream::iter(files.to_vec()).map(open).buffered(OPENED_AHEAD).boxed()
 }
 
 impl std::fmt::Debug for Scan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "scan of {} files at version {:?}", self.files.len(), self.version())
+        write!(f, "scan of {} files at version {:?}", self.files(), self.version())
     }
 }
 
@@ -142,7 +162,7 @@ impl Scan {
 
     /// Files still to be read.
     pub fn files(&self) -> usize {
-        self.files.len() + usize::from(self.open.is_some())
+        self.waiting + usize::from(self.open.is_some())
     }
 
     /// Columns of the batches.
@@ -161,11 +181,9 @@ impl Scan {
                     None => self.open = None,
                 }
             }
-            let Some(TableFile { path, bytes, day, .. }) = self.files.pop_front() else { return Ok(None) };
-            let reader = StoredFile { store: self.store.clone(), path: path.clone(), size: bytes };
-            let opening = ParquetRecordBatchStreamBuilder::new(reader);
-            let builder = self.lake.wait(opening).map_err(|error| self.unopened(&path, error));
-            let builder = self.lake.told(builder)?;
+            let Some((TableFile { path, day, .. }, opened)) = self.lake.wait(self.opening.next()) else { return Ok(None) };
+            self.waiting -= 1;
+            let builder = self.lake.told(opened.map_err(|error| self.unopened(&path, error)))?;
             let wanted = builder.schema().fields().iter().enumerate();
             let wanted = wanted.filter(|(_, field)| self.schema.field_with_name(field.name()).is_ok());
             let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.map(|(index, _)| index));
@@ -200,7 +218,7 @@ impl Scan {
     /// Why a file could not be opened; the log says that it is there.
     fn unopened(&self, path: &Path, error: ParquetError) -> anyhow::Error {
         let table = self.spec.name;
-        let gone = matches!(self.lake.wait(self.store.head(path)), Err(StoreError::NotFound { .. }));
+        let gone = matches!(self.lake.wait(self.table.log_store().object_store(None).head(path)), Err(StoreError::NotFound { .. }));
         let error = anyhow::Error::new(error);
         if gone {
             return error.context(format!(
@@ -218,8 +236,7 @@ impl Iterator for Scan {
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.next_batch();
         if batch.is_err() {
-            self.files.clear();
-            self.open = None;
+            (self.opening, self.waiting, self.open) = (futures::stream::empty().boxed(), 0, None);
         }
         batch.transpose()
     }

@@ -81,7 +81,7 @@ pub fn program(name: &str) -> Command {
 pub fn service(service: Service, brokers: &str, instance: u32) -> Command {
     let mut command = program(service.binary());
     command.args(["--brokers", brokers, "--environment", ENVIRONMENT, "--instance", &instance.to_string()]);
-    command.args(["--listen", "127.0.0.1:0", "--lanes", "1", "--commit-interval", "50ms"]);
+    command.args(["--listen", "127.0.0.1:0", "--lanes", "1"]);
     command.args(["--transaction-timeout", "4s", "--session-timeout", "6s"]);
     command
 }

@@ -163,9 +163,7 @@ impl Kafka {
 
     fn run(options: &[&str], secured: bool) -> Self {
         let jars = jars();
-        // Kafka on a slow disk stalls for seconds under load; what a test writes fits into memory.
-        let memory = Path::new("/dev/shm");
-        let folder = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).expect("a temporary folder");
+        let folder = crate::temporary_folder();
         let (port, controller, inner) = (free_port(), free_port(), free_port());
         let proxy = Proxy::start(inner);
         let settings = folder.path().join("server.properties");

@@ -14,3 +14,10 @@ pub mod proxy;
 #[path = "../../schemas/src/registry/tests/server.rs"]
 pub mod registry;
 pub mod s3;
+
+/// A folder in memory where there is one: servers on a slow disk stall for seconds under load, and what a test writes is
+/// small.
+pub fn temporary_folder() -> tempfile::TempDir {
+    let made = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    made.expect("a temporary folder can be made")
+}

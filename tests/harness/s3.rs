@@ -116,7 +116,7 @@ pub struct S3 {
 impl S3 {
     /// Starts a server on a free loopback port, with one empty bucket.
     pub fn start(bucket: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let folder = crate::temporary_folder();
         std::fs::create_dir(folder.path().join(bucket)).expect("the temporary folder is writable");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -194,6 +194,8 @@ fn service(folder: &Path) -> S3Service {
 async fn serve(listener: tokio::net::TcpListener, service: S3Service, faults: Arc<Faults>) {
     let locks = KeyLocks::default();
     while let Ok((socket, _)) = listener.accept().await {
+        // Or the end of an answer waits until the client has acknowledged its beginning, which takes 40 ms.
+        let _ = socket.set_nodelay(true);
         let (service, faults, locks) = (service.clone(), faults.clone(), locks.clone());
         tokio::spawn(async move {
             let answer = service_fn(move |request| answer(request, service.clone(), faults.clone(), locks.clone()));

@@ -10,6 +10,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use sink::{Lake, LakeConfig};
 use spendstream_tests::s3::{CREDENTIALS, S3};
+use spendstream_tests::temporary_folder;
 
 use crate::sample::{Sample, drive, drive_table};
 
@@ -21,7 +22,7 @@ pub enum Ground {
 
 impl Ground {
     pub fn folder() -> Self {
-        Ground::Folder(tempfile::tempdir().expect("a temporary folder"))
+        Ground::Folder(temporary_folder())
     }
 
     pub fn server() -> Self {

@@ -1,6 +1,5 @@
 //! A table at one version: which files it is made of, whatever is written meanwhile.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -11,7 +10,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
-use super::{Days, LakeReader, Scan, day_of};
+use super::{Days, LakeReader, Scan, day_of, opening};
 use crate::catalogue::{self, TableSpec};
 use crate::lake::Lake;
 use crate::log::load;
@@ -139,7 +138,6 @@ impl Snapshot {
         });
         let schema = Arc::new(Schema::new(fields.collect::<anyhow::Result<Vec<_>>>()?));
         let (lake, spec, table) = (self.lake.clone(), self.spec, self.table.clone());
-        let files: VecDeque<TableFile> = files.iter().cloned().collect();
-        Ok(Scan { lake, store: self.store(), spec, table, schema, files, open: None })
+        Ok(Scan { opening: opening(&lake, self.store(), files), waiting: files.len(), open: None, lake, spec, table, schema })
     }
 }
