@@ -181,7 +181,9 @@ impl Scan {
                     None => self.open = None,
                 }
             }
-            let Some((TableFile { path, day, .. }, opened)) = self.lake.wait(self.opening.next()) else { return Ok(None) };
+            let Some((TableFile { path, day, .. }, opened)) = self.lake.wait(self.opening.next()) else {
+                return Ok(None);
+            };
             self.waiting -= 1;
             let builder = self.lake.told(opened.map_err(|error| self.unopened(&path, error)))?;
             let wanted = builder.schema().fields().iter().enumerate();
@@ -218,7 +220,10 @@ impl Scan {
     /// Why a file could not be opened; the log says that it is there.
     fn unopened(&self, path: &Path, error: ParquetError) -> anyhow::Error {
         let table = self.spec.name;
-        let gone = matches!(self.lake.wait(self.table.log_store().object_store(None).head(path)), Err(StoreError::NotFound { .. }));
+        let gone = matches!(
+            self.lake.wait(self.table.log_store().object_store(None).head(path)),
+            Err(StoreError::NotFound { .. })
+        );
         let error = anyhow::Error::new(error);
         if gone {
             return error.context(format!(

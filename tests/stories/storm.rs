@@ -5,6 +5,7 @@
 //! seeded stage: they bring about the states that exactly-once rests on, and wait for the evidence that they did.
 
 use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
@@ -315,12 +316,37 @@ fn storm(seed: u64) {
     }
 }
 
+/// Storms that rage now. More than two at once would starve each other, and what waits for its evidence would give up.
+static RAGING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+const RAGING_MAX: usize = 2;
+
+/// One of the storms that may rage at once.
+struct Turn;
+
+impl Turn {
+    fn wait() -> Self {
+        let raging = RAGING.0.lock().expect("nobody panics while holding this lock");
+        let mut raging = RAGING.1.wait_while(raging, |raging| *raging >= RAGING_MAX).expect("as above");
+        *raging += 1;
+        Turn
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *RAGING.0.lock().expect("nobody panics while holding this lock") -= 1;
+        RAGING.1.notify_one();
+    }
+}
+
 /// The nth storm. Their seeds follow each other, from `SPENDSTREAM_STORM_SEED` or 1.
 fn nth(n: u64) {
     let first: u64 = match std::env::var("SPENDSTREAM_STORM_SEED") {
         Ok(seed) => seed.parse().expect("SPENDSTREAM_STORM_SEED is a number"),
         Err(_) => 1,
     };
+    let _turn = Turn::wait();
     storm(first + n);
 }
 

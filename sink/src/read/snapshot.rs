@@ -138,6 +138,14 @@ impl Snapshot {
         });
         let schema = Arc::new(Schema::new(fields.collect::<anyhow::Result<Vec<_>>>()?));
         let (lake, spec, table) = (self.lake.clone(), self.spec, self.table.clone());
-        Ok(Scan { opening: opening(&lake, self.store(), files), waiting: files.len(), open: None, lake, spec, table, schema })
+        Ok(Scan {
+            opening: opening(&lake, self.store(), files),
+            waiting: files.len(),
+            open: None,
+            lake,
+            spec,
+            table,
+            schema,
+        })
     }
 }
