@@ -49,6 +49,13 @@ pub struct Definition {
     pub thresholds: Vec<Threshold>,
 }
 
+impl Definition {
+    /// The value of a dimension that the scope names; `None` also when it names the lack of one.
+    pub fn named(&self, dimension: &str) -> Option<Text> {
+        self.scope.get(dimension).cloned().flatten()
+    }
+}
+
 /// A share of a period's amount, and what it asks for.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]

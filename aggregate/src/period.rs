@@ -215,6 +215,8 @@ fn judge(settled: &mut Settled, budget: &Budget, span: &Span, counts_from: Optio
         crossed: crossed.map(|crossed| crossed.share.clone()),
         revision: 0,
         emitted_at: Timestamp::default(),
+        team: definition.named("team"),
+        business_unit: definition.named("business_unit"),
     };
     let mut bytes = Vec::with_capacity(256);
     upsert.put(&mut bytes);
@@ -371,7 +373,7 @@ fn alert(
         budget_id: definition.id.clone(),
         name: definition.name.clone(),
         budget_revision: budget.revision.clone(),
-        team: definition.scope.get("team").cloned().flatten(),
+        team: definition.named("team"),
         period: state.period,
         period_start: span.start,
         period_end: span.end,

@@ -5,9 +5,11 @@ extern crate spendstream_schemas as schemas;
 
 use std::hint::black_box;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use schemas::{ReferenceRow, UsageEvent, fixture};
+use genai_prices::{PriceRequest, Usage, UsageKey};
+use schemas::{Meter, ReferenceRow, UsageEvent, fixture};
 use spendstream_enrich::{Directory, Finding, PriceBook, read_owners, read_prices};
 use spendstream_stream::reference::Compiled;
 
@@ -31,8 +33,23 @@ fn call(number: u64, provider: &str, model: &str) -> UsageEvent {
     UsageEvent { provider: provider.into(), model: model.into(), key_id, ..fixture::everyday_charge(number).event }
 }
 
+/// What the library is told of a call: its counts include those of the cache.
+fn usage(event: &UsageEvent) -> Usage {
+    let of = |meter: Meter| {
+        let used = event.usage.iter().filter(|used| used.meter == meter);
+        used.map(|used| used.quantity.to_string().parse::<f64>().expect("a quantity is a number")).sum::<f64>()
+    };
+    let (fresh, cached) = (of(Meter::InputTextTokens), of(Meter::CacheReadTextTokens));
+    Usage::from([
+        (UsageKey::INPUT_TOKENS, fresh + cached),
+        (UsageKey::CACHE_READ_TOKENS, cached),
+        (UsageKey::OUTPUT_TOKENS, of(Meter::OutputTextTokens) + of(Meter::OutputReasoningTokens)),
+    ])
+}
+
 fn pricing(criterion: &mut Criterion) {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/example"));
+    // The book that ships: every provider's rows, imported and checked by hand.
     let (book, directory): (PriceBook, Directory) = (compile(read_prices(folder)), compile(read_owners(folder)));
     let events: Vec<_> = (0..).zip(MODELS).map(|(number, (provider, model))| call(number, provider, model)).collect();
     let mut group = criterion.benchmark_group("calls");
@@ -43,6 +60,19 @@ fn pricing(criterion: &mut Criterion) {
     group.bench_function("attribute", |bencher| {
         bencher.iter(|| events.iter().for_each(|event| drop(black_box(directory.attribute(black_box(event))))));
     });
+    // The same calls and models by the library whose prices a part of the book comes from: the sum alone, in floating point.
+    let calculator = genai_prices::Calculator::bundled();
+    let calls: Vec<_> = events.iter().map(usage).collect();
+    let provider = |event: &UsageEvent| if event.provider == "gcp.gemini" { "google" } else { event.provider.as_str() };
+    let prices = || {
+        events.iter().zip(&calls).for_each(|(event, usage)| {
+            let at = SystemTime::UNIX_EPOCH + Duration::from_micros(event.event_time.micros() as u64);
+            let request = PriceRequest::new(&event.model, usage);
+            let request = request.with_provider_id(provider(event)).with_timestamp(at);
+            black_box(calculator.calculate(black_box(&request)).expect("the library knows these models"));
+        });
+    };
+    group.bench_function("genai-prices", |bencher| bencher.iter(prices));
     group.finish();
     // Reading and checking the files is what a person waits for, compiling their rows what a service does.
     let rows = read_prices(folder).unwrap_or_else(|findings| panic!("the example is valid: {}", findings[0]));

@@ -218,6 +218,10 @@ record! {
         pub revision: i64,
         /// When this was written.
         pub emitted_at: Timestamp,
+        /// Team the budget's scope names, if it names one.
+        pub team: Option<Text>,
+        /// Business unit the budget's scope names, if it names one.
+        pub business_unit: Option<Text>,
     }
 }
 

@@ -254,6 +254,8 @@ fn budget(id: &str, revision: i64) -> BudgetState {
         crossed: None,
         revision,
         emitted_at: NOW,
+        team: Some("platform".into()),
+        business_unit: None,
     }
 }
 

@@ -384,21 +384,34 @@ def benchmark(found):
 
     now, before = reckon(found["quarter"]), reckon(found["previous_quarter"])
     first, last = quarter(found["quarter"])
-    budgets = {}
-    for identity, name, month, amount, spent, revision in duck.execute(f"""
-            SELECT budget_id, name, strftime(period_start, '%Y-%m'), amount, spent, revision FROM budgets
-            WHERE epoch_us(emitted_at) <= {known} AND strftime(period_start, '%Y-%m-%d') BETWEEN '{first}' AND '{last}'
-            ORDER BY revision""").fetchall():
-        budgets[f"{name} ({identity}), month of {month}"] = ratio(spent - amount, amount)
+    def variances(text):
+        """What was spent above budgets, by whose they are and the month of the quarter, with that month's name."""
+        first, last = quarter(text)
+        newest, kept = {}, {}
+        for identity, name, team, unit, month, amount, spent in duck.execute(f"""
+                SELECT budget_id, name, team, business_unit, strftime(period_start, '%Y-%m'), amount, spent FROM budgets
+                WHERE epoch_us(emitted_at) <= {known} AND strftime(period_start, '%Y-%m-%d') BETWEEN '{first}' AND '{last}'
+                ORDER BY revision""").fetchall():
+            newest[identity, month] = name, team, unit, amount, spent
+        for (identity, month), (name, team, unit, amount, spent) in newest.items():
+            for whose in (f"{name} ({identity})", team and f"team {team}", unit and f"business unit {unit}"):
+                if whose:
+                    over, budget, _ = kept.get((whose, (int(month[5:]) - 1) % 3), (0, 0, month))
+                    kept[whose, (int(month[5:]) - 1) % 3] = over + spent - amount, budget + amount, month
+        return kept
+
+    variance, variance_before = variances(found["quarter"]), variances(found["previous_quarter"])
+    budgets = {f"{whose}, month of {month}": (ratio(over, amount), ratio(*variance_before.get((whose, place), (0, 0))[:2]))
+               for (whose, place), (over, amount, month) in variance.items()}
     agreed = 0
     read = lambda text: None if text == "no coverage" else Decimal(text)
     for measure in found["measures"]:
         name = measure["name"]
         if name == "budget_variance":
-            ours = {figure["subject"]: read(figure["value"]) for figure in measure["figures"]}
+            ours = {figure["subject"]: (read(figure["value"]), read(figure["previous"])) for figure in measure["figures"]}
             if ours != budgets:
                 sys.exit(f"{name}: {ours} is not {budgets}")
-            agreed += len(ours)
+            agreed += 2 * len(ours)
             continue
         profiles = {profile for of, profile in [*now, *before] if of == name}
         if {figure["profile"] for figure in measure["figures"]} != profiles:

@@ -96,18 +96,6 @@ pub(super) struct MarginOf {
     book: Option<PathBuf>,
 }
 
-/// Form of the benchmark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum BenchmarkForm {
-    /// For people.
-    #[default]
-    Table,
-    /// Everything: hashes of files and text of queries, too; amounts are exact decimal strings.
-    Json,
-    /// A page with charts that needs nothing else.
-    Html,
-}
-
 /// What is asked for.
 #[derive(Debug, Args)]
 #[cfg_attr(not(feature = "reports"), allow(dead_code, reason = "this build only says how to get one that can"))]
@@ -118,9 +106,9 @@ pub(super) struct BenchmarkOf {
     /// Leave out what was booked, received or emitted after this time, or after this day (UTC).
     #[arg(long, value_name = "TIME")]
     as_of: Option<KnownAt>,
-    /// Form of the answer.
+    /// Form of the answer. JSON also has the hash of every file and the text of every query, CSV and Parquet the figures alone.
     #[arg(short, long, value_enum, default_value_t)]
-    output: BenchmarkForm,
+    output: Form,
     /// File to write to [default: standard output].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -201,9 +189,9 @@ impl Ask {
         use crate::table::Style;
         let bytes = match self.output {
             Form::Table => show::table(answer, Style::of_stdout())?.into_bytes(),
-            Form::Csv => show::csv(answer)?.into_bytes(),
+            Form::Csv => show::csv(&answer.rows)?.into_bytes(),
             Form::Json => show::json(answer)?.into_bytes(),
-            Form::Parquet => show::parquet(answer)?,
+            Form::Parquet => show::parquet(&answer.rows)?,
             Form::Html => page::page(answer)?.into_bytes(),
         };
         write(self.out.as_deref(), &bytes)?;
@@ -245,17 +233,20 @@ impl MarginOf {
 #[cfg(feature = "reports")]
 impl BenchmarkOf {
     fn run(self, lake: &str) -> anyhow::Result<ExitCode> {
-        use crate::reports::benchmark::{benchmark, page, table};
+        use crate::reports::benchmark::{benchmark, page, rows, table};
+        use crate::reports::show;
         use crate::table::Style;
         let quarter =
             self.quarter.parse().map_err(|error: String| anyhow::anyhow!("--quarter {}: {error}", self.quarter))?;
         let found = benchmark(&super::open::lake_reader(lake)?, quarter, self.as_of.map(|at| at.0))?;
-        let text = match self.output {
-            BenchmarkForm::Table => table(&found, Style::of_stdout()),
-            BenchmarkForm::Json => serde_json::to_string_pretty(&found)? + "\n",
-            BenchmarkForm::Html => page(&found)?,
+        let bytes = match self.output {
+            Form::Table => table(&found, Style::of_stdout()).into_bytes(),
+            Form::Csv => show::csv(&rows(&found)?)?.into_bytes(),
+            Form::Json => (serde_json::to_string_pretty(&found)? + "\n").into_bytes(),
+            Form::Parquet => show::parquet(&rows(&found)?)?,
+            Form::Html => page(&found)?.into_bytes(),
         };
-        write(self.out.as_deref(), text.as_bytes())?;
+        write(self.out.as_deref(), &bytes)?;
         Ok(ExitCode::SUCCESS)
     }
 }

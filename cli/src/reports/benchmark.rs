@@ -4,10 +4,12 @@
 //! The same quarter of the same tables gives the same bytes: no clock is read. As of a moment of knowledge it is made of
 //! what was booked, received or emitted by then. A measure whose inputs are absent says so; it is never 0.
 
+mod budgets;
 mod evidence;
 mod figures;
 mod measures;
 mod print;
+mod rows;
 
 use anyhow::Context;
 use schemas::Timestamp;
@@ -22,6 +24,7 @@ use figures::Sums;
 pub use measures::{Coverage, Figure, Measure};
 pub use print::{page, table};
 pub use quarter::Quarter;
+pub use rows::rows;
 
 mod quarter;
 

@@ -130,8 +130,8 @@ pub fn table(answer: &Answer, style: Style) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When a column holds what no answer holds.
-pub fn csv(answer: &Answer) -> anyhow::Result<String> {
-    Ok(encode::header(&answer.rows.schema()) + &encode::csv(&answer.rows)?)
+pub fn csv(rows: &RecordBatch) -> anyhow::Result<String> {
+    Ok(encode::header(&rows.schema()) + &encode::csv(rows)?)
 }
 
 /// One JSON object: what was asked, the query, and the rows; amounts are exact strings, null is left out.
@@ -162,12 +162,12 @@ pub fn json(answer: &Answer) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When a column cannot be encoded.
-pub fn parquet(answer: &Answer) -> anyhow::Result<Vec<u8>> {
+pub fn parquet(rows: &RecordBatch) -> anyhow::Result<Vec<u8>> {
     let compression = Compression::ZSTD(ZstdLevel::try_new(3)?);
     let properties = WriterProperties::builder().set_compression(compression).build();
     let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, answer.rows.schema(), Some(properties))?;
-    writer.write(&answer.rows)?;
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties))?;
+    writer.write(rows)?;
     writer.close()?;
     Ok(bytes)
 }

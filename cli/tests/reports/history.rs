@@ -248,6 +248,8 @@ fn budgets() -> Vec<BudgetState> {
                     crossed: None,
                     revision,
                     emitted_at: start.plus_seconds(revision * 9 * DAY),
+                    team: Some((*name).into()),
+                    business_unit: (team < 2).then(|| "retail".into()),
                 });
             }
         }

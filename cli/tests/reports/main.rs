@@ -108,9 +108,9 @@ fn every_figure_of_every_report_is_what_duckdb_reckons_by_itself() {
         assert!(answer.rows.num_rows() > 0, "{request:?}");
         std::fs::write(answers.join(format!("{at}.json")), show::json(&answer).expect("JSON")).expect("written");
         if at < What::ALL.len() {
-            assert!(show::csv(&answer).expect("CSV").lines().count() == answer.rows.num_rows() + 1);
+            assert!(show::csv(&answer.rows).expect("CSV").lines().count() == answer.rows.num_rows() + 1);
             assert!(page::page(&answer).expect("a page").contains("<svg"));
-            assert!(show::parquet(&answer).expect("Parquet").starts_with(b"PAR1"));
+            assert!(show::parquet(&answer.rows).expect("Parquet").starts_with(b"PAR1"));
             assert!(show::table(&answer, cli::table::Style::default()).expect("a table").lines().count() > 2);
         }
     }
@@ -178,6 +178,13 @@ fn the_command_answers_prints_its_query_and_says_what_is_no_dimension() {
     let (ok, text) = spendstream(&benchmark);
     assert!(ok, "{text}");
     assert!(std::fs::read_to_string(page).expect("a page").contains("premium_share_of_spend"));
+    let (ok, text) =
+        spendstream(&["report", "benchmark", "--quarter", "2026Q4", "--lake", &address, "--output", "csv"]);
+    assert!(ok && text.starts_with("quarter,as_of,measure,unit,profile,subject,currency,numerator,"), "{text}");
+    assert!(
+        text.contains("2026Q4,,budget_variance,share,all,\"business unit retail, month of 2026-10\",USD,"),
+        "{text}"
+    );
     for (arguments, says) in [
         (["report", "spend", "--by", "tem"], "no such dimension"),
         (["report", "benchmark", "--quarter", "Q4"], "write the quarter as 2026Q4"),

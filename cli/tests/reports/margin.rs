@@ -138,7 +138,7 @@ fn answer(address: &str, request: &Request) -> Vec<String> {
     let reader = LakeReader::open(&LakeConfig::at(address)).expect("the lake");
     let prices = prices(CARD, request.as_of.unwrap_or(Timestamp::MAX));
     let answer = margin::margin(&reader, request, &prices).unwrap_or_else(|error| panic!("{error:#}"));
-    show::csv(&answer).expect("CSV").lines().map(str::to_owned).collect()
+    show::csv(&answer.rows).expect("CSV").lines().map(str::to_owned).collect()
 }
 
 #[test]
@@ -217,6 +217,6 @@ fn a_card_without_rows_leaves_every_unit_unrated() {
     write(&address);
     let reader = LakeReader::open(&LakeConfig::at(&address)).expect("the lake");
     let answer = margin::margin(&reader, &request(&[]), &[]).unwrap_or_else(|error| panic!("{error:#}"));
-    let rows = show::csv(&answer).expect("CSV");
+    let rows = show::csv(&answer.rows).expect("CSV");
     assert!(rows.contains("\nresolutions,USD,,190.5,,,4,1,8,0.041994750656,,\r"), "{rows}");
 }

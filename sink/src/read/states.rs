@@ -185,6 +185,8 @@ fn budget(cells: Cells<'_>, row: usize) -> anyhow::Result<BudgetState> {
         crossed: optional(cells, "crossed", row)?,
         revision: cells.must_long("revision", row)?,
         emitted_at: cells.must_time("emitted_at", row)?,
+        team: optional(cells, "team", row)?,
+        business_unit: optional(cells, "business_unit", row)?,
     })
 }
 

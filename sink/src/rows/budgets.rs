@@ -65,6 +65,10 @@ impl Rows for Budgets {
             }),
             long("revision", "", "Grows with every upsert.", |row| Some(row.item.revision)),
             time("emitted_at", "When this was written.", |row| Some(row.item.emitted_at)),
+            text("team", "Team the budget's scope names, if it names one.", |row| row.item.team.as_deref()),
+            text("business_unit", "Business unit the budget's scope names, if it names one.", |row| {
+                row.item.business_unit.as_deref()
+            }),
         ]
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use schemas::{Money, PICO};
 use serde::Serialize;
 
+use super::budgets;
 use super::figures::{Line, Named, Scope, Sums};
 use crate::reports::ratio::divide;
 
@@ -156,7 +157,7 @@ pub(super) fn measures(now: &Sums, then: &Sums) -> anyhow::Result<Vec<Measure>> 
     let mut measures = OF_CALLS.iter().map(|of| calls(of, now, then)).collect::<anyhow::Result<Vec<_>>>()?;
     measures.push(outcomes(now, then)?);
     measures.push(value_units(now, then)?);
-    measures.push(budgets(now)?);
+    measures.push(budgets::measure(now, then)?);
     Ok(measures)
 }
 
@@ -251,43 +252,13 @@ fn value_units(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
     })
 }
 
-fn budgets(now: &Sums) -> anyhow::Result<Measure> {
-    let mut figures = Vec::new();
-    for line in &now.budgets {
-        let sum = |name: &str| line.sums.get(name).copied().unwrap_or(0);
-        let word = |name: &str| line.words.get(name).map_or("", String::as_str);
-        let found = Found { numerator: sum("overspent"), denominator: Some(sum("amount")), answered: PICO, of: PICO };
-        let mut figure = found.figure("all".to_owned(), &Found::default())?;
-        let month = word("day_within").get(..7).unwrap_or_default();
-        figure.subject = Some(match word("period") {
-            "month" => format!("{} ({}), month of {month}", word("name"), word("budget_id")),
-            period => format!("{} ({}), {period}", word("name"), word("budget_id")),
-        });
-        figure.currency = Some(word("currency").to_owned());
-        figures.push(figure);
-    }
-    if figures.is_empty() {
-        figures.push(Found::default().figure("all".to_owned(), &Found::default())?);
-    }
-    Ok(Measure {
-        name: "budget_variance",
-        definition: "What was spent above a budget (below it: negative), as a share of it. The newest state of each budget's \
-                     months and quarter; budgets of a quarter before are another quarter's benchmark.",
-        unit: "share",
-        numerator: "spent less budget",
-        denominator: Some("budget"),
-        coverage: "every budget with a state answers",
-        figures,
-    })
-}
-
 /// What a figure is made of.
 #[derive(Debug, Default)]
-struct Found {
-    numerator: i128,
-    denominator: Option<i128>,
-    answered: i128,
-    of: i128,
+pub(super) struct Found {
+    pub numerator: i128,
+    pub denominator: Option<i128>,
+    pub answered: i128,
+    pub of: i128,
 }
 
 impl Found {
@@ -314,7 +285,7 @@ impl Found {
         }
     }
 
-    fn figure(&self, profile: String, before: &Found) -> anyhow::Result<Figure> {
+    pub(super) fn figure(&self, profile: String, before: &Found) -> anyhow::Result<Figure> {
         Ok(Figure {
             profile,
             subject: None,

@@ -1,6 +1,6 @@
 -- The newest state of every budget's months and quarters. A period belongs to the quarter its fifteenth day is in,
 -- whatever its time zone. In DuckDB: SET TimeZone = 'UTC'.
-SELECT tenant, budget_id, name, period, CAST(period_start + INTERVAL '15' DAY AS DATE) AS day_within, currency, amount, spent,
+SELECT tenant, budget_id, name, team, business_unit, period, CAST(period_start + INTERVAL '15' DAY AS DATE) AS day_within, currency, amount, spent,
        spent - amount AS overspent
 FROM (
   SELECT *, row_number() OVER (
