@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context;
-use schemas::{Money, PICO};
+use schemas::Money;
 use serde::Serialize;
 
 use super::budgets;
@@ -317,6 +317,8 @@ fn amount(picos: i128) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use schemas::PICO;
+
     use super::*;
 
     fn sums(named: &[(&str, i128)]) -> Sums {
