@@ -177,6 +177,7 @@ fn one_event_over_several_thresholds_fires_each_once_in_order() {
     assert_eq!(pipeline.seen.alerts(), ["up 0.8 #1", "up 1 #1"]);
     let state = pipeline.seen.states.values().next().unwrap().as_ref().unwrap();
     assert_eq!((state.spent, state.remaining, state.blocked), (money("139.99"), money("-39.99"), true));
+    assert_eq!((state.team.as_deref(), state.business_unit.as_deref()), (Some("platform"), None));
     assert_eq!((state.crossed.as_deref(), state.revision), (Some("1"), 3));
 }
 
