@@ -6,6 +6,7 @@ mod ask;
 mod cat;
 mod check;
 mod export;
+mod forget;
 mod generate;
 mod init;
 mod keys;
@@ -46,6 +47,7 @@ enum Command {
     Reprice(reprice::Reprice),
     Settle(settle::Settle),
     Keys(keys::KeysCommand),
+    Forget(forget::Forget),
     Prices(prices::Prices),
     Teams(teams::Teams),
     Topics(topics::Topics),
@@ -73,6 +75,7 @@ impl Spendstream {
             Command::Reprice(reprice) => reprice.run(),
             Command::Settle(settle) => settle.run(),
             Command::Keys(keys) => keys.run(),
+            Command::Forget(forget) => forget.run(),
             Command::Prices(prices) => prices.run(),
             Command::Teams(teams) => teams.run(),
             Command::Topics(topics) => topics.run(),

@@ -18,6 +18,7 @@ pub mod configuration;
 pub mod dry_run;
 pub mod export;
 pub mod feed;
+pub mod forget;
 pub mod input;
 pub mod known_at;
 pub mod ledger;

@@ -208,6 +208,10 @@ impl Log for Dying<'_> {
         anyhow::ensure!(self.appends_left.fetch_sub(1, Ordering::SeqCst) > 0, "the job was killed");
         self.log.append(records)
     }
+
+    fn append_if_end(&self, end: i64, records: Vec<OutRecord>) -> anyhow::Result<bool> {
+        self.log.append_if_end(end, records)
+    }
 }
 
 #[test]

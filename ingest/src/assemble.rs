@@ -22,7 +22,7 @@ use crate::recognise::Shape;
 use crate::usage::{Flags, Usage};
 
 /// Version of all extractors: grows when any of them reads the same bytes differently.
-const EXTRACTOR_VERSION: i32 = 1;
+const EXTRACTOR_VERSION: i32 = 2;
 
 /// Model of a provider's answer that names none and stands in no envelope that does.
 const MODEL_UNKNOWN: &str = "unknown";
@@ -391,7 +391,7 @@ impl<'r> Out<'r> {
                 // What the producer reports is for the whole body: it stands once.
                 event.reported_cost = None;
             }
-            event.content_hash = content_hash(&event, stated_time.is_some());
+            event.content_hash = content_hash(&mut event, stated_time.is_some());
             self.items.push(Item::Event(event));
         }
         self.items.extend(links);
@@ -437,8 +437,8 @@ fn merge_context(body: PriceContext, envelope: PriceContext) -> PriceContext {
 }
 
 /// Everything a charge depends on, and nothing that differs between two sendings of the same call: not where or when it
-/// arrived, so not a time that was assumed from it either.
-fn content_hash(event: &UsageEvent, time_stated: bool) -> schemas::Id128 {
+/// arrived, so not a time that was assumed from it either; and not the user, who is another pseudonym once forgotten.
+fn content_hash(event: &mut UsageEvent, time_stated: bool) -> schemas::Id128 {
     let mut bytes = Vec::with_capacity(512);
     event.provider.put(&mut bytes);
     event.publisher.put(&mut bytes);
@@ -453,7 +453,9 @@ fn content_hash(event: &UsageEvent, time_stated: bool) -> schemas::Id128 {
     event.resource.put(&mut bytes);
     event.source.put(&mut bytes);
     event.tags.put(&mut bytes);
+    let user = event.claimed.user.take();
     event.claimed.put(&mut bytes);
+    event.claimed.user = user;
     event.cost_basis.put(&mut bytes);
     event.charge_category.put(&mut bytes);
     event.stated_cost.put(&mut bytes);

@@ -1,11 +1,13 @@
 //! What an operator can set about decoding, and the bounds nobody needs to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemas::{Text, Timestamp, topics};
 
 use crate::formats::mapping::Mapping;
 use crate::recognise::Shape;
+use crate::users::Keys;
 
 /// Deepest nesting of a JSON document.
 pub const DEPTH_MAX: usize = 128;
@@ -35,8 +37,8 @@ pub struct Config {
     pub provider: Option<Text>,
     /// Time of events that state none; without it the Kafka timestamp stands in.
     pub time: Option<Timestamp>,
-    /// Secret that user ids are hashed with. Without it user ids are dropped.
-    pub user_salt: Option<Text>,
+    /// Keys that users are pseudonymised with. Without them user ids are dropped.
+    pub users: Option<Arc<Keys>>,
     /// Tag names that are kept; `None` keeps all (within the bounds).
     pub tag_keys: Option<BTreeSet<Text>>,
     /// Largest record in bytes.
@@ -54,7 +56,7 @@ impl Default for Config {
             corrections_topic: topics::CORRECTIONS.into(),
             provider: None,
             time: None,
-            user_salt: None,
+            users: None,
             tag_keys: None,
             record_bytes_max: 1024 * 1024,
             items_max: 10_000,

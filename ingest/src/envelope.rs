@@ -316,10 +316,10 @@ impl<'a> Envelope<'a> {
         Ok(())
     }
 
-    /// A user is kept as a keyed hash or, without a salt, not at all.
+    /// A user is kept as a pseudonym or, without keys, not at all.
     pub(crate) fn claim_user(&mut self, user: &str, config: &Config) {
-        if let Some(salt) = &config.user_salt {
-            self.claimed.user = Some(identity::pseudonym(salt, user));
+        if let Some(keys) = config.users.as_ref().filter(|_| !user.is_empty()) {
+            self.claimed.user = Some(keys.pseudonym(user));
         }
     }
 

@@ -3,8 +3,8 @@
 //!
 //! A record passes through like this: [`decode`] recognises what it is (headers, then the topic's
 //! setting, then its shape), opens the envelope around it (CloudEvents, our own JSON event, a gateway's log), lets one
-//! module of `formats` normalise the usage to disjoint meters, and assembles a [`schemas::UsageEvent`] with its identity
-//! . What cannot be used becomes a [`schemas::Rejection`] that says which field and why; what costs nothing
+//! module of `formats` normalise the usage to disjoint meters, and assembles a [`schemas::UsageEvent`] with its identity.
+//! What cannot be used becomes a [`schemas::Rejection`] that says which field and why; what costs nothing
 //! is [`Item::Ignored`] with its reason. All of that is pure. [`IngestStage`] runs it on a raw topic; [`http`] is the
 //! front door that appends to one.
 //! `FORMATS.md` lists the formats, `DESIGN.md` the choices.
@@ -30,6 +30,7 @@ mod replay;
 mod settings;
 mod stage;
 mod usage;
+pub mod users;
 
 #[cfg(test)]
 mod tests;

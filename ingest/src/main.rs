@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use ingest::http::Door;
+use ingest::users::Users;
 use ingest::{DoorSettings, IngestSettings, IngestStage};
 use stream::kafka::KafkaLog;
 use stream::{Log, Settings, Shutdown, Stage, Telemetry};
@@ -46,7 +47,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     door.register_metrics(telemetry.registry())?;
     let server = telemetry.serve(listen, door.router(), tls, shutdown.clone())?;
 
-    let stage = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone())) as Arc<dyn Stage>;
+    let users = (!ingest.drop_users).then(Arc::<Users>::default);
+    let stage = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone(), users.clone())) as Arc<dyn Stage>;
     let ended = stream::kafka::run_stages(&settings, inputs.iter().map(stage).collect(), &shutdown, &telemetry);
     shutdown.set();
     server.join();

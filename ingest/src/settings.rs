@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use schemas::{Text, topics};
+use schemas::topics;
 use stream::reload::Reloaded;
 use stream::telemetry::Tls;
 
@@ -21,6 +21,12 @@ pub struct IngestSettings {
     /// Each topic is a consumer group of its own. A topic that is left out after a restart keeps its position.
     #[arg(long = "topic", env = "SPENDSTREAM_TOPICS", value_delimiter = ',', default_value = topics::RAW)]
     pub topics: Vec<String>,
+
+    /// Leave users out of events, instead of putting a pseudonym in place of each.
+    ///
+    /// Pseudonyms are made with the keys on `ref.users`; `spendstream forget` destroys a user's.
+    #[arg(long, env = "SPENDSTREAM_DROP_USERS")]
+    pub drop_users: bool,
 
     /// How it decodes.
     #[command(flatten)]
@@ -49,12 +55,6 @@ pub struct DecodeSettings {
     #[arg(long, env = "SPENDSTREAM_PROVIDER")]
     pub provider: Option<String>,
 
-    /// File with the secret that user ids are hashed with. Without it user ids are dropped.
-    ///
-    /// Another secret makes other pseudonyms: the same person is then two users. Deleting it makes all of them anonymous.
-    #[arg(long, env = "SPENDSTREAM_USER_SALT_FILE")]
-    pub user_salt_file: Option<PathBuf>,
-
     /// Names of tags to keep; without it all are kept. Tags end in the lake: keep contents and persons out of them.
     #[arg(long = "tag", env = "SPENDSTREAM_TAGS", value_delimiter = ',')]
     pub tags: Option<Vec<String>>,
@@ -68,21 +68,14 @@ impl DecodeSettings {
     /// The configuration of decoding.
     ///
     /// # Errors
-    /// When the file with the secret cannot be read or is empty.
+    /// When the file of mappings cannot be used.
     pub fn config(&self) -> anyhow::Result<Config> {
-        let user_salt = self.user_salt_file.as_ref().map(|path| -> anyhow::Result<Text> {
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("read the user salt {}", path.display()))?;
-            anyhow::ensure!(!text.trim().is_empty(), "the user salt {} is empty: put a secret in it", path.display());
-            Ok(text.trim().into())
-        });
         let mappings = self.mappings.as_deref().map(read_mappings).transpose()?.unwrap_or_default();
         Ok(Config {
             mappings,
             tenant: self.tenant.as_str().into(),
             formats: self.formats.iter().map(|(topic, shape)| (topic.as_str().into(), *shape)).collect(),
             provider: self.provider.as_deref().map(crate::envelope::provider_name),
-            user_salt: user_salt.transpose()?,
             tag_keys: self.tags.as_ref().map(|tags| tags.iter().map(|tag| tag.as_str().into()).collect()),
             record_bytes_max: self.record_bytes_max,
             ..Config::default()

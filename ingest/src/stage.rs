@@ -5,12 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use schemas::ids::{call_slot, hash_parts, partition, slot};
 use schemas::{EventItem, Fact, RejectReason, Rejection, Timestamp, UsageEvent, topics};
+use stream::reference::ReferenceSink;
 use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Stage, Tick};
 
 use crate::config::Config;
 use crate::decode::decode;
 use crate::item::{IgnoreReason, Item, RawRecord};
 use crate::replay::Original;
+use crate::users::Users;
 
 /// A raw partition's watermark stays this far behind what was seen: what arrives beneath it only restates windows.
 const WATERMARK_BEHIND_SECONDS: i64 = 30;
@@ -20,12 +22,13 @@ const WATERMARK_BEHIND_SECONDS: i64 = 30;
 pub struct IngestStage {
     topic: String,
     config: Arc<Config>,
+    users: Option<Arc<Users>>,
 }
 
 impl IngestStage {
-    /// The stage for a raw topic.
-    pub fn new(topic: impl Into<String>, config: Config) -> Self {
-        IngestStage { topic: topic.into(), config: Arc::new(config) }
+    /// The stage for a raw topic. Without `users` it leaves users out, unless the configuration has keys.
+    pub fn new(topic: impl Into<String>, config: Config, users: Option<Arc<Users>>) -> Self {
+        IngestStage { topic: topic.into(), config: Arc::new(config), users }
     }
 }
 
@@ -42,12 +45,17 @@ impl Stage for IngestStage {
         [topics::EVENTS, topics::FACTS, topics::REJECTED].map(str::to_owned).into()
     }
 
+    fn references(&self) -> Vec<Arc<dyn ReferenceSink>> {
+        self.users.iter().map(|users| users.clone() as Arc<dyn ReferenceSink>).collect()
+    }
+
     fn processor(&self, source: &Source) -> Box<dyn Processor> {
         let writer = |topic| source.target_partitions(topic);
         Box::new(Ingest {
             topic: self.topic.clone(),
             partition: source.partition,
             config: Arc::clone(&self.config),
+            users: self.users.clone(),
             events: BatchWriter::new(topics::EVENTS, writer(topics::EVENTS)),
             facts: BatchWriter::new(topics::FACTS, writer(topics::FACTS)),
             rejected: BatchWriter::new(topics::REJECTED, writer(topics::REJECTED)),
@@ -60,7 +68,9 @@ impl Stage for IngestStage {
 struct Ingest {
     topic: String,
     partition: u32,
+    /// With the keys of users as of the last batch.
     config: Arc<Config>,
+    users: Option<Arc<Users>>,
     events: BatchWriter<EventItem>,
     facts: BatchWriter<Fact>,
     rejected: BatchWriter<Rejection>,
@@ -130,6 +140,23 @@ impl Ingest {
         partition(call_slot(tenant, call_key), self.events.partitions())
     }
 
+    /// The configuration with the keys that users are pseudonymised with now.
+    fn current(&mut self) -> Result<Arc<Config>, Halt> {
+        if let Some(users) = &self.users {
+            let keys = users.keys().ok_or_else(|| {
+                Halt::State(format!(
+                    "{} holds no keys to make pseudonyms of users with: make them with `spendstream topics apply`, or leave \
+                     users out with --drop-users",
+                    topics::REF_USERS
+                ))
+            })?;
+            if !self.config.users.as_ref().is_some_and(|known| Arc::ptr_eq(known, &keys)) {
+                self.config = Arc::new(Config { users: Some(keys), ..(*self.config).clone() });
+            }
+        }
+        Ok(Arc::clone(&self.config))
+    }
+
     fn take(&mut self, item: Item, tally: &mut Tally) -> Result<(), Halt> {
         match item {
             Item::Event(event) => {
@@ -172,7 +199,7 @@ impl Processor for Ingest {
 
     fn process(&mut self, records: &[Record<'_>], _tick: &Tick, books: &mut Books) -> Result<(), Halt> {
         let mut tally = Tally::default();
-        let config = Arc::clone(&self.config);
+        let config = self.current()?;
         for record in records {
             self.highest = self.highest.max(record.timestamp);
             let raw = RawRecord {

@@ -36,6 +36,8 @@ pub const REF_OWNERS: &str = "ref.owners";
 pub const REF_BUDGETS: &str = "ref.budgets";
 /// Alert routes.
 pub const REF_ROUTES: &str = "ref.routes";
+/// Keys that users are pseudonymised with. Only ingest and `spendstream forget` read it; nobody else may.
+pub const REF_USERS: &str = "ref.users";
 
 /// How the number of partitions of a topic is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,9 @@ pub enum Kept {
     For(Duration),
     /// The newest record of each key; nothing younger than this is compacted away.
     Compacted(Duration),
+    /// The newest record of each key, for secrets that are destroyed by replacing them: what a record supersedes is gone
+    /// from disk within this long.
+    Newest(Duration),
     /// Until somebody deletes it.
     Forever,
 }
@@ -71,6 +76,10 @@ pub struct TopicSpec {
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// A key that was replaced is gone from the log within this long. On Kafka most of it is the cleaner's pause between two
+/// looks (`log.cleaner.backoff.ms`, 15 seconds unless the brokers say otherwise); the local driver destroys at once.
+pub const SECRETS_GONE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Topic of a stage's changelog: its state, written in the transaction of its outputs.
 pub fn changelog(stage: &str, input: &str) -> String {
@@ -110,6 +119,7 @@ pub fn catalogue(raw: &[&str]) -> Vec<TopicSpec> {
         topic(REF_OWNERS, Partitions::One, Kept::Forever),
         topic(REF_BUDGETS, Partitions::One, Kept::Forever),
         topic(REF_ROUTES, Partitions::One, Kept::Forever),
+        topic(REF_USERS, Partitions::One, Kept::Newest(SECRETS_GONE_WITHIN)),
         // Deduplication state is kept by time, a week beyond the horizon: ids are unique, so compaction would keep them
         // for ever.
         topic(&changelog("enrich", EVENTS), Partitions::Internal, Kept::For(42 * DAY)),

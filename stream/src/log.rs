@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
@@ -86,6 +87,61 @@ pub trait Log: Send + Sync {
     /// When a topic or partition does not exist (nothing is written), or the log cannot be reached (then it may be
     /// unknown whether they were written: repeating is at-least-once, and identities downstream make it exact).
     fn append(&self, records: Vec<OutRecord>) -> anyhow::Result<()>;
+
+    /// As [`Log::append`], to one partition, and only if it still ends where the caller has read it to. False, and nothing
+    /// is written, when others have appended meanwhile: read on, decide again, call again. Of callers that decide by what
+    /// they have read, none undoes what another has done.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    fn append_if_end(&self, end: i64, records: Vec<OutRecord>) -> anyhow::Result<bool>;
+}
+
+/// Between two looks whether superseded records are gone.
+const GONE_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Origin of the row that is appended only to close a segment.
+const SEAL: &str = "seal";
+
+/// Sees to it that nothing superseded is left in a topic of [`schemas::topics::Kept::Newest`], and waits for it: true when
+/// it is so, false when it was not within `patience`.
+///
+/// On Kafka the segment that is written to is never cleaned, and a segment ends only when a record comes after its time: so
+/// a record without meaning is appended once that time is over. The local driver has nothing left to destroy.
+///
+/// # Errors
+/// When the log cannot be read or written.
+pub fn destroy_superseded(log: &dyn Log, topic: &str, patience: Duration) -> anyhow::Result<bool> {
+    let began = Instant::now();
+    let segment = patience / 12 + Duration::from_millis(500);
+    let mut seal_at = began + segment;
+    loop {
+        let mut keys = HashSet::new();
+        let mut superseded = false;
+        scan(log, topic, 0, 0, |record| {
+            let key = record.key.clone().unwrap_or_default();
+            superseded |= *key != *SEAL.as_bytes() && !keys.insert(key);
+            Ok(())
+        })?;
+        if !superseded {
+            return Ok(true);
+        }
+        if began.elapsed() > patience {
+            return Ok(false);
+        }
+        if Instant::now() >= seal_at {
+            let seal = ReferenceRow {
+                set: Text::default(),
+                row_id: Default::default(),
+                origin: SEAL.into(),
+                body: Text::default(),
+            };
+            let payload = Format::<ReferenceItem>::new().encode(&ReferenceItem::Row(seal));
+            log.append(vec![out(topic, SEAL.to_owned(), payload)]).context("close the segment")?;
+            seal_at = Instant::now() + segment;
+        }
+        std::thread::sleep(GONE_LOOK_EVERY);
+    }
 }
 
 /// Calls `each` on every record from `from` up to the end that the partition has now. Returns that end.
@@ -259,6 +315,20 @@ pub fn publish_reference(
     records.push(out(&topic, key, format.encode(&ReferenceItem::Manifest(manifest))));
     log.append(records).with_context(|| format!("publish {set}"))?;
     Ok(Published::New { version, effective_at, rows: rows.len(), rows_new })
+}
+
+/// Writes rows that replace those of the same origin, if the topic still ends where the caller has read it to; see
+/// [`Log::append_if_end`].
+///
+/// # Errors
+/// When the log cannot be written.
+pub fn replace_rows(log: &dyn Log, topic: &str, end: i64, rows: Vec<ReferenceRow>) -> anyhow::Result<bool> {
+    let format = Format::<ReferenceItem>::new();
+    let record = |row: ReferenceRow| {
+        let key = row.origin.to_string();
+        out(topic, key, format.encode(&ReferenceItem::Row(row)))
+    };
+    log.append_if_end(end, rows.into_iter().map(record).collect()).with_context(|| format!("write {topic}"))
 }
 
 fn out(topic: &str, key: String, payload: Vec<u8>) -> OutRecord {

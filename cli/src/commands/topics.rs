@@ -8,9 +8,11 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use schemas::topics::{RAW, SLOTTED, catalogue};
 use stream::kafka::topics::{Layout, apply, diff};
-use stream::kafka::{Change, repartition};
+use stream::kafka::{Change, KafkaLog, repartition};
 use stream::settings::{Connection, parse_duration};
 use stream::{Scratch, Telemetry};
+
+use crate::forget::make_keys;
 
 /// Create the topics of an installation on Kafka, or compare those that exist.
 #[derive(Debug, Args)]
@@ -21,7 +23,7 @@ pub(super) struct Topics {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Create every topic that is missing. What exists is left as it is.
+    /// Create every topic that is missing, and the keys that users are pseudonymised with. What exists is left as it is.
     Apply(Cluster),
     /// Say how the topics of a cluster differ from the catalogue; exit code 1 when they do.
     Diff(Cluster),
@@ -110,6 +112,10 @@ impl Topics {
                 println!("created {topic}");
             }
             println!("{} of {} topics created, the others were there", created.len(), wanted.len());
+            let log = KafkaLog::connect(&cluster.connection, "spendstream-cli")?;
+            if make_keys(&log).context("make the keys of users")? {
+                println!("made the keys that users are pseudonymised with");
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let differences = diff(&cluster.connection, &wanted, layout).context("compare topics")?;

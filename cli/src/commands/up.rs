@@ -12,6 +12,7 @@ use anyhow::bail;
 use clap::Args;
 use enrich::{EnrichConfig, EnrichStage};
 use ingest::http::Door;
+use ingest::users::Users;
 use ingest::{DoorSettings, IngestStage};
 use schemas::topics;
 use sink::deliver::{Delivery, DeliveryConfig};
@@ -26,6 +27,7 @@ use super::open::now;
 use super::report::absolute;
 use crate::configuration::Configuration;
 use crate::feed::{self, Fed, Feeder};
+use crate::forget::make_keys;
 use crate::input;
 use crate::progress::Progress;
 use crate::report::{gather, print};
@@ -112,6 +114,7 @@ impl Up {
             let after = if fresh { 0 } else { EFFECTIVE_AFTER_SECONDS };
             configuration.publish(&*log, now(), after)?;
         }
+        make_keys(&*log)?;
         let lake_folder = self.data.join("lake").display().to_string();
         let lake_config = LakeConfig { lake_file_age: FILE_AGE, ..LakeConfig::at(&lake_folder) };
         let lake = Lake::open(&lake_config)?;
@@ -126,7 +129,8 @@ impl Up {
         }
         Maintenance::new(&lake, &lake_config).start(shutdown.clone())?;
         let scratch = Scratch::open(&self.data.join("scratch"))?;
-        let stages = stages_with(&[topics::RAW], &ingest_config, scratch, &telemetry)?;
+        let users = Some(Arc::<Users>::default());
+        let stages = stages_with(&[topics::RAW], &ingest_config, users, scratch, &telemetry)?;
         let runtime = start(log.clone(), stages, tables, options, shutdown.clone())?;
         inbox::take(log.clone(), &self.data, shutdown.clone())?;
         let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
@@ -246,17 +250,18 @@ pub(super) fn stages(
     scratch: Arc<Scratch>,
     telemetry: &Telemetry,
 ) -> anyhow::Result<Vec<Arc<dyn Stage>>> {
-    stages_with(raw, &ingest::Config::default(), scratch, telemetry)
+    stages_with(raw, &ingest::Config::default(), None, scratch, telemetry)
 }
 
 fn stages_with(
     raw: &[&str],
     config: &ingest::Config,
+    users: Option<Arc<Users>>,
     scratch: Arc<Scratch>,
     telemetry: &Telemetry,
 ) -> anyhow::Result<Vec<Arc<dyn Stage>>> {
     let (prices, owners, budgets) = <(Arc<Reference<_>>, Arc<Reference<_>>, Arc<Reference<_>>)>::default();
-    let ingest = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone())) as Arc<dyn Stage>;
+    let ingest = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone(), users.clone())) as Arc<dyn Stage>;
     let mut stages: Vec<_> = raw.iter().chain([&topics::CORRECTIONS]).map(ingest).collect();
     let enrich = EnrichStage::new(EnrichConfig::default(), scratch, prices, owners);
     let aggregate_config = aggregate::Config { window_every: WINDOW_EVERY, ..aggregate::Config::default() };

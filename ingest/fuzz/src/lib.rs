@@ -3,8 +3,9 @@
 extern crate spendstream_ingest as ingest;
 extern crate spendstream_schemas as schemas;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use ingest::users::Keys;
 use ingest::{Config, Item, Mapping, RawRecord, Shape, decode};
 use schemas::Timestamp;
 
@@ -21,7 +22,7 @@ fn config(shape: Option<Shape>) -> &'static Config {
     static CONFIGS: OnceLock<Vec<Config>> = OnceLock::new();
     let configs = CONFIGS.get_or_init(|| {
         let plain = Config {
-            user_salt: Some("salt".into()),
+            users: Some(Arc::new(Keys::new(|| *b"sixteen byte key"))),
             mappings: Mapping::parse("formats.yaml", HOUSE).expect("the mapping above is valid"),
             ..Config::default()
         };

@@ -168,6 +168,10 @@ impl Log for Slow {
         anyhow::ensure!(!self.broken.load(Ordering::SeqCst), "broker password is hunter2");
         self.log.append(records)
     }
+
+    fn append_if_end(&self, end: i64, records: Vec<OutRecord>) -> anyhow::Result<bool> {
+        self.log.append_if_end(end, records)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,8 +20,11 @@ mod transcripts;
 mod traps;
 mod wild;
 
+use std::sync::Arc;
+
 use schemas::{Rejection, Timestamp, UsageEvent};
 
+use crate::users::Keys;
 use crate::{Config, Decoded, Item, RawRecord, decode};
 
 pub(crate) fn arrival() -> Timestamp {
@@ -29,7 +32,7 @@ pub(crate) fn arrival() -> Timestamp {
 }
 
 pub(crate) fn config() -> Config {
-    Config { user_salt: Some("salt".into()), ..Config::default() }
+    Config { users: Some(Arc::new(Keys::new(|| *b"sixteen byte key"))), ..Config::default() }
 }
 
 pub(crate) fn record<'a>(payload: &'a [u8], headers: &'a [(&'a str, &'a [u8])]) -> RawRecord<'a> {

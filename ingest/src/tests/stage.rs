@@ -24,7 +24,7 @@ fn source(topic: &str) -> Source {
 
 fn run(topic: &str, payloads: &[&[u8]], caught_up: bool) -> (Output, Books) {
     let source = source(topic);
-    let stage = IngestStage::new(topic, config());
+    let stage = IngestStage::new(topic, config(), None);
     let mut processor = stage.processor(&source);
     let mut books = Books::new(stage.name(), source);
     let tick = Tick { now: arrival().plus_seconds(3_600), caught_up, skips: Arc::default() };
@@ -138,7 +138,7 @@ fn corrections_of_jobs_pass_through_in_avro_and_json() {
 #[test]
 fn an_aborted_run_leaves_nothing_behind() {
     let source = source("usage.raw");
-    let stage = IngestStage::new("usage.raw", config());
+    let stage = IngestStage::new("usage.raw", config(), None);
     let mut processor = stage.processor(&source);
     let mut books = Books::new(stage.name(), source);
     let tick = Tick { now: arrival(), caught_up: true, skips: Arc::default() };

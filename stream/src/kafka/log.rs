@@ -292,6 +292,33 @@ impl Log for KafkaLog {
             _ => self.append_together(records),
         }
     }
+
+    fn append_if_end(&self, end: i64, records: Vec<OutRecord>) -> anyhow::Result<bool> {
+        let Some(first) = records.first() else { return Ok(true) };
+        for record in &records {
+            self.check(&record.topic, record.partition)?;
+        }
+        // Everybody who appends like this to the topic has one transactional id: who opens it settles what the one before
+        // had open, and fences it off. So nobody else can commit between the look at the end and the commit.
+        let id = format!("spendstream.{}", first.topic);
+        let producer = Producer::with(&client::appending(&self.connection, &id, APPEND_TIMEOUT), &id, APPEND_TIMEOUT)?
+            .with_context(|| {
+                format!("take over the transactional id {id}, which is needed to append to {}", first.topic)
+            })?;
+        if self.range(&first.topic, first.partition)?.end != end {
+            return Ok(false);
+        }
+        let write = || {
+            producer.begin()?;
+            records.iter().try_for_each(|record| producer.send(record.into()))?;
+            producer.commit()
+        };
+        match write() {
+            Ok(()) => Ok(true),
+            Err(failure) if failure.fenced() => Ok(false),
+            Err(Failure { step, error }) => bail!("append to {}: {step:?} failed: {error}", first.topic),
+        }
+    }
 }
 
 /// A record with bytes of its own.

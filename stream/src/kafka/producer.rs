@@ -32,6 +32,20 @@ pub(crate) struct Failure {
     pub(crate) error: KafkaError,
 }
 
+impl Failure {
+    /// Whether somebody else has taken the transactional id over: then nothing of the transaction is written.
+    pub(crate) fn fenced(&self) -> bool {
+        let code = match &self.error {
+            KafkaError::Transaction(error) => Some(error.code()),
+            other => other.rdkafka_error_code(),
+        };
+        matches!(
+            code,
+            Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)
+        )
+    }
+}
+
 /// A record to hand over; borrowed from the output of a stage.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Write<'a> {

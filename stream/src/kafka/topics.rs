@@ -96,6 +96,20 @@ fn settings(spec: &TopicSpec) -> BTreeMap<&'static str, String> {
             settings.insert("cleanup.policy", "compact".to_owned());
             settings.insert("min.compaction.lag.ms", lag.as_millis().to_string());
         }
+        Kept::Newest(within) => {
+            // Records of the active segment are never compacted, nor does one of them make an older record superseded;
+            // so segments are short, and whoever replaces a record appends once more (`log::destroy_superseded`).
+            let roll = (within / 12).as_millis().to_string();
+            settings.insert("cleanup.policy", "compact".to_owned());
+            settings.insert("segment.ms", roll.clone());
+            settings.insert("min.compaction.lag.ms", "0".to_owned());
+            settings.insert("max.compaction.lag.ms", roll);
+            settings.insert("min.cleanable.dirty.ratio", "0.0".to_owned());
+            // A segment that was cleaned stays on disk for a minute otherwise.
+            settings.insert("file.delete.delay.ms", "1000".to_owned());
+            // Segments are rolled by the records' timestamps: by one clock, the broker's.
+            settings.insert("message.timestamp.type", "LogAppendTime".to_owned());
+        }
         Kept::Forever => {
             settings.insert("cleanup.policy", "delete".to_owned());
             settings.insert("retention.ms", "-1".to_owned());

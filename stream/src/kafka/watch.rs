@@ -52,7 +52,11 @@ impl Watch {
             Arc::new(Watch { skips: RwLock::new(Arc::new(Vec::new())), complete_at: AtomicI64::new(i64::MIN / 2) });
         let mut sinks: BTreeMap<String, Vec<Arc<dyn ReferenceSink>>> = BTreeMap::new();
         for sink in stages.iter().flat_map(|stage| stage.references()) {
-            sinks.entry(sink.topic()).or_default().push(sink);
+            // Several stages may share one.
+            let sharing = sinks.entry(sink.topic()).or_default();
+            if !sharing.iter().any(|known| Arc::ptr_eq(known, &sink)) {
+                sharing.push(sink);
+            }
         }
         let open = |topic: &str| Reader::open(&settings.connection, topic, 0, None);
         let mut references = Vec::new();

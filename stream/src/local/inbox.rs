@@ -30,8 +30,10 @@ const FOLDER: &str = "inbox";
 const WAITING: &str = "records";
 /// Why a file could not be taken.
 const REFUSED: &str = "refused";
-/// First byte of a file.
-const FORMAT: i64 = 1;
+/// First number of a file.
+const FORMAT: i64 = 2;
+/// Why a file was not taken whose records were for another end of their partition.
+const MOVED: &str = "others have appended meanwhile";
 /// How often the holder looks.
 const LOOKED_EVERY: Duration = Duration::from_millis(100);
 /// How long a command waits for the holder. It looks ten times a second, so one that has not by then does not look.
@@ -78,19 +80,36 @@ impl Log for Joined {
     }
 
     fn append(&self, records: Vec<OutRecord>) -> Result<()> {
-        if records.is_empty() {
-            return Ok(());
+        match self.hand_over(None, &records)? {
+            true => Ok(()),
+            false => bail!("{MOVED}"),
         }
-        let left = leave(&self.folder, &encode(&records))?;
+    }
+
+    fn append_if_end(&self, end: i64, records: Vec<OutRecord>) -> Result<bool> {
+        self.hand_over(Some(end), &records)
+    }
+}
+
+impl Joined {
+    /// Leaves records and waits until they are taken; false when the partition had another end by then.
+    fn hand_over(&self, end: Option<i64>, records: &[OutRecord]) -> Result<bool> {
+        if records.is_empty() {
+            return Ok(true);
+        }
+        let left = leave(&self.folder, &encode(end, records))?;
         let refused = left.with_extension(REFUSED);
         let began = Instant::now();
         loop {
             if let Ok(reason) = fs::read_to_string(&refused) {
                 let _ = fs::remove_file(&refused);
+                if reason == MOVED {
+                    return Ok(false);
+                }
                 bail!("{reason}");
             }
             if !left.exists() {
-                return Ok(());
+                return Ok(true);
             }
             // The holder may have ended: then the folder is free, and what was left is ours to append.
             if let Ok(log) = LocalLog::open(&self.folder, &self.topics, None) {
@@ -139,10 +158,20 @@ fn waiting(inbox: &Path) -> Vec<PathBuf> {
 
 /// Appends the records of a file and removes it; says beside it why, where it cannot be.
 fn take_file(log: &LocalLog, file: &Path) {
-    let taken = fs::read(file).map_err(anyhow::Error::from).and_then(|bytes| log.append(decode(&bytes)?));
-    if let Err(error) = taken {
-        warn!(file = %file.display(), "what another process left is refused: {error:#}");
-        let _ = fs::write(file.with_extension(REFUSED), format!("{error:#}"));
+    let take = |bytes: Vec<u8>| match decode(&bytes)? {
+        (None, records) => log.append(records).map(|()| true),
+        (Some(end), records) => log.append_if_end(end, records),
+    };
+    let refused = match fs::read(file).map_err(anyhow::Error::from).and_then(take) {
+        Ok(true) => None,
+        Ok(false) => Some(MOVED.to_owned()),
+        Err(error) => {
+            warn!(file = %file.display(), "what another process left is refused: {error:#}");
+            Some(format!("{error:#}"))
+        }
+    };
+    if let Some(reason) = refused {
+        let _ = fs::write(file.with_extension(REFUSED), reason);
     }
     if let Err(error) = fs::remove_file(file) {
         warn!(file = %file.display(), "cannot remove: {error}");
@@ -165,9 +194,10 @@ fn leave(folder: &Path, bytes: &[u8]) -> Result<PathBuf> {
     Ok(place)
 }
 
-fn encode(records: &[OutRecord]) -> Vec<u8> {
+fn encode(end: Option<i64>, records: &[OutRecord]) -> Vec<u8> {
     let mut out = Vec::new();
     put_long(&mut out, FORMAT);
+    put_long(&mut out, end.unwrap_or(-1));
     put_long(&mut out, records.len() as i64);
     for record in records {
         put_bytes(&mut out, record.topic.as_bytes());
@@ -187,12 +217,14 @@ fn encode(records: &[OutRecord]) -> Vec<u8> {
     out
 }
 
-fn decode(bytes: &[u8]) -> Result<Vec<OutRecord>> {
+/// The records, and the end their partition must have, if any.
+fn decode(bytes: &[u8]) -> Result<(Option<i64>, Vec<OutRecord>)> {
     let mut reader = Reader::new(bytes);
     let format = reader.long()?;
     if format != FORMAT {
         bail!("the records are of format {format}, this release knows {FORMAT}: use one release for all commands");
     }
+    let end = Some(reader.long()?).filter(|end| *end >= 0);
     let count = reader.length()?;
     let mut records = Vec::new();
     for _ in 0..count {
@@ -211,7 +243,7 @@ fn decode(bytes: &[u8]) -> Result<Vec<OutRecord>> {
         records.push(OutRecord { topic, partition, key, payload, headers, timestamp });
     }
     reader.finish()?;
-    Ok(records)
+    Ok((end, records))
 }
 
 fn part(reader: &mut Reader<'_>) -> Result<Option<Bytes>> {

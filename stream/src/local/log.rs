@@ -15,7 +15,7 @@ use schemas::Timestamp;
 use schemas::topics::TopicSpec;
 
 use super::store::{self, Catalogue, Partition, Topic, offset_of, row_id};
-use super::writer::{Append, Job, Position, Request, Shared, Writer};
+use super::writer::{Append, Job, Position, Request, Shared, Writer, Written};
 use crate::log::{Log, StoredRecord};
 use crate::processor::OutRecord;
 
@@ -155,6 +155,7 @@ impl LocalLog {
         };
         Ok(Append {
             slot,
+            newest_only: self.topic(&record.topic)?.newest_only(),
             partition_id: self.partitions[slot].id,
             timestamp: record.timestamp.map(Timestamp::millis),
             key: record.key,
@@ -177,13 +178,20 @@ impl LocalLog {
 
     /// Writes a request; on return it is durable and visible.
     pub(crate) fn write(&self, request: Request) -> Result<()> {
+        let Written::All = self.try_write(request)? else {
+            bail!("nothing was written, though nothing was asked first")
+        };
+        Ok(())
+    }
+
+    fn try_write(&self, request: Request) -> Result<Written> {
         let writer = self.writer.as_ref().context("the folder was opened only to look at")?;
         let jobs = writer.jobs.as_ref().context("the log is closed")?;
         let (answer, outcome) = sync_channel(1);
         let stopped = "the writer has stopped: start again";
         jobs.send((request, answer)).map_err(|_| anyhow!("{stopped}"))?;
         match outcome.recv() {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(written)) => Ok(written),
             Ok(Err(reason)) => bail!("{reason}"),
             Err(_) => bail!("{stopped}"),
         }
@@ -251,10 +259,16 @@ impl Log for LocalLog {
         let id = self.partitions[slot].id;
         // What this process has not published yet is left for the next read: ends and records then always agree.
         let to = if self.writer.is_some() { row_id(id, self.shared.heads().next[slot]) } else { row_id(id + 1, 0) };
+        let select = match self.topic(topic)?.newest_only() {
+            true => {
+                "SELECT id, timestamp, key, payload, codec, headers FROM newest WHERE id >= ?1 AND id < ?2 ORDER BY id"
+            }
+            false => {
+                "SELECT id, timestamp, key, payload, codec, headers FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id"
+            }
+        };
         self.reading(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT id, timestamp, key, payload, codec, headers FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id",
-            )?;
+            let mut select = connection.prepare_cached(select)?;
             let mut rows = select.query(params![row_id(id, from.max(0)), to])?;
             let mut records = Vec::new();
             let mut bytes = 0;
@@ -290,6 +304,13 @@ impl Log for LocalLog {
         }
         let appends = records.into_iter().map(|record| self.prepare(record)).collect::<Result<_>>()?;
         self.write(Request { appends, ..Request::default() })
+    }
+
+    fn append_if_end(&self, end: i64, records: Vec<OutRecord>) -> Result<bool> {
+        let appends: Vec<Append> = records.into_iter().map(|record| self.prepare(record)).collect::<Result<_>>()?;
+        let Some(first) = appends.first() else { return Ok(true) };
+        let only_if = Some((first.slot, end));
+        Ok(self.try_write(Request { appends, only_if, ..Request::default() })? == Written::All)
     }
 }
 

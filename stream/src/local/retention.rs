@@ -47,7 +47,8 @@ impl Cleaner {
             for slot in topic.slots {
                 match topic.kept {
                     _ if shutdown.is_set() => return Ok(()),
-                    Kept::Forever => {}
+                    // What supersedes a record destroys it, see `writer`.
+                    Kept::Forever | Kept::Newest(_) => {}
                     Kept::For(time) => delete_older(log, slot, before(now, time))?,
                     Kept::Compacted(lag) => self.compact(log, slot, before(now, lag))?,
                 }

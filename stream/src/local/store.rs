@@ -69,6 +69,20 @@ CREATE VIEW log AS
     FROM records r JOIN partitions p ON p.id = r.id >> 40;
 ";
 
+/// Records of topics that keep only the newest of each key, so that what is superseded can be destroyed: pages of this
+/// table hold nothing else. The columns are those of `records`; people with a SQLite shell do not see it in `log`.
+const NEWEST_SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS newest (
+    id INTEGER PRIMARY KEY,
+    timestamp INTEGER NOT NULL,
+    appended INTEGER,
+    key BLOB,
+    payload BLOB,
+    codec INTEGER NOT NULL,
+    headers BLOB
+);
+";
+
 /// The row id of the record at an offset.
 pub(crate) const fn row_id(partition_id: i64, offset: i64) -> i64 {
     (partition_id << OFFSET_BITS) | offset
@@ -86,6 +100,13 @@ pub(crate) struct Topic {
     pub(crate) kept: Kept,
     /// Place of each partition in the lists of this process.
     pub(crate) slots: Vec<usize>,
+}
+
+impl Topic {
+    /// Whether records that are superseded are destroyed.
+    pub(crate) fn newest_only(&self) -> bool {
+        matches!(self.kept, Kept::Newest(_))
+    }
 }
 
 /// A partition as the file has it.
@@ -170,6 +191,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
         transaction.commit().context("create the tables")?;
     }
     check_format(&connection, path)?;
+    connection.execute_batch(NEWEST_SCHEMA).context("create the table of newest records")?;
     Ok(connection)
 }
 
@@ -260,6 +282,7 @@ fn kept_text(kept: Kept) -> String {
     match kept {
         Kept::For(time) => format!("for {}", time.as_secs()),
         Kept::Compacted(lag) => format!("compacted {}", lag.as_secs()),
+        Kept::Newest(within) => format!("newest {}", within.as_secs()),
         Kept::Forever => "forever".to_owned(),
     }
 }
@@ -269,6 +292,7 @@ fn parse_kept(text: &str) -> Option<Kept> {
     match text.split_once(' ') {
         Some(("for", time)) => seconds(time).map(Kept::For),
         Some(("compacted", lag)) => seconds(lag).map(Kept::Compacted),
+        Some(("newest", within)) => seconds(within).map(Kept::Newest),
         None if text == "forever" => Some(Kept::Forever),
         _ => None,
     }

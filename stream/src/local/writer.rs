@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 
@@ -23,6 +23,8 @@ pub(crate) struct Append {
     /// Place of the partition in [`Heads`].
     pub(crate) slot: usize,
     pub(crate) partition_id: i64,
+    /// Whether what it supersedes is destroyed with it.
+    pub(crate) newest_only: bool,
     /// Milliseconds; `None`: when it is written.
     pub(crate) timestamp: Option<i64>,
     pub(crate) key: Option<Bytes>,
@@ -50,6 +52,17 @@ pub(crate) struct Request {
     pub(crate) prune: Option<(usize, i64, i64)>,
     /// Deletes these rows.
     pub(crate) delete_rows: Vec<i64>,
+    /// Is written only if the partition (its slot) ends at this offset by then.
+    pub(crate) only_if: Option<(usize, i64)>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// All of it is written.
+    All,
+    /// Nothing: the partition had grown.
+    Nothing,
 }
 
 impl Request {
@@ -59,10 +72,17 @@ impl Request {
         };
         self.appends.iter().map(size).sum()
     }
+
+    fn destroys(&self) -> bool {
+        self.appends.iter().any(|append| append.newest_only)
+    }
 }
 
 /// A request and where its answer goes.
-pub(crate) type Job = (Request, SyncSender<Result<(), String>>);
+pub(crate) type Job = (Request, SyncSender<Result<Written, String>>);
+
+/// How long emptying the write-ahead log may wait for readers.
+const EMPTYING_MAX: Duration = Duration::from_secs(20);
 
 /// What is committed, as every thread of this process sees it.
 #[derive(Debug, Default)]
@@ -130,16 +150,41 @@ impl Writer {
                     Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
                 }
             }
+            let group = self.agreed(group);
             let outcome = self.commit(&group).map_err(|error| format!("{error:#}"));
             if outcome.is_ok() {
                 self.publish(&group);
             }
-            for (_, answer) in group {
+            let destroys = group.iter().any(|(request, _)| request.destroys());
+            let emptied = match (&outcome, destroys) {
+                (Ok(()), true) => self.destroyed().map_err(|error| format!("{error:#}")),
+                _ => Ok(()),
+            };
+            for (request, answer) in group {
+                let outcome = if request.destroys() { outcome.clone().and(emptied.clone()) } else { outcome.clone() };
                 // A caller that went away does not need to know.
-                let _ = answer.send(outcome.clone());
+                let _ = answer.send(outcome.map(|()| Written::All));
             }
             self.shared.changed.notify_all();
         }
+    }
+
+    /// The requests whose condition holds when those before them are written; the others are answered.
+    fn agreed(&self, group: Vec<Job>) -> Vec<Job> {
+        if group.iter().all(|(request, _)| request.only_if.is_none()) {
+            return group;
+        }
+        let mut next = self.shared.heads().next.clone();
+        let mut agreed = Vec::new();
+        for (request, answer) in group {
+            if request.only_if.is_some_and(|(slot, end)| next[slot] != end) {
+                let _ = answer.send(Ok(Written::Nothing));
+                continue;
+            }
+            request.appends.iter().for_each(|append| next[append.slot] += 1);
+            agreed.push((request, answer));
+        }
+        agreed
     }
 
     fn commit(&mut self, group: &[Job]) -> Result<()> {
@@ -152,6 +197,10 @@ impl Writer {
         };
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         self.clock_millis = self.clock_millis.max(i64::try_from(wall).unwrap_or(i64::MAX));
+        if group.iter().any(|(request, _)| request.destroys()) {
+            // Only now: it costs a write for every page that is freed, and retention frees many.
+            self.connection.pragma_update(None, "secure_delete", true).context("set secure_delete")?;
+        }
         self.connection.execute_batch("BEGIN IMMEDIATE").context("begin a transaction")?;
         let written = group.iter().try_for_each(|(request, _)| self.write(request, &mut next));
         if let Err(error) = written {
@@ -176,9 +225,15 @@ impl Writer {
             "INSERT INTO records (id, timestamp, appended, key, payload, codec, headers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
         let mut advanced: HashMap<i64, i64> = HashMap::new();
+        let mut newest = Vec::new();
         for append in &request.appends {
             let offset = next[append.slot];
             next[append.slot] += 1;
+            advanced.insert(append.partition_id, offset + 1);
+            if append.newest_only {
+                newest.push((row_id(append.partition_id, offset), append));
+                continue;
+            }
             let timestamp = append.timestamp.unwrap_or(self.clock_millis);
             let appended = (timestamp != self.clock_millis).then_some(self.clock_millis);
             insert
@@ -192,7 +247,9 @@ impl Writer {
                     append.headers.as_deref(),
                 ])
                 .context("append a record")?;
-            advanced.insert(append.partition_id, offset + 1);
+        }
+        if !newest.is_empty() {
+            self.replace(&newest)?;
         }
         let mut update = connection.prepare_cached("UPDATE partitions SET next_offset = ?2 WHERE id = ?1")?;
         for (partition_id, next_offset) in advanced {
@@ -218,6 +275,66 @@ impl Writer {
             delete.execute(params![id]).context("compact")?;
         }
         Ok(())
+    }
+
+    /// Writes records that destroy what they supersede.
+    ///
+    /// Deleting single rows would not do: SQLite moves rows when it balances a tree, and `secure_delete` leaves what
+    /// stood where they were. So the table is emptied, every page it had is overwritten with zeros, and what is still
+    /// held is written again. There are few such records.
+    fn replace(&self, newest: &[(i64, &Append)]) -> Result<()> {
+        type Row = (i64, i64, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, u8, Option<Vec<u8>>);
+        let bytes = |bytes: &Option<Bytes>| bytes.as_ref().map(|bytes| bytes.to_vec());
+        let mut rows: HashMap<(i64, Option<Vec<u8>>), Row> = HashMap::new();
+        let mut select = self.connection.prepare_cached(
+            "SELECT id >> 40, id, timestamp, appended, key, payload, codec, headers FROM newest ORDER BY id",
+        )?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let key: Option<Vec<u8>> = row.get(4)?;
+            let kept = (row.get(1)?, row.get(2)?, row.get(3)?, key.clone(), row.get(5)?, row.get(6)?, row.get(7)?);
+            rows.insert((row.get(0)?, key), kept);
+        }
+        drop(found);
+        for (id, append) in newest {
+            let timestamp = append.timestamp.unwrap_or(self.clock_millis);
+            let appended = (timestamp != self.clock_millis).then_some(self.clock_millis);
+            let (key, payload) = (bytes(&append.key), bytes(&append.payload));
+            let row = (*id, timestamp, appended, key.clone(), payload, append.codec, append.headers.clone());
+            rows.insert((append.partition_id, key), row);
+        }
+        let mut rows: Vec<Row> = rows.into_values().collect();
+        rows.sort_unstable_by_key(|row| row.0);
+        // Without a condition SQLite frees whole pages.
+        self.connection.execute("DELETE FROM newest", []).context("destroy superseded records")?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO newest (id, timestamp, appended, key, payload, codec, headers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        for (id, timestamp, appended, key, payload, codec, headers) in rows {
+            insert
+                .execute(params![id, timestamp, appended, key, payload, codec, headers])
+                .context("append a record")?;
+        }
+        Ok(())
+    }
+
+    /// Empties the write-ahead log, which holds pages as they were, into the file.
+    fn destroyed(&self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if busy == 0 {
+                return self.connection.pragma_update(None, "secure_delete", false).context("unset secure_delete");
+            }
+            // A reader of another process holds an older state of the file.
+            ensure!(
+                began.elapsed() < EMPTYING_MAX,
+                "the new keys are written, but the old ones are still in the write-ahead log, which somebody has been \
+                 reading for {} s: end whoever reads the data folder, and run this again",
+                EMPTYING_MAX.as_secs()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Makes a committed group visible. Ends and positions move together, so "all read" is never seen half-way.
