@@ -263,6 +263,11 @@ impl Kafka {
         Connection { brokers: format!("localhost:{port}"), options, schema_registry: None }
     }
 
+    /// Folder of everything the broker writes; its log files are in `data`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Id of the broker's process.
     pub fn process_id(&self) -> u32 {
         self.process.id()

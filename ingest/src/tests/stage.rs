@@ -3,11 +3,13 @@ use std::sync::Arc;
 
 use schemas::codec::Format;
 use schemas::ids::{call_slot, dedup_key, partition};
-use schemas::{Batch, Correction, CorrectionReason, EventItem, Rejection, topics};
+use schemas::{Batch, Correction, CorrectionReason, EventItem, ReferenceItem, Rejection, topics};
+use stream::reference::ReferenceSink;
 use stream::{Books, Output, Record, Source, Stage, Tick};
 
 use super::{arrival, config};
-use crate::IngestStage;
+use crate::users::{Keys, Users};
+use crate::{Config, IngestStage};
 
 const EVENTS: u32 = 4;
 
@@ -152,4 +154,43 @@ fn an_aborted_run_leaves_nothing_behind() {
     processor.finish(&tick, &mut books, &mut out).unwrap();
     assert!(batches::<EventItem>(&out, topics::EVENTS).iter().all(|(_, batch)| batch.items.is_empty()));
     assert_eq!(books.counted("records"), 0);
+}
+
+#[test]
+fn without_keys_it_halts_and_a_copy_sent_after_its_user_was_forgotten_has_the_same_content() {
+    let source = source("usage.raw");
+    let users = Arc::<Users>::default();
+    let stage = IngestStage::new("usage.raw", Config::default(), Some(users.clone()));
+    let mut processor = stage.processor(&source);
+    let mut books = Books::new(stage.name(), source);
+    let tick = Tick { now: arrival(), caught_up: true, skips: Arc::default() };
+    let payload = event("1").replace(r#""id""#, r#""user":"alice","id""#);
+    let record =
+        Record { offset: 0, timestamp: arrival(), key: None, payload: Some(payload.as_bytes()), headers: Vec::new() };
+    let halt = processor.process(std::slice::from_ref(&record), &tick, &mut books).unwrap_err().to_string();
+    assert!(halt.contains("`spendstream topics apply`"), "{halt}");
+    processor.undo();
+
+    let publish = |rows: Vec<_>| users.apply(rows.into_iter().map(ReferenceItem::Row).collect()).unwrap();
+    let keys = Keys::new(|| [1; 16]);
+    let mut forgotten = keys.clone();
+    forgotten.forget("alice", [2; 16]);
+    let mut out = Output::default();
+    publish(keys.rows(None));
+    processor.process(std::slice::from_ref(&record), &tick, &mut books).unwrap();
+    publish(forgotten.rows(Some(&keys)));
+    processor.process(&[record], &tick, &mut books).unwrap();
+    processor.finish(&tick, &mut books, &mut out).unwrap();
+    let items = batches::<EventItem>(&out, topics::EVENTS).into_iter().flat_map(|(_, batch)| batch.items);
+    let events: Vec<_> = items
+        .filter_map(|item| match item {
+            EventItem::Event(event) => Some(event),
+            _ => None,
+        })
+        .collect();
+    let [first, second] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(first.content_hash, second.content_hash);
+    assert_eq!(first.claimed.user, Some(keys.pseudonym("alice")));
+    assert_eq!(second.claimed.user, Some(forgotten.pseudonym("alice")));
+    assert_ne!(first.claimed.user, second.claimed.user);
 }

@@ -179,3 +179,35 @@ fn compaction_keeps_the_newest_record_of_each_key_and_nothing_deleted() {
     log.append(vec![keyed(1)]).unwrap();
     assert_eq!(log.range("a", 0).unwrap(), 0..12_002, "offsets go on");
 }
+
+#[test]
+fn where_only_the_newest_is_kept_what_it_replaces_is_in_no_file_and_nobody_undoes_anothers_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Kept::Newest(Duration::from_secs(60));
+    let log = LocalLog::open(folder.path(), &[topic("a", kept)], Some(1)).unwrap();
+    let secret = |n: usize, round: usize| format!("secret-{n}-of-round-{round}-{}", "x".repeat(n % 900));
+    let keyed = |n: usize, round: usize| OutRecord {
+        key: Some(Bytes::from(n.to_string())),
+        ..record("a", 0, secret(n, round))
+    };
+    let holds = |text: &str| {
+        let files =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        files.into_iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    };
+    // Enough for a tree of several pages, in which rows move.
+    log.append((0..200).map(|n| keyed(n, 0)).collect()).unwrap();
+    for n in (0..200).rev() {
+        assert!(holds(&secret(n, 0)), "{n} is looked for where it is");
+        log.append(vec![keyed(n, 1)]).unwrap();
+        assert!(!holds(&secret(n, 0)), "{n} is gone");
+    }
+    let values: Vec<_> = log.read("a", 0, 0, usize::MAX).unwrap();
+    assert_eq!((values.len(), values[0].offset), (200, 200));
+    assert!(log.append_if_end(400, vec![keyed(1, 2)]).unwrap());
+    assert!(!log.append_if_end(400, vec![keyed(2, 2)]).unwrap(), "it ends at 401 now");
+    drop(log);
+    let log = LocalLog::open(folder.path(), &[], None).unwrap();
+    assert_eq!(log.range("a", 0).unwrap(), 0..401);
+    assert!(holds(&secret(2, 1)) && !holds(&secret(1, 1)));
+}
