@@ -1,6 +1,6 @@
 //! Pseudonyms of users, and how a user is forgotten: every user has a key of their own, which can be destroyed.
 //!
-//! `pseudonym = HMAC-SHA-256(key, id)`, cut to 128 bits. The key is a leaf of a [`Tree`], found by SHA-256 of the id: the
+//! `pseudonym = HMAC-SHA-256(key, id)`, cut to 128 bits. The key is a leaf of a tree, found by SHA-256 of the id: the
 //! first byte names one of 256 buckets, the next four the leaf. So nothing is written for a new user, and all partitions
 //! agree. Each bucket is one record of `ref.users`; the newest holds, and destroys the one before it.
 
