@@ -282,7 +282,7 @@ impl Storm<'_> {
 fn storm(seed: u64) {
     eprintln!("storm with seed {seed}: repeat it with SPENDSTREAM_STORM_SEED={seed}, the test storm::first alone");
     let began = Instant::now();
-    let (kafka, s3) = (Kafka::start_for_load(), S3::start("lake"));
+    let (kafka, s3) = (Kafka::start(), S3::start("lake"));
     let mut deployment = Deployment::prepare(&kafka, &s3, PARTITIONS);
     let log = KafkaLog::connect(&kafka.connection(), "story").unwrap();
     let records = records();
