@@ -44,7 +44,7 @@ impl Forget {
         let log = self.log.open()?;
         let Outcome { renewed, gone } = forget(&*log, &users)?;
         // Users are counted, never named: this may end in a log.
-        println!("forgotten: {} users", users.len());
+        println!("forgotten: {} {}", users.len(), if users.len() == 1 { "user" } else { "users" });
         if renewed > 0 {
             println!(
                 "{renewed} of 256 buckets were full and began anew: everybody in them has another pseudonym from now on"
