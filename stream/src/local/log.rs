@@ -259,16 +259,12 @@ impl Log for LocalLog {
         let id = self.partitions[slot].id;
         // What this process has not published yet is left for the next read: ends and records then always agree.
         let to = if self.writer.is_some() { row_id(id, self.shared.heads().next[slot]) } else { row_id(id + 1, 0) };
-        let select = match self.topic(topic)?.newest_only() {
-            true => {
-                "SELECT id, timestamp, key, payload, codec, headers FROM newest WHERE id >= ?1 AND id < ?2 ORDER BY id"
-            }
-            false => {
-                "SELECT id, timestamp, key, payload, codec, headers FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id"
-            }
-        };
+        let select = format!(
+            "SELECT id, timestamp, key, payload, codec, headers FROM {} WHERE id >= ?1 AND id < ?2 ORDER BY id",
+            self.topic(topic)?.table()
+        );
         self.reading(|connection| {
-            let mut select = connection.prepare_cached(select)?;
+            let mut select = connection.prepare_cached(&select)?;
             let mut rows = select.query(params![row_id(id, from.max(0)), to])?;
             let mut records = Vec::new();
             let mut bytes = 0;

@@ -44,17 +44,6 @@ CREATE TABLE partitions (
     next_offset INTEGER NOT NULL,
     UNIQUE (topic, partition)
 );
--- id = partitions.id << 40 | offset. Times are milliseconds since 1970; appended is null where it equals timestamp.
--- codec: 0 as it is, 1 its size (four bytes, little endian) and zstd.
-CREATE TABLE records (
-    id INTEGER PRIMARY KEY,
-    timestamp INTEGER NOT NULL,
-    appended INTEGER,
-    key BLOB,
-    payload BLOB,
-    codec INTEGER NOT NULL,
-    headers BLOB
-);
 CREATE TABLE offsets (
     reader TEXT NOT NULL,
     partition_id INTEGER NOT NULL,
@@ -69,19 +58,37 @@ CREATE VIEW log AS
     FROM records r JOIN partitions p ON p.id = r.id >> 40;
 ";
 
-/// Records of topics that keep only the newest of each key, so that what is superseded can be destroyed: pages of this
-/// table hold nothing else. The columns are those of `records`; people with a SQLite shell do not see it in `log`.
-const NEWEST_SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS newest (
+/// Table of records.
+pub(crate) const RECORDS: &str = "records";
+
+/// Table of records of topics that keep only the newest of each key, so that what is superseded can be destroyed: its pages
+/// hold nothing else. People with a SQLite shell do not see it in `log`.
+pub(crate) const NEWEST: &str = "newest";
+
+/// Adds a row to one of the two tables.
+pub(crate) fn insert_into(table: &str) -> String {
+    format!(
+        "INSERT INTO {table} (id, timestamp, appended, key, payload, codec, headers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+    )
+}
+
+/// Makes one of the two tables, if it is not there.
+fn create(table: &str) -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {table} (
+    -- partitions.id << 40 | offset
     id INTEGER PRIMARY KEY,
+    -- Milliseconds since 1970; appended is null where it equals timestamp.
     timestamp INTEGER NOT NULL,
     appended INTEGER,
     key BLOB,
     payload BLOB,
+    -- 0 as it is, 1 its size (four bytes, little endian) and zstd.
     codec INTEGER NOT NULL,
     headers BLOB
-);
-";
+);"
+    )
+}
 
 /// The row id of the record at an offset.
 pub(crate) const fn row_id(partition_id: i64, offset: i64) -> i64 {
@@ -106,6 +113,11 @@ impl Topic {
     /// Whether records that are superseded are destroyed.
     pub(crate) fn newest_only(&self) -> bool {
         matches!(self.kept, Kept::Newest(_))
+    }
+
+    /// The table its records are in.
+    pub(crate) fn table(&self) -> &'static str {
+        if self.newest_only() { NEWEST } else { RECORDS }
     }
 }
 
@@ -185,13 +197,14 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if format == 0 && tables == 0 {
         let transaction = connection.transaction()?;
+        transaction.execute_batch(&create(RECORDS))?;
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
         transaction.commit().context("create the tables")?;
     }
     check_format(&connection, path)?;
-    connection.execute_batch(NEWEST_SCHEMA).context("create the table of newest records")?;
+    connection.execute_batch(&create(NEWEST)).context("create the table of newest records")?;
     Ok(connection)
 }
 

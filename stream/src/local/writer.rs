@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 
-use super::store::row_id;
+use super::store::{NEWEST, RECORDS, insert_into, row_id};
 
 /// Most bytes written in one SQLite transaction, unless a single request is larger.
 const GROUP_BYTES_MAX: usize = 32 << 20;
@@ -63,6 +63,14 @@ pub(crate) enum Written {
     All,
     /// Nothing: the partition had grown.
     Nothing,
+}
+
+impl Append {
+    /// Its timestamp, and when it is appended if that is another.
+    fn times(&self, now: i64) -> (i64, Option<i64>) {
+        let timestamp = self.timestamp.unwrap_or(now);
+        (timestamp, (timestamp != now).then_some(now))
+    }
 }
 
 impl Request {
@@ -221,9 +229,7 @@ impl Writer {
 
     fn write(&self, request: &Request, next: &mut [i64]) -> Result<()> {
         let connection = &self.connection;
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO records (id, timestamp, appended, key, payload, codec, headers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
+        let mut insert = connection.prepare_cached(&insert_into(RECORDS))?;
         let mut advanced: HashMap<i64, i64> = HashMap::new();
         let mut newest = Vec::new();
         for append in &request.appends {
@@ -234,8 +240,7 @@ impl Writer {
                 newest.push((row_id(append.partition_id, offset), append));
                 continue;
             }
-            let timestamp = append.timestamp.unwrap_or(self.clock_millis);
-            let appended = (timestamp != self.clock_millis).then_some(self.clock_millis);
+            let (timestamp, appended) = append.times(self.clock_millis);
             insert
                 .execute(params![
                     row_id(append.partition_id, offset),
@@ -297,8 +302,7 @@ impl Writer {
         }
         drop(found);
         for (id, append) in newest {
-            let timestamp = append.timestamp.unwrap_or(self.clock_millis);
-            let appended = (timestamp != self.clock_millis).then_some(self.clock_millis);
+            let (timestamp, appended) = append.times(self.clock_millis);
             let (key, payload) = (bytes(&append.key), bytes(&append.payload));
             let row = (*id, timestamp, appended, key.clone(), payload, append.codec, append.headers.clone());
             rows.insert((append.partition_id, key), row);
@@ -307,9 +311,7 @@ impl Writer {
         rows.sort_unstable_by_key(|row| row.0);
         // Without a condition SQLite frees whole pages.
         self.connection.execute("DELETE FROM newest", []).context("destroy superseded records")?;
-        let mut insert = self.connection.prepare_cached(
-            "INSERT INTO newest (id, timestamp, appended, key, payload, codec, headers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
+        let mut insert = self.connection.prepare_cached(&insert_into(NEWEST))?;
         for (id, timestamp, appended, key, payload, codec, headers) in rows {
             insert
                 .execute(params![id, timestamp, appended, key, payload, codec, headers])
