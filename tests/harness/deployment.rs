@@ -52,10 +52,11 @@ impl Service {
 pub fn binaries() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        // The same features as `cargo test --workspace`, and none of the variables that cargo gives a test: build scripts
-        // that watch them (ring's does) would build themselves and all that depends on them again, twice a run.
+        // The same features as `cargo test --workspace` (`--tests` counts what only tests depend on: without it half of the
+        // dependencies are built a second time), and none of the variables that cargo gives a test: build scripts that
+        // watch them (ring's does) would build themselves and all that depends on them again, twice a run.
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--workspace", "--bins"]);
+        build.args(["build", "--quiet", "--workspace", "--bins", "--tests"]);
         for (name, _) in std::env::vars() {
             if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_BIN_") {
                 build.env_remove(name);
