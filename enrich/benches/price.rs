@@ -53,13 +53,42 @@ fn provider(event: &UsageEvent) -> &str {
     if event.provider == "gcp.gemini" { "google" } else { &event.provider }
 }
 
+/// Memory of this process in MiB, where the system tells.
+fn memory() -> Option<f64> {
+    let pages: f64 = std::fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * 4096.0 / 1_048_576.0)
+}
+
 fn pricing(criterion: &mut Criterion) {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/example"));
     // The book that ships: every provider's rows, imported and checked by hand.
-    let (book, directory): (PriceBook, Directory) = (compile(read_prices(folder)), compile(read_owners(folder)));
+    let rows = read_prices(folder).unwrap_or_else(|findings| panic!("the example is valid: {}", findings[0]));
+    let rows: Vec<&ReferenceRow> = rows.iter().collect();
+    let before = memory();
+    let book = PriceBook::compile("example", &rows).expect("the example is valid");
+    if let (Some(before), Some(after)) = (before, memory()) {
+        println!("the book of {} rows, compiled: {:.1} MiB at most", rows.len(), after - before);
+    }
+    let directory: Directory = compile(read_owners(folder));
     let events: Vec<_> = (0..).zip(MODELS).map(|(number, (provider, model))| call(number, provider, model)).collect();
     let mut group = criterion.benchmark_group("calls");
     group.throughput(Throughput::Elements(events.len() as u64));
+    let resolve = |event| book.resolve(event).expect("the book knows these models");
+    let resolved: Vec<_> = events.iter().map(|event| (event, resolve(event))).collect();
+    group.bench_function("evaluate, SKU known", |bencher| {
+        bencher.iter(|| {
+            for (event, resolved) in &resolved {
+                black_box(black_box(resolved).evaluate(black_box(event), &event.claimed));
+            }
+        });
+    });
+    group.bench_function("evaluate, from names", |bencher| {
+        bencher.iter(|| {
+            for event in &events {
+                black_box(resolve(black_box(event)).evaluate(event, &event.claimed));
+            }
+        });
+    });
     group.bench_function("price", |bencher| {
         bencher.iter(|| events.iter().for_each(|event| drop(black_box(book.price(black_box(event))))));
     });
@@ -80,11 +109,9 @@ fn pricing(criterion: &mut Criterion) {
     group.bench_function("genai-prices", |bencher| bencher.iter(prices));
     group.finish();
     // Reading and checking the files is what a person waits for, compiling their rows what a service does.
-    let rows = read_prices(folder).unwrap_or_else(|findings| panic!("the example is valid: {}", findings[0]));
     let mut group = criterion.benchmark_group("book");
     group.sample_size(10);
     group.bench_function("read", |bencher| bencher.iter(|| black_box(read_prices(black_box(folder)))));
-    let rows: Vec<&ReferenceRow> = rows.iter().collect();
     group
         .bench_function("compile", |bencher| bencher.iter(|| black_box(PriceBook::compile("bench", black_box(&rows)))));
     group.finish();

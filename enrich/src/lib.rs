@@ -31,5 +31,5 @@ pub use charge::{Cause, charge, reversal};
 pub use config::EnrichConfig;
 pub use finding::{Finding, Severity};
 pub use owner::{Attribution, Directory, read_owners};
-pub use price::{PriceBook, Priced, read_prices};
+pub use price::{Evaluation, PriceBook, Priced, Resolved, read_prices};
 pub use stage::EnrichStage;

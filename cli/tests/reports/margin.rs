@@ -211,6 +211,30 @@ fn the_command_takes_the_card_from_a_file_and_says_where_units_and_costs_meet() 
 }
 
 #[test]
+fn the_command_takes_the_card_that_was_published_last() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (address, config, data) = (path("lake"), path("config"), path("data"));
+    write(&address);
+    let run = |arguments: &[&str]| {
+        let (ok, text) = spendstream(arguments);
+        assert!(ok, "{arguments:?}: {text}");
+        text
+    };
+    let publish = |card: &str| std::fs::write(path("config/prices/card.yaml"), card).expect("written");
+    run(&["init", &config]);
+    publish("currency: USD\nsource: finance, a first draft\nrate_card: [{unit: resolutions, price: 1}]\n");
+    run(&["up", "--data", &data, "--config", &config, "--sample", "0", "--listen", "127.0.0.1:0", "--exit-when-idle"]);
+    let ask = || run(&["report", "--data", &data, "margin", "--lake", &address, "--by", "team", "--output", "csv"]);
+    let draft = ask();
+    assert!(draft.contains("\nsupport,resolutions,USD,150.5,,1,150.5,"), "{draft}");
+    publish(CARD);
+    run(&["apply", &config, "--data", &data]);
+    let newest = Request { as_of: None, ..request(&["team"]) };
+    assert_eq!(ask().lines().collect::<Vec<_>>(), answer(&address, &newest));
+}
+
+#[test]
 fn a_card_without_rows_leaves_every_unit_unrated() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let address = folder.path().join("lake").display().to_string();

@@ -32,7 +32,7 @@ impl Desk {
         };
         let rules = self.rules(turn, event.received_at, Some(&standing))?;
         let owner = rules.directory.attribute(&event).owner;
-        let costs = rules.book.price_for(&event, &owner).costs;
+        let costs = rules.book.costs_for(&event, &owner);
         if copy.content == standing.content {
             self.equal_copy(turn, event, copy, standing, &costs)?;
         } else {

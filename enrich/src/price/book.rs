@@ -6,7 +6,7 @@ use hashbrown::HashMap as FastMap;
 use schemas::{Meter, Money, Price, Quantity, Text, Timestamp};
 use smallvec::SmallVec;
 
-use super::condition::{Condition, Values};
+use super::condition::{ConditionSet, Values};
 use super::matching::Matching;
 use super::row::{Compare, Exact, Round};
 use super::terms::Terms;
@@ -96,9 +96,7 @@ pub(crate) struct SkuRates {
     pub snapshots: bool,
     /// Common denominator of all its prices, in picounits of money per picounit of a meter.
     pub denominator: i128,
-    pub conditions: Vec<Condition>,
-    /// Dimensions some condition looks at.
-    pub looks_at: u16,
+    pub conditions: ConditionSet,
     /// Sorted so that, per meter, the first that matches wins.
     pub rates: Vec<CompiledRate>,
     /// Per meter the range of its public rates, then that of its contract rates.
@@ -125,6 +123,8 @@ pub(crate) struct CompiledRate {
     pub known: Timestamp,
     /// Of the SKU's common denominator.
     pub numerator: i128,
+    /// Picounits of money for one unit of the meter, where that comes out even.
+    pub each: Option<i64>,
     pub price: Price,
     pub per: i64,
     pub id: Text,

@@ -15,7 +15,7 @@ use super::amount::{fraction, lcm};
 use super::book::{
     Comparisons, CompiledRate, FxRate, METERS, Meaning, PriceBook, PriceList, QuantityRounding, SkuRates,
 };
-use super::condition::{Condition, Values};
+use super::condition::{Condition, ConditionSet, Values};
 use super::hours::Hours;
 use super::matching::Matching;
 use super::rate_card;
@@ -24,8 +24,6 @@ use super::terms::Terms;
 use super::when::When;
 use crate::finding::Finding;
 
-/// Distinct conditions of one SKU: they are tested once per event, into one bit each.
-const CONDITIONS_MAX: usize = 128;
 /// Finest common denominator of the prices of one SKU: what a price of 18 decimal places per million needs, and 3600.
 const DENOMINATOR_MAX: i128 = 10i128.pow(26);
 
@@ -129,6 +127,7 @@ impl<'a> Builder<'a> {
             self.finish(&mut book.skus[index], drafts);
         }
         self.discounts(&mut book, &by_name, &calendars);
+        book.skus.iter_mut().for_each(|sku| sku.conditions.complete());
         book.comparisons = self.comparisons(&by_name);
         for rates in book.fx.values_mut() {
             rates.sort_by_key(|rate| std::cmp::Reverse(rate.from));
@@ -255,8 +254,7 @@ impl<'a> Builder<'a> {
             currency: sku.currency.clone(),
             snapshots: sku.snapshots,
             denominator: 1,
-            conditions: Vec::new(),
-            looks_at: 0,
+            conditions: ConditionSet::default(),
             rates: Vec::new(),
             ranges: Box::new([[(0, 0); 2]; METERS]),
             has_contracts: false,
@@ -328,6 +326,7 @@ impl<'a> Builder<'a> {
                     to: rate.period.to(),
                     known: rate.period.known_from.unwrap_or(Timestamp::MIN),
                     numerator: 0,
+                    each: None,
                     price: price.price(),
                     per: rate.per,
                     id: id.clone(),
@@ -372,20 +371,17 @@ impl<'a> Builder<'a> {
                 self.error(place, format!("price of {} is too large", draft.rate.meter), "check the price and its per");
                 return;
             };
-            sku.rates.push(CompiledRate { condition, numerator, ..draft.rate });
+            let each = numerator.checked_mul(PICO).filter(|picos| picos % sku.denominator == 0);
+            let each = each.and_then(|picos| i64::try_from(picos / sku.denominator).ok());
+            sku.rates.push(CompiledRate { condition, numerator, each, ..draft.rate });
         }
     }
 
     fn number_condition(&mut self, sku: &mut SkuRates, origin: u32, condition: Condition) -> u8 {
-        let known = sku.conditions.iter().position(|known| *known == condition);
-        let number = known.unwrap_or_else(|| {
-            sku.looks_at |= condition.looks_at();
-            sku.conditions.push(condition);
-            sku.conditions.len() - 1
-        });
-        if number >= CONDITIONS_MAX {
+        let number = sku.conditions.number(condition);
+        if number >= ConditionSet::MAX {
             let place = &self.rows[origin as usize].0;
-            self.error(place, format!("more than {CONDITIONS_MAX} different conditions"), "split the sku");
+            self.error(place, format!("more than {} different conditions", ConditionSet::MAX), "split the sku");
         }
         number as u8
     }

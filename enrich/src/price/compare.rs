@@ -1,11 +1,12 @@
 //! What the same usage costs elsewhere: on the baseline it was routed away from, on the cheapest approved model of its
 //! class, at another provider. Counterfactuals all: nothing here changes a cost.
 
-use schemas::{Counterfactual, CounterfactualKind, Dimensions, Money, PICO, Text, UsageEvent};
+use schemas::{Counterfactual, CounterfactualKind, Dimensions, Money, Quantity, Text, UsageEvent};
+use smallvec::SmallVec;
 
-use super::amount::{gcd, round_half_even};
-use super::book::{PriceBook, SkuRates};
-use super::evaluate::{COARSE, MILLION, Matched, Priced, holding, select, uncached, usage};
+use super::book::{CompiledRate, SkuRates};
+use super::evaluate::{Evaluation, MILLION, select, total, uncached, usage};
+use super::name::Resolved;
 use super::row::Compare;
 
 /// What is asked of another SKU.
@@ -17,30 +18,31 @@ struct Asked {
     tokens: i128,
 }
 
-impl PriceBook {
+impl Resolved<'_> {
+    /// Adds what other models would have cost, as far as the book says which to compare with.
     pub(super) fn compare(
         &self,
         event: &UsageEvent,
         owner: &Dimensions,
-        sku: &SkuRates,
-        matched: &[Matched<'_>],
-        priced: &mut Priced,
+        evaluation: &Evaluation<'_>,
+        others: &mut Vec<Counterfactual>,
     ) {
-        let time = event.event_time;
+        let (time, skus, comparisons) = (event.event_time, &self.book.skus, &self.book.comparisons);
         // Another model would not have been asked to draw, speak or search.
-        if self.comparisons.is_empty() || !matched.iter().all(|line| line.used.meter.is_tokens()) {
+        if comparisons.is_empty() || !evaluation.lines.iter().all(|line| line.used.meter.is_tokens()) {
             return;
         }
+        let itself = |other: &SkuRates| std::ptr::eq(other, self.sku);
         let mut push = |kind, cost: Money, of: &SkuRates, basis: &str| {
             let (currency, basis) = (of.currency.clone(), Text::from(format!("{}: {basis}", of.name)));
-            priced.counterfactuals.push(Counterfactual { kind, cost, currency, basis });
+            others.push(Counterfactual { kind, cost, currency, basis });
         };
         if let Some(lane) = owner.routing_lane.as_ref().or(event.claimed.routing_lane.as_ref()) {
-            let baseline = self.comparisons.baselines.iter().find(|baseline| {
+            let baseline = comparisons.baselines.iter().find(|baseline| {
                 baseline.lane.as_ref().is_none_or(|own| own == lane) && baseline.from <= time && time < baseline.to
             });
             if let Some(baseline) = baseline {
-                let other = &self.skus[baseline.sku as usize];
+                let other = &skus[baseline.sku as usize];
                 let asked = Asked { plainly: true, tokens: baseline.tokens };
                 if let Some(cost) = self.elsewhere(event, owner, other, asked) {
                     push(CounterfactualKind::BaselineModel, cost, other, "list, standard tier, uncached");
@@ -51,19 +53,18 @@ impl PriceBook {
             (Compare::Class, CounterfactualKind::CheapestEqualClass),
             (Compare::Providers, CounterfactualKind::OtherProvider),
         ] {
-            let lists = self.comparisons.alternatives.iter().filter(|list| {
+            let lists = comparisons.alternatives.iter().filter(|list| {
                 list.compare == compare
                     && list.from <= time
                     && time < list.to
-                    && list.skus.iter().any(|other| self.skus[*other as usize].name == sku.name)
+                    && list.skus.iter().any(|other| itself(&skus[*other as usize]))
             });
-            let others = lists.flat_map(|list| &list.skus).map(|other| &self.skus[*other as usize]);
+            let others = lists.flat_map(|list| &list.skus).map(|other| &skus[*other as usize]);
             let comparable = others.filter(|other| {
-                let itself = other.name == sku.name;
-                other.currency == sku.currency
+                other.currency == self.sku.currency
                     && match compare {
-                        Compare::Class => other.class.is_some() && other.class == sku.class,
-                        Compare::Providers => !itself,
+                        Compare::Class => other.class.is_some() && other.class == self.sku.class,
+                        Compare::Providers => !itself(other),
                     }
             });
             let asked = Asked { plainly: false, tokens: MILLION };
@@ -77,30 +78,13 @@ impl PriceBook {
 
     /// What the usage costs there at list; `None` when some of it has no price.
     fn elsewhere(&self, event: &UsageEvent, owner: &Dimensions, other: &SkuRates, asked: Asked) -> Option<Money> {
-        let context = self.context(event, owner, other);
-        let conditions = if asked.plainly { holding(other, &context.standard()) } else { holding(other, &context) };
-        let mut sum = 0i128;
-        let mut whole = true;
-        let mut lines = smallvec::SmallVec::<[(i128, i128); 8]>::new();
+        let context = Resolved { sku: other, ..*self }.context(event, owner);
+        let conditions = other.conditions.met(&if asked.plainly { context.standard() } else { context });
+        let mut parts = SmallVec::<[(Quantity, &CompiledRate); 8]>::new();
         for used in usage(event, other).filter(|used| used.meter.is_tokens()) {
             let meter = if asked.plainly { uncached(used.meter) } else { used.meter };
-            let rate = select(other, conditions, meter, event.event_time, false).ok()?;
-            whole &= used.quantity.picos() % PICO == 0;
-            lines.push((used.quantity.picos(), rate.numerator));
+            parts.push((used.quantity, select(other, conditions, meter, event.event_time, false).ok()?));
         }
-        // As in `settle`: whole tokens leave room for prices of many digits.
-        let (unit, factor, denominator) = if other.denominator <= COARSE || !whole {
-            (1, 1, other.denominator)
-        } else {
-            let common = gcd(PICO, other.denominator);
-            (PICO, PICO / common, other.denominator / common)
-        };
-        for (picos, numerator) in lines {
-            sum = sum.checked_add((picos / unit).checked_mul(numerator)?.checked_mul(factor)?)?;
-        }
-        if asked.tokens == MILLION {
-            return Money::from_picos(round_half_even(sum, denominator));
-        }
-        Money::from_picos(round_half_even(sum.checked_mul(asked.tokens)?, denominator.checked_mul(MILLION)?))
+        total(other, &parts, asked.tokens)
     }
 }

@@ -1,13 +1,16 @@
 //! Conditions compiled to numbers, and the context of an event they are checked against.
 
-use std::collections::HashMap;
+mod set;
 
 use chrono::Datelike;
+use hashbrown::HashMap as FastMap;
 use schemas::{Dimensions, Meter, PICO, PriceContext, Text, Timestamp, UsageEvent};
 use smallvec::{SmallVec, smallvec};
 
 use super::hours::Hours;
 use super::when::{Batch, Choice, Measure, When};
+
+pub(crate) use set::ConditionSet;
 
 /// Dimensions a condition may restrict; the order is that of [`Context::values`].
 pub(crate) const TIER: usize = 0;
@@ -53,7 +56,7 @@ const UNKNOWN: u32 = u32::MAX;
 
 /// The values rows name, numbered.
 #[derive(Debug, Default)]
-pub(crate) struct Values(HashMap<Text, u32>);
+pub(crate) struct Values(FastMap<Text, u32>);
 
 impl Values {
     fn number(&mut self, value: &str) -> u32 {
@@ -131,42 +134,26 @@ impl Condition {
         named(TEAM) * 4 + named(ACCOUNT) * 2 + named(TENANT)
     }
 
-    /// Dimensions it looks at, one bit each.
-    pub fn looks_at(&self) -> u16 {
-        self.looks_at
+    fn allows(&self, dimension: usize, value: u32) -> bool {
+        let excepts = self.excepts & (1 << dimension) != 0;
+        let allowed = &self.allowed[dimension];
+        allowed.is_empty() || (allowed.contains(&value) != excepts && !(excepts && value == NONE))
     }
 
-    /// Whether a call in this context meets it.
-    #[inline]
-    pub fn holds(&self, context: &Context) -> bool {
-        let mut bits = self.looks_at;
-        while bits != 0 {
-            let dimension = bits.trailing_zeros() as usize;
-            let value = context.values[dimension];
-            let excepts = self.excepts & (1 << dimension) != 0;
-            if self.allowed[dimension].contains(&value) == excepts || (excepts && value == NONE) {
-                return false;
-            }
-            bits &= bits - 1;
-        }
+    /// Whether it is met as far as sizes and times go.
+    fn holds_beyond(&self, context: &Context<'_>) -> bool {
         self.band.is_none_or(|(measure, from, to)| (from..to).contains(&context.size(measure)))
             && self.hours.as_ref().is_none_or(|hours| hours.holds(context.time))
     }
 
     /// The first condition that a call in this context does not meet.
-    pub fn refusal(&self, context: &Context) -> Option<&'static str> {
-        let alone = |dimension: usize| {
-            let mut alone = Condition { looks_at: 1 << dimension, excepts: self.excepts, ..Condition::default() };
-            alone.allowed[dimension].clone_from(&self.allowed[dimension]);
-            alone
-        };
-        let stated = (0..DIMENSIONS).filter(|dimension| self.looks_at & (1 << dimension) != 0);
-        let unmet = stated.into_iter().find(|dimension| !alone(*dimension).holds(context));
+    pub fn refusal(&self, context: &Context<'_>) -> Option<&'static str> {
+        let unmet = (0..DIMENSIONS).find(|dimension| !self.allows(*dimension, context.values[*dimension]));
         let band = || Condition { band: self.band, ..Condition::default() };
         match unmet {
             Some(dimension) => Some(NAMES[dimension]),
-            None if !band().holds(context) => Some("band"),
-            None => (!self.holds(context)).then_some("hours"),
+            None if !band().holds_beyond(context) => Some("band"),
+            None => (!self.holds_beyond(context)).then_some("hours"),
         }
     }
 
@@ -298,7 +285,6 @@ pub(crate) struct Context<'a> {
     pub values: [u32; DIMENSIONS],
     time: Timestamp,
     event: &'a UsageEvent,
-    input_tokens: i128,
 }
 
 impl<'a> Context<'a> {
@@ -345,13 +331,12 @@ impl<'a> Context<'a> {
         }
         numbers[ACCOUNT] = number(ACCOUNT, &owner.billing_account);
         numbers[TEAM] = number(TEAM, &owner.team);
-        let input_tokens = sum(event, Meter::is_input_tokens);
-        Context { values: numbers, time: event.event_time, event, input_tokens }
+        Context { values: numbers, time: event.event_time, event }
     }
 
     fn size(&self, measure: Measure) -> i128 {
         match measure {
-            Measure::InputTokens => self.input_tokens,
+            Measure::InputTokens => sum(self.event, Meter::is_input_tokens),
             Measure::OutputTokens => sum(self.event, |meter| meter.is_tokens() && !meter.is_input_tokens()),
             Measure::Meter(meter) => sum(self.event, |used| used == meter),
         }

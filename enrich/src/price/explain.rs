@@ -31,8 +31,8 @@ pub struct Considered {
 impl PriceBook {
     /// Every row about the meters of an event, in the order they are tried.
     pub fn explain(&self, event: &UsageEvent) -> Vec<Considered> {
-        let Some((sku, _)) = self.find(event) else { return Vec::new() };
-        let context = self.context(event, &event.claimed, sku);
+        let Some(resolved) = self.resolve(event) else { return Vec::new() };
+        let (sku, context) = (resolved.sku, resolved.context(event, &event.claimed));
         let mut rows = Vec::new();
         for used in event.usage.iter().filter(|used| !used.quantity.is_zero()) {
             for (contract, (start, end)) in
@@ -40,7 +40,7 @@ impl PriceBook {
             {
                 let mut winner: Option<&Text> = None;
                 for rate in &sku.rates[start as usize..end as usize] {
-                    let condition = &sku.conditions[rate.condition as usize];
+                    let condition = &sku.conditions[rate.condition];
                     let verdict = match condition.refusal(&context) {
                         Some(what) => format!("not met: {what}").into(),
                         None if event.event_time < rate.from => Text::const_new("not yet valid"),

@@ -17,6 +17,8 @@ mod hours;
 pub mod import;
 mod lint;
 mod matching;
+mod name;
+mod priced;
 mod rate_card;
 mod row;
 pub(crate) mod terms;
@@ -32,8 +34,10 @@ use stream::reference::Compiled;
 
 pub use book::PriceBook;
 pub use diff::{Change, diff};
-pub use evaluate::Priced;
+pub use evaluate::Evaluation;
 pub use explain::Considered;
+pub use name::Resolved;
+pub use priced::Priced;
 pub use rate_card::{RateCard, Scope, UnitPrice};
 
 use crate::finding::{Finding, read_sources};

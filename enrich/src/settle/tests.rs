@@ -155,6 +155,47 @@ fn prepaid_credits_are_used_first_that_expire_first_and_what_is_left_expires() {
 }
 
 #[test]
+fn who_settles_each_day_when_it_is_over_has_the_entries_of_who_settles_once() {
+    let terms = "allowances: [{id: free, covers: [cloud/a], meters: [web_searches], quantity: 5, every: day}]\n\
+        ladders: [{id: steps, covers: [cloud/b], meters: [web_searches], bands: [{from: 0, factor: 1}, {from: 20, factor: 0.5}]}]\n\
+        commitments:\n\
+        - {id: soon, kind: prepaid, quantity: 10, price: 8, valid_from: 2026-10-01, valid_to: 2026-11-20}\n\
+        - {id: deal, kind: committed_spend, quantity: 100, price: 80, valid_from: 2026-11-01, team: core}\n\
+        - {id: hours, kind: provisioned, quantity: 1, price: 2, per: 3600, valid_from: 2026-11-05, valid_to: 2026-11-08, covers: [cloud/c]}";
+    let book = book(terms);
+    let mut random = 7u64;
+    let mut next = |bound: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % bound
+    };
+    let mut calls = String::new();
+    for _ in 0..300 {
+        let (day, hour, model) = (1 + next(30), next(24), ["a", "b", "c"][next(3) as usize]);
+        let committed = if model == "c" && (5..8).contains(&day) { " committed" } else { "" };
+        let team = ["search", "growth"][next(2) as usize];
+        calls += &format!("2026-11-{day:02}T{hour:02}:30:00Z {model} {} {team}{committed}\n", 1 + next(3));
+    }
+    let all = uses(&book, &calls);
+    let settled = |uses: Vec<Use>, from: Timestamp, to: Timestamp| settle(&book, uses, (from, to), to).unwrap();
+    let (first, end): (Timestamp, Timestamp) = ("2026-11-01".parse().unwrap(), "2026-12-01".parse().unwrap());
+    let by_id = |entries: Vec<Entry>| -> BTreeMap<String, (Timestamp, Money)> {
+        entries.into_iter().map(|entry| (entry.id.to_string(), (entry.time, entry.amount))).collect()
+    };
+    let once = by_id(settled(all.clone(), first, end));
+    let mut daily = BTreeMap::new();
+    for day in 0..30 {
+        let (from, to) = (first.plus_seconds(day * 86_400), first.plus_seconds((day + 1) * 86_400));
+        // What had been used by the end of that day.
+        let known = all.iter().filter(|one| one.time < to).cloned().collect();
+        daily.extend(by_id(settled(known, from, to)));
+    }
+    let terms: std::collections::BTreeSet<Text> =
+        settled(all, first, end).into_iter().map(|entry| entry.term).collect();
+    assert_eq!(terms.len(), 5, "each of the terms has entries: {terms:?}");
+    assert_eq!(daily, once);
+}
+
+#[test]
 fn a_ladder_comes_before_what_is_paid_in_advance() {
     check(
         "allowances: [{id: free, covers: [cloud/a], meters: [web_searches], quantity: 4}]\n\

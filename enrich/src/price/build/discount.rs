@@ -56,8 +56,7 @@ impl Builder<'_> {
                 });
                 sku.discounts.sort_by_key(|discount| std::cmp::Reverse((discount.rank, discount.from)));
                 let tied = sku.discounts.windows(2).any(|pair| {
-                    let both =
-                        sku.conditions[pair[0].condition as usize].both(&sku.conditions[pair[1].condition as usize]);
+                    let both = sku.conditions[pair[0].condition].both(&sku.conditions[pair[1].condition]);
                     pair[0].rank == pair[1].rank
                         && pair[0].from == pair[1].from
                         && pair[0].meters & pair[1].meters != 0

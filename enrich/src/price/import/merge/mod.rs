@@ -292,7 +292,7 @@ fn stem(name: &str) -> String {
     {
         rest = before;
     }
-    crate::price::evaluate::without_date(rest).unwrap_or(rest).to_lowercase()
+    crate::price::name::without_date(rest).unwrap_or(rest).to_lowercase()
 }
 
 /// Hand-checked rows: what they say of a model today, as far as packages could say it too.
