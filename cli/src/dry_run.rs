@@ -129,7 +129,7 @@ impl Judge {
         for (index, item) in items.into_iter().enumerate() {
             let index = i32::try_from(index).unwrap_or(i32::MAX);
             match item {
-                Item::Event(event) => outcome.events.push(self.price(event)),
+                Item::Event(event) => outcome.events.push(self.price(*event)),
                 Item::Rejected(rejection) => outcome.rejected.push(Rejected {
                     item: rejection.position.item,
                     reason: rejection.reason,

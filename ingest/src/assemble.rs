@@ -14,7 +14,7 @@ use crate::bound::Bound;
 use crate::config::{Config, RAW_USAGE_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::envelope::{Envelope, provider_name};
 use crate::formats::families;
-use crate::identity::Known;
+use crate::identity::{self, Known};
 use crate::item::{IgnoreReason, Item, RawRecord};
 use crate::json::Json;
 use crate::problem::{self, Problem, Result};
@@ -178,7 +178,7 @@ impl<'r> Out<'r> {
     pub(crate) fn recognised(&mut self, wrapped: &str, name: &str, evidence: &str) {
         // A stream may begin with a piece that says nothing; what follows names it.
         if self.recognised_as.is_empty() || self.recognised_as == Shape::Fragment.as_str() {
-            self.recognised_as = if wrapped.is_empty() { name.into() } else { format!("{wrapped}{name}").into() };
+            self.recognised_as = identity::join(&[wrapped, name]);
             self.evidence = evidence.into();
         }
     }
@@ -329,7 +329,7 @@ impl<'r> Out<'r> {
         });
         let links: SmallVec<[Item; 2]> = links.collect();
 
-        let mut template = Some(UsageEvent {
+        let mut template = Some(Box::new(UsageEvent {
             tenant: config.tenant.clone(),
             call_key,
             identity,
@@ -367,7 +367,7 @@ impl<'r> Out<'r> {
             charge_category: envelope.charge_category.unwrap_or(call.charge_category),
             reported_cost: call.reported_cost.or(envelope.reported_cost),
             stated_cost: envelope.stated_cost,
-        });
+        }));
 
         let last = call.parts.len().saturating_sub(1);
         for (index, part) in call.parts.into_iter().enumerate() {

@@ -151,7 +151,7 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         return table::rows(text, hint, out);
     }
     let documents = stream::documents(text)?;
-    stream::items(documents, hint, &Envelope::default(), 0, out);
+    stream::items(documents, hint, Envelope::default(), 0, out);
     Ok(())
 }
 

@@ -64,7 +64,8 @@ impl Known<'_> {
     }
 }
 
-fn join(parts: &[&str]) -> Text {
+/// The parts, one after the other.
+pub(crate) fn join(parts: &[&str]) -> Text {
     let mut text = Text::with_capacity(parts.iter().map(|part| part.len()).sum());
     parts.iter().for_each(|part| text.push_str(part));
     text

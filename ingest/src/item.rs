@@ -56,7 +56,7 @@ schemas::symbols! {
 #[expect(clippy::large_enum_variant, reason = "nearly all items are events; boxing them would allocate for each")]
 pub enum Item {
     /// A billable call.
-    Event(UsageEvent),
+    Event(Box<UsageEvent>),
     /// Something worth knowing that costs nothing by itself.
     Fact(Fact),
     /// Two identities of one call; follows the event that knew both, and is not an item of its own.

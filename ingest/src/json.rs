@@ -76,7 +76,7 @@ impl<'a> Json<'a> {
     /// The text of a string; borrowed unless it holds escapes.
     pub(crate) fn string(self) -> Option<Cow<'a, str>> {
         let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        if inner.as_bytes().contains(&b'\\') {
+        if memchr::memchr(b'\\', inner.as_bytes()).is_some() {
             serde_json::from_str::<String>(self.0).ok().map(Cow::Owned)
         } else {
             Some(Cow::Borrowed(inner))
@@ -118,22 +118,48 @@ impl<'a> Json<'a> {
 /// The fields of one JSON object, in the order written. Of a repeated name the last one counts, as in most parsers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Object<'a> {
-    fields: SmallVec<[(Cow<'a, str>, Json<'a>); 16]>,
+    fields: SmallVec<[(Cow<'a, str>, Json<'a>); 8]>,
+    /// The bits of all names: formats are told by fields that are there, and most that are asked for are not.
+    names: u64,
+}
+
+/// The bit of a field's name, for sets that know of most names that they do not hold them.
+#[inline]
+pub(crate) fn bit(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let at = |index: usize| bytes.get(index).map_or(0, |byte| usize::from(*byte));
+    let mixed = bytes.len().wrapping_mul(7) ^ at(0).wrapping_mul(5) ^ at(bytes.len() / 2).wrapping_mul(11);
+    1 << ((mixed ^ at(bytes.len().wrapping_sub(1))) & 63)
 }
 
 impl<'a> Object<'a> {
+    fn push(&mut self, name: Cow<'a, str>, value: Json<'a>) {
+        self.names |= bit(&name);
+        self.fields.push((name, value));
+    }
+
+    #[inline]
+    fn find(&self, name: &str) -> Option<Json<'a>> {
+        if self.names & bit(name) == 0 {
+            return None;
+        }
+        self.fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+    }
+
     /// A field that is present and not null.
     #[inline]
     pub(crate) fn get(&self, name: &str) -> Option<Json<'a>> {
-        self.fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value).filter(|value| !value.is_null())
+        self.find(name).filter(|value| !value.is_null())
     }
 
     /// True when the field is there, even as null.
+    #[inline]
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|(key, _)| key == name)
+        self.find(name).is_some()
     }
 
     /// The first of these fields that is present and not null, with its name.
+    #[inline]
     pub(crate) fn first(&self, names: &[&'static str]) -> Option<(&'static str, Json<'a>)> {
         names.iter().find_map(|name| self.get(name).map(|value| (*name, value)))
     }
@@ -155,6 +181,7 @@ impl<'a> Object<'a> {
     }
 
     /// True when a string field has exactly this text.
+    #[inline]
     pub(crate) fn is(&self, name: &str, text: &str) -> bool {
         self.get(name).and_then(|value| value.string()).is_some_and(|found| found == text)
     }
@@ -177,18 +204,18 @@ impl<'a> Object<'a> {
 /// nothing is checked again; `None` is for what cannot be.
 fn cut(text: &str) -> Option<Object<'_>> {
     let bytes = text.as_bytes();
-    let mut fields = SmallVec::new();
+    let mut object = Object::default();
     let mut at = 1;
     loop {
         at = skip(bytes, at, |byte| byte == b',' || byte.is_ascii_whitespace());
         if bytes.get(at) != Some(&b'"') {
-            return (bytes.get(at) == Some(&b'}')).then_some(Object { fields });
+            return (bytes.get(at) == Some(&b'}')).then_some(object);
         }
         let end = string_end(bytes, at)?;
         let name = Json(text.get(at..end)?).string()?;
         at = skip(bytes, end, |byte| byte == b':' || byte.is_ascii_whitespace());
         let end = value_end(bytes, at)?;
-        fields.push((name, Json(text.get(at..end)?)));
+        object.push(name, Json(text.get(at..end)?));
         at = end;
     }
 }
@@ -204,11 +231,11 @@ fn skip(bytes: &[u8], mut at: usize, skipped: impl Fn(u8) -> bool) -> usize {
 fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     let mut at = at + 1;
     loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at + 1);
         }
+        at += 2;
     }
 }
 
@@ -246,11 +273,11 @@ impl<'de> Deserialize<'de> for Object<'de> {
                 f.write_str("a JSON object")
             }
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object<'de>, M::Error> {
-                let mut fields = SmallVec::new();
+                let mut object = Object::default();
                 while let Some(Name(name)) = map.next_key()? {
-                    fields.push((name, Json(map.next_value::<&'de RawValue>()?.get())));
+                    object.push(name, Json(map.next_value::<&'de RawValue>()?.get()));
                 }
-                Ok(Object { fields })
+                Ok(object)
             }
         }
         deserializer.deserialize_map(Fields)
@@ -298,6 +325,17 @@ impl<'de> Deserialize<'de> for Elements<'de> {
             }
         }
         deserializer.deserialize_seq(Items)
+    }
+}
+
+/// Adds a text to JSON.
+pub(crate) fn quote(into: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
+        let _ = fmt::Write::write_fmt(into, format_args!("{}", serde_json::Value::from(text)));
+    } else {
+        into.push('"');
+        into.push_str(text);
+        into.push('"');
     }
 }
 

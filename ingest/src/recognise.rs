@@ -545,8 +545,8 @@ fn bare(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)
     ];
     let responses =
         usage.has("input_tokens_details") || usage.has("output_tokens_details") || usage.has("total_tokens");
-    let claude = object.string("model").is_some_and(|model| model.contains("claude"));
-    if ANTHROPIC.iter().any(|name| usage.has(name)) || (claude && !responses) {
+    let claude = || object.string("model").is_some_and(|model| model.contains("claude"));
+    if ANTHROPIC.iter().any(|name| usage.has(name)) || (!responses && claude()) {
         return Some((Shape::AnthropicMessage, "usage.input_tokens beside what only Anthropic states"));
     }
     responses.then_some((Shape::OpenAiResponse, "usage.input_tokens and its details or total"))
@@ -590,8 +590,8 @@ fn is_speech_request(object: &Object<'_>) -> bool {
         return object.has("model");
     }
     let Some(request) = object.object("request") else { return false };
-    let counted = object.get("response").is_some_and(|response| response.text().contains("usage"));
-    !counted && (spoken(&request) || request.object("body").is_some_and(|body| spoken(&body)))
+    let counted = || object.get("response").is_some_and(|response| response.text().contains("usage"));
+    (spoken(&request) || request.object("body").is_some_and(|body| spoken(&body))) && !counted()
 }
 
 /// By what it wraps.

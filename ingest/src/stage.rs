@@ -162,7 +162,7 @@ impl Ingest {
             Item::Event(event) => {
                 tally.event(&event);
                 let target = self.event_partition(&event.tenant, &event.call_key);
-                self.events.push(target, &EventItem::Event(event))
+                self.events.push(target, &EventItem::Event(*event))
             }
             Item::Link(link) => {
                 tally.links += 1;

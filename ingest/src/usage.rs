@@ -1,55 +1,64 @@
 //! The exclusive usage vector while it is being built, and how counts are read from a provider's usage object.
 
 use schemas::{Flag, Meter, Metered, Quantity};
+use smallvec::SmallVec;
 
 use crate::json::{Json, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
 
-/// Disjoint quantities by meter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Usage([Quantity; Meter::ALL.len()]);
+/// Disjoint quantities by meter: those that were counted, each once, in any order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Usage(SmallVec<[Metered; 6]>);
 
-impl Default for Usage {
-    fn default() -> Self {
-        Usage([Quantity::ZERO; Meter::ALL.len()])
+impl PartialEq for Usage {
+    fn eq(&self, other: &Self) -> bool {
+        self.vector() == other.vector()
     }
 }
 
+impl Eq for Usage {}
+
 impl Usage {
     pub(crate) fn get(&self, meter: Meter) -> Quantity {
-        self.0[meter as usize]
+        self.0.iter().find(|used| used.meter == meter).map_or(Quantity::ZERO, |used| used.quantity)
     }
 
     /// Adds whole units of a meter. Both sides are bounded by [`number::COUNT_MAX`], so sums stay far below overflow.
+    #[inline]
     pub(crate) fn add(&mut self, meter: Meter, units: i64) {
-        self.add_quantity(meter, Quantity::from_units(units));
+        if units != 0 {
+            self.add_quantity(meter, Quantity::from_units(units));
+        }
     }
 
     /// Adds all of another vector.
     pub(crate) fn add_all(&mut self, other: &Usage) {
-        for meter in Meter::ALL {
-            self.add_quantity(*meter, other.get(*meter));
+        for used in &other.0 {
+            self.add_quantity(used.meter, used.quantity);
         }
     }
 
     /// Replaces a meter's whole units.
     pub(crate) fn set(&mut self, meter: Meter, units: i64) {
-        self.0[meter as usize] = Quantity::from_units(units);
+        self.0.retain(|used| used.meter != meter);
+        self.add(meter, units);
     }
 
     pub(crate) fn add_quantity(&mut self, meter: Meter, quantity: Quantity) {
-        let slot = &mut self.0[meter as usize];
-        *slot = slot.checked_add(quantity).expect("a record holds far fewer than 10^12 bounded counts");
+        match self.0.iter_mut().find(|used| used.meter == meter) {
+            Some(used) => {
+                let sum = used.quantity.checked_add(quantity);
+                used.quantity = sum.expect("a record holds far fewer than 10^12 bounded counts");
+            }
+            None => self.0.push(Metered { meter, quantity }),
+        }
     }
 
     /// Non-zero meters in registry order.
     pub(crate) fn vector(&self) -> Vec<Metered> {
-        let used = |meter: &&Meter| !self.get(**meter).is_zero();
-        let count = Meter::ALL.iter().filter(used).count();
-        let mut vector = Vec::with_capacity(count);
-        vector
-            .extend(Meter::ALL.iter().filter(used).map(|meter| Metered { meter: *meter, quantity: self.get(*meter) }));
+        let mut vector: Vec<Metered> = self.0.iter().filter(|used| !used.quantity.is_zero()).cloned().collect();
+        vector.sort_unstable_by_key(|used| used.meter as usize);
         vector
     }
 }
@@ -82,16 +91,27 @@ impl Flags {
 /// The counts of one usage object, with the path that problems name.
 pub(crate) struct Counts<'o, 'a> {
     pub object: &'o Object<'a>,
-    pub path: &'o str,
+    /// Path of the object it lies within, outermost first, and its own name there.
+    outer: Option<&'o Counts<'o, 'a>>,
+    name: &'o str,
 }
 
 impl<'o, 'a> Counts<'o, 'a> {
     pub(crate) fn new(object: &'o Object<'a>, path: &'o str) -> Self {
-        Counts { object, path }
+        Counts { object, outer: None, name: path }
+    }
+
+    /// The counts of an object within this one.
+    pub(crate) fn within(&'o self, name: &'o str, object: &'o Object<'a>) -> Self {
+        Counts { object, outer: Some(self), name }
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        let own = match self.outer {
+            Some(outer) => outer.path(self.name),
+            None => self.name.to_owned(),
+        };
+        if own.is_empty() { name.to_owned() } else { format!("{own}.{name}") }
     }
 
     /// A whole count; absent and null are `None`, which is not zero.

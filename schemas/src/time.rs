@@ -85,6 +85,9 @@ impl FromStr for Timestamp {
     type Err = String;
     /// RFC 3339, or a plain date, which means its first instant in UTC.
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(time) = zulu(text.as_bytes()) {
+            return Ok(time);
+        }
         if let Ok(date) = text.parse::<chrono::NaiveDate>() {
             return Ok(date.and_time(chrono::NaiveTime::MIN).and_utc().into());
         }
@@ -92,6 +95,32 @@ impl FromStr for Timestamp {
             .map(|time| time.to_utc().into())
             .map_err(|error| format!("{text:?} is neither an RFC 3339 time nor a date: {error}"))
     }
+}
+
+/// A time as nearly every producer writes it, `2026-08-01T09:59:59Z` with up to nine places; `None` for all other forms.
+fn zulu(text: &[u8]) -> Option<Timestamp> {
+    let (date_time, rest) = text.split_at_checked(19)?;
+    let fraction = match rest {
+        [b'Z'] => &[],
+        [b'.', fraction @ .., b'Z'] if (1..=9).contains(&fraction.len()) => fraction,
+        _ => return None,
+    };
+    let digits = |digits: &[u8]| {
+        digits.iter().try_fold(0u32, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0')))
+    };
+    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if separators.iter().any(|(at, separator)| date_time[*at] != *separator) {
+        return None;
+    }
+    let [year, month, day, hour, minute, second] =
+        [0..4, 5..7, 8..10, 11..13, 14..16, 17..19].map(|part| digits(&date_time[part]));
+    let date = chrono::NaiveDate::from_ymd_opt(i32::try_from(year?).ok()?, month?, day?)?;
+    let time = date.and_hms_opt(hour?, minute?, second?)?.and_utc();
+    // Places beyond the sixth are cut off, as they are of a `DateTime`.
+    let kept = &fraction[..fraction.len().min(6)];
+    let micros = digits(kept)? * 10u32.pow(6 - kept.len() as u32);
+    digits(fraction)?;
+    Some(Timestamp::from_micros(time.timestamp_micros() + i64::from(micros)))
 }
 
 impl serde::Serialize for Timestamp {
@@ -121,5 +150,28 @@ impl Wire for Timestamp {
     }
     fn schema_default() -> Option<Value> {
         Some(json!(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_form_is_read_as_every_other_is() {
+        let dates = ["2026-08-01", "2024-02-29", "2023-02-29", "1969-12-31", "0000-01-01", "9999-12-31", "2026-13-01"];
+        let times = ["00:00:00", "09:59:59", "23:59:60", "24:00:00", "12:60:00"];
+        let ends =
+            ["Z", ".1Z", ".123456Z", ".123456789Z", ".999999999Z", ".Z", ".12a4Z", ".1234567890Z", "+02:00", "z", ""];
+        let texts = dates.iter().flat_map(|date| times.iter().map(move |time| format!("{date}T{time}")));
+        for text in texts.flat_map(|text| ends.map(|end| format!("{text}{end}"))) {
+            let other = DateTime::parse_from_rfc3339(&text).ok().map(|time| Timestamp::from(time.to_utc()));
+            let fast = zulu(text.as_bytes());
+            assert!(fast.is_none() || fast == other, "{text}: {fast:?}, otherwise {other:?}");
+            assert_eq!(text.parse().ok(), other, "{text}");
+        }
+        assert!(zulu(b"2026-08-01T09:59:59.123Z").is_some());
+        assert_eq!("2026-08-01".parse(), "2026-08-01T00:00:00Z".parse::<Timestamp>());
+        assert!("2026-08-01T09:59".parse::<Timestamp>().is_err());
     }
 }

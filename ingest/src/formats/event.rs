@@ -58,7 +58,7 @@ pub(crate) fn cloud_event<'a>(
         }
         return match Json::parse(&decoded) {
             Ok(data) => cloud_event_data(json, data, &kind, envelope, wrappers, out),
-            Err(_) => captured(&decoded, &envelope, wrappers, out).map_err(|_| no_json()),
+            Err(_) => captured(&decoded, envelope, wrappers, out).map_err(|_| no_json()),
         };
     }
     Err(Problem::missing("data", "put the usage event or the provider's response there"))
@@ -77,10 +77,10 @@ pub(crate) fn cloud_event_data<'a>(
         Kind::Object => data.object().unwrap_or_default(),
         // A captured stream: its chunks, or the text of its events.
         Kind::Array => {
-            chunks(data, &envelope, wrappers, out);
+            chunks(data, envelope, wrappers, out);
             return Ok(());
         }
-        Kind::String => return captured(&data.string().unwrap_or_default(), &envelope, wrappers, out),
+        Kind::String => return captured(&data.string().unwrap_or_default(), envelope, wrappers, out),
         _ => return Err(Problem::wrong_type("data", data, "an object, or a captured stream")),
     };
     if let Some(fact) = resource::fact_kind(kind) {
@@ -167,10 +167,10 @@ pub(crate) fn wrapped<'a>(
         envelope.requested_model = envelope.model.clone();
     }
     match body.kind() {
-        Kind::Object => stream::items(vec![Ok(body.into())], None, &envelope, wrappers + 1, out),
+        Kind::Object => stream::items(vec![Ok(body.into())], None, envelope, wrappers + 1, out),
         // A captured stream: its chunks, or the text of its events.
-        Kind::Array => chunks(body, &envelope, wrappers, out),
-        Kind::String => captured(&body.string().unwrap_or_default(), &envelope, wrappers, out)?,
+        Kind::Array => chunks(body, envelope, wrappers, out),
+        Kind::String => captured(&body.string().unwrap_or_default(), envelope, wrappers, out)?,
         kind => {
             let message = format!("the body is of type {}; send the provider's JSON", kind.as_str());
             out.reject(Problem::new(RejectReason::InvalidField, "response", message), Some(json));
@@ -180,13 +180,13 @@ pub(crate) fn wrapped<'a>(
 }
 
 /// The chunks of a captured stream.
-fn chunks<'a>(body: Json<'a>, envelope: &Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+fn chunks<'a>(body: Json<'a>, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
     let chunks = body.array().unwrap_or_default().into_iter().map(|chunk| Ok(chunk.into())).collect();
     stream::items(chunks, None, envelope, wrappers + 1, out);
 }
 
 /// The text of a captured answer: a document, or the events of a stream.
-fn captured(text: &str, envelope: &Envelope<'_>, wrappers: u8, out: &mut Out<'_>) -> Result<()> {
+fn captured<'a>(text: &'a str, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) -> Result<()> {
     if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
         return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
     }

@@ -42,21 +42,18 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     if let Some((name, _)) = object.first(spelling.input_details)
         && let Some(details) = counts.inner(name)?
     {
-        let path = counts.path(name);
-        let inner = Counts::new(&details, &path);
+        let inner = counts.within(name, &details);
         cached = inner.alias(&["cached_tokens", "cacheReadTokens"])?;
         written = inner.alias(&["cache_write_tokens", "cache_creation_tokens", "cacheWriteTokens"])?;
         // LiteLLM passes Anthropic's lifetimes on.
         if let Some(split) = inner.inner("cache_creation_token_details")? {
-            let path = inner.path("cache_creation_token_details");
-            written_1h = Counts::new(&split, &path).or_zero("ephemeral_1h_input_tokens")?;
+            written_1h = inner.within("cache_creation_token_details", &split).or_zero("ephemeral_1h_input_tokens")?;
         }
         audio = inner.or_zero("audio_tokens")?;
         image = inner.or_zero("image_tokens")?;
         video = inner.or_zero("video_tokens")?;
         if let Some(split) = inner.inner("cached_tokens_details")? {
-            let path = inner.path("cached_tokens_details");
-            let split = Counts::new(&split, &path);
+            let split = inner.within("cached_tokens_details", &split);
             cached_audio = split.or_zero("audio_tokens")?.min(audio);
             cached_image = split.or_zero("image_tokens")?.min(image);
             cached_split = true;
@@ -104,8 +101,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     if let Some((name, _)) = object.first(spelling.output_details)
         && let Some(details) = counts.inner(name)?
     {
-        let path = counts.path(name);
-        let inner = Counts::new(&details, &path);
+        let inner = counts.within(name, &details);
         reasoning = inner.alias(&["reasoning_tokens", "reasoningTokens"])?;
         audio_out = inner.or_zero("audio_tokens")?;
         image_out = inner.or_zero("image_tokens")?;
@@ -115,10 +111,10 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     // Perplexity counts the reasoning of deep research beside everything else; others repeat at the top what their
     // details say is inside the output.
     let top = counts.alias(&["reasoning_tokens", "reasoning_output_tokens", "reasoningTokens"])?.unwrap_or(0);
-    let perplexity = object.has("num_search_queries") || object.has("citation_tokens") || model.contains("sonar");
+    let perplexity = || object.has("num_search_queries") || object.has("citation_tokens") || model.contains("sonar");
     let (reasoning, beside) = match reasoning {
         Some(reasoning) if reasoning > 0 => (reasoning, 0),
-        _ if perplexity => (0, top),
+        _ if top > 0 && perplexity() => (0, top),
         _ => (top, 0),
     };
     let audio_seconds = counts.quantity_or_none("prompt_audio_seconds")?;
@@ -225,8 +221,7 @@ fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Re
     // xAI says which of its tools ran: https://docs.x.ai/docs/guides/tools/overview, checked 2026-11-27 in answers that
     // others published. Searches of X are billed like those of the web.
     if let Some(tools) = counts.inner("server_side_tool_usage_details")? {
-        let path = counts.path("server_side_tool_usage_details");
-        let tools = Counts::new(&tools, &path);
+        let tools = counts.within("server_side_tool_usage_details", &tools);
         vector.add(Meter::WebSearches, tools.or_zero("web_search_calls")? + tools.or_zero("x_search_calls")?);
         vector.add(Meter::CodeSessions, tools.or_zero("code_interpreter_calls")?);
         let files = tools.or_zero("file_search_calls")? + tools.or_zero("document_search_calls")?;
@@ -234,15 +229,13 @@ fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Re
         *unknown |= tools.or_zero("image_generation_calls")? > 0;
     }
     if let Some(connectors) = counts.inner("connectors")? {
-        let path = counts.path("connectors");
-        let connectors = Counts::new(&connectors, &path);
+        let connectors = counts.within("connectors", &connectors);
         let searches = connectors.or_zero("web_search")? + connectors.or_zero("web_search_premium")?;
         vector.add(Meter::WebSearches, searches);
     }
     for name in ["server_tool_use", "server_tool_use_details"] {
         if let Some(tools) = counts.inner(name)? {
-            let path = counts.path(name);
-            vector.add(Meter::WebSearches, Counts::new(&tools, &path).or_zero("web_search_requests")?);
+            vector.add(Meter::WebSearches, counts.within(name, &tools).or_zero("web_search_requests")?);
             break;
         }
     }
@@ -300,7 +293,9 @@ fn call<'a>(
 /// Groq's compound systems run several models and say what each used: the bill is theirs
 /// (<https://console.groq.com/docs/compound>, not opened). They must add up to the whole.
 fn compound(object: &Object<'_>, whole: Part, spelling: &Spelling, system: &str) -> Result<SmallVec<[Part; 1]>> {
-    let models = object.object("usage_breakdown").and_then(|found| found.array("models")).unwrap_or_default();
+    let Some(models) = object.object("usage_breakdown").and_then(|found| found.array("models")) else {
+        return Ok(smallvec![whole]);
+    };
     let mut parts: SmallVec<[Part; 1]> = SmallVec::new();
     let mut sum = Usage::default();
     for (index, entry) in models.iter().enumerate() {

@@ -9,7 +9,7 @@ use crate::assemble::Out;
 use crate::envelope::Envelope;
 use crate::formats::{self, transcript};
 use crate::item::IgnoreReason;
-use crate::json::{Json, Kind, Object};
+use crate::json::{self, Json, Kind, Object};
 use crate::problem::{Problem, Result};
 use crate::recognise::{Shape, recognise};
 
@@ -96,6 +96,9 @@ fn event_stream(text: &str) -> Vec<Result<Json<'_>>> {
 
 /// True when a text can only be a table: its first line is names between commas.
 pub(crate) fn is_table(text: &str) -> bool {
+    if text.starts_with(['{', '[']) {
+        return false;
+    }
     let (head, rest) = text.split_once('\n').unwrap_or((text, ""));
     let name = |name: &str| {
         let name = name.trim().trim_matches('"');
@@ -114,14 +117,15 @@ fn is_filler(object: &Object<'_>) -> bool {
 pub(crate) fn items<'a>(
     documents: Vec<Result<Document<'a>>>,
     hint: Option<Shape>,
-    envelope: &Envelope<'a>,
+    envelope: Envelope<'a>,
     wrappers: u8,
     out: &mut Out<'_>,
 ) {
     let mut open: Option<Stream<'a>> = None;
     // What a document says about those after it: the model of a Realtime session, session and model of a transcript.
-    let mut context = envelope.clone();
-    let many = documents.len() > 1;
+    let mut context = envelope;
+    let count = documents.len();
+    let many = count > 1;
     for (index, document) in documents.into_iter().enumerate() {
         if out.is_full() {
             let message = format!("the record holds more than {} items", out.config.items_max);
@@ -169,7 +173,7 @@ pub(crate) fn items<'a>(
                 let object = inner.unwrap_or(object);
                 let starts = open.as_ref().is_none_or(|stream| !stream.takes(family, &object));
                 if starts && let Some(done) = open.take() {
-                    done.finish(&context, wrappers, out);
+                    done.finish(context.clone(), wrappers, out);
                 }
                 open.get_or_insert_with(|| Stream::new(family, json)).push(object);
             }
@@ -177,14 +181,16 @@ pub(crate) fn items<'a>(
             (None, Some(object)) if shape.is_none() && open.is_some() && is_filler(&object) => {}
             (_, object) => {
                 if let Some(done) = open.take() {
-                    done.finish(&context, wrappers, out);
+                    done.finish(context.clone(), wrappers, out);
                 }
-                formats::read(json, object, shape, context.clone(), wrappers, out);
+                // Nothing comes after the last document, so what surrounds it need not be kept.
+                let own = if index + 1 == count { std::mem::take(&mut context) } else { context.clone() };
+                formats::read(json, object, shape, own, wrappers, out);
             }
         }
     }
     if let Some(done) = open {
-        done.finish(&context, wrappers, out);
+        done.finish(context, wrappers, out);
     }
 }
 
@@ -283,8 +289,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    fn finish(self, envelope: &Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
-        let mut envelope = envelope.clone();
+    fn finish(self, mut envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
         let whole = match self.family {
             Family::OpenAiChat => self.chat(),
             Family::OpenAiCompletion => self.completion(),
@@ -503,8 +508,9 @@ fn laid_over<'o, 'a: 'o>(objects: impl Iterator<Item = &'o Object<'a>>, replaces
         if text.len() > 1 {
             text.push(',');
         }
-        // Names come from JSON and may need escapes.
-        let _ = write!(text, "{}:{}", serde_json::Value::from(name), value.text());
+        json::quote(&mut text, name);
+        text.push(':');
+        text.push_str(value.text());
     }
     text.push('}');
     text

@@ -116,7 +116,7 @@ async fn records_are_bound_to_the_source_and_the_teams_of_their_key() {
         Item::Event(event) => Some(event),
         _ => None,
     });
-    let row = |event: schemas::UsageEvent| {
+    let row = |event: Box<schemas::UsageEvent>| {
         let stripped = event.flags.contains(&Flag::TagsDropped);
         (event.call_key.to_string(), event.source.to_string(), event.claimed.team, stripped)
     };

@@ -54,7 +54,7 @@ pub(crate) fn decoded(payload: &str) -> Decoded {
 pub(crate) fn events(decoded: &Decoded) -> Vec<&UsageEvent> {
     let items = decoded.items.iter();
     let event = items.filter_map(|item| match item {
-        Item::Event(event) => Some(event),
+        Item::Event(event) => Some(&**event),
         _ => None,
     });
     event.collect()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemas::Timestamp;
 
-use crate::json::Json;
+use crate::json::{self, Json, bit};
 use crate::number;
 use crate::problem::{Problem, Result};
 
@@ -28,13 +28,27 @@ pub(super) enum Value<'a> {
 
 /// Attributes of one thing: a later attribute of the same name counts.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Attributes<'a>(pub Vec<(Cow<'a, str>, Value<'a>)>);
+pub(super) struct Attributes<'a> {
+    each: Vec<(Cow<'a, str>, Value<'a>)>,
+    /// The bits of all names.
+    names: u64,
+}
 
 impl<'a> Attributes<'a> {
+    pub(super) fn push(&mut self, name: Cow<'a, str>, value: Value<'a>) {
+        self.names |= bit(&name);
+        self.each.push((name, value));
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
+        self.each.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+
     /// The first of these names that is there.
+    #[inline]
     pub(super) fn get(&self, names: &[&str]) -> Option<(&str, &Value<'a>)> {
-        names.iter().find_map(|name| {
-            let found = self.0.iter().rev().find(|(key, _)| key == name);
+        names.iter().filter(|name| self.names & bit(name) != 0).find_map(|name| {
+            let found = self.each.iter().rev().find(|(key, _)| key == name);
             found.map(|(key, value)| (key.as_ref(), value))
         })
     }
@@ -57,7 +71,7 @@ impl<'a> Attributes<'a> {
     pub(super) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
         const PREFIXES: [&str; 4] =
             ["k8s.pod.label.", "k8s.pod.labels.", "k8s.namespace.label.", "k8s.namespace.labels."];
-        self.0.iter().filter_map(|(key, value)| {
+        self.iter().filter_map(|(key, value)| {
             let label = PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix))?;
             match value {
                 Value::Text(text) => Some((label, text.as_ref())),
@@ -86,20 +100,32 @@ impl<'a> Attributes<'a> {
     /// The attributes of a family of names, as one JSON object.
     pub(super) fn raw(&self, wanted: impl Fn(&str) -> bool) -> String {
         let mut text = String::from("{");
-        for (name, value) in self.0.iter().filter(|(name, _)| wanted(name)) {
-            let value = match value {
-                Value::Number(digits) => serde_json::from_str(digits).unwrap_or_else(|_| digits.as_ref().into()),
-                Value::Text(text) if text.len() <= 64 => serde_json::Value::from(text.as_ref()),
-                _ => continue,
-            };
-            if text.len() > 1 {
+        for (name, value) in self.iter().filter(|(name, _)| wanted(name)) {
+            let written = text.len();
+            if written > 1 {
                 text.push(',');
             }
-            text.push_str(&format!("{}:{value}", serde_json::Value::from(name.as_ref())));
+            json::quote(&mut text, name);
+            text.push(':');
+            match value {
+                Value::Number(digits) if is_plain(digits) => text.push_str(digits),
+                Value::Number(digits) => {
+                    let number = serde_json::from_str(digits).unwrap_or_else(|_| digits.as_ref().into());
+                    text.push_str(&serde_json::Value::to_string(&number));
+                }
+                Value::Text(short) if short.len() <= 64 => json::quote(&mut text, short),
+                _ => text.truncate(written),
+            }
         }
         text.push('}');
         text
     }
+}
+
+/// True for a whole number as JSON writes it.
+fn is_plain(digits: &str) -> bool {
+    let plain = digits.len() <= 18 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain && !digits.is_empty() && (digits == "0" || !digits.starts_with('0'))
 }
 
 /// The instrumentation that wrote an entry.

@@ -77,20 +77,23 @@ fn entry<'a>(json: Json<'a>, object: &Object<'a>) -> Entry<'a> {
 
 /// Attributes as OTLP writes them, or, as several exporters do, as one plain object.
 fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
-    let Some(attributes) = object.get("attributes") else { return Attributes::default() };
+    let mut found = Attributes::default();
+    let Some(attributes) = object.get("attributes") else { return found };
     if let Some(plain) = attributes.object() {
-        let values = plain.fields().map(|(name, value)| (name, plain_value(value)));
-        return Attributes(values.filter_map(|(name, value)| Some((name, value?))).collect());
+        for (name, value) in plain.fields() {
+            if let Some(value) = plain_value(value) {
+                found.push(name, value);
+            }
+        }
+        return found;
     }
-    let entries = attributes.array().unwrap_or_default();
-    let mut found = Vec::with_capacity(entries.len());
-    for entry in entries.iter().filter_map(|entry| entry.object()) {
+    for entry in attributes.array().unwrap_or_default().iter().filter_map(|entry| entry.object()) {
         let value = entry.object("value").and_then(|value| value.iter().find_map(|(kind, value)| typed(kind, value)));
         if let (Some(key), Some(value)) = (entry.string("key"), value) {
-            found.push((key, value));
+            found.push(key, value);
         }
     }
-    Attributes(found)
+    found
 }
 
 fn typed<'a>(kind: &str, value: Json<'a>) -> Option<Value<'a>> {

@@ -203,7 +203,7 @@ fn attribute<'a>(pair: &'a [u8], into: &mut Attributes<'a>) -> Result<()> {
         }
     }
     if let Some(value) = found {
-        into.0.push((key, value));
+        into.push(key, value);
     }
     Ok(())
 }
@@ -226,7 +226,7 @@ fn value(bytes: &[u8]) -> Result<Option<Value<'_>>> {
 
 /// Protobuf strings are UTF-8; what is not is replaced, since a name that is wrong is no reason to lose a call.
 fn text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 fn identity(bytes: &[u8]) -> Option<Cow<'_, str>> {
