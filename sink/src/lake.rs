@@ -281,7 +281,8 @@ impl Lake {
     /// Runs a future to its end on this thread; its I/O is driven by the lake's own.
     pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
         let _entered = self.handle().enter();
-        futures::executor::block_on(future)
+        // A task that is being polled has a budget, and what has none left waits until the task yields. This one never does.
+        futures::executor::block_on(tokio::task::unconstrained(future))
     }
 
     pub(crate) fn handle(&self) -> &tokio::runtime::Handle {

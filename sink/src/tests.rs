@@ -462,3 +462,14 @@ fn every_table_opens_and_its_topic_is_known() {
     assert_eq!(Timestamp::from_micros(0).days(), 0);
     assert_eq!(<Charges as Rows>::TABLE, "charges");
 }
+
+#[test]
+fn waiting_within_a_task_outlasts_what_the_task_may_do_before_it_yields() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let lake = in_memory();
+    let waits = async move {
+        // Far more than the runtime lets a task have ready at one poll.
+        (0..1_000).map(|_| lake.wait(async { tokio::task::spawn_blocking(|| 1).await.unwrap() })).sum::<i32>()
+    };
+    assert_eq!(runtime.block_on(runtime.spawn(waits)).unwrap(), 1_000);
+}
