@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use schemas::codec::{CodecError, Format};
+use schemas::codec::{Format, Items};
 use schemas::wire::Wire;
 use schemas::{Batch, BatchItem, Id128, Lineage, Text};
 use stream::Record;
@@ -149,19 +149,23 @@ fn origin_columns<T: 'static>() -> Vec<Column<Row<T>>> {
     ]
 }
 
-/// Takes a record of an internal topic apart.
-fn batch<T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'_>) -> Result<Batch<T>, String> {
+/// Opens a record of an internal topic: its lineage, and its items one after the other.
+fn open<'a, T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'a>) -> Result<(Lineage, Items<'a, T>), String> {
     let payload = record.payload.ok_or_else(|| "the record has no value".to_owned())?;
-    let batch = format.decode(payload).map_err(|error: CodecError| error.to_string())?;
-    match batch.lineage.format {
-        BATCH_FORMAT => Ok(batch),
+    let (lineage, items) = format.open(payload).map_err(|error| error.to_string())?;
+    match lineage.format {
+        BATCH_FORMAT => Ok((lineage, items)),
         other => Err(format!("batch format {other} is newer than this release ({BATCH_FORMAT})")),
     }
 }
 
 fn items_of_batch<T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'_>) -> Result<Decoded<T>, String> {
-    let batch = batch(format, record)?;
-    Ok(Decoded { lineage: Some(batch.lineage), items: batch.items })
+    let (lineage, mut left) = open(format, record)?;
+    let mut items = Vec::new();
+    while let Some(item) = left.read().map_err(|error| error.to_string())? {
+        items.push(item);
+    }
+    Ok(Decoded { lineage: Some(lineage), items })
 }
 
 /// Takes a record of a topic with one item a record apart; a tombstone holds none.

@@ -5,7 +5,7 @@ use schemas::{Batch, BatchItem, Charge, CurrencySum, Lineage, topics};
 use stream::Record;
 use stream::books::add_money;
 
-use super::{Decoded, Row, Rows, batch};
+use super::{Decoded, Row, Rows, open};
 use crate::column::{Column, int, list, long, money, text, time};
 
 /// The table `batches`.
@@ -38,13 +38,14 @@ impl Rows for Batches {
     }
 
     fn decode(&self, record: &Record<'_>) -> Result<Decoded<BatchRow>, String> {
-        let batch = batch(&self.0, record)?;
-        let mut sums = Vec::new();
-        for (currency, amount) in batch.items.iter().filter_map(BatchItem::money) {
-            add_money(&mut sums, currency, amount).map_err(|halt| halt.to_string())?;
+        let (lineage, mut charges) = open(&self.0, record)?;
+        let (mut sums, mut items) = (Vec::new(), 0);
+        while let Some(charge) = charges.read().map_err(|error| error.to_string())? {
+            items += 1;
+            if let Some((currency, amount)) = charge.money() {
+                add_money(&mut sums, currency, amount).map_err(|halt| halt.to_string())?;
+            }
         }
-        let items = batch.items.len() as i64;
-        let lineage = batch.lineage;
         let row = (items > 0).then(|| BatchRow {
             lineage: lineage.clone(),
             day: record.timestamp.days(),
