@@ -1,15 +1,19 @@
 //! One Parquet file: encoded, with the statistics that its entry in the log carries.
 
+use std::sync::{Mutex, PoisonError};
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowWriterOptions, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, LogicalType, ZstdLevel};
 use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::Statistics;
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use schemas::Timestamp;
 use serde_json::{Map, Value, json};
@@ -35,16 +39,26 @@ const FILTERED: &[&str] = &[
 /// Files with fewer rows have no page statistics: a page index would be larger than what it saves reading.
 const PAGED_ROWS: usize = 10_000;
 
+/// A row group ends before it would have more rows.
+const GROUP_ROWS: usize = 1 << 20;
+
 /// A file in memory.
 #[derive(Debug)]
-pub(crate) struct Encoded {
+pub struct Encoded {
+    /// What the file holds.
     pub bytes: Bytes,
+    /// Its rows.
     pub rows: i64,
+    /// What the log says about them, as JSON.
     pub statistics: String,
 }
 
-/// Encodes batches of one schema, of about this many rows together, as a file.
-pub(crate) fn encode(
+/// Encodes batches of one schema, of about this many rows together, as a file: sorted by `sort` as they come, and with a
+/// bloom filter instead of a dictionary for each of `lookups`.
+///
+/// # Errors
+/// When a batch cannot be had, or is of another schema.
+pub fn encode(
     schema: SchemaRef,
     batches: impl Iterator<Item = anyhow::Result<RecordBatch>>,
     rows: usize,
@@ -73,14 +87,69 @@ pub(crate) fn encode(
             .set_column_bloom_filter_max_ndv(path, rows.max(1) as u64);
     }
     let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
+    let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
+    let (mut file, factory) = writer.into_serialized_writer()?;
+    let (mut columns, mut group_rows, mut groups) = (Vec::new(), 0, 0);
     for batch in batches {
-        writer.write(&batch?)?;
+        let batch = batch?;
+        if !columns.is_empty() && group_rows + batch.num_rows() > GROUP_ROWS {
+            close(&mut file, std::mem::take(&mut columns))?;
+            (group_rows, groups) = (0, groups + 1);
+        }
+        if columns.is_empty() {
+            columns = factory.create_column_writers(groups)?;
+        }
+        let fields = schema.fields().iter().zip(batch.columns());
+        let leaves = fields.map(|(field, column)| compute_leaves(field, column)).collect::<Result<Vec<_>, _>>()?;
+        side_by_side(columns.iter_mut().zip(leaves.into_iter().flatten()), |(column, leaf)| column.write(&leaf))?;
+        group_rows += batch.num_rows();
     }
-    let metadata = writer.finish()?;
+    close(&mut file, columns)?;
+    let metadata = file.finish()?;
     let statistics = statistics(&metadata, sort);
     let rows = metadata.file_metadata().num_rows();
-    Ok(Encoded { bytes: Bytes::from(std::mem::take(writer.inner_mut())), rows, statistics })
+    Ok(Encoded { bytes: Bytes::from(std::mem::take(file.inner_mut())), rows, statistics })
+}
+
+/// Ends a row group.
+fn close(file: &mut SerializedFileWriter<Vec<u8>>, columns: Vec<ArrowColumnWriter>) -> Result<(), ParquetError> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let mut chunks: Vec<Option<ArrowColumnChunk>> = columns.iter().map(|_| None).collect();
+    side_by_side(columns.into_iter().zip(&mut chunks), |(column, chunk)| {
+        *chunk = Some(column.close()?);
+        Ok(())
+    })?;
+    let mut group = file.next_row_group()?;
+    chunks.into_iter().flatten().try_for_each(|chunk| chunk.append_to_row_group(&mut group))?;
+    group.close()?;
+    Ok(())
+}
+
+/// Works on columns on every processor: encoding them is most of what writing takes, and none depends on another.
+fn side_by_side<T: Send>(
+    columns: impl Iterator<Item = T> + Send,
+    work: impl Fn(T) -> Result<(), ParquetError> + Sync,
+) -> Result<(), ParquetError> {
+    let columns = Mutex::new(columns);
+    let share = || {
+        loop {
+            let next = columns.lock().unwrap_or_else(PoisonError::into_inner).next();
+            match next {
+                Some(column) => work(column)?,
+                None => return Ok(()),
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(share)).collect();
+        let own = share();
+        let ends =
+            others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        ends.fold(own, Result::and)
+    })
 }
 
 /// Statistics as Delta wants them: JSON. Decimals are left out, because JSON numbers become floats in many readers.

@@ -12,12 +12,12 @@ extern crate spendstream_stream as stream;
 
 pub mod column;
 pub mod deliver;
+pub mod file;
 pub mod read;
 pub mod rows;
 
 mod catalogue;
 mod compact;
-mod file;
 mod lake;
 mod log;
 mod maintain;
