@@ -113,15 +113,27 @@ impl Cluster {
 
     /// Writes raw events, spread over the hour before now.
     pub fn fill(&self, topic: &str, events: Events, records: u64) -> anyhow::Result<()> {
+        let start = now().plus_seconds(-(SPAN.as_secs() as i64));
+        self.fill_at(topic, events, records, |number| {
+            let offset = SPAN.as_micros() * u128::from(number) / u128::from(records.max(1));
+            Timestamp::from_micros(start.micros() + offset as i64)
+        })
+    }
+
+    /// Writes raw events, each at the time that its number is given.
+    pub fn fill_at(
+        &self,
+        topic: &str,
+        events: Events,
+        records: u64,
+        time: impl Fn(u64) -> Timestamp,
+    ) -> anyhow::Result<()> {
         let producer = self.producer(Duration::from_millis(20))?;
         let began = Instant::now();
-        let start = now().plus_seconds(-(SPAN.as_secs() as i64));
         let (mut event, mut bytes) = (String::new(), 0);
         for nth in 0..records {
             let number = number(nth);
-            let offset = SPAN.as_micros() * u128::from(number) / u128::from(records.max(1));
-            let time = Timestamp::from_micros(start.micros() + offset as i64);
-            let id = events.write(number, time, None, &mut event);
+            let id = events.write(number, time(number), None, &mut event);
             bytes += event.len();
             send(&producer, topic, &id, event.as_bytes())?;
         }

@@ -5,6 +5,7 @@
 #![expect(clippy::float_arithmetic, reason = "rates and seconds for people; no money")]
 
 extern crate spendstream_schemas as schemas;
+extern crate spendstream_sink as sink;
 extern crate spendstream_stream as stream;
 
 mod alerts;
@@ -17,10 +18,15 @@ mod measure;
 mod peer;
 mod pipeline;
 mod restart;
+mod tables;
 
 use clap::{Parser, ValueEnum};
 
 use beside::Beside;
+
+// As the services have: what is measured in this process is not held back by another allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures the pipeline on a real Kafka broker that it starts itself, on /dev/shm where there is one.
 #[derive(Debug, Parser)]
@@ -47,7 +53,7 @@ struct Config {
     #[arg(long)]
     peers: bool,
     /// What to measure.
-    #[arg(long, value_delimiter = ',', default_value = "throughput,lake,alerts,local,restart")]
+    #[arg(long, value_delimiter = ',', default_value = "throughput,lake,sink,alerts,local,restart")]
     only: Vec<Measure>,
     /// Events a second under which alerts are timed [default: half of the measured throughput, or 20000].
     #[arg(long)]
@@ -66,6 +72,8 @@ enum Measure {
     Throughput,
     /// The same with the sink beside them.
     Lake,
+    /// The sink alone, from a topic of charges to committed Parquet, beside decoding and encoding the same rows.
+    Sink,
     /// From an event to the alert it causes.
     Alerts,
     /// The local driver, from a file to lake and report.
@@ -90,6 +98,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Measure::Lake) {
         pipeline::lake(&config)?;
+    }
+    if wanted(Measure::Sink) {
+        tables::throughput(&config)?;
     }
     if wanted(Measure::Alerts) {
         alerts::latency(&config, config.rate.or(rate.map(|rate| rate / 2)).unwrap_or(20_000))?;
