@@ -69,8 +69,5 @@ fn ended_children() -> Used {
         libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage);
         usage
     };
-    let time = |time: libc::timeval| {
-        Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
-    };
-    Used { cpu: time(usage.ru_utime) + time(usage.ru_stime), memory_mib: usage.ru_maxrss.unsigned_abs() / 1_024 }
+    usage.into()
 }

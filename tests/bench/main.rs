@@ -17,6 +17,7 @@ mod local;
 mod measure;
 mod peer;
 mod pipeline;
+mod reports;
 mod restart;
 mod tables;
 
@@ -53,7 +54,7 @@ struct Config {
     #[arg(long)]
     peers: bool,
     /// What to measure.
-    #[arg(long, value_delimiter = ',', default_value = "throughput,lake,sink,alerts,local,restart")]
+    #[arg(long, value_delimiter = ',', default_value = "throughput,lake,sink,alerts,local,restart,reports")]
     only: Vec<Measure>,
     /// Events a second under which alerts are timed [default: half of the measured throughput, or 20000].
     #[arg(long)]
@@ -64,6 +65,9 @@ struct Config {
     /// Events the local driver is fed with.
     #[arg(long, default_value_t = 200_000)]
     local_records: u64,
+    /// Calls in the ninety days that reports are asked about.
+    #[arg(long, env = "SPENDSTREAM_HISTORY_CALLS", default_value_t = 1_000_000)]
+    history_calls: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -80,6 +84,8 @@ enum Measure {
     Local,
     /// Services killed and started again on what they remember.
     Restart,
+    /// Every report over ninety days, beside DuckDB with the same query on the same files.
+    Reports,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -110,6 +116,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Measure::Restart) {
         restart::readiness(&config)?;
+    }
+    if wanted(Measure::Reports) {
+        reports::answers(&config)?;
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! What a process has used, as the operating system accounts for it, and how figures are printed. Linux only.
 
+use std::io::{Read as _, Seek as _};
 use std::path::Path;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,6 +37,42 @@ impl Used {
     pub fn since(self, earlier: Used) -> Used {
         Used { cpu: self.cpu.saturating_sub(earlier.cpu), memory_mib: self.memory_mib }
     }
+}
+
+impl From<libc::rusage> for Used {
+    fn from(usage: libc::rusage) -> Self {
+        let time = |time: libc::timeval| {
+            Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
+        };
+        Used { cpu: time(usage.ru_utime) + time(usage.ru_stime), memory_mib: usage.ru_maxrss.unsigned_abs() / 1_024 }
+    }
+}
+
+/// Runs a program from its start to its end: how long that was, what it used, and what it printed.
+#[allow(clippy::zombie_processes, reason = "it is reaped by the call that says what it used")]
+pub fn to_its_end(mut command: Command) -> anyhow::Result<(Duration, Used, String)> {
+    let mut output = tempfile::tempfile().context("create a file for its output")?;
+    let began = Instant::now();
+    let child = command.stdin(Stdio::null()).stdout(output.try_clone()?).spawn().context("start the program")?;
+    let (id, mut status, mut memory_mib) = (child.id() as libc::pid_t, 0, 0);
+    let usage = loop {
+        // SAFETY: plain numbers, all of which the call fills in; nobody else waits for this child.
+        let (reaped, usage) = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            (libc::wait4(id, &mut status, libc::WNOHANG, &mut usage), usage)
+        };
+        if reaped == id {
+            break usage;
+        }
+        ensure!(reaped == 0, "somebody else has waited for it");
+        // The peak that the call states is at least what this process held when it started the other.
+        memory_mib = Used::by(child.id()).map_or(memory_mib, |used| used.memory_mib.max(memory_mib));
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let (wall, mut text) = (began.elapsed(), String::new());
+    output.rewind().and_then(|()| output.read_to_string(&mut text)).context("read its output")?;
+    ensure!(status == 0, "it failed (status {status}):\n{text}");
+    Ok((wall, Used { memory_mib, ..usage.into() }, text))
 }
 
 /// Prints a row of a table of throughput.
