@@ -40,10 +40,12 @@ pub struct Settled {
     pub withdrawn: u64,
 }
 
-/// Settles a period of whole days (UTC) by the terms of a book.
+/// Settles a period of whole days (UTC) by the terms of a book. The charges those are about are held in memory, about a
+/// kilobyte each (reckoned): at most `charges_max` of them.
 ///
 /// # Errors
-/// When lake or log cannot be read or written. What was sent by then holds, and the next run sends the rest.
+/// When there are more of those charges, and when lake or log cannot be read or written. What was sent by then holds, and the
+/// next run sends the rest.
 pub fn settle_period(
     log: &dyn Log,
     lake: Option<&LakeReader>,
@@ -51,6 +53,7 @@ pub fn settle_period(
     period: Period,
     now: Timestamp,
     dry_run: bool,
+    charges_max: usize,
 ) -> anyhow::Result<Settled> {
     let mut uses = Vec::new();
     let mut before = HashMap::new();
@@ -63,6 +66,12 @@ pub fn settle_period(
             }
             _ => uses.extend(Use::of(&charge, book)),
         }
+        anyhow::ensure!(
+            uses.len() <= charges_max,
+            "the terms of this book are about more than {charges_max} charges since {}, where their running totals begin: give \
+             --charges-max what this machine's memory allows (about a kilobyte a charge), or name in `covers` what terms are about",
+            read.from
+        );
         Ok(())
     })?;
     let mut settled = Settled { uses: uses.len() as u64, ..Settled::default() };

@@ -340,13 +340,21 @@ fn a_settling_that_dies_half_way_is_completed_by_the_next_and_sends_nothing_twic
             .map(|range| range.end - range.start)
             .sum::<i64>()
     };
+    let open = || LocalLog::open(&folder.join("spendstream-data"), &topics::catalogue(&[topics::RAW]), None).unwrap();
+    let refused = {
+        let log = open();
+        let books = versions::<PriceBook>(&log).unwrap();
+        settle_period(&log, Some(&lake(folder)), books.newest().unwrap(), period, now(), true, 1).unwrap_err()
+    };
+    assert!(format!("{refused:#}").contains("--charges-max"), "{refused:#}");
     let die_after = |appends: i64| {
-        let log = LocalLog::open(&folder.join("spendstream-data"), &topics::catalogue(&[topics::RAW]), None).unwrap();
+        let log = open();
         let before = appended(&log);
         let dying = Dying { log: &log, appends_left: AtomicI64::new(appends) };
         let books = versions::<PriceBook>(&dying).unwrap();
         let lake = lake(folder);
-        let died = settle_period(&dying, Some(&lake), books.newest().unwrap(), period, now(), false).unwrap_err();
+        let died =
+            settle_period(&dying, Some(&lake), books.newest().unwrap(), period, now(), false, 1_000).unwrap_err();
         assert!(format!("{died:#}").contains("run it again"), "{died:#}");
         appended(&log) - before
     };

@@ -36,6 +36,9 @@ pub(super) struct Settle {
     /// Write one JSON object instead of a table; amounts are exact decimal strings.
     #[arg(long)]
     json: bool,
+    /// Most charges that terms may be about: they are held in memory, about a kilobyte each.
+    #[arg(long, default_value_t = 5_000_000)]
+    charges_max: usize,
     /// Address of the lake [default: the folder `lake` of the data folder; with `--brokers`, none: then the topic must
     /// still have the period].
     #[arg(long, env = "SPENDSTREAM_LAKE")]
@@ -53,7 +56,7 @@ impl Settle {
         };
         let books = versions::<PriceBook>(&*log as &dyn Log)?;
         let book = books.newest().context("no prices were published: `spendstream apply DIR`")?;
-        let settled = settle_period(&*log, lake.as_ref(), book, self.period, now(), self.dry_run)?;
+        let settled = settle_period(&*log, lake.as_ref(), book, self.period, now(), self.dry_run, self.charges_max)?;
         if self.json {
             println!("{}", serde_json::to_string_pretty(&outcome(&settled, book.version(), self.dry_run))?);
         } else {
