@@ -14,6 +14,7 @@ use stream::reference::{Compiled, manifest};
 
 mod build;
 mod diff;
+mod package;
 
 use self::build::Build;
 use self::diff::Diff;
@@ -57,8 +58,9 @@ struct Import {
     /// Whose data it is.
     #[arg(value_enum)]
     source: ImportSource,
-    /// The file: `model_prices_and_context_window_backup.json` of litellm, `data.py` of genai-prices.
-    file: PathBuf,
+    /// The file: `model_prices_and_context_window_backup.json` of litellm, `data.py` of genai-prices [default: that of the
+    /// version, fetched from PyPI with pip].
+    file: Option<PathBuf>,
     /// Version of the package, for the provenance of every row.
     #[arg(long)]
     version: String,
@@ -192,7 +194,7 @@ impl Lint {
 
 impl Import {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        let text = std::fs::read_to_string(&self.file).with_context(|| format!("read {}", self.file.display()))?;
+        let text = self.source.text(self.file.as_deref(), &self.version)?;
         let (source, notice) = match self.source {
             ImportSource::Litellm => (import::Source::Litellm, "litellm: MIT, Copyright (c) 2023 Berri AI"),
             ImportSource::GenaiPrices => {

@@ -33,6 +33,7 @@ pub struct Evaluation<'a> {
     pub(super) unpriced: SmallVec<[(&'a Metered, &'static str); 2]>,
     /// What a contract adds to every call.
     pub(super) fee: Option<(&'a CompiledDiscount, Price, Money)>,
+    /// List, contracted and effective.
     costs: [Option<Money>; 3],
 }
 
@@ -91,6 +92,7 @@ impl<'a> Resolved<'a> {
         }
         if evaluation.settle(event).is_none() {
             evaluation.lines.clear();
+            evaluation.fee = None;
             evaluation.status = PricingStatus::Unpriced;
             evaluation.unpriced = used(event).map(|used| (used, "amount_overflow")).collect();
             evaluation.costs = [None; 3];

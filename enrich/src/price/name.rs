@@ -6,7 +6,7 @@ use schemas::UsageEvent;
 
 use super::book::{PriceBook, PriceList, SkuRates};
 
-/// A model's SKU in a price book, found once and then good for any number of calls of that model and day.
+/// A model's SKU in a price book: found once, good for all calls of that model as long as its name means this SKU.
 #[derive(Debug, Clone, Copy)]
 pub struct Resolved<'a> {
     pub(super) book: &'a PriceBook,

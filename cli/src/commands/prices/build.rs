@@ -1,14 +1,14 @@
 //! `spendstream prices build`: the default book, made again of two packages and the rows checked by hand.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use chrono::NaiveDate;
 use clap::Args;
 use enrich::price::import::{Sources, merge};
 
-use super::now;
+use super::{ImportSource, now};
 
 /// End of the names of the files that are made.
 const MADE: &str = ".imported.yaml";
@@ -47,21 +47,8 @@ impl Build {
             "{} is no folder: name the one that holds the price files",
             self.folder.display()
         );
-        let fetched = std::env::temp_dir().join(format!("spendstream-prices-{}", std::process::id()));
-        let made = self.make(&fetched);
-        if fetched.exists() {
-            std::fs::remove_dir_all(&fetched).with_context(|| format!("remove {}", fetched.display()))?;
-        }
-        made
-    }
-
-    fn make(&self, fetched: &Path) -> anyhow::Result<ExitCode> {
-        let litellm = text(&self.litellm, fetched, "litellm", &self.litellm_version, |folder| {
-            folder.join("litellm/model_prices_and_context_window_backup.json")
-        })?;
-        let genai = text(&self.genai_prices, fetched, "genai-prices", &self.genai_prices_version, |folder| {
-            folder.join("genai_prices/data.py")
-        })?;
+        let litellm = ImportSource::Litellm.text(self.litellm.as_deref(), &self.litellm_version)?;
+        let genai = ImportSource::GenaiPrices.text(self.genai_prices.as_deref(), &self.genai_prices_version)?;
         let day = match self.day {
             Some(day) => day,
             None => now().to_string().get(..10).and_then(|day| day.parse().ok()).context("read the clock")?,
@@ -113,32 +100,4 @@ impl Build {
 fn refused(findings: Vec<enrich::Finding>) -> anyhow::Error {
     let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
     anyhow::anyhow!("nothing was written, because:\n  {}", findings.join("\n  "))
-}
-
-/// A file that was named, or that of a package, which pip fetches without anything it depends on.
-fn text(
-    named: &Option<PathBuf>,
-    fetched: &Path,
-    package: &str,
-    version: &str,
-    file: impl Fn(&Path) -> PathBuf,
-) -> anyhow::Result<String> {
-    let path = match named {
-        Some(path) => path.clone(),
-        None => {
-            let folder = fetched.join(package);
-            let pip = Command::new("python3")
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"])
-                .arg(&folder)
-                .arg(format!("{package}=={version}"))
-                .status();
-            if !pip.is_ok_and(|status| status.success()) {
-                bail!(
-                    "{package} {version} was not fetched: python3 needs pip and a way to PyPI, or name its file with --{package}"
-                );
-            }
-            file(&folder)
-        }
-    };
-    std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
 }
