@@ -9,6 +9,7 @@ numbers. Ends with an error at the first figure that differs by a picodollar.
 
 import hashlib
 import json
+import os
 import sys
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
@@ -452,3 +453,7 @@ with localcontext(prec=60):
         figures += agreed
         print(f"{path.stem}: {agreed} figures agree")
 print(f"{figures} figures agree")
+
+# Their libraries have threads of their own, which may abort an interpreter that is ending. Everything has been said.
+sys.stdout.flush()
+os._exit(0)
