@@ -401,6 +401,9 @@ mod tests {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
             let cut = Json::parse(&text).unwrap().object();
             let read = serde_json::from_str::<Object<'_>>(&text).ok();
+            if let Some(object) = &cut {
+                prop_assert!(object.iter().all(|(name, _)| object.has(name)));
+            }
             prop_assert_eq!(cut.map(|object| object.fields), read.map(|object| object.fields));
         }
     }

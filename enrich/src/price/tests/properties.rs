@@ -89,6 +89,19 @@ fn every_line_is_its_product_to_within_a_picodollar() {
 }
 
 #[test]
+fn the_costs_alone_are_those_of_the_lines_and_the_rates_used_are_those_explained() {
+    for_some_calls(|book, event| {
+        let priced = book.price(event);
+        assert_eq!(book.costs_for(event, &event.claimed), priced.costs);
+        let explained = book.explain(event);
+        let used = |meter| explained.iter().find(|row| row.meter == meter && !row.contract && row.verdict == "used");
+        for line in priced.lines.iter().filter(|line| event.usage.iter().any(|used| used.meter == line.meter)) {
+            assert_eq!(used(line.meter).map(|row| &row.rate_id), Some(&line.rate_id), "{}", line.meter);
+        }
+    });
+}
+
+#[test]
 fn every_meter_used_is_priced_or_named_as_unpriced() {
     for_some_calls(|book, event| {
         let priced = book.price(event);
