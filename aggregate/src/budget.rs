@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use schemas::ids::hash_parts;
-use schemas::{BudgetPeriod, Charge, Id128, Money, ReferenceRow, Text, Timestamp};
+use schemas::{BudgetPeriod, Id128, Money, ReferenceRow, Text, Timestamp};
 use stream::reference::{Compiled, Versions};
 
 pub use read::{Finding, Findings, parse_budgets, read_budgets};
 pub use scope::{DIMENSIONS, Scope};
 
 use crate::calendar::Calendar;
+use crate::spend::Spend;
 
 /// A budget as an operator states it. The body of its reference row, as JSON.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -220,7 +221,7 @@ impl Budgets {
     }
 
     /// Scopes that hold a charge.
-    pub fn scopes_of(&self, charge: &Charge) -> impl Iterator<Item = &Scope> {
+    pub fn scopes_of(&self, charge: &Spend) -> impl Iterator<Item = &Scope> {
         let tenant = self.by_tenant.get(&charge.event.tenant);
         let of_team = tenant.and_then(|tenant| tenant.by_team.get(&charge.owner.team));
         let of_any_team = tenant.map(|tenant| &tenant.of_any_team);

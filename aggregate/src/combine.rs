@@ -15,6 +15,7 @@ use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Stage,
 
 use crate::budget::Budgets;
 use crate::calendar::{self, Span};
+use crate::spend::Spend;
 use crate::{Config, fold, key};
 
 /// `usage.charges` -> `spend.partials`.
@@ -102,7 +103,7 @@ impl Processor for Combine {
     fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt> {
         let versions = self.budgets.versions();
         for record in records {
-            let Some(mut batch) = books.open(&self.format, record, tick)? else { continue };
+            let Some(mut batch) = books.open::<Spend>(&self.format, record, tick)? else { continue };
             while let Some(charge) = batch.next(books)? {
                 self.partials.add(&charge, &versions, &self.config, books)?;
             }
@@ -162,7 +163,7 @@ fn off_calendar(at: Timestamp) -> Halt {
 impl Partials {
     fn add(
         &mut self,
-        charge: &Charge,
+        charge: &Spend,
         versions: &Versions<Budgets>,
         config: &Config,
         books: &mut Books,
@@ -194,7 +195,7 @@ impl Partials {
         Ok(())
     }
 
-    fn add_window(&mut self, charge: &Charge, sums: &schemas::Sums, config: &Config) -> Result<(), Halt> {
+    fn add_window(&mut self, charge: &Spend, sums: &schemas::Sums, config: &Config) -> Result<(), Halt> {
         let event = &charge.event;
         let late = |granularity| {
             // Its window ends after it: nearly every call comes well before that, and needs no calendar.
@@ -231,7 +232,7 @@ impl Partials {
         Ok(())
     }
 
-    fn add_budgets(&mut self, charge: &Charge, budgets: &Budgets, books: &mut Books) -> Result<(), Halt> {
+    fn add_budgets(&mut self, charge: &Spend, budgets: &Budgets, books: &mut Books) -> Result<(), Halt> {
         let at = charge.event.event_time;
         for scope in budgets.scopes_of(charge) {
             let Some(amount) = fold::effective_in(charge, &scope.currency) else {

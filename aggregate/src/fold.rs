@@ -1,9 +1,11 @@
 //! What one charge adds to sums.
 
-use schemas::{AmountError, Charge, ChargeClass, Costs, Meter, Money, PricingStatus, Quantity, Sums, WindowKey};
+use schemas::{AmountError, ChargeClass, Costs, Meter, Money, PricingStatus, Quantity, Sums, WindowKey};
+
+use crate::spend::Spend;
 
 /// The costs that are summed: in the reporting currency where there are any, else in the charge's own.
-pub fn summed(charge: &Charge) -> &Costs {
+pub fn summed(charge: &Spend) -> &Costs {
     match &charge.reporting {
         Some(reporting) if reporting.effective.is_some() || charge.costs.effective.is_none() => reporting,
         _ => &charge.costs,
@@ -12,18 +14,18 @@ pub fn summed(charge: &Charge) -> &Costs {
 
 /// The effective cost in one currency: the summed one if it is in that currency, else the charge's own if that is.
 /// `None` when neither is; zero when the charge has no price.
-pub fn effective_in(charge: &Charge, currency: &str) -> Option<Money> {
+pub fn effective_in(charge: &Spend, currency: &str) -> Option<Money> {
     let costs = [summed(charge), &charge.costs].into_iter().find(|costs| costs.currency == currency)?;
     Some(priced(charge, costs.effective))
 }
 
 /// Money without a price is never counted.
-fn priced(charge: &Charge, amount: Option<Money>) -> Money {
+fn priced(charge: &Spend, amount: Option<Money>) -> Money {
     if charge.status == PricingStatus::Unpriced { Money::ZERO } else { amount.unwrap_or_default() }
 }
 
 /// The key a charge is kept by.
-pub fn window_key(charge: &Charge) -> WindowKey {
+pub fn window_key(charge: &Spend) -> WindowKey {
     WindowKey {
         tenant: charge.event.tenant.clone(),
         team: charge.owner.team.clone(),
@@ -41,7 +43,7 @@ pub fn window_key(charge: &Charge) -> WindowKey {
 ///
 /// # Errors
 /// When the usage of one call leaves 38 digits.
-pub fn sums(charge: &Charge) -> Result<Sums, AmountError> {
+pub fn sums(charge: &Spend) -> Result<Sums, AmountError> {
     let costs = summed(charge);
     let requests = i64::from(charge.requests);
     let open = matches!(charge.status, PricingStatus::Unpriced | PricingStatus::Partial);
@@ -111,13 +113,18 @@ pub fn accrue(sums: &mut Sums, more: &Sums) -> Result<(), AmountError> {
 
 #[cfg(test)]
 mod tests {
-    use schemas::Metered;
+    use schemas::projection::project;
+    use schemas::{Charge, Metered};
 
     use super::*;
     use crate::testing::{charge, money, reversal};
 
     fn used(meter: Meter, units: i64) -> Metered {
         Metered { meter, quantity: Quantity::from_units(units) }
+    }
+
+    fn sums(charge: &Charge) -> Result<Sums, AmountError> {
+        super::sums(&project(charge).unwrap())
     }
 
     fn every_token() -> Charge {

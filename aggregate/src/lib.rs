@@ -1,7 +1,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 //! Charges to windows, budgets and alerts, in two steps so that no team is a hot key.
 //!
-//! A charge of `usage.charges` goes through *combine* ([`CombineStage`]): [`fold`] says what it adds, and everything one
+//! A charge of `usage.charges` goes through *combine* ([`CombineStage`]): [`fold`] says what it adds (of the charge only [`spend::Spend`] is read), and everything one
 //! transaction adds to one key's hour, or to one budget scope's period, becomes one item of `spend.partials`, in the
 //! partition of that key or scope. There *merge* ([`MergeStage`]) keeps the sums: hours, days, months and quarters
 //! ([`window`], written to `spend.windows`) and budget periods ([`period`], judged by [`crossing`], written to
@@ -16,6 +16,7 @@ pub mod crossing;
 pub mod fold;
 pub mod ledger;
 pub mod period;
+pub mod spend;
 pub mod window;
 
 mod agenda;

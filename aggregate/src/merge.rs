@@ -459,7 +459,7 @@ impl Processor for Merge {
         for record in records {
             // A batch's watermark speaks of what follows it: judged by their own, the last of a long history would be too old.
             let watermark = books.watermark();
-            let Some(mut batch) = books.open(&self.formats.partials, record, tick)? else { continue };
+            let Some(mut batch) = books.open::<PartialItem>(&self.formats.partials, record, tick)? else { continue };
             while let Some(item) = batch.next(books)? {
                 match item {
                     PartialItem::Window(partial) => {

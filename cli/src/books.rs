@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use schemas::codec::Format;
-use schemas::{Batch, BatchItem, Charge, CurrencySum, LedgerEntry, Text, topics};
+use schemas::{Batch, Carries, Charge, CurrencySum, LedgerEntry, Text, topics};
 use sink::LakeReader;
 use stream::Log;
 use stream::books::add_money;
@@ -94,7 +94,7 @@ fn lake_books(log: &dyn Log, lake: &LakeReader) -> anyhow::Result<LakeBooks> {
             let entry =
                 streams.entry(key).or_insert_with(|| stream(number, &lineage.source_topic, lineage.source_partition));
             entry.waiting += batch.items.len() as i64;
-            for (currency, amount) in batch.items.iter().filter_map(BatchItem::money) {
+            for (currency, amount) in batch.items.iter().filter_map(Carries::money) {
                 add_money(&mut entry.waiting_money, currency, amount)?;
             }
             entry.claim = Claim { sequence: lineage.sequence, items: lineage.items_total, money: lineage.money_total };

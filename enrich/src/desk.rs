@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::{
-    Batch, BatchItem, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp,
+    Batch, Carries, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp,
     UsageEvent, ids, topics,
 };
 use smallvec::SmallVec;
@@ -272,7 +272,7 @@ impl Processor for Desk {
         self.calls.make_room()?;
         let mut turn = self.turn(tick, books);
         for record in records {
-            let Some(mut batch) = turn.books.open(&self.events, record, tick)? else { continue };
+            let Some(mut batch) = turn.books.open::<EventItem>(&self.events, record, tick)? else { continue };
             while let Some(item) = batch.next(turn.books)? {
                 match item {
                     EventItem::Event(event) => self.event(&mut turn, event, record.offset)?,

@@ -14,6 +14,7 @@ use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
 
+use crate::projection::Projection;
 use crate::registry::Registry;
 use crate::wire::{Reader, Wire, WireError};
 use crate::{Batch, BatchItem, Lineage};
@@ -272,11 +273,11 @@ fn corrupt<T>(error: WireError) -> CodecError {
 }
 
 impl<T: BatchItem> Format<Batch<T>> {
-    /// Reads the lineage of a batch, and its items as they are asked for.
+    /// Reads the lineage of a batch, and its items, or what a projection wants of them, as they are asked for.
     ///
     /// A batch of half a megabyte takes several times as much once it is decoded; one item at a time stays in the
     /// processor's cache.
-    pub fn open<'a>(&self, payload: &'a [u8]) -> Result<(Lineage, Items<'a, T>), CodecError> {
+    pub fn open<'a, P: Projection<Of = T>>(&self, payload: &'a [u8]) -> Result<(Lineage, Items<'a, P>), CodecError> {
         let datum = self.datum(payload)?;
         let mut reader = Reader::new(&datum);
         let opened = || -> Result<_, WireError> {
@@ -302,23 +303,23 @@ pub struct Items<'a, T> {
     of: PhantomData<fn() -> T>,
 }
 
-impl<T: BatchItem> Items<'_, T> {
+impl<P: Projection<Of: BatchItem>> Items<'_, P> {
     /// True when there are no more.
     pub fn is_empty(&self) -> bool {
         self.left == 0
     }
 
     /// Reads the next item; `None` after the last.
-    pub fn read(&mut self) -> Result<Option<T>, CodecError> {
-        self.get().map_err(corrupt::<Batch<T>>)
+    pub fn read(&mut self) -> Result<Option<P>, CodecError> {
+        self.get().map_err(corrupt::<Batch<P::Of>>)
     }
 
-    fn get(&mut self) -> Result<Option<T>, WireError> {
+    fn get(&mut self) -> Result<Option<P>, WireError> {
         if self.left == 0 {
             return Ok(None);
         }
         let mut reader = Reader::starting_at(&self.datum, self.at);
-        let item = T::get(&mut reader)?;
+        let item = P::read(&mut reader)?;
         self.left -= 1;
         if self.left == 0 {
             self.left = reader.block()?;
@@ -382,7 +383,7 @@ mod tests {
     }
 
     fn one_by_one<T: BatchItem>(format: &Format<Batch<T>>, payload: &[u8]) -> Result<Batch<T>, CodecError> {
-        let (lineage, mut open) = format.open(payload)?;
+        let (lineage, mut open) = format.open::<T>(payload)?;
         let mut items = Vec::new();
         while let Some(item) = open.read()? {
             items.push(item);

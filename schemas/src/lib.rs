@@ -14,6 +14,7 @@ extern crate self as spendstream_schemas;
 pub mod codec;
 pub mod fixture;
 pub mod ids;
+pub mod projection;
 pub mod registry;
 pub mod topics;
 pub mod wire;
@@ -40,8 +41,8 @@ pub use event::{
     Link, Position, PriceContext, RejectReason, Rejection, ReportedCost, Tag, UsageEvent,
 };
 pub use lineage::{
-    Batch, BatchItem, Count, CurrencySum, LedgerEntry, Lineage, Manifest, Received, ReferenceItem, ReferenceRow, Sent,
-    Skip, TopicLayout,
+    Batch, BatchItem, Carries, Count, CurrencySum, LedgerEntry, Lineage, Manifest, Received, ReferenceItem,
+    ReferenceRow, Sent, Skip, TopicLayout,
 };
 pub use meter::{Meter, Metered};
 pub use money::{AmountError, Money, PICO, Price, Quantity, is_currency_code};

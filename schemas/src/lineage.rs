@@ -78,32 +78,56 @@ impl<T: BatchItem> Wire for Batch<T> {
 }
 
 /// An item of an internal batch.
-pub trait BatchItem: Wire {
+pub trait BatchItem: Wire + Carries {
     /// Name of the batch's schema.
     const BATCH: &'static str;
+}
+
+/// What is counted in the books for an item of a batch, or for what is read of one.
+pub trait Carries {
     /// Effective cost the item carries, for the ledger; `None` when it carries none.
     fn money(&self) -> Option<(&Text, Money)> {
         None
     }
 }
 
+impl Carries for crate::EventItem {}
 impl BatchItem for crate::EventItem {
     const BATCH: &'static str = "EventBatch";
 }
+impl Carries for crate::Fact {}
 impl BatchItem for crate::Fact {
     const BATCH: &'static str = "FactBatch";
 }
+impl Carries for crate::Rejection {}
 impl BatchItem for crate::Rejection {
     const BATCH: &'static str = "RejectionBatch";
 }
 impl BatchItem for crate::Charge {
     const BATCH: &'static str = "ChargeBatch";
+}
+impl<T: BatchItem> BatchItem for Box<T> {
+    const BATCH: &'static str = T::BATCH;
+}
+impl<T: Carries> Carries for Box<T> {
     fn money(&self) -> Option<(&Text, Money)> {
-        self.costs.effective.map(|amount| (&self.costs.currency, amount))
+        (**self).money()
+    }
+}
+impl Carries for crate::Costs {
+    fn money(&self) -> Option<(&Text, Money)> {
+        self.effective.map(|amount| (&self.currency, amount))
+    }
+}
+impl Carries for crate::Charge {
+    fn money(&self) -> Option<(&Text, Money)> {
+        self.costs.money()
     }
 }
 impl BatchItem for crate::PartialItem {
     const BATCH: &'static str = "PartialBatch";
+}
+impl Carries for crate::PartialItem {
     fn money(&self) -> Option<(&Text, Money)> {
         match self {
             crate::PartialItem::Window(partial) => Some((&partial.key.currency, partial.sums.effective)),

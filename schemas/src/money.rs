@@ -125,6 +125,10 @@ macro_rules! amount {
             fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
                 Self::from_picos(get_decimal(from)?).ok_or_else(|| from.invalid("amount needs more than 38 digits"))
             }
+            fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
+                let length = from.length()?;
+                from.take(length).map(drop)
+            }
             fn schema_default() -> Option<Value> {
                 Some(json!("\u{0}"))
             }
@@ -200,6 +204,10 @@ impl Wire for Price {
     fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
         let scaled = get_decimal(from)?;
         Price::from_scaled(scaled).ok_or_else(|| from.invalid("price needs more than 28 digits"))
+    }
+    fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
+        let length = from.length()?;
+        from.take(length).map(drop)
     }
     fn schema_default() -> Option<Value> {
         Some(json!("\u{0}"))

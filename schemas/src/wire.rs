@@ -157,6 +157,10 @@ pub trait Wire: Sized + 'static {
     fn put(&self, out: &mut Vec<u8>);
     /// Reads one value.
     fn get(from: &mut Reader<'_>) -> Result<Self, WireError>;
+    /// Passes over one value, without looking at more of it than its length.
+    fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
+        Self::get(from).map(drop)
+    }
     /// What a reader takes when the writer's schema had no such field; `None` makes the field mandatory for ever.
     fn schema_default() -> Option<Value> {
         None
@@ -235,6 +239,11 @@ impl Wire for Text {
     fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
         Ok(Text::from(from.text()?))
     }
+    #[inline]
+    fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
+        let length = from.length()?;
+        from.take(length).map(drop)
+    }
     fn schema_default() -> Option<Value> {
         Some(json!(""))
     }
@@ -259,6 +268,14 @@ impl<T: Wire> Wire for Option<T> {
         match from.long()? {
             0 => Ok(None),
             1 => T::get(from).map(Some),
+            _ => Err(from.invalid("union branch out of range")),
+        }
+    }
+    #[inline]
+    fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
+        match from.long()? {
+            0 => Ok(()),
+            1 => T::skip(from),
             _ => Err(from.invalid("union branch out of range")),
         }
     }
@@ -291,6 +308,20 @@ impl<T: Wire> Wire for Vec<T> {
             }
         }
     }
+    fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
+        loop {
+            match from.long()? {
+                0 => return Ok(()),
+                // Its size in bytes is stated.
+                ..0 => {
+                    let length = from.length()?;
+                    from.take(length)?;
+                }
+                // Not checked against what is left: whatever an item is, it cannot be passed over beyond the end.
+                count => (0..count).try_for_each(|_| T::skip(from))?,
+            }
+        }
+    }
     fn schema_default() -> Option<Value> {
         Some(json!([]))
     }
@@ -305,6 +336,9 @@ impl<T: Wire> Wire for Box<T> {
     }
     fn get(from: &mut Reader<'_>) -> Result<Self, WireError> {
         T::get(from).map(Box::new)
+    }
+    fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
+        T::skip(from)
     }
     fn schema_default() -> Option<Value> {
         T::schema_default()
@@ -361,6 +395,9 @@ impl Wire for Id128 {
         let mut id = [0; 16];
         id.copy_from_slice(from.take(16)?);
         Ok(Id128(id))
+    }
+    fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
+        from.take(16).map(drop)
     }
     fn schema_default() -> Option<Value> {
         Some(json!("\u{0}".repeat(16)))
@@ -422,6 +459,15 @@ macro_rules! record {
             fn get(from: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::WireError> {
                 Ok($name { $( $field: $crate::wire::Wire::get(from)?, )* })
             }
+            fn skip(from: &mut $crate::wire::Reader<'_>) -> Result<(), $crate::wire::WireError> {
+                $( <$type as $crate::wire::Wire>::skip(from)?; )*
+                Ok(())
+            }
+        }
+
+        impl $crate::projection::Fields for $name {
+            const NAMES: &'static [&'static str] = &[$( stringify!($field) ),*];
+            const SKIPS: &'static [$crate::projection::Skip] = &[$( <$type as $crate::wire::Wire>::skip ),*];
         }
     };
 }
@@ -524,6 +570,12 @@ macro_rules! wire_union {
                 )*
                 let _ = this;
                 Err(from.invalid("union branch out of range"))
+            }
+            fn skip(from: &mut $crate::wire::Reader<'_>) -> Result<(), $crate::wire::WireError> {
+                let branch = from.long()?;
+                let skips: &[$crate::projection::Skip] = &[$( <$type as $crate::wire::Wire>::skip ),*];
+                let skip = usize::try_from(branch).ok().and_then(|branch| skips.get(branch));
+                skip.ok_or_else(|| from.invalid("union branch out of range"))?(from)
             }
         }
     };

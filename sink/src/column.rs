@@ -85,9 +85,16 @@ pub fn schema<T>(columns: &[Column<T>]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()))
 }
 
+impl<T> Column<T> {
+    /// The column of a run of rows.
+    pub(crate) fn filled(&self, rows: &[&T]) -> ArrayRef {
+        (self.fill)(rows)
+    }
+}
+
 /// A run of rows as Arrow columns.
 pub fn batch<T>(schema: &SchemaRef, columns: &[Column<T>], rows: &[&T]) -> RecordBatch {
-    let arrays = columns.iter().map(|column| (column.fill)(rows)).collect();
+    let arrays = columns.iter().map(|column| column.filled(rows)).collect();
     RecordBatch::try_new(schema.clone(), arrays).expect("each array is as long as the rows and of its column's type")
 }
 

@@ -1,11 +1,10 @@
 //! One Parquet file: encoded, with the statistics that its entry in the log carries.
 
-use std::sync::{Mutex, PoisonError};
-
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use bytes::Bytes;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowWriterOptions, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowWriterOptions, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, LogicalType, ZstdLevel};
 use parquet::data_type::ByteArray;
@@ -15,6 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
+use rayon::prelude::*;
 use schemas::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -39,6 +39,10 @@ const FILTERED: &[&str] = &[
 /// Files with fewer rows have no page statistics: a page index would be larger than what it saves reading.
 const PAGED_ROWS: usize = 10_000;
 
+/// Files with fewer rows are packed with Snappy: Zstandard sets up memory for every column, which takes longer than packing
+/// what is in it, and such files are soon merged.
+const ZSTD_ROWS: usize = 2_000;
+
 /// A row group ends before it would have more rows.
 const GROUP_ROWS: usize = 1 << 20;
 
@@ -51,20 +55,59 @@ pub struct Encoded {
     pub rows: i64,
     /// What the log says about them, as JSON.
     pub statistics: String,
+    /// How the file's name ends, by what it is packed with.
+    pub ending: &'static str,
 }
 
-/// Encodes batches of one schema, of about this many rows together, as a file: sorted by `sort` as they come, and with a
-/// bloom filter instead of a dictionary for each of `lookups`.
+/// What is known of a file before its rows come.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout<'a> {
+    /// About how many there are.
+    pub rows: usize,
+    /// Columns they are sorted by.
+    pub sort: &'a [&'a str],
+    /// Columns with a bloom filter instead of a dictionary.
+    pub lookups: &'a [&'a str],
+    /// Columns without any value. They are in the file all the same, so that every file has every column, but without
+    /// the buffers, dictionary and compressor of one that has: in a small file those cost more than the rows.
+    pub empty: &'a [&'a str],
+    /// True where its columns, which do not depend on one another, are encoded on every processor.
+    pub parallel: bool,
+}
+
+/// Rows, of which columns are asked for one by one, by several threads.
+pub trait Slice: Sync {
+    /// How many.
+    fn rows(&self) -> usize;
+
+    /// A column, by its place in the schema.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    fn column(&self, index: usize) -> Result<ArrayRef, ArrowError>;
+}
+
+impl Slice for RecordBatch {
+    fn rows(&self) -> usize {
+        self.num_rows()
+    }
+
+    fn column(&self, index: usize) -> Result<ArrayRef, ArrowError> {
+        Ok(self.column(index).clone())
+    }
+}
+
+/// Encodes rows of one schema, as they come, as a file.
 ///
 /// # Errors
-/// When a batch cannot be had, or is of another schema.
+/// When rows cannot be had, or are of another schema.
 pub fn encode(
     schema: SchemaRef,
-    batches: impl Iterator<Item = anyhow::Result<RecordBatch>>,
-    rows: usize,
-    sort: &[&str],
-    lookups: &[&str],
+    slices: impl Iterator<Item = anyhow::Result<impl Slice>>,
+    layout: Layout<'_>,
 ) -> anyhow::Result<Encoded> {
+    let Layout { rows, sort, lookups, empty, parallel } = layout;
+    let small = rows < ZSTD_ROWS;
     // Counted as Parquet counts: every leaf of a nested column is one.
     let leaves = ArrowSchemaConverter::new().convert(&schema)?;
     let leaf = |name: &&str| leaves.columns().iter().position(|leaf| leaf.path().string() == *name);
@@ -74,7 +117,7 @@ pub fn encode(
         nulls_first: true,
     });
     let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(if small { Compression::SNAPPY } else { Compression::ZSTD(ZstdLevel::try_new(1)?) })
         .set_statistics_enabled(if rows < PAGED_ROWS { EnabledStatistics::Chunk } else { EnabledStatistics::Page })
         .set_offset_index_disabled(rows < PAGED_ROWS)
         .set_created_by(format!("spendstream {}", env!("CARGO_PKG_VERSION")))
@@ -86,70 +129,79 @@ pub fn encode(
             .set_column_bloom_filter_enabled(path.clone(), true)
             .set_column_bloom_filter_max_ndv(path, rows.max(1) as u64);
     }
+    for leaf in leaves.columns() {
+        let path = leaf.path();
+        if path.parts().first().is_some_and(|root| empty.contains(&root.as_str())) {
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_bloom_filter_enabled(path.clone(), false)
+                .set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+        }
+    }
     let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
     let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
     let (mut file, factory) = writer.into_serialized_writer()?;
     let (mut columns, mut group_rows, mut groups) = (Vec::new(), 0, 0);
-    for batch in batches {
-        let batch = batch?;
-        if !columns.is_empty() && group_rows + batch.num_rows() > GROUP_ROWS {
-            close(&mut file, std::mem::take(&mut columns))?;
+    for slice in slices {
+        let slice = slice?;
+        if !columns.is_empty() && group_rows + slice.rows() > GROUP_ROWS {
+            close(&mut file, std::mem::take(&mut columns), parallel)?;
             (group_rows, groups) = (0, groups + 1);
         }
         if columns.is_empty() {
             columns = factory.create_column_writers(groups)?;
         }
-        let fields = schema.fields().iter().zip(batch.columns());
-        let leaves = fields.map(|(field, column)| compute_leaves(field, column)).collect::<Result<Vec<_>, _>>()?;
-        side_by_side(columns.iter_mut().zip(leaves.into_iter().flatten()), |(column, leaf)| column.write(&leaf))?;
-        group_rows += batch.num_rows();
+        let roots = (0..leaves.num_columns()).map(|leaf| leaves.get_column_root_idx(leaf));
+        let mut writers: Vec<Vec<&mut ArrowColumnWriter>> = schema.fields().iter().map(|_| Vec::new()).collect();
+        roots.zip(&mut columns).for_each(|(root, writer)| writers[root].push(writer));
+        let write = |(index, writers): (usize, Vec<&mut ArrowColumnWriter>)| {
+            let leaves = compute_leaves(schema.field(index), &slice.column(index)?)?;
+            writers.into_iter().zip(leaves).try_for_each(|(writer, leaf)| writer.write(&leaf))
+        };
+        if parallel {
+            writers.into_par_iter().enumerate().try_for_each(write)?;
+        } else {
+            writers.into_iter().enumerate().try_for_each(write)?;
+        }
+        group_rows += slice.rows();
     }
-    close(&mut file, columns)?;
+    close(&mut file, columns, parallel)?;
     let metadata = file.finish()?;
     let statistics = statistics(&metadata, sort);
     let rows = metadata.file_metadata().num_rows();
-    Ok(Encoded { bytes: Bytes::from(std::mem::take(file.inner_mut())), rows, statistics })
+    let ending = if small { "snappy.parquet" } else { "zstd.parquet" };
+    Ok(Encoded { bytes: Bytes::from(std::mem::take(file.inner_mut())), rows, statistics, ending })
+}
+
+/// Columns of a file that its statistics say have no value. Not those of lists and structs: an empty list is a value.
+pub(crate) fn empty_columns(metadata: &ParquetMetaData) -> Vec<String> {
+    let columns = metadata.file_metadata().schema_descr().columns();
+    let flat = columns.iter().enumerate().filter(|(_, column)| column.path().parts().len() == 1);
+    let empty = flat.filter(|(index, _)| {
+        metadata.row_groups().iter().all(|group| {
+            let nulls = group.column(*index).statistics().and_then(Statistics::null_count_opt);
+            nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
+        })
+    });
+    empty.map(|(_, column)| column.name().to_owned()).collect()
 }
 
 /// Ends a row group.
-fn close(file: &mut SerializedFileWriter<Vec<u8>>, columns: Vec<ArrowColumnWriter>) -> Result<(), ParquetError> {
+fn close(
+    file: &mut SerializedFileWriter<Vec<u8>>,
+    columns: Vec<ArrowColumnWriter>,
+    parallel: bool,
+) -> Result<(), ParquetError> {
     if columns.is_empty() {
         return Ok(());
     }
-    let mut chunks: Vec<Option<ArrowColumnChunk>> = columns.iter().map(|_| None).collect();
-    side_by_side(columns.into_iter().zip(&mut chunks), |(column, chunk)| {
-        *chunk = Some(column.close()?);
-        Ok(())
-    })?;
+    let close = |column: ArrowColumnWriter| column.close();
+    let chunks: Result<Vec<_>, _> =
+        if parallel { columns.into_par_iter().map(close).collect() } else { columns.into_iter().map(close).collect() };
     let mut group = file.next_row_group()?;
-    chunks.into_iter().flatten().try_for_each(|chunk| chunk.append_to_row_group(&mut group))?;
+    chunks?.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut group))?;
     group.close()?;
     Ok(())
-}
-
-/// Works on columns on every processor: encoding them is most of what writing takes, and none depends on another.
-fn side_by_side<T: Send>(
-    columns: impl Iterator<Item = T> + Send,
-    work: impl Fn(T) -> Result<(), ParquetError> + Sync,
-) -> Result<(), ParquetError> {
-    let columns = Mutex::new(columns);
-    let share = || {
-        loop {
-            let next = columns.lock().unwrap_or_else(PoisonError::into_inner).next();
-            match next {
-                Some(column) => work(column)?,
-                None => return Ok(()),
-            }
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(share)).collect();
-        let own = share();
-        let ends =
-            others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        ends.fold(own, Result::and)
-    })
 }
 
 /// Statistics as Delta wants them: JSON. Decimals are left out, because JSON numbers become floats in many readers.

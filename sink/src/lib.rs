@@ -17,6 +17,7 @@ pub mod read;
 pub mod rows;
 
 mod catalogue;
+mod chunk;
 mod compact;
 mod lake;
 mod log;

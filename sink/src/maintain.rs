@@ -18,6 +18,7 @@ use deltalake_core::table::config::TablePropertiesExt;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
 use rand::Rng;
 use schemas::Timestamp;
@@ -25,7 +26,7 @@ use stream::Shutdown;
 
 use crate::catalogue::{TABLES, TableSpec};
 use crate::compact::{DataFile, plan};
-use crate::file::encode;
+use crate::file::{Layout, empty_columns, encode};
 use crate::lake::{Lake, LakeConfig};
 use crate::log::{EVENT_DATE, load, still_young};
 use crate::merge::{INPUT_ROWS, Merge};
@@ -172,14 +173,19 @@ impl Maintenance {
             inputs.push(FileRows::open(&self.lake, store.clone(), file)?);
         }
         let schema = merged_schema(table, &inputs)?;
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let empty: Vec<String> =
+            names.filter(|name| !inputs.iter().any(|input| input.has(name))).map(str::to_owned).collect();
+        let empty: Vec<&str> = empty.iter().map(String::as_str).collect();
         inputs.iter_mut().for_each(|input| input.schema = schema.clone());
         let rows = inputs.iter().map(|input| input.rows).sum();
         let merge = Merge::new(inputs, schema, spec.sort)?;
-        let encoded = encode(merge.schema(), merge, rows, spec.sort, spec.lookups)?;
+        let layout = Layout { rows, sort: spec.sort, lookups: spec.lookups, empty: &empty, parallel: true };
+        let encoded = encode(merge.schema(), merge, layout)?;
         if usize::try_from(encoded.rows) != Ok(rows) {
             bail!("{} rows were merged of {rows}", encoded.rows);
         }
-        let name = format!("{}-merged-{}.zstd.parquet", spec.topic, uuid::Uuid::new_v4().simple());
+        let name = format!("{}-merged-{}", spec.topic, uuid::Uuid::new_v4().simple());
         let add = add_of(day, &name, &encoded, now, false);
         self.lake.wait(upload(store.as_ref(), &add.path, encoded.bytes))?;
         still_young(written_at)?;
@@ -348,6 +354,8 @@ struct FileRows {
     stream: ParquetRecordBatchStream<StoredFile>,
     path: String,
     schema: SchemaRef,
+    /// Columns without any value, which are not read.
+    empty: Vec<String>,
     rows: usize,
 }
 
@@ -358,8 +366,17 @@ impl FileRows {
         let builder = builder.with_context(|| format!("open {}", file.path))?;
         let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
         let schema = builder.schema().clone();
-        let stream = builder.with_batch_size(INPUT_ROWS).build().with_context(|| format!("open {}", file.path))?;
-        Ok(FileRows { lake: lake.clone(), stream, path: file.path.clone(), schema, rows })
+        let empty = empty_columns(builder.metadata());
+        let read = schema.fields().iter().enumerate().filter(|(_, field)| !empty.contains(field.name()));
+        let read = ProjectionMask::roots(builder.parquet_schema(), read.map(|(root, _)| root));
+        let stream = builder.with_projection(read).with_batch_size(INPUT_ROWS).build();
+        let stream = stream.with_context(|| format!("open {}", file.path))?;
+        Ok(FileRows { lake: lake.clone(), stream, path: file.path.clone(), schema, empty, rows })
+    }
+
+    /// True when some row has a value in a column.
+    fn has(&self, column: &str) -> bool {
+        self.schema.field_with_name(column).is_ok() && !self.empty.iter().any(|empty| empty == column)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use schemas::codec::{Format, Items};
+use schemas::projection::Projection;
 use schemas::wire::Wire;
 use schemas::{Batch, BatchItem, Id128, Lineage, Text};
 use stream::Record;
@@ -150,7 +151,10 @@ fn origin_columns<T: 'static>() -> Vec<Column<Row<T>>> {
 }
 
 /// Opens a record of an internal topic: its lineage, and its items one after the other.
-fn open<'a, T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'a>) -> Result<(Lineage, Items<'a, T>), String> {
+fn open<'a, P: Projection<Of: BatchItem>>(
+    format: &Format<Batch<P::Of>>,
+    record: &Record<'a>,
+) -> Result<(Lineage, Items<'a, P>), String> {
     let payload = record.payload.ok_or_else(|| "the record has no value".to_owned())?;
     let (lineage, items) = format.open(payload).map_err(|error| error.to_string())?;
     match lineage.format {
@@ -160,7 +164,7 @@ fn open<'a, T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'a>) -> Res
 }
 
 fn items_of_batch<T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'_>) -> Result<Decoded<T>, String> {
-    let (lineage, mut left) = open(format, record)?;
+    let (lineage, mut left) = open::<T>(format, record)?;
     let mut items = Vec::new();
     while let Some(item) = left.read().map_err(|error| error.to_string())? {
         items.push(item);

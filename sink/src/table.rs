@@ -2,31 +2,32 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::interleave_record_batch;
+use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use chrono::NaiveDate;
 use deltalake_core::kernel::Add;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, PutMode, PutOptions};
+use rayon::prelude::*;
 use schemas::{Id128, Lineage, Text, Timestamp};
 use stream::{Halt, Record, Table};
 use tokio::task::JoinSet;
 
+use crate::chunk::{Chunk, Chunks};
 use crate::column::{self, Column};
-use crate::file::{Encoded, encode};
+use crate::file::{Encoded, Layout, encode};
 use crate::lake::{Lake, LakeConfig};
 use crate::log::{EVENT_DATE, Move, TableLog};
 use crate::metrics::TableMetrics;
 use crate::rows::{Origin, Row, Rows, SourceBatch, all_columns};
 
 /// Rows kept as they were decoded before they become Arrow columns. Fewer cost more per row, more take more memory.
-const PENDING_ROWS: usize = 4096;
+const PENDING_ROWS: usize = 1024;
 
 /// Rows handed to the Parquet writer at a time, to bound the copy that sorting makes.
 const WRITE_ROWS: usize = 16 * 1024;
@@ -71,7 +72,7 @@ struct Buffer<T> {
     pending: Vec<Row<T>>,
     /// Where the newest row of a key is among the pending.
     newest: HashMap<Id128, usize>,
-    chunks: Vec<RecordBatch>,
+    chunks: Vec<Chunk>,
     bytes: usize,
     /// Last sequence of each source.
     sources: HashMap<(Text, i32), i64>,
@@ -133,10 +134,12 @@ impl<R: Rows> LakeTable<R> {
         let buffer = self.buffers.get(&partition).ok_or_else(|| {
             Halt::State(format!("partition {partition} of {} is not assigned to the table {}", R::TOPIC, R::TABLE))
         })?;
+        let rows = &self.rows;
+        let taken: Vec<_> = records.par_iter().map(|record| rows.decode(record)).collect();
         let mut seen = HashMap::new();
         let mut rows = Vec::new();
         let mut bytes = 0;
-        for record in records {
+        for (record, decoded) in records.iter().zip(taken) {
             let offset = record.offset;
             if buffer.to.is_some_and(|to| offset < to) {
                 let to = buffer.to.unwrap_or_default();
@@ -146,7 +149,7 @@ impl<R: Rows> LakeTable<R> {
                     R::TABLE
                 )));
             }
-            let decoded = self.rows.decode(record).map_err(|error| Halt::Undecodable { offset, error })?;
+            let decoded = decoded.map_err(|error| Halt::Undecodable { offset, error })?;
             let mut source = None;
             if let Some(lineage) = &decoded.lineage {
                 if !is_next(&buffer.sources, &mut seen, lineage, offset)? {
@@ -164,20 +167,21 @@ impl<R: Rows> LakeTable<R> {
     }
 
     /// Turns pending rows into columns.
-    fn settle(columns: &[Column<Row<R::Item>>], schema: &SchemaRef, buffer: &mut Buffer<R::Item>) {
+    fn settle(columns: &[Column<Row<R::Item>>], buffer: &mut Buffer<R::Item>) {
         if buffer.pending.is_empty() {
             return;
         }
         let rows: Vec<&Row<R::Item>> = buffer.pending.iter().collect();
-        let chunk = column::batch(schema, columns, &rows);
-        buffer.pending.clear();
+        let chunk = Chunk::new(columns, &rows);
+        // Letting go of rows takes as long as some columns do.
+        buffer.pending.par_drain(..).for_each(drop);
         buffer.newest.clear();
         buffer.chunks.push(chunk);
-        buffer.bytes = buffer.chunks.iter().map(RecordBatch::get_array_memory_size).sum();
+        buffer.bytes = buffer.chunks.iter().map(Chunk::bytes).sum();
     }
 
     /// Sorts the chunks and cuts them by day: the rows of each file, in order.
-    fn files(&self, chunks: &[&RecordBatch]) -> anyhow::Result<Vec<DayFile>> {
+    fn files(&self, chunks: &[Chunk]) -> anyhow::Result<Vec<DayFile>> {
         let sort: Vec<usize> =
             R::SORT.iter().map(|name| self.schema.index_of(name)).collect::<Result<_, _>>().context("sort rows")?;
         let fields = sort.iter().map(|index| SortField::new(self.schema.field(*index).data_type().clone()));
@@ -185,9 +189,10 @@ impl<R: Rows> LakeTable<R> {
         let mut keys = Vec::with_capacity(chunks.len());
         let mut order: Vec<(i32, usize, usize)> = Vec::new();
         for (number, chunk) in chunks.iter().enumerate() {
-            let columns: Vec<_> = sort.iter().map(|index| chunk.column(*index).clone()).collect();
-            keys.push(converter.convert_columns(&columns)?);
-            let days = chunk.column(0).as_primitive::<Date32Type>();
+            let column = |index: usize| chunk.column(index, self.schema.field(index).data_type());
+            keys.push(converter.convert_columns(&sort.iter().map(|index| column(*index)).collect::<Vec<_>>())?);
+            let days = column(0);
+            let days = days.as_primitive::<Date32Type>();
             order.extend(days.values().iter().enumerate().map(|(row, day)| (*day, number, row)));
         }
         order.sort_unstable_by(|a, b| {
@@ -206,13 +211,13 @@ impl<R: Rows> LakeTable<R> {
     }
 
     /// Writes a file for each day. They are invisible until they are committed.
-    fn write(&mut self, chunks: &[&RecordBatch], moves: &[Move], now: Timestamp) -> anyhow::Result<Vec<Add>> {
+    fn write(&mut self, chunks: &[Chunk], moves: &[Move], now: Timestamp) -> anyhow::Result<Vec<Add>> {
         self.flushes += 1;
         // The first range stands for all of them: the commit lists every one.
         let first = moves.first().context("a flush moves at least one partition")?;
         let others = moves.len() - 1;
         let name = format!(
-            "{}-{:04}-{:020}-{:020}+{others}-{}-{:06}.zstd.parquet",
+            "{}-{:04}-{:020}-{:020}+{others}-{}-{:06}",
             R::TOPIC,
             first.partition,
             first.from.unwrap_or(0),
@@ -224,14 +229,18 @@ impl<R: Rows> LakeTable<R> {
         let schema = Arc::new(Schema::new(self.schema.fields()[1..].to_vec()));
         let mut adds = Vec::new();
         let mut uploads = JoinSet::new();
-        for DayFile { day, places } in self.files(chunks)? {
-            let slices = places.chunks(WRITE_ROWS).map(|places| {
-                let mut batch = interleave_record_batch(chunks, places)?;
-                // The partition column is in the file's path and its log entry, as Delta wants it.
-                batch.remove_column(0);
-                Ok(batch)
-            });
-            let encoded = encode(schema.clone(), slices, places.len(), R::SORT, R::LOOKUPS)?;
+        let files = self.files(chunks)?;
+        let chunks = Chunks::new(self.schema.clone(), chunks);
+        let empty: Vec<&str> = chunks.empty().collect();
+        // Files side by side where there are many, else the columns of the one.
+        let parallel = files.len() <= 1;
+        let encoded = |DayFile { day, places }: DayFile| {
+            // The first column is in the file's path and its log entry, as Delta wants it.
+            let slices = places.chunks(WRITE_ROWS).map(|places| Ok(chunks.slice(places, 1)));
+            let layout = Layout { rows: places.len(), sort: R::SORT, lookups: R::LOOKUPS, empty: &empty, parallel };
+            encode(schema.clone(), slices, layout).map(|encoded| (day, encoded))
+        };
+        let mut put = |(day, encoded): (i32, Encoded)| {
             let add = add_of(day, &name, &encoded, now, true);
             let path = add.path.clone();
             adds.push(add);
@@ -240,10 +249,25 @@ impl<R: Rows> LakeTable<R> {
             if uploads.len() >= UPLOADS {
                 self.lake.wait(uploads.join_next()).context("an upload was started")???;
             }
+            anyhow::Ok(())
+        };
+        if parallel {
+            files.into_iter().try_for_each(|file| put(encoded(file)?))?;
+        } else {
+            let (done, ready) = mpsc::channel();
+            std::thread::scope(|scope| {
+                let encoding = scope.spawn(move || {
+                    // Nobody takes it any more: another file could not be put.
+                    files.into_par_iter().try_for_each(|file| done.send(encoded(file)).ok())
+                });
+                let put = ready.into_iter().try_for_each(|file| put(file?));
+                encoding.join().map_or_else(|panic| std::panic::resume_unwind(panic), |_| put)
+            })?;
         }
         while let Some(uploaded) = self.lake.wait(uploads.join_next()) {
             uploaded??;
         }
+        adds.sort_unstable_by(|a: &Add, b| a.path.cmp(&b.path));
         Ok(adds)
     }
 
@@ -262,14 +286,14 @@ impl<R: Rows> LakeTable<R> {
         let mut after: BTreeMap<u32, Buffer<R::Item>> = BTreeMap::new();
         let mut chunks = Vec::new();
         for (partition, mut buffer) in buffers {
-            Self::settle(&self.columns, &self.schema, &mut buffer);
+            Self::settle(&self.columns, &mut buffer);
             chunks.append(&mut buffer.chunks);
             let mut next = Buffer::starting_at(buffer.to);
             next.sources = buffer.sources;
             after.insert(partition, next);
         }
-        let rows: usize = chunks.iter().map(RecordBatch::num_rows).sum();
-        let adds = self.write(&chunks.iter().collect::<Vec<_>>(), &moves, now)?;
+        let rows: usize = chunks.iter().map(Chunk::rows).sum();
+        let adds = self.write(&chunks, &moves, now)?;
         drop(chunks);
         let committing = self.log.commit(&adds, &moves, written_at, now);
         let version = self.lake.wait(committing)?;
@@ -320,7 +344,7 @@ fn date_of(day: i32) -> String {
 pub(crate) fn add_of(day: i32, name: &str, file: &Encoded, now: Timestamp, data_change: bool) -> Add {
     let date = date_of(day);
     Add {
-        path: format!("{EVENT_DATE}={date}/{name}"),
+        path: format!("{EVENT_DATE}={date}/{name}.{}", file.ending),
         partition_values: [(EVENT_DATE.to_owned(), Some(date))].into(),
         size: file.bytes.len() as i64,
         modification_time: now.millis(),
@@ -396,7 +420,7 @@ impl<R: Rows> Table for LakeTable<R> {
                 }
             }
             if buffer.pending.len() >= PENDING_ROWS {
-                Self::settle(&self.columns, &self.schema, buffer);
+                Self::settle(&self.columns, buffer);
             }
         }
         buffer.to = Some(position.max(buffer.to.unwrap_or(position)));

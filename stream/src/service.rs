@@ -86,6 +86,7 @@ impl Service {
     pub fn run(self, stages: Vec<Arc<dyn Stage>>, tables: Vec<Box<dyn Table>>) -> Result<()> {
         let Service { settings, shutdown, telemetry, routes } = self;
         let server = telemetry.serve(settings.telemetry.listen, routes, None, shutdown.clone())?;
+        let orders = kafka::Orders::default();
         let mut jobs: Vec<(String, Job<'_>)> = Vec::new();
         if !stages.is_empty() {
             let run = || kafka::run_stages(&settings, stages, &shutdown, &telemetry);
@@ -93,8 +94,8 @@ impl Service {
         }
         for table in tables {
             let name = format!("table {}", table.name());
-            let (settings, shutdown, telemetry) = (&settings, &shutdown, &telemetry);
-            jobs.push((name, Box::new(move || kafka::run_table(settings, table, shutdown, telemetry))));
+            let (settings, orders, shutdown, telemetry) = (&settings, &orders, &shutdown, &telemetry);
+            jobs.push((name, Box::new(move || kafka::run_table(settings, table, orders, shutdown, telemetry))));
         }
         let result = std::thread::scope(|scope| {
             // All are started before the first is waited for.

@@ -53,6 +53,12 @@ impl<'a> Books<'a> {
         }
     }
 
+    /// Transactions of a stage, counted once for each partition they took part in.
+    pub fn transactions(&self, stage: &str) -> i64 {
+        let entries = self.newest.values().filter(|entry| entry.stage == stage);
+        entries.map(|entry| entry.transaction + 1).sum()
+    }
+
     /// A count over all partitions of a stage.
     pub fn count(&self, stage: &str, name: &str) -> i64 {
         let entries = self.newest.values().filter(|entry| entry.stage == stage);
@@ -148,6 +154,9 @@ pub fn throughput(config: &Config) -> anyhow::Result<u64> {
     services.print(&cluster, "spendstream", config.records, wall)?;
     exact(&books, config.records)?;
     services.stop()?;
+    let counts = ["ingest", "enrich", "combine", "merge"].map(|stage| format!("{stage} {}", books.transactions(stage)));
+    let partials = thousands(books.count("combine", "partials.window") as u64);
+    println!("\nTransactions: {}. Partial sums of windows: {partials}.\n", counts.join(", "));
     beside()?;
     if config.peers {
         floor::run(config, &cluster, topics::RAW)?;

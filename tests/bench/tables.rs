@@ -178,7 +178,14 @@ fn floor(records: &[Stored], rows: u64, folder: &Path) -> anyhow::Result<Taken> 
     let written = std::thread::scope(|scope| {
         let write = |lane: usize| {
             let batches = batches(records.iter().skip(lane).step_by(lanes));
-            let encoded = file::encode(schema(), batches, rows as usize / lanes, &[], Charges::LOOKUPS)?;
+            let layout = file::Layout {
+                rows: rows as usize / lanes,
+                sort: &[],
+                lookups: Charges::LOOKUPS,
+                empty: &[],
+                parallel: false,
+            };
+            let encoded = file::encode(schema(), batches, layout)?;
             std::fs::write(folder.join(format!("floor-{lane}.parquet")), &encoded.bytes)?;
             anyhow::Ok((encoded.rows as u64, encoded.bytes.len() as u64))
         };

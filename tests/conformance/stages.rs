@@ -23,6 +23,7 @@ record! {
     }
 }
 
+impl schemas::Carries for Deposit {}
 impl BatchItem for Deposit {
     const BATCH: &'static str = "DepositBatch";
 }
@@ -152,7 +153,7 @@ impl Processor for Summing {
 
     fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt> {
         for record in records {
-            let Some(mut batch) = books.open(&self.format, record, tick)? else { continue };
+            let Some(mut batch) = books.open::<Deposit>(&self.format, record, tick)? else { continue };
             while let Some(Deposit { id, account, amount }) = batch.next(books)? {
                 let (count, sum) = self.accounts.entry(&account, || (0, 0));
                 (*count, *sum) = (*count + 1, *sum + amount);

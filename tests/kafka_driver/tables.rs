@@ -10,6 +10,7 @@ use rand::{RngCore as _, SeedableRng as _};
 use schemas::Timestamp;
 use spendstream_tests::conformance::{self, Sent, send};
 use spendstream_tests::process::Process;
+use stream::kafka::{Orders, run_table};
 use stream::{Halt, Log as _, OutRecord, Record, Settings, Shutdown, StoredRecord, Table, Telemetry};
 
 use crate::{PATIENCE, Run, kafka};
@@ -92,8 +93,9 @@ fn a_table_has_every_record_once_though_its_store_fails_with_and_without_effect(
         let (shutdown, settings) = (Shutdown::new(), settings.clone());
         let table = Shelf { topic: input.clone(), store: store.clone(), buffer: BTreeMap::new() };
         let stop = shutdown.clone();
-        let driver =
-            std::thread::spawn(move || stream::kafka::run_table(&settings, Box::new(table), &stop, &Telemetry::new()));
+        let driver = std::thread::spawn(move || {
+            run_table(&settings, Box::new(table), &Orders::default(), &stop, &Telemetry::new())
+        });
         for _ in 0..5 {
             send(&*run.log, run.prefix, &mut sent, 100);
             run.until("the rows are there", || store.lock().unwrap().rows.len() + 100 > sent.0.len());

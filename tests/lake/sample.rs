@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use schemas::codec::Format;
 use schemas::ids::hash_parts;
 use schemas::{
-    Alert, Batch, BatchItem, BudgetPeriod, BudgetState, Charge, Count, CurrencySum, Dimensions, Direction, Fact,
-    FactKind, Granularity, LedgerEntry, Lineage, Money, Position, Quantity, RejectReason, Rejection, Sent, Sums, Tag,
-    Timestamp, Window, WindowKey, WindowStatus, fixture, topics,
+    Alert, Batch, BatchItem, BudgetPeriod, BudgetState, Carries, Charge, Count, CurrencySum, Dimensions, Direction,
+    Fact, FactKind, Granularity, LedgerEntry, Lineage, Money, Position, Quantity, RejectReason, Rejection, Sent, Sums,
+    Tag, Timestamp, Window, WindowKey, WindowStatus, fixture, topics,
 };
 use sink::read::{Cells, Days};
 use sink::{Lake, LakeConfig, LakeReader, TABLES};
@@ -124,7 +124,7 @@ impl Sample {
         let (mut items_total, mut money_total) = (0, Vec::<CurrencySum>::new());
         let records = (5..).step_by(3).zip(batches).enumerate().map(|(sequence, (offset, items))| {
             items_total += items.len() as i64;
-            for (currency, amount) in items.iter().filter_map(BatchItem::money) {
+            for (currency, amount) in items.iter().filter_map(Carries::money) {
                 stream::books::add_money(&mut money_total, currency, amount).expect("a small sum");
             }
             let (sequence, money_total) = (sequence as i64, money_total.clone());

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use spendstream_tests::conformance::{Split, Sum, names};
+use stream::kafka::{Orders, run_table};
 use stream::{Settings, Shutdown, Stage, Telemetry, telemetry};
 
 /// Runs the stages `split` and `sum`.
@@ -34,7 +35,7 @@ fn main() -> anyhow::Result<()> {
     if let Some(folder) = config.shelf {
         let [input, ..] = names(&config.prefix);
         let (shelf, shutdown) = (shelf::Shelf::new(folder, input), Shutdown::on_signals()?);
-        return stream::kafka::run_table(&config.settings, Box::new(shelf), &shutdown, &Telemetry::new());
+        return run_table(&config.settings, Box::new(shelf), &Orders::default(), &shutdown, &Telemetry::new());
     }
     let mut stages: Vec<Arc<dyn Stage>> = Vec::new();
     for name in &config.stages {

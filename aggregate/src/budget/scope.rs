@@ -1,16 +1,17 @@
 //! What spend a budget is about.
 
 use schemas::ids::hash_parts;
-use schemas::{BudgetPeriod, Charge, Id128, Text, Timestamp};
+use schemas::{BudgetPeriod, Id128, Text, Timestamp};
 
 use super::Definition;
 use crate::calendar::Calendar;
+use crate::spend::Spend;
 
 /// Reads one dimension of a charge.
-type Reader = fn(&Charge) -> Option<&str>;
+type Reader = fn(&Spend) -> Option<&str>;
 
 macro_rules! owner {
-    ($($name:ident),*) => { [$( (stringify!($name), (|charge: &Charge| charge.owner.$name.as_deref()) as Reader) ),*] };
+    ($($name:ident),*) => { [$( (stringify!($name), (|charge: &Spend| charge.owner.$name.as_deref()) as Reader) ),*] };
 }
 
 /// Dimensions that come from attribution, by the name a budget's scope uses.
@@ -135,7 +136,7 @@ impl Scope {
     }
 
     /// True when a charge of its tenant is this scope's, its currency left aside.
-    pub fn holds(&self, charge: &Charge) -> bool {
+    pub fn holds(&self, charge: &Spend) -> bool {
         let time = charge.event.event_time;
         self.valid_from.is_none_or(|from| from <= time)
             && self.valid_to.is_none_or(|to| time < to)

@@ -1,3 +1,6 @@
+use schemas::Charge;
+use schemas::projection::project;
+
 use super::*;
 use crate::testing::{at, charge, definition, money};
 
@@ -142,7 +145,7 @@ fn a_scope_holds_what_has_all_its_values_and_null_means_unallocated() {
     let holds = |scope: &str, charge: &Charge| {
         let definition = Definition { scope: serde_json::from_str(scope).unwrap(), ..definition() };
         let budgets = Budgets::new("v", vec![definition]).unwrap();
-        budgets.scopes_of(charge).next().is_some()
+        budgets.scopes_of(&project(charge).unwrap()).next().is_some()
     };
     let mut sample = charge(1, "platform", "1", "2026-11-22T10:00:00Z");
     sample.event.tags = vec![schemas::Tag { key: "squad".into(), value: "red".into() }];
@@ -162,7 +165,7 @@ fn validity_begins_and_ends_at_the_budgets_own_midnight() {
         ..definition()
     };
     let budgets = Budgets::new("v", vec![definition]).unwrap();
-    let holds = |time: &str| budgets.scopes_of(&charge(1, "platform", "1", time)).next().is_some();
+    let holds = |time: &str| budgets.scopes_of(&project(&charge(1, "platform", "1", time)).unwrap()).next().is_some();
     assert_eq!(
         ["2026-11-10T04:59:59Z", "2026-11-10T05:00:00Z", "2026-11-20T04:59:59Z", "2026-11-20T05:00:00Z"].map(holds),
         [false, true, true, false]

@@ -4,7 +4,7 @@
 use schemas::codec::Format;
 use schemas::ids::{charge_id, dedup_key, hash_parts};
 use schemas::{
-    Batch, BatchItem, BudgetPeriod, BudgetState, Charge, ChargeClass, CorrectionReason, Counterfactual,
+    Batch, BatchItem, BudgetPeriod, BudgetState, Carries, Charge, ChargeClass, CorrectionReason, Counterfactual,
     CounterfactualKind, CurrencySum, Dimensions, Fact, FactKind, Flag, Lineage, Meter, Metered, Money, Position,
     PricingStatus, Quantity, Text, Timestamp, UnpricedMeter, fixture, topics,
 };
@@ -283,7 +283,7 @@ impl Writer {
 
     pub fn batch<T: BatchItem>(&mut self, format: &Format<Batch<T>>, items: Vec<T>) {
         self.items += items.len() as i64;
-        for (currency, amount) in items.iter().filter_map(BatchItem::money) {
+        for (currency, amount) in items.iter().filter_map(Carries::money) {
             stream::books::add_money(&mut self.money, currency, amount).expect("a small sum");
         }
         let lineage = Lineage {

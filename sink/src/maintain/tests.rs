@@ -100,14 +100,15 @@ fn of_two_compactors_one_wins_and_the_other_leaves_nothing() {
 
     assert!(!slow.merge(spec, &mut table, &group, later_day()).unwrap(), "its sources are gone");
     // As if it had been between reading the fence and its commit.
-    let add = add_of(group[0].day, "late.parquet", &encoded(), NOW, false);
+    let add = add_of(group[0].day, "late", &encoded(), NOW, false);
     assert!(!lake.wait(replace(spec, &mut table, fence_before, &group, &add, 1, NOW)).unwrap());
     assert_eq!(rows_of(&lake), log.oracle);
 }
 
 fn encoded() -> crate::file::Encoded {
     let schema = Arc::new(Schema::new(vec![Field::new("tenant", arrow::datatypes::DataType::Utf8, true)]));
-    encode(schema, std::iter::empty(), 0, &[], &[]).unwrap()
+    let layout = Layout { rows: 0, sort: &[], lookups: &[], empty: &[], parallel: false };
+    encode(schema, std::iter::empty::<anyhow::Result<RecordBatch>>(), layout).unwrap()
 }
 
 #[test]

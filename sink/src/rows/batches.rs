@@ -1,7 +1,7 @@
 //! `batches`: what the producer of `usage.charges` says it sent, batch by batch: evidence for the ledger.
 
 use schemas::codec::Format;
-use schemas::{Batch, BatchItem, Charge, CurrencySum, Lineage, topics};
+use schemas::{Batch, Carries, Charge, Costs, CurrencySum, Lineage, projection, topics};
 use stream::Record;
 use stream::books::add_money;
 
@@ -25,6 +25,14 @@ pub struct BatchRow {
     pub money: Vec<CurrencySum>,
 }
 
+projection! {
+    /// What is added up of a charge.
+    pub struct Amount of Charge {
+        /// In the currency of the rates.
+        pub costs: Costs,
+    }
+}
+
 impl Rows for Batches {
     type Item = BatchRow;
     const TABLE: &'static str = "batches";
@@ -38,11 +46,11 @@ impl Rows for Batches {
     }
 
     fn decode(&self, record: &Record<'_>) -> Result<Decoded<BatchRow>, String> {
-        let (lineage, mut charges) = open(&self.0, record)?;
+        let (lineage, mut charges) = open::<Amount>(&self.0, record)?;
         let (mut sums, mut items) = (Vec::new(), 0);
         while let Some(charge) = charges.read().map_err(|error| error.to_string())? {
             items += 1;
-            if let Some((currency, amount)) = charge.money() {
+            if let Some((currency, amount)) = charge.costs.money() {
                 add_money(&mut sums, currency, amount).map_err(|halt| halt.to_string())?;
             }
         }

@@ -11,10 +11,11 @@ use crate::column::{Column, boolean, id, int, list, long, money, pairs, price, q
 
 /// The table `charges`.
 #[derive(Debug)]
-pub struct Charges(Format<Batch<Charge>>);
+pub struct Charges(Format<Batch<Box<Charge>>>);
 
 impl Rows for Charges {
-    type Item = Charge;
+    // Boxed: a charge has some two and a half kilobytes, and is handed on several times.
+    type Item = Box<Charge>;
     const TABLE: &'static str = "charges";
     const TOPIC: &'static str = topics::CHARGES;
     const ABOUT: &'static str = "One row per charge. Originals, reversals and replacements add up: plain sums of money, \
@@ -26,15 +27,15 @@ impl Rows for Charges {
         Charges(Format::new())
     }
 
-    fn decode(&self, record: &Record<'_>) -> Result<Decoded<Charge>, String> {
+    fn decode(&self, record: &Record<'_>) -> Result<Decoded<Box<Charge>>, String> {
         items_of_batch(&self.0, record)
     }
 
-    fn event_date(charge: &Charge) -> i32 {
+    fn event_date(charge: &Box<Charge>) -> i32 {
         charge.event.event_time.days()
     }
 
-    fn columns() -> Vec<Column<Row<Charge>>> {
+    fn columns() -> Vec<Column<Row<Box<Charge>>>> {
         let mut columns = identity();
         columns.extend(costs());
         columns.extend(call());
@@ -45,7 +46,7 @@ impl Rows for Charges {
     }
 }
 
-fn identity() -> Vec<Column<Row<Charge>>> {
+fn identity() -> Vec<Column<Row<Box<Charge>>>> {
     vec![
         text("tenant", "Tenant.", |row| Some(&row.item.event.tenant)),
         id("charge_id", "Id of the row: hash of dedup key, revision and class.", |row| Some(row.item.charge_id)),
@@ -86,10 +87,10 @@ fn identity() -> Vec<Column<Row<Charge>>> {
     ]
 }
 
-fn costs() -> Vec<Column<Row<Charge>>> {
+fn costs() -> Vec<Column<Row<Box<Charge>>>> {
     const IN: &str = "`currency`";
     const REPORTING: &str = "`reporting_currency`";
-    fn reporting(row: &Row<Charge>) -> Option<&Costs> {
+    fn reporting(row: &Row<Box<Charge>>) -> Option<&Costs> {
         row.item.reporting.as_ref()
     }
     vec![
@@ -184,7 +185,7 @@ fn counterfactuals() -> Vec<Column<Counterfactual>> {
     ]
 }
 
-fn call() -> Vec<Column<Row<Charge>>> {
+fn call() -> Vec<Column<Row<Box<Charge>>>> {
     vec![
         text("provider", "Who bills for the call.", |row| Some(&row.item.event.provider)),
         text("publisher", "Who made the model, where it is not the provider.", |row| {
@@ -222,28 +223,28 @@ fn call() -> Vec<Column<Row<Charge>>> {
 /// A column for each dimension.
 macro_rules! dimensions {
     ($($name:ident: $doc:literal),* $(,)?) => {
-        fn owner() -> Vec<Column<Row<Charge>>> {
+        fn owner() -> Vec<Column<Row<Box<Charge>>>> {
             vec![
-                $(text(stringify!($name), $doc, |row: &Row<Charge>| row.item.owner.$name.as_deref()),)*
-                text("attribution_rule", "Rule that named the owner; null when unallocated.", |row: &Row<Charge>| {
+                $(text(stringify!($name), $doc, |row: &Row<Box<Charge>>| row.item.owner.$name.as_deref()),)*
+                text("attribution_rule", "Rule that named the owner; null when unallocated.", |row: &Row<Box<Charge>>| {
                     row.item.rule.as_deref()
                 }),
-                text("attribution_confidence", "exact, stated, assumed or none.", |row: &Row<Charge>| {
+                text("attribution_confidence", "exact, stated, assumed or none.", |row: &Row<Box<Charge>>| {
                     Some(row.item.confidence.as_str())
                 }),
-                text("directory_version", "Version of the directory.", |row: &Row<Charge>| {
+                text("directory_version", "Version of the directory.", |row: &Row<Box<Charge>>| {
                     Some(&row.item.directory_version)
                 }),
-                text("key_id", "API key id or alias, never the key.", |row: &Row<Charge>| {
+                text("key_id", "API key id or alias, never the key.", |row: &Row<Box<Charge>>| {
                     row.item.event.key_id.as_deref()
                 }),
-                text("resource", "Deployment, inference profile or host.", |row: &Row<Charge>| {
+                text("resource", "Deployment, inference profile or host.", |row: &Row<Box<Charge>>| {
                     row.item.event.resource.as_deref()
                 }),
-                pairs("tags", "Labels the producer put on the call; allowed keys only.", |row: &Row<Charge>, each| {
+                pairs("tags", "Labels the producer put on the call; allowed keys only.", |row: &Row<Box<Charge>>, each| {
                     row.item.event.tags.iter().for_each(|tag| each(&tag.key, &tag.value));
                 }),
-                pairs("claimed", "Dimensions the producer stated itself, as the rules saw them.", |row: &Row<Charge>, each| {
+                pairs("claimed", "Dimensions the producer stated itself, as the rules saw them.", |row: &Row<Box<Charge>>, each| {
                     each_dimension(&row.item.event.claimed, each);
                 }),
             ]
@@ -318,18 +319,18 @@ pub(crate) fn meter_name(meter: Meter) -> &'static str {
     if meter == Meter::Requests { "billable_requests" } else { meter.as_str() }
 }
 
-fn meter_column(meter: Meter) -> Column<Row<Charge>> {
+fn meter_column(meter: Meter) -> Column<Row<Box<Charge>>> {
     let name = meter_name(meter);
     let doc =
         format!("Meter `{meter}`: disjoint from the other meters; null where none was used, negated in a reversal.");
-    quantity(name, unit(meter), doc, move |row: &Row<Charge>| {
+    quantity(name, unit(meter), doc, move |row: &Row<Box<Charge>>| {
         let used = row.item.event.usage.iter().find(|used| used.meter == meter)?.quantity;
         Some(if row.item.class == ChargeClass::Reversal { used.negated() } else { used })
     })
 }
 
-fn evidence() -> Vec<Column<Row<Charge>>> {
-    fn shared(row: &Row<Charge>) -> Option<&schemas::Allocation> {
+fn evidence() -> Vec<Column<Row<Box<Charge>>>> {
+    fn shared(row: &Row<Box<Charge>>) -> Option<&schemas::Allocation> {
         row.item.allocation.as_ref()
     }
     vec![
@@ -354,14 +355,17 @@ fn evidence() -> Vec<Column<Row<Charge>>> {
         id("allocation_shared_charge", "Charge that was split.", |row| Some(shared(row)?.shared_charge)),
         text("allocation_rule", "Rule of the split, with its version.", |row| Some(&shared(row)?.rule)),
         text("allocation_method", "Method of the split.", |row| Some(&shared(row)?.method)),
-        quantity("allocation_weight", "weights", "Weight of this share.", |row: &Row<Charge>| -> Option<Quantity> {
-            Some(shared(row)?.weight)
-        }),
+        quantity(
+            "allocation_weight",
+            "weights",
+            "Weight of this share.",
+            |row: &Row<Box<Charge>>| -> Option<Quantity> { Some(shared(row)?.weight) },
+        ),
         quantity(
             "allocation_weight_total",
             "weights",
             "Sum of all weights.",
-            |row: &Row<Charge>| -> Option<Quantity> { Some(shared(row)?.weight_total) },
+            |row: &Row<Box<Charge>>| -> Option<Quantity> { Some(shared(row)?.weight_total) },
         ),
     ]
 }

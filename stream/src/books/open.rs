@@ -1,28 +1,30 @@
 //! Opening a batch: its lineage is checked before anything is taken, its items are booked as they are taken.
 
 use schemas::codec::{Format, Items};
-use schemas::{Batch, BatchItem, CurrencySum, Lineage, Received, Skip, Text, Timestamp};
+use schemas::projection::Projection;
+use schemas::{Batch, BatchItem, Carries, CurrencySum, Lineage, Received, Skip, Text, Timestamp};
 
 use super::{BATCH_FORMAT, Books, add_money};
 use crate::processor::{Halt, Record, Tick};
 
 impl Books {
-    /// Opens a batch of an internal topic and checks its lineage. Its items are booked as they are taken.
+    /// Opens a batch of an internal topic and checks its lineage. Its items, or what a projection wants of them, are
+    /// booked as they are taken.
     ///
     /// `None` means there is nothing to do: the batch was seen before, or an operator has it left out.
     ///
     /// # Errors
     /// [`Halt::Undecodable`] and [`Halt::Gap`].
-    pub fn open<'a, T: BatchItem>(
+    pub fn open<'a, P: Projection<Of: BatchItem> + Carries>(
         &mut self,
-        format: &Format<Batch<T>>,
+        format: &Format<Batch<P::Of>>,
         record: &Record<'a>,
         tick: &Tick,
-    ) -> Result<Option<Opened<'a, T>>, Halt> {
+    ) -> Result<Option<Opened<'a, P>>, Halt> {
         let offset = record.offset;
         // What is to be left out is looked at whole, so that nothing of it is taken before it turns out to be bad.
         let opened = if self.skipped_record(offset, &tick.skips) {
-            decode_whole(format, record).and_then(|()| open(format, record))
+            decode_whole::<P::Of>(format, record).and_then(|()| open(format, record))
         } else {
             open(format, record)
         };
@@ -164,12 +166,12 @@ pub struct Opened<'a, T> {
     money: Vec<CurrencySum>,
 }
 
-impl<T: BatchItem> Opened<'_, T> {
+impl<P: Projection<Of: BatchItem> + Carries> Opened<'_, P> {
     /// The next item; after the last one `None`, and the batch is booked.
     ///
     /// # Errors
     /// [`Halt::Undecodable`], and when a sum leaves 38 digits.
-    pub fn next(&mut self, books: &mut Books) -> Result<Option<T>, Halt> {
+    pub fn next(&mut self, books: &mut Books) -> Result<Option<P>, Halt> {
         let item = self.items.read().map_err(|error| undecodable(self.offset, &error))?;
         match &item {
             Some(item) => {
@@ -188,7 +190,10 @@ fn undecodable(offset: i64, error: &dyn std::fmt::Display) -> Halt {
     Halt::Undecodable { offset, error: error.to_string() }
 }
 
-fn open<'a, T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'a>) -> Result<(Lineage, Items<'a, T>), Halt> {
+fn open<'a, P: Projection<Of: BatchItem>>(
+    format: &Format<Batch<P::Of>>,
+    record: &Record<'a>,
+) -> Result<(Lineage, Items<'a, P>), Halt> {
     let payload = record.payload.ok_or_else(|| undecodable(record.offset, &"the record has no value"))?;
     let opened = format.open(payload).map_err(|error| undecodable(record.offset, &error))?;
     match opened.0.format {
@@ -201,7 +206,7 @@ fn open<'a, T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'a>) -> Res
 }
 
 fn decode_whole<T: BatchItem>(format: &Format<Batch<T>>, record: &Record<'_>) -> Result<(), Halt> {
-    let (_, mut items) = open(format, record)?;
+    let (_, mut items) = open::<T>(format, record)?;
     loop {
         match items.read() {
             Ok(Some(_)) => {}

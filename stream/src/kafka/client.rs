@@ -96,7 +96,8 @@ fn reading(connection: &Connection, group: &str) -> ClientConfig {
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
         .set("fetch.wait.max.ms", "100")
-        .set("fetch.message.max.bytes", "4194304")
+        // Of each partition, before it is unpacked to several times as much; the client's queue takes a whole answer.
+        .set("fetch.message.max.bytes", "1048576")
         // The default of one second costs a lane three quarters of its speed: a full queue is looked at again that late.
         .set("fetch.queue.backoff.ms", "1")
         .set("fetch.error.backoff.ms", "100");
@@ -109,10 +110,7 @@ pub(crate) fn reader(connection: &Connection) -> ClientConfig {
     let mut client = reading(connection, "spendstream.reader");
     // Several changelogs are read at a time, and a small record takes three times its size in the client's queue, which
     // takes a whole answer at once: what waits there must not be what a restart needs most memory for.
-    client
-        .set("fetch.message.max.bytes", "1048576")
-        .set("queued.max.messages.kbytes", "4096")
-        .set("queued.min.messages", "20000");
+    client.set("queued.max.messages.kbytes", "4096").set("queued.min.messages", "20000");
     with_options(client, connection)
 }
 

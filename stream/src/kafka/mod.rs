@@ -25,7 +25,7 @@ pub mod topics;
 pub(crate) use client::prepare;
 pub use log::KafkaLog;
 pub use repartition::{Change, repartition};
-pub use table::run_table;
+pub use table::{Orders, run_table};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Drives a table that owns its offsets: the group only says which partitions, the table says from where.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -22,6 +22,9 @@ use crate::telemetry::{self, Telemetry};
 
 /// Most records handed to the table at a time.
 const ROUND_RECORDS_MAX: usize = 10_000;
+
+/// Most bytes handed to the table at a time: decoded they are several times as many.
+const ROUND_BYTES_MAX: usize = 4 << 20;
 
 /// Longest wait before a store that failed is asked again.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
@@ -64,6 +67,21 @@ struct Driver {
     retry_at: Instant,
 }
 
+/// Operators' orders, followed once for all tables of a process.
+#[derive(Debug, Default)]
+pub struct Orders(Mutex<Option<Arc<Watch>>>);
+
+impl Orders {
+    /// Begins to follow them with the first table.
+    fn watch(&self, settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Arc<Watch>> {
+        let mut watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if watch.is_none() {
+            *watch = Some(Watch::start(settings, &[], shutdown)?);
+        }
+        watch.clone().context("orders are followed")
+    }
+}
+
 /// Runs a table until shutdown, on the calling thread.
 ///
 /// # Errors
@@ -72,6 +90,7 @@ struct Driver {
 pub fn run_table(
     settings: &Settings,
     table: Box<dyn Table>,
+    orders: &Orders,
     shutdown: &Shutdown,
     telemetry: &Arc<Telemetry>,
 ) -> anyhow::Result<()> {
@@ -84,9 +103,11 @@ pub fn run_table(
         "topic {topic} of table {} does not exist: create topics with `spendstream topics apply`",
         table.name()
     );
-    let watch = Watch::start(settings, &[], shutdown)?;
+    let watch = orders.watch(settings, shutdown)?;
     let group = format!("{}.sink.{}", settings.environment, table.name());
     let member = format!("{group}.{}", settings.instance);
+    // Fetching goes on while a table writes: what it reads between two writes is more than a lane takes at a time.
+    let settings = &Settings { fetch_bytes_max: settings.fetch_bytes_max / 2 * 3, ..settings.clone() };
     let name = Name::new(&group, &member);
     let consumer = name.client(settings)?;
     consumer.subscribe(&[&topic]).with_context(|| format!("subscribe to {topic}"))?;
@@ -260,8 +281,10 @@ impl Driver {
         let mut runs: BTreeMap<i32, Vec<BorrowedMessage<'_>>> = BTreeMap::new();
         let waiting = parts.values().any(|part| !matches!(part.phase, Phase::Running(_) | Phase::Halted(_)));
         let mut patience = Duration::from_millis(if waiting { 10 } else { 100 });
-        let (mut records, mut bytes, mut refused) = (0, table.buffered_bytes(), false);
-        while records < ROUND_RECORDS_MAX && bytes < settings.table_bytes_max {
+        let room = settings.table_bytes_max.saturating_sub(table.buffered_bytes());
+        let bytes_max = room.min(ROUND_BYTES_MAX);
+        let (mut records, mut bytes, mut refused) = (0, 0, false);
+        while records < ROUND_RECORDS_MAX && bytes < bytes_max {
             match consumer.poll(patience) {
                 None => break,
                 Some(Ok(message)) => {

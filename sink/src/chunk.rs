@@ -1,0 +1,109 @@
+//! Rows as columns, waiting for their file.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, new_null_array};
+use arrow::compute::interleave;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
+use rayon::prelude::*;
+
+use crate::column::Column;
+use crate::file::Slice;
+
+/// A run of rows. Of some two hundred columns most are null in every row, and those take no memory.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    rows: usize,
+    /// `None` is null in every row.
+    columns: Vec<Option<ArrayRef>>,
+}
+
+impl Chunk {
+    /// Makes columns of rows, on every processor.
+    pub(crate) fn new<T: Sync>(columns: &[Column<T>], rows: &[&T]) -> Self {
+        let filled = columns.par_iter().map(|column| {
+            let mut array = column.filled(rows);
+            (array.null_count() < array.len()).then(|| {
+                array.shrink_to_fit();
+                array
+            })
+        });
+        Chunk { rows: rows.len(), columns: filled.collect() }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.columns.iter().flatten().map(|array| array.get_array_memory_size()).sum()
+    }
+
+    /// A column of a type, nulls and all.
+    pub(crate) fn column(&self, index: usize, of: &DataType) -> ArrayRef {
+        self.columns.get(index).cloned().flatten().unwrap_or_else(|| new_null_array(of, self.rows))
+    }
+}
+
+/// Chunks of one schema, from which rows are taken in any order.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    schema: SchemaRef,
+    /// Of each column its array of every chunk; `None` where no row of any chunk has a value.
+    columns: Vec<Option<Vec<ArrayRef>>>,
+}
+
+impl Chunks {
+    /// Puts chunks side by side.
+    pub(crate) fn new(schema: SchemaRef, chunks: &[Chunk]) -> Self {
+        let longest = chunks.iter().map(Chunk::rows).max().unwrap_or_default();
+        // One for all columns of a type: rows of a chunk that has no values are looked up in it.
+        let mut nulls: HashMap<DataType, ArrayRef> = HashMap::new();
+        let mut column = |index: usize| {
+            let found = |chunk: &Chunk| chunk.columns.get(index).is_some_and(Option::is_some);
+            let of = schema.field(index).data_type();
+            let mut array = |chunk: &Chunk| match chunk.columns.get(index) {
+                Some(Some(array)) => array.clone(),
+                _ => nulls.entry(of.clone()).or_insert_with(|| new_null_array(of, longest)).clone(),
+            };
+            chunks.iter().any(found).then(|| chunks.iter().map(&mut array).collect())
+        };
+        let columns = (0..schema.fields().len()).map(&mut column).collect();
+        Chunks { schema, columns }
+    }
+
+    /// Names of the columns without any value.
+    pub(crate) fn empty(&self) -> impl Iterator<Item = &str> {
+        let names = self.schema.fields().iter().map(|field| field.name().as_str());
+        names.zip(&self.columns).filter(|(_, arrays)| arrays.is_none()).map(|(name, _)| name)
+    }
+
+    /// Rows, each named by its chunk and its place in it, without the first `skipped` columns.
+    pub(crate) fn slice<'a>(&'a self, places: &'a [(usize, usize)], skipped: usize) -> Places<'a> {
+        Places { chunks: self, places, skipped }
+    }
+}
+
+/// Rows of chunks. A column is copied in their order when it is asked for.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    chunks: &'a Chunks,
+    places: &'a [(usize, usize)],
+    skipped: usize,
+}
+
+impl Slice for Places<'_> {
+    fn rows(&self) -> usize {
+        self.places.len()
+    }
+
+    fn column(&self, index: usize) -> Result<ArrayRef, ArrowError> {
+        let index = index + self.skipped;
+        match self.chunks.columns.get(index).and_then(Option::as_ref) {
+            Some(arrays) => interleave(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>(), self.places),
+            None => Ok(new_null_array(self.chunks.schema.field(index).data_type(), self.places.len())),
+        }
+    }
+}
