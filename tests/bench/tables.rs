@@ -29,7 +29,7 @@ const DATES: i64 = 90;
 const DAY: i64 = 86_400;
 
 /// Rows the floor decodes before it makes columns of them, as many as the sink does.
-const ROWS: usize = 4_096;
+const ROWS: usize = 1_024;
 
 /// The last rows wait this long for more.
 const FILE_AGE: &str = "2s";

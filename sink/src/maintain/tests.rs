@@ -170,7 +170,7 @@ fn writers_and_compactors_at_once_lose_and_double_nothing() {
 struct LaterCharges(Charges);
 
 impl Rows for LaterCharges {
-    type Item = schemas::Charge;
+    type Item = <Charges as Rows>::Item;
     const TABLE: &'static str = Charges::TABLE;
     const TOPIC: &'static str = Charges::TOPIC;
     const ABOUT: &'static str = Charges::ABOUT;

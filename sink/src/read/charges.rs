@@ -262,7 +262,8 @@ mod tests {
 
     fn there_and_back(charges: Vec<Charge>) -> Vec<Charge> {
         let origin = Origin { partition: 0, offset: 0, item: 0, source: None };
-        let rows: Vec<_> = charges.into_iter().map(|item| Row { item, origin: origin.clone() }).collect();
+        let rows: Vec<_> =
+            charges.into_iter().map(|item| Row { item: Box::new(item), origin: origin.clone() }).collect();
         let columns = Charges::columns();
         let batch = column::batch(&column::schema(&columns), &columns, &rows.iter().collect::<Vec<_>>());
         charges_of(&batch).unwrap()

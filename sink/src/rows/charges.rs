@@ -31,7 +31,7 @@ impl Rows for Charges {
         items_of_batch(&self.0, record)
     }
 
-    fn event_date(charge: &Box<Charge>) -> i32 {
+    fn event_date(charge: &Self::Item) -> i32 {
         charge.event.event_time.days()
     }
 
