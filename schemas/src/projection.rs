@@ -146,7 +146,7 @@ mod tests {
 
     projection! {
         /// Fields at the beginning, in the middle and at the end.
-        pub struct Some of Charge {
+        pub struct Parts of Charge {
             /// The first.
             pub charge_id: Id128,
             /// A projection itself.
@@ -166,20 +166,14 @@ mod tests {
         }
     }
 
-    projection! {
-        /// Nothing at all.
-        pub struct Nothing of Charge {}
-    }
-
     #[test]
     fn a_projection_has_what_the_whole_has() {
         for charge in fixture::charge_batch().items {
-            let some: Some = project(&charge).unwrap();
+            let some: Parts = project(&charge).unwrap();
             assert_eq!(some.charge_id, charge.charge_id);
             assert_eq!(some.event.price_context, charge.event.price_context);
             assert_eq!(some.event.tags, charge.event.tags);
             assert_eq!(some.costs, charge.costs);
-            project::<Nothing>(&charge).unwrap();
         }
     }
 
@@ -189,12 +183,7 @@ mod tests {
             let mut bytes = Vec::new();
             charge.put(&mut bytes);
             for length in 0..bytes.len() {
-                assert!(Some::read(&mut Reader::new(&bytes[..length])).is_err(), "{length} of {} bytes", bytes.len());
-                assert!(
-                    Nothing::read(&mut Reader::new(&bytes[..length])).is_err(),
-                    "{length} of {} bytes",
-                    bytes.len()
-                );
+                assert!(Parts::read(&mut Reader::new(&bytes[..length])).is_err(), "{length} of {} bytes", bytes.len());
             }
         }
     }
