@@ -159,7 +159,7 @@ fn a_full_disk_is_named_and_when_there_is_room_again_nothing_is_missing() {
     }
     let sample = Sample::new();
     // Room for nothing, for a part of a file, for the files but not for their commit, and for some flushes.
-    for room in [0, 16 << 10, 96 << 10, 160 << 10, 400 << 10] {
+    for room in [0, 8 << 10, 48 << 10, 80 << 10, 200 << 10] {
         let disk = Disk::mount();
         let lake = sink::Lake::open(&sink::LakeConfig::at(disk.0.path().join("lake").display().to_string()));
         let lake = lake.expect("the disk has room yet");

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use parquet::basic::Compression;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::statistics::Statistics;
 use serde_json::Value;
 use sink::TABLES;
 
@@ -71,6 +73,7 @@ fn every_table_is_cut_by_day_sorted_and_has_bounds_and_bloom_filters_where_they_
         for path in files {
             let day = path.parent().and_then(Path::file_name).expect("a folder").to_string_lossy().into_owned();
             assert!(day.starts_with("event_date=2026-"), "{}", path.display());
+            let file = path.display().to_string();
             let reader = SerializedFileReader::new(File::open(&path).expect("a file")).expect("Parquet");
             for group in reader.metadata().row_groups() {
                 let name = |column: usize| group.column(column).column_path().string();
@@ -81,11 +84,15 @@ fn every_table_is_cut_by_day_sorted_and_has_bounds_and_bloom_filters_where_they_
                     let path = column.column_path().string();
                     let wanted = table.lookups.contains(&path.as_str());
                     assert_eq!(column.bloom_filter_offset().is_some(), wanted, "{}.{path}", table.name);
-                    assert!(
-                        matches!(column.compression(), parquet::basic::Compression::ZSTD(_)),
-                        "{}.{path}",
-                        table.name
-                    );
+                    let nulls = column.statistics().and_then(Statistics::null_count_opt);
+                    let packed = match column.compression() {
+                        // Where no row has a value there is nothing to pack.
+                        Compression::UNCOMPRESSED => nulls == Some(column.num_values() as u64),
+                        Compression::SNAPPY => file.ends_with(".snappy.parquet"),
+                        Compression::ZSTD(_) => file.ends_with(".zstd.parquet"),
+                        _ => false,
+                    };
+                    assert!(packed, "{}.{path} of {file}: {}", table.name, column.compression());
                 }
             }
         }
