@@ -1,6 +1,6 @@
 //! Reading some fields of a record and passing over the rest.
 //!
-//! A charge has over a hundred fields; those who add it up need a tenth of them. [`projection!`](crate::projection) declares
+//! A charge has over a hundred fields; those who add it up need a tenth of them. [`projection!`](crate::projection!) declares
 //! which, and the compiler checks that the record has them, in this order and of these types.
 
 use crate::wire::{Reader, Wire, WireError};
