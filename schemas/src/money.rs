@@ -126,8 +126,7 @@ macro_rules! amount {
                 Self::from_picos(get_decimal(from)?).ok_or_else(|| from.invalid("amount needs more than 38 digits"))
             }
             fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
-                let length = from.length()?;
-                from.take(length).map(drop)
+                from.skip_bytes()
             }
             fn schema_default() -> Option<Value> {
                 Some(json!("\u{0}"))
@@ -206,8 +205,7 @@ impl Wire for Price {
         Price::from_scaled(scaled).ok_or_else(|| from.invalid("price needs more than 28 digits"))
     }
     fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
-        let length = from.length()?;
-        from.take(length).map(drop)
+        from.skip_bytes()
     }
     fn schema_default() -> Option<Value> {
         Some(json!("\u{0}"))

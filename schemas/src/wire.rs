@@ -105,6 +105,13 @@ impl<'a> Reader<'a> {
         Ok(length)
     }
 
+    /// Passes over length-prefixed bytes.
+    #[inline]
+    pub fn skip_bytes(&mut self) -> Result<(), WireError> {
+        let length = self.length()?;
+        self.take(length).map(drop)
+    }
+
     /// The number of items in the next block of an array; 0 at its end.
     #[inline]
     pub fn block(&mut self) -> Result<usize, WireError> {
@@ -241,8 +248,7 @@ impl Wire for Text {
     }
     #[inline]
     fn skip(from: &mut Reader<'_>) -> Result<(), WireError> {
-        let length = from.length()?;
-        from.take(length).map(drop)
+        from.skip_bytes()
     }
     fn schema_default() -> Option<Value> {
         Some(json!(""))
@@ -313,10 +319,7 @@ impl<T: Wire> Wire for Vec<T> {
             match from.long()? {
                 0 => return Ok(()),
                 // Its size in bytes is stated.
-                ..0 => {
-                    let length = from.length()?;
-                    from.take(length)?;
-                }
+                ..0 => from.skip_bytes()?,
                 // Not checked against what is left: whatever an item is, it cannot be passed over beyond the end.
                 count => (0..count).try_for_each(|_| T::skip(from))?,
             }

@@ -107,3 +107,37 @@ impl Slice for Places<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
+
+    use super::*;
+    use crate::column::{self, long};
+
+    /// A row of three columns.
+    type Row = [Option<i64>; 3];
+
+    #[test]
+    fn a_column_that_some_chunks_lack_is_null_in_their_rows_and_one_that_all_lack_is_empty() {
+        let columns: Vec<Column<Row>> = vec![
+            long("always", "", "", |row: &Row| row[0]),
+            long("sometimes", "", "", |row: &Row| row[1]),
+            long("never", "", "", |row: &Row| row[2]),
+        ];
+        let chunk = |rows: &[Row]| Chunk::new(&columns, &rows.iter().collect::<Vec<_>>());
+        let bare = chunk(&[[Some(1), None, None]]);
+        let full = chunk(&[[Some(2), Some(20), None], [Some(3), None, None], [Some(4), Some(40), None]]);
+        assert!(bare.bytes() < full.bytes());
+        let chunks = Chunks::new(column::schema(&columns), &[bare, full]);
+        assert_eq!(chunks.empty().collect::<Vec<_>>(), ["never"]);
+        let places = [(1, 2), (0, 0), (1, 0), (1, 1)];
+        let slice = chunks.slice(&places, 0);
+        let values = |index| slice.column(index).unwrap().as_primitive::<Int64Type>().iter().collect::<Vec<_>>();
+        assert_eq!(values(0), [Some(4), Some(1), Some(2), Some(3)]);
+        assert_eq!(values(1), [Some(40), None, Some(20), None]);
+        assert_eq!(values(2), [None; 4]);
+        assert_eq!(chunks.slice(&places, 1).column(0).unwrap().len(), slice.rows());
+    }
+}
