@@ -2,8 +2,9 @@
 //! Charges to windows, budgets and alerts, in two steps so that no team is a hot key.
 //!
 //! A charge of `usage.charges`, of which only [`spend::Spend`] is read, goes through *combine* ([`CombineStage`]): [`fold`]
-//! says what it adds, and everything one transaction adds to one key's hour, or to one budget scope's period, becomes one item of `spend.partials`, in the
-//! partition of that key or scope. There *merge* ([`MergeStage`]) keeps the sums: hours, days, months and quarters
+//! says what it adds, and everything one transaction adds to one key's hour, or to one budget scope's period, becomes one
+//! item of `spend.partials`, in the partition of that key or scope. There *merge* ([`MergeStage`]) keeps the sums: hours,
+//! days, months and quarters
 //! ([`window`], written to `spend.windows`) and budget periods ([`period`], judged by [`crossing`], written to
 //! `budget.state` and `spend.alerts`). Everything that decides is a pure function; `DESIGN.md` answers why.
 
