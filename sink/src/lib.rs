@@ -19,6 +19,7 @@ pub mod rows;
 mod catalogue;
 mod chunk;
 mod compact;
+mod flush;
 mod lake;
 mod log;
 mod maintain;

@@ -27,12 +27,12 @@ use stream::Shutdown;
 use crate::catalogue::{TABLES, TableSpec};
 use crate::compact::{DataFile, plan};
 use crate::file::{Layout, empty_columns, encode};
+use crate::flush::{add_of, upload};
 use crate::lake::{Lake, LakeConfig};
 use crate::log::{EVENT_DATE, load, still_young};
 use crate::merge::{INPUT_ROWS, Merge};
 use crate::metrics::Outcome;
 use crate::read::{StoredFile, day_of};
-use crate::table::{add_of, upload};
 use crate::unneeded::unneeded;
 
 /// How often a merge is committed again while writers keep taking the version it was meant for.

@@ -139,8 +139,14 @@ impl TableMetrics {
         self.commits[outcome as usize].inc();
     }
 
-    pub(crate) fn buffered(&self, bytes: usize) {
-        self.buffered.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    /// Bytes that wait, in place of those told before.
+    pub(crate) fn held_more(&self, bytes: usize, before: usize) {
+        self.buffered.add(bytes as i64 - before as i64);
+    }
+
+    /// A flush has ended.
+    pub(crate) fn held_less(&self, bytes: usize) {
+        self.buffered.sub(bytes as i64);
     }
 
     pub(crate) fn compacted(&self, files: usize) {

@@ -387,6 +387,66 @@ fn a_table_of_an_earlier_release_gains_the_columns_it_lacks() {
 }
 
 #[test]
+fn what_comes_while_a_flush_is_written_is_of_the_next_one() {
+    let lake = in_memory();
+    let log = charges_log(1, 2, 3);
+    let mut table = LakeTable::<Charges>::open(&lake, &config()).unwrap();
+    table.assign(&[0]).unwrap();
+    assert!(table.begin_flush(NOW).unwrap().is_none(), "nothing has moved");
+    let [first, second] = &log.partitions[&0][..] else { panic!("two records") };
+    table.append(0, &[record(first.0, &first.1)], first.0 + 1).unwrap();
+    let write = table.begin_flush(NOW).unwrap().unwrap();
+    let held = table.buffered_bytes();
+    assert!(held > 0, "what is being written is held");
+    table.append(0, &[record(second.0, &second.1)], second.0 + 1).unwrap();
+    let both = table.buffered_bytes();
+    assert!(both > held);
+    std::thread::spawn(write).join().unwrap().unwrap();
+    assert_eq!(table.buffered_bytes(), both - held);
+    assert_eq!(rows_of(&lake), log.oracle[..3]);
+    table.flush(NOW).unwrap();
+    assert_eq!(table.buffered_bytes(), 0);
+    assert_eq!(rows_of(&lake), log.oracle);
+}
+
+#[test]
+fn a_flush_that_fails_leaves_nothing_of_what_came_since() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = charges_log(1, 2, 3);
+    // Write 0 makes the table; from the first file on nothing can be written.
+    let failing = self::folder(folder.path(), Some(Fault::refuse_from(1)));
+    let mut table = LakeTable::<Charges>::open(&failing, &config()).unwrap();
+    table.assign(&[0]).unwrap();
+    let [first, second] = &log.partitions[&0][..] else { panic!("two records") };
+    table.append(0, &[record(first.0, &first.1)], first.0 + 1).unwrap();
+    let write = table.begin_flush(NOW).unwrap().unwrap();
+    table.append(0, &[record(second.0, &second.1)], second.0 + 1).unwrap();
+    assert!(std::thread::spawn(write).join().unwrap().is_err());
+    // Were the second flushed now, the first would be missing before it.
+    table.flush(NOW).unwrap_err();
+    assert_eq!(table.assign(&[0]).unwrap(), [(0, None)]);
+    let lake = self::folder(folder.path(), None);
+    assert_eq!(rows_of(&lake), []);
+    drive(&mut LakeTable::<Charges>::open(&lake, &config()).unwrap(), &log, 9);
+    assert_eq!(rows_of(&lake), log.oracle);
+}
+
+#[test]
+fn a_flush_of_what_follows_a_failed_one_is_refused_by_the_table() {
+    let lake = in_memory();
+    let log = charges_log(1, 2, 3);
+    let mut table = LakeTable::<Charges>::open(&lake, &config()).unwrap();
+    table.assign(&[0]).unwrap();
+    let [first, second] = &log.partitions[&0][..] else { panic!("two records") };
+    table.append(0, &[record(first.0, &first.1)], first.0 + 1).unwrap();
+    drop(table.begin_flush(NOW).unwrap());
+    table.append(0, &[record(second.0, &second.1)], second.0 + 1).unwrap();
+    let error = format!("{:#}", table.flush(NOW).unwrap_err());
+    assert!(error.contains("another writer has moved the table charges"), "{error}");
+    assert_eq!((rows_of(&lake), table.buffered_bytes()), (Vec::new(), 0));
+}
+
+#[test]
 fn a_table_of_something_else_is_refused_with_the_column_named() {
     let lake = in_memory();
     sample::foreign_table(&lake);

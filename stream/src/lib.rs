@@ -30,7 +30,7 @@ pub use books::{BATCH_BYTES_MAX, BatchWriter, Books, Opened};
 pub use clock::now;
 pub use follow::Follower;
 pub use log::{Log, StoredRecord};
-pub use processor::{Halt, OutRecord, Output, Processor, Record, Source, Stage, Table, Tick};
+pub use processor::{Halt, OutRecord, Output, Processor, Record, Source, Stage, Table, Tick, Write};
 pub use scratch::Scratch;
 pub use service::Service;
 pub use settings::Settings;

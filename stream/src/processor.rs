@@ -209,6 +209,9 @@ pub trait Stage: Send + Sync {
     fn processor(&self, source: &Source) -> Box<dyn Processor>;
 }
 
+/// The rest of a flush, for any thread.
+pub type Write = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
+
 /// A table outside the log that owns its offsets: what [`crate::kafka::run_table`] drives.
 pub trait Table: Send {
     /// Name: part of the group id.
@@ -229,9 +232,16 @@ pub trait Table: Send {
     /// True when the buffer should be written now, by size or age.
     fn due(&self, now: Timestamp) -> bool;
 
-    /// Bytes buffered: the driver stops reading above the bound it is given.
+    /// Bytes buffered or being written: the driver stops reading above the bound it is given.
     fn buffered_bytes(&self) -> usize;
 
     /// Writes the buffer and commits it with its offsets. On an error nothing is known: the driver assigns again.
     fn flush(&mut self, now: Timestamp) -> anyhow::Result<()>;
+
+    /// Takes the buffer out and returns what writes and commits it, so that more can be buffered meanwhile; `None` when
+    /// nothing is left to do. One write at a time, and none while partitions change hands: the driver lets it end
+    /// first. When it fails nothing is known, neither of it nor of what was buffered since.
+    fn begin_flush(&mut self, now: Timestamp) -> anyhow::Result<Option<Write>> {
+        self.flush(now).map(|()| None)
+    }
 }

@@ -11,7 +11,7 @@ use schemas::Timestamp;
 use spendstream_tests::conformance::{self, Sent, send};
 use spendstream_tests::process::Process;
 use stream::kafka::{Orders, run_table};
-use stream::{Halt, Log as _, OutRecord, Record, Settings, Shutdown, StoredRecord, Table, Telemetry};
+use stream::{Halt, Log as _, OutRecord, Record, Settings, Shutdown, StoredRecord, Table, Telemetry, Write};
 
 use crate::{PATIENCE, Run, kafka};
 
@@ -69,16 +69,25 @@ impl Table for Shelf {
     fn buffered_bytes(&self) -> usize {
         self.buffer.values().flat_map(|(rows, _)| rows).map(String::len).sum()
     }
-    fn flush(&mut self, _: Timestamp) -> anyhow::Result<()> {
-        let mut store = self.store.lock().unwrap();
-        store.writes += 1;
-        anyhow::ensure!(store.writes % 6 != 2, "the store is away");
-        for (partition, (rows, position)) in std::mem::take(&mut self.buffer) {
-            store.rows.extend(rows);
-            store.positions.insert(partition, position);
-        }
-        anyhow::ensure!(store.writes % 6 != 5, "written, but the answer was lost");
-        Ok(())
+    fn flush(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        self.begin_flush(now)?.map_or(Ok(()), |write| write())
+    }
+    fn begin_flush(&mut self, _: Timestamp) -> anyhow::Result<Option<Write>> {
+        let (store, taken) = (self.store.clone(), std::mem::take(&mut self.buffer));
+        let write = move || {
+            // Long enough for more to be read.
+            std::thread::sleep(Duration::from_millis(20));
+            let mut store = store.lock().unwrap();
+            store.writes += 1;
+            anyhow::ensure!(store.writes % 6 != 2, "the store is away");
+            for (partition, (rows, position)) in taken {
+                store.rows.extend(rows);
+                store.positions.insert(partition, position);
+            }
+            anyhow::ensure!(store.writes % 6 != 5, "written, but the answer was lost");
+            Ok(())
+        };
+        Ok(Some(Box::new(write)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -52,6 +53,14 @@ enum Phase {
     Halted(usize),
 }
 
+/// A write on its way, on a thread of its own.
+struct Writing {
+    began: Instant,
+    thread: JoinHandle<anyhow::Result<()>>,
+    /// What it covers of each partition: offset after its last record, and records.
+    covers: Vec<(i32, i64, usize)>,
+}
+
 struct Driver {
     settings: Settings,
     table: Box<dyn Table>,
@@ -62,6 +71,7 @@ struct Driver {
     shutdown: Shutdown,
     telemetry: Arc<Telemetry>,
     parts: BTreeMap<i32, Part>,
+    writing: Option<Writing>,
     /// Flushes and assignments failed in a row, and when to try again.
     failures: u32,
     retry_at: Instant,
@@ -106,8 +116,6 @@ pub fn run_table(
     let watch = orders.watch(settings, shutdown)?;
     let group = format!("{}.sink.{}", settings.environment, table.name());
     let member = format!("{group}.{}", settings.instance);
-    // Fetching goes on while a table writes: what it reads between two writes is more than a lane takes at a time.
-    let settings = &Settings { fetch_bytes_max: settings.fetch_bytes_max / 2 * 3, ..settings.clone() };
     let name = Name::new(&group, &member);
     let consumer = name.client(settings)?;
     consumer.subscribe(&[&topic]).with_context(|| format!("subscribe to {topic}"))?;
@@ -121,6 +129,7 @@ pub fn run_table(
         shutdown: shutdown.clone(),
         telemetry: telemetry.clone(),
         parts: BTreeMap::new(),
+        writing: None,
         failures: 0,
         retry_at: Instant::now(),
     };
@@ -151,17 +160,24 @@ impl Driver {
                 self.parts.values().for_each(|part| part.watch.beat());
             }
             self.rebalance()?;
-            self.ask();
+            self.ask()?;
             self.start();
             self.take()?;
-            // Reading stops while writing: the buffer's bound is kept by writing it before more is read.
-            let full = self.table.buffered_bytes() >= self.settings.table_bytes_max;
-            if full || self.table.due(now()) {
-                self.flush()?;
+            if self.writing.as_ref().is_some_and(|writing| writing.thread.is_finished()) {
+                self.end_write()?;
+            }
+            if self.is_due() {
+                // One at a time, and the bound holds for what is written and what waits together.
+                self.end_write()?;
+            }
+            if self.is_due() {
+                self.begin_write()?;
             }
         }
+        self.end_write()?;
         if self.table.buffered_bytes() > 0 {
-            self.flush()?;
+            self.begin_write()?;
+            self.end_write()?;
         }
         self.consumer.unsubscribe();
         let deadline = Instant::now() + CLOSE_MAX;
@@ -173,8 +189,13 @@ impl Driver {
         Ok(())
     }
 
+    fn is_due(&self) -> bool {
+        self.table.buffered_bytes() >= self.settings.table_bytes_max || self.table.due(now())
+    }
+
     /// Joins the group anew with another client.
     fn rejoin(&mut self) -> anyhow::Result<()> {
+        self.end_write()?;
         self.give_up(&self.parts.keys().copied().collect::<Vec<_>>());
         self.parts.clear();
         let finished = std::mem::replace(&mut self.consumer, self.name.client(&self.settings)?);
@@ -184,6 +205,7 @@ impl Driver {
 
     fn rebalance(&mut self) -> anyhow::Result<()> {
         for event in self.consumer.context().take_rebalances() {
+            self.end_write()?;
             match event {
                 Rebalance::Assign(partitions) => {
                     self.name.assigned(&self.consumer);
@@ -215,12 +237,18 @@ impl Driver {
     }
 
     /// Asks the table from where to read.
-    fn ask(&mut self) {
-        let asking = self.parts.iter().filter(|(_, part)| matches!(part.phase, Phase::Asking));
-        let asking: Vec<u32> = asking.map(|(partition, _)| *partition as u32).collect();
-        if asking.is_empty() || Instant::now() < self.retry_at {
-            return;
+    fn ask(&mut self) -> anyhow::Result<()> {
+        let asks = |part: &Part| matches!(part.phase, Phase::Asking);
+        if !self.parts.values().any(asks) {
+            return Ok(());
         }
+        // Where the table stands is known when nothing is on its way.
+        self.end_write()?;
+        if Instant::now() < self.retry_at {
+            return Ok(());
+        }
+        let asking = self.parts.iter().filter(|(_, part)| asks(part));
+        let asking: Vec<u32> = asking.map(|(partition, _)| *partition as u32).collect();
         let from = self.table.assign(&asking).and_then(|from| {
             let first = |partition| {
                 let range = self.consumer.fetch_watermarks(&self.topic, partition as i32, client::ANSWER_TIMEOUT);
@@ -242,6 +270,7 @@ impl Driver {
             }
             Err(error) => self.failed("table cannot be read", &error),
         }
+        Ok(())
     }
 
     fn failed(&mut self, what: &str, error: &anyhow::Error) {
@@ -346,35 +375,66 @@ impl Driver {
         Ok(())
     }
 
-    /// Writes the buffer. On an error nothing is known: everything is asked for again.
-    fn flush(&mut self) -> anyhow::Result<()> {
+    /// Begins to write the buffer on a thread of its own; more is read meanwhile.
+    fn begin_write(&mut self) -> anyhow::Result<()> {
         if Instant::now() < self.retry_at {
             return Ok(());
         }
         let began = Instant::now();
-        if let Err(error) = self.table.flush(now()) {
-            self.failed("table cannot be written", &error);
-            let partitions: Vec<i32> = self.parts.keys().copied().collect();
-            self.give_up(&partitions);
-            for part in self.parts.values_mut() {
-                part.watch.aborted(telemetry::Outcome::Unknown);
-                if !matches!(part.phase, Phase::Halted(_)) {
-                    part.phase = Phase::Asking;
-                }
+        let covers = self.parts.iter_mut().filter_map(|(partition, part)| match part.phase {
+            Phase::Running(next) => Some((*partition, next, std::mem::take(&mut part.records))),
+            _ => None,
+        });
+        let covers = covers.collect();
+        match self.table.begin_flush(now()) {
+            Ok(Some(write)) => {
+                let named = std::thread::Builder::new().name(format!("{}-write", self.table.name()));
+                let thread = named.spawn(write).context("start a thread that writes")?;
+                self.writing = Some(Writing { began, thread, covers });
+                Ok(())
             }
-            // What would come until the table has answered could only be dropped.
-            let list = group::list(&self.topic, &partitions, Offset::Invalid)?;
-            return self.consumer.pause(&list).context("pause while the store fails");
+            Ok(None) => self.written(began, &covers),
+            Err(error) => self.unwritten(&error),
         }
+    }
+
+    /// Waits for the write that is on its way, if there is one.
+    fn end_write(&mut self) -> anyhow::Result<()> {
+        let Some(Writing { began, thread, covers }) = self.writing.take() else { return Ok(()) };
+        match thread.join() {
+            Ok(Ok(())) => self.written(began, &covers),
+            Ok(Err(error)) => self.unwritten(&error),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// Nothing is known: everything is asked for again.
+    fn unwritten(&mut self, error: &anyhow::Error) -> anyhow::Result<()> {
+        self.failed("table cannot be written", error);
+        let partitions: Vec<i32> = self.parts.keys().copied().collect();
+        self.give_up(&partitions);
+        for part in self.parts.values_mut() {
+            part.watch.aborted(telemetry::Outcome::Unknown);
+            if !matches!(part.phase, Phase::Halted(_)) {
+                part.phase = Phase::Asking;
+            }
+        }
+        // What would come until the table has answered could only be dropped.
+        let list = group::list(&self.topic, &partitions, Offset::Invalid)?;
+        self.consumer.pause(&list).context("pause while the store fails")
+    }
+
+    fn written(&mut self, began: Instant, covers: &[(i32, i64, usize)]) -> anyhow::Result<()> {
         self.failures = 0;
         let took = began.elapsed();
         let mut positions = TopicPartitionList::new();
-        for (partition, part) in &mut self.parts {
-            let Phase::Running(next) = part.phase else { continue };
-            let lag = if part.at_end { 0 } else { group::lag(&self.consumer, &self.topic, *partition, next) };
-            part.watch.flushed(std::mem::take(&mut part.records), took, lag);
+        for (partition, next, records) in covers {
+            let Some(part) = self.parts.get(partition) else { continue };
+            let at_end = part.at_end && matches!(part.phase, Phase::Running(now) if now == *next);
+            let lag = if at_end { 0 } else { group::lag(&self.consumer, &self.topic, *partition, *next) };
+            part.watch.flushed(*records, took, lag);
             let mut element = positions.add_partition(&self.topic, *partition);
-            if let Err(error) = element.set_offset(Offset::Offset(next)) {
+            if let Err(error) = element.set_offset(Offset::Offset(*next)) {
                 tracing::debug!(%error, "offset hint");
             }
         }
