@@ -8,6 +8,7 @@ use anyhow::Context;
 use schemas::codec::Format;
 use schemas::{Batch, Carries, Charge, CurrencySum, LedgerEntry, Text, topics};
 use sink::LakeReader;
+use sink::rows::Amount;
 use stream::Log;
 use stream::books::add_money;
 
@@ -87,15 +88,16 @@ fn lake_books(log: &dyn Log, lake: &LakeReader) -> anyhow::Result<LakeBooks> {
         let from = read.read_to.get(&number).copied().unwrap_or(0);
         stream::log::scan(log, topics::CHARGES, partition, from, |record| {
             let payload = record.payload.as_deref().unwrap_or_default();
-            let batch =
-                format.decode(payload).with_context(|| format!("{} offset {}", topics::CHARGES, record.offset))?;
-            let lineage = batch.lineage;
+            let at = || format!("{} offset {}", topics::CHARGES, record.offset);
+            let (lineage, mut charges) = format.open::<Amount>(payload).with_context(at)?;
             let key = (number, lineage.source_topic.clone(), lineage.source_partition);
             let entry =
                 streams.entry(key).or_insert_with(|| stream(number, &lineage.source_topic, lineage.source_partition));
-            entry.waiting += batch.items.len() as i64;
-            for (currency, amount) in batch.items.iter().filter_map(Carries::money) {
-                add_money(&mut entry.waiting_money, currency, amount)?;
+            while let Some(charge) = charges.read().with_context(at)? {
+                entry.waiting += 1;
+                if let Some((currency, amount)) = charge.costs.money() {
+                    add_money(&mut entry.waiting_money, currency, amount)?;
+                }
             }
             entry.claim = Claim { sequence: lineage.sequence, items: lineage.items_total, money: lineage.money_total };
             Ok(())

@@ -16,15 +16,21 @@ use stream::{Record, Table};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Rows of one flush, and of one batch.
-const ROWS: u64 = 20_000;
+const ROWS: u64 = 45_000;
 const BATCH: u64 = 500;
 
-fn batches() -> Vec<Vec<u8>> {
+/// Charges of so many dates, in no order.
+fn batches(dates: u64) -> Vec<Vec<u8>> {
     let format = Format::<Batch<Charge>>::new();
+    let charge = |number: u64| {
+        let mut charge = fixture::everyday_charge(number);
+        charge.event.event_time = charge.event.event_time.plus_seconds((number * 7 % dates * 86_400) as i64);
+        charge
+    };
     let batch = |first: u64| {
         let mut lineage = fixture::lineage();
         lineage.sequence = (first / BATCH) as i64;
-        format.encode(&Batch { lineage, items: (first..first + BATCH).map(fixture::everyday_charge).collect() })
+        format.encode(&Batch { lineage, items: (first..first + BATCH).map(charge).collect() })
     };
     (0..ROWS).step_by(BATCH as usize).map(batch).collect()
 }
@@ -46,7 +52,6 @@ fn flush(mut table: LakeTable<Charges>, batches: &[Vec<u8>]) {
 }
 
 fn parquet(criterion: &mut Criterion) {
-    let batches = batches();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut tables = 0;
     let mut fresh = || {
@@ -59,9 +64,12 @@ fn parquet(criterion: &mut Criterion) {
     };
     let mut group = criterion.benchmark_group("charges");
     group.throughput(Throughput::Elements(ROWS)).sample_size(10);
-    group.bench_function("flush", |bencher| {
-        bencher.iter_batched(&mut fresh, |table| flush(table, &batches), BatchSize::PerIteration);
-    });
+    for (name, dates) in [("flush", 1), ("flush_90_dates", 90)] {
+        let batches = batches(dates);
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(&mut fresh, |table| flush(table, &batches), BatchSize::PerIteration);
+        });
+    }
     group.finish();
 }
 

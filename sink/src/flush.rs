@@ -44,6 +44,7 @@ pub(crate) struct Flush {
     pub written_at: Timestamp,
     pub now: Timestamp,
     pub metrics: TableMetrics,
+    #[expect(dead_code, reason = "it is there to be given back")]
     pub held: Held,
 }
 

@@ -21,7 +21,7 @@ mod rejected;
 mod windows;
 
 pub use alerts::Alerts;
-pub use batches::{BatchRow, Batches};
+pub use batches::{Amount, BatchRow, Batches};
 pub use budgets::Budgets;
 pub use charges::{Charges, DIMENSIONS};
 pub(crate) use charges::{dimension, meter_name};

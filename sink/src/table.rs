@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::AsArray;
+use arrow::datatypes::{Date32Type, SchemaRef};
 use rayon::prelude::*;
 use schemas::{Id128, Lineage, Text, Timestamp};
 use stream::{Halt, Record, Table, Write};
@@ -159,7 +160,12 @@ impl<R: Rows> LakeTable<R> {
         if buffer.pending.is_empty() {
             return;
         }
-        let rows: Vec<&Row<R::Item>> = buffer.pending.iter().collect();
+        let came: Vec<&Row<R::Item>> = buffer.pending.iter().collect();
+        // A day's rows side by side: a file is gathered from every chunk.
+        let days = columns[0].filled(&came);
+        let mut rows: Vec<_> = days.as_primitive::<Date32Type>().values().iter().zip(came).collect();
+        rows.sort_by_key(|(day, _)| **day);
+        let rows: Vec<&Row<R::Item>> = rows.into_iter().map(|(_, row)| row).collect();
         let chunk = Chunk::new(columns, &rows);
         // Letting go of rows takes as long as some columns do.
         buffer.pending.par_drain(..).for_each(drop);

@@ -147,6 +147,10 @@ struct Row<'a> {
 impl Sums {
     fn add(&mut self, batch: &RecordBatch, tokens: &[&str]) -> anyhow::Result<()> {
         let cells = Cells(batch);
+        // Of all kinds of tokens a call has a few, and most kinds no call at all.
+        let counted =
+            |name: &&str| batch.column_by_name(name).is_none_or(|column| column.null_count() < batch.num_rows());
+        let tokens: Vec<&str> = tokens.iter().copied().filter(counted).collect();
         for row in 0..batch.num_rows() {
             let day = cells.date("event_date", row)?;
             self.from = Some(self.from.map_or(day, |from| from.min(day)));
@@ -160,8 +164,8 @@ impl Sums {
                 cost: cells.money("effective_cost", row)?,
                 unpriced: matches!(cells.text("pricing_status", row)?, Some("unpriced" | "partial")),
             };
-            for name in tokens {
-                let quantity = cells.quantity(name, row)?;
+            for name in &tokens {
+                let Some(quantity) = cells.maybe_quantity(name, row)? else { continue };
                 charge.tokens.accrue(quantity)?;
                 if name.starts_with("cache_read") {
                     charge.cache_read.accrue(quantity)?;
