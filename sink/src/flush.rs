@@ -106,6 +106,7 @@ impl Flush {
         let empty: Vec<&str> = chunks.empty().collect();
         // Files side by side where there are many, else the columns of the one.
         let parallel = files.len() <= 1;
+        let encoders = self.lake.encoders();
         let encoded = |DayFile { day, places }: DayFile| {
             // The first column is in the file's path and its log entry, as Delta wants it.
             let slices = places.chunks(WRITE_ROWS).map(|places| Ok(chunks.slice(places, 1)));
@@ -124,13 +125,14 @@ impl Flush {
             anyhow::Ok(())
         };
         if parallel {
-            files.into_iter().try_for_each(|file| put(encoded(file)?))?;
+            files.into_iter().try_for_each(|file| put(encoders.install(|| encoded(file))?))?;
         } else {
             let (done, ready) = mpsc::channel();
             std::thread::scope(|scope| {
                 let encoding = scope.spawn(move || {
                     // Nobody takes it any more: another file could not be put.
-                    files.into_par_iter().try_for_each(|file| done.send(encoded(file)).ok())
+                    let each = |file| done.send(encoded(file)).ok();
+                    encoders.install(|| files.into_par_iter().try_for_each(each))
                 });
                 let put = ready.into_iter().try_for_each(|file| put(file?));
                 encoding.join().map_or_else(|panic| std::panic::resume_unwind(panic), |_| put)

@@ -13,6 +13,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use schemas::Timestamp;
 use tokio::runtime::Runtime;
 use url::Url;
@@ -115,6 +116,7 @@ pub struct Lake {
     root: Url,
     runtime: Arc<Background>,
     metrics: Arc<Metrics>,
+    encoders: Arc<ThreadPool>,
 }
 
 /// A runtime that may be dropped anywhere: tokio refuses to wait for one on a thread that runs async tasks.
@@ -188,7 +190,15 @@ impl Lake {
             .enable_all()
             .build()
             .context("start the lake's threads")?;
-        Ok(Lake { store, root, runtime: Arc::new(Background(Some(runtime))), metrics: Arc::default() })
+        let encoders = ThreadPoolBuilder::new().thread_name(|_| "encode".to_owned()).build();
+        let encoders = Arc::new(encoders.context("start the threads that encode")?);
+        Ok(Lake { store, root, runtime: Arc::new(Background(Some(runtime))), metrics: Arc::default(), encoders })
+    }
+
+    /// Threads that encode what is flushed, one a processor. They are not those that decode: a file takes much longer than
+    /// the records of a round, which would wait for it.
+    pub(crate) fn encoders(&self) -> &ThreadPool {
+        &self.encoders
     }
 
     /// Address of the lake.
