@@ -59,6 +59,7 @@ pub(crate) struct Held {
 impl Held {
     pub(crate) fn new(bytes: usize, writing: &Arc<AtomicUsize>, metrics: &TableMetrics) -> Self {
         writing.fetch_add(bytes, Ordering::Relaxed);
+        metrics.held(bytes, 0);
         Held { bytes, writing: writing.clone(), metrics: metrics.clone() }
     }
 }
@@ -66,7 +67,7 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.writing.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.metrics.held_less(self.bytes);
+        self.metrics.held(0, self.bytes);
     }
 }
 

@@ -139,14 +139,9 @@ impl TableMetrics {
         self.commits[outcome as usize].inc();
     }
 
-    /// Bytes that wait, in place of those told before.
-    pub(crate) fn held_more(&self, bytes: usize, before: usize) {
+    /// Bytes that wait or are being written, in place of those told before.
+    pub(crate) fn held(&self, bytes: usize, before: usize) {
         self.buffered.add(bytes as i64 - before as i64);
-    }
-
-    /// A flush has ended.
-    pub(crate) fn held_less(&self, bytes: usize) {
-        self.buffered.sub(bytes as i64);
     }
 
     pub(crate) fn compacted(&self, files: usize) {

@@ -219,7 +219,7 @@ impl<R: Rows> LakeTable<R> {
     /// Tells how many bytes wait.
     fn count(&mut self) {
         let waiting = self.waiting();
-        self.metrics.held_more(waiting, self.counted);
+        self.metrics.held(waiting, self.counted);
         self.counted = waiting;
     }
 }

@@ -390,6 +390,13 @@ fn a_table_of_an_earlier_release_gains_the_columns_it_lacks() {
 fn what_comes_while_a_flush_is_written_is_of_the_next_one() {
     let lake = in_memory();
     let log = charges_log(1, 2, 3);
+    let registry = prometheus::Registry::new();
+    lake.register_metrics(&registry).unwrap();
+    let told = |bytes: usize| {
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let line = format!("spendstream_lake_buffered_bytes{{table=\"charges\"}} {bytes}\n");
+        assert!(text.contains(&line), "{line}{text}");
+    };
     let mut table = LakeTable::<Charges>::open(&lake, &config()).unwrap();
     table.assign(&[0]).unwrap();
     assert!(table.begin_flush(NOW).unwrap().is_none(), "nothing has moved");
@@ -398,14 +405,18 @@ fn what_comes_while_a_flush_is_written_is_of_the_next_one() {
     let write = table.begin_flush(NOW).unwrap().unwrap();
     let held = table.buffered_bytes();
     assert!(held > 0, "what is being written is held");
+    told(held);
     table.append(0, &[record(second.0, &second.1)], second.0 + 1).unwrap();
     let both = table.buffered_bytes();
     assert!(both > held);
+    told(both);
     std::thread::spawn(write).join().unwrap().unwrap();
     assert_eq!(table.buffered_bytes(), both - held);
+    told(both - held);
     assert_eq!(rows_of(&lake), log.oracle[..3]);
     table.flush(NOW).unwrap();
     assert_eq!(table.buffered_bytes(), 0);
+    told(0);
     assert_eq!(rows_of(&lake), log.oracle);
 }
 
