@@ -150,7 +150,8 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
     if stream::is_table(text) {
         return table::rows(text, hint, out);
     }
-    let documents = stream::documents(text)?;
+    let spread = stream::on_one_line(text);
+    let documents = stream::documents(spread.as_deref().unwrap_or(text))?;
     stream::items(documents, hint, Envelope::default(), 0, out);
     Ok(())
 }

@@ -220,9 +220,21 @@ impl<'a> Envelope<'a> {
             self.read_claims(&inner, "dimensions.", config)?;
         }
         for name in ["tags", "labels"] {
-            if let Some(value) = object.get(name) {
-                let inner = value.object().ok_or_else(|| Problem::wrong_type(name, value, "an object of strings"))?;
-                self.add_tags(&inner, config);
+            match object.get(name).map(|value| (value, value.object(), value.array())) {
+                None => {}
+                Some((_, Some(inner), _)) => self.add_tags(&inner, config),
+                // A list of words, or of keys and values between colons.
+                Some((_, _, Some(words))) => {
+                    for word in words {
+                        let Some(word) = word.string() else {
+                            self.flags.set(Flag::TagsDropped);
+                            continue;
+                        };
+                        let (key, value) = word.split_once(':').unwrap_or((&word, "true"));
+                        self.add_tag(key, value, config);
+                    }
+                }
+                Some((value, ..)) => return Err(Problem::wrong_type(name, value, "an object of strings")),
             }
         }
         if let Some(value) = object.get("price_context") {

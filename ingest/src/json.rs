@@ -44,6 +44,12 @@ impl<'a> Json<'a> {
         serde_json::from_str::<&RawValue>(text).map(|raw| Json(raw.get()))
     }
 
+    /// Checks documents that stand one after the other; `None` when one of them is not well-formed.
+    pub(crate) fn parse_all(text: &'a str) -> Option<Vec<Self>> {
+        let documents = serde_json::Deserializer::from_str(text).into_iter::<&'a RawValue>();
+        documents.map(|document| document.ok().map(|raw| Json(raw.get()))).collect()
+    }
+
     /// Reads a whole document that is one object, in one pass; `None` when it is anything else.
     pub(crate) fn parse_object(text: &'a str) -> Option<(Self, Object<'a>)> {
         let text = text.trim_ascii();

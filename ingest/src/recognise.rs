@@ -54,6 +54,8 @@ schemas::symbols! {
         GeminiBatchLine = "gemini.batch_output",
         /// Gemini Interactions.
         GeminiInteraction = "gemini.interaction",
+        /// An event of a streamed Gemini interaction.
+        GeminiInteractionEvent = "gemini.interaction_event",
         /// Gemini and Vertex embeddings.
         GeminiEmbedding = "gemini.embedding",
         /// Text recognition billed by the page.
@@ -78,6 +80,8 @@ schemas::symbols! {
         LiteLlm = "litellm.standard_logging",
         /// What OpenRouter says about one generation when asked for it by its id.
         OpenRouterGeneration = "openrouter.generation",
+        /// What a call of the Vercel AI SDK gives back, step by step.
+        AiSdkResult = "ai_sdk.result",
         /// A batch or one event of Langfuse's ingestion API.
         Langfuse = "langfuse.ingestion",
         /// A message of LangChain with its `usage_metadata`.
@@ -94,6 +98,8 @@ schemas::symbols! {
         OpenMeter = "openmeter.tokens",
         /// Log entries as CloudWatch Logs delivers them to a subscriber.
         CloudWatchLogs = "aws.cloudwatch_logs",
+        /// A list of records within one object, each told by itself.
+        Records = "records",
         /// A decision of a Keeptrusts gateway.
         Keeptrusts = "keeptrusts.event",
         /// A row of RunPod's billing history.
@@ -253,6 +259,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             | "video"
             | "response.input_tokens"
             | "response.deleted"
+            | "interaction"
             | "thread"
             | "thread.message"
             | "thread.run"
@@ -351,6 +358,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             {
                 Shape::CodexTranscript
             }
+            _ if is_interaction_event(object) => Shape::GeminiInteractionEvent,
             _ if kind.starts_with("response.") => Shape::OpenAiResponseEvent,
             "generation-create" | "generation-update" | "span-create" | "span-update" | "trace-create"
             | "event-create" | "score-create" | "observation-create" | "observation-update"
@@ -362,7 +370,17 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         };
         return Some((shape, "type"));
     }
-    None
+    is_interaction_event(object).then_some((Shape::GeminiInteractionEvent, "event_type"))
+}
+
+/// True for an event of a streamed Gemini interaction.
+fn is_interaction_event(object: &Object<'_>) -> bool {
+    let kind = object.string("event_type").or_else(|| object.string("type"));
+    kind.is_some_and(|kind| match kind.split_once('.') {
+        Some(("interaction", _)) => object.has("interaction") || object.has("interaction_id"),
+        Some(("step" | "content", _)) => object.has("index"),
+        _ => false,
+    })
 }
 
 /// True for a response that still runs: what it used stands in a later copy.
@@ -402,6 +420,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         } else {
             (Shape::Gemini, "usageMetadata")
         });
+    }
+    if object.has("lc") && object.object("kwargs").is_some_and(|message| message.object("usage_metadata").is_some()) {
+        return Some((Shape::LangChain, "lc and kwargs.usage_metadata"));
     }
     if let Some(usage) = object.object("usage_metadata") {
         return match usage.has("input_tokens") {
@@ -480,9 +501,20 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::Status, "a count of tokens alone"));
     }
+    if !object.has("object") && is_chunk(object) {
+        return Some((Shape::OpenAiChatChunk, "choices with deltas"));
+    }
     let usage = object.object("usage")?;
+    if is_ai_sdk_result(object, &usage) {
+        return Some((Shape::AiSdkResult, "response.modelId and usage"));
+    }
     if usage.has("billed_units") {
         return Some((Shape::Cohere, "usage.billed_units"));
+    }
+    if (usage.has("total_input_tokens") || usage.has("totalInputTokens"))
+        && (object.has("steps") || object.has("outputs"))
+    {
+        return Some((Shape::GeminiInteraction, "usage.total_input_tokens, and steps or outputs"));
     }
     if usage.has("inputTokens") && (object.has("stopReason") || object.has("output") || object.has("metrics")) {
         return Some((Shape::BedrockConverse, "usage.inputTokens and output"));
@@ -490,8 +522,10 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("choices") || (object.has("outputs") && object.has("conversation_id")) {
         return Some((Shape::OpenAiChat, "choices and usage"));
     }
-    if object.has("data") && (usage.has("prompt_tokens") || (usage.has("total_tokens") && !usage.has("input_tokens"))) {
-        return Some((Shape::OpenAiEmbedding, "data and usage.prompt_tokens or total_tokens"));
+    if (object.has("data") || object.has("results"))
+        && (usage.has("prompt_tokens") || (usage.has("total_tokens") && !usage.has("input_tokens")))
+    {
+        return Some((Shape::OpenAiEmbedding, "data or results, and usage.prompt_tokens or total_tokens"));
     }
     if object.has("data") && object.has("created") && usage.has("input_tokens") {
         return Some((Shape::OpenAiImage, "data, created and usage.input_tokens"));
@@ -505,24 +539,26 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     bare(object, &usage)
 }
 
+/// True for a chunk of a chat completion that does not say what it is, as GitHub Copilot's do not: its choices are deltas, or
+/// it speaks of content filters alone, or of usage under the id of the others.
+fn is_chunk(object: &Object<'_>) -> bool {
+    let Some(choices) = object.array("choices") else { return false };
+    match choices.first() {
+        Some(choice) => choice.object().is_some_and(|choice| choice.has("delta")),
+        None => {
+            let id = object.string("id").is_some_and(|id| !id.is_empty());
+            id || (object.has("prompt_filter_results") && object.get("usage").is_none())
+        }
+    }
+}
+
 /// A provider's answer of which little is left but its usage: told by how that is spelled. With a producer's own fields
 /// around it, it is an event of ours.
 fn bare(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)> {
-    const OURS: [&str; 12] = [
-        "provider",
-        "source",
-        "time",
-        "timestamp",
-        "usage_format",
-        "key_id",
-        "key",
-        "team",
-        "tags",
-        "dimensions",
-        "response",
-        "body",
-    ];
-    if OURS.iter().any(|name| object.has(name)) {
+    const OURS: [&str; 10] =
+        ["provider", "source", "time", "timestamp", "usage_format", "key_id", "key", "team", "tags", "dimensions"];
+    let holds = || object.has("response") || object.has("body");
+    if OURS.iter().any(|name| object.has(name)) || (holds() && (object.has("model") || body(object).is_some())) {
         return None;
     }
     if usage.has("prompt_tokens") {
@@ -594,6 +630,9 @@ fn is_speech_request(object: &Object<'_>) -> bool {
     (spoken(&request) || request.object("body").is_some_and(|body| spoken(&body))) && !counted()
 }
 
+/// Counts that stand in a record itself.
+const FLAT: [&str; 5] = ["prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "tokens_in"];
+
 /// By what it wraps.
 fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if let Some(batch) = object.array("batch") {
@@ -632,19 +671,24 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("event_type") && object.has("is_finished") {
         return Some((Shape::CohereEvent, "event_type and is_finished"));
     }
-    if let Some((name, _)) = object.first(&["response", "body"])
-        && object.get(name).is_some_and(|inner| matches!(inner.kind(), Kind::Object | Kind::Array | Kind::String))
-    {
+    if let Some((name, _)) = body(object) {
         return Some((Shape::Envelope, name));
     }
     if object.has("usage") && object.has("model") {
         return Some((Shape::Usage, "usage and model"));
     }
+    if let Some((name, list)) = records(object)
+        && list
+            .iter()
+            .take(RECORDS_SEEN)
+            .filter_map(|record| record.object())
+            .any(|record| recognise(&record).is_some())
+    {
+        return Some((Shape::Records, name));
+    }
     // What houses write themselves: the names are OpenAI's, Anthropic's or Bedrock's, beside whatever else they note.
-    for name in ["prompt_tokens", "input_tokens", "promptTokens", "inputTokens"] {
-        if object.has(name) {
-            return Some((Shape::FlatUsage, name));
-        }
+    if let Some(name) = FLAT.iter().find(|name| object.has(name)) {
+        return Some((Shape::FlatUsage, *name));
     }
     if object.has("data") && object.has("has_more") && object.has("next_page") {
         return Some((Shape::Status, "a page of a report"));
@@ -655,5 +699,100 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("max_budget") && object.has("event") {
         return Some((Shape::Status, "a gateway's budget event"));
     }
-    None
+    if object.has("category") && object.has("operationName") && object.has("resourceId") {
+        return Some((Shape::Status, "another category of Azure's diagnostic logs"));
+    }
+    captured(object).map(|(name, _)| (Shape::Envelope, name))
+}
+
+/// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
+/// a call: answers are logged under the same names.
+pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
+    let (name, body) = object.first(&["response", "body"])?;
+    let counted = object.get("usage").is_some() || FLAT.iter().any(|name| object.has(name));
+    let wraps =
+        matches!(body.kind(), Kind::Object | Kind::Array | Kind::String) && (!counted || speaks_of_a_call(body));
+    wraps.then_some((name, body))
+}
+
+/// The body within an object of which nothing else is known, under the names that HTTP clients, recorders and log shippers give
+/// it. It must be told by itself.
+pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
+    // Lists are looked into where their name says that they are pieces of one answer.
+    const LISTS: [&str; 2] = ["chunks", "events"];
+    const NAMES: [&str; 16] = [
+        "chunks",
+        "events",
+        "data",
+        "payload",
+        "result",
+        "output",
+        "completion",
+        "raw_response",
+        "response_body",
+        "responseBody",
+        "message",
+        "log",
+        "content",
+        "string",
+        "text",
+        "record",
+    ];
+    let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
+    let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
+    found.find(|(_, body)| speaks_of_a_call(*body))
+}
+
+/// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
+fn speaks_of_a_call(body: Json<'_>) -> bool {
+    let told = |object: &Object<'_>| recognise(object).is_some_and(|(shape, _)| is_call(shape));
+    match body.kind() {
+        Kind::Object => body.object().is_some_and(|inner| told(&inner)),
+        Kind::Array => {
+            let list = body.array().unwrap_or_default();
+            list.into_iter().take(RECORDS_SEEN).filter_map(Json::object).any(|inner| told(&inner))
+        }
+        // Contents are texts, too: only what is a whole object, or a stream, is looked into.
+        Kind::String => match body.text().get(1..).unwrap_or_default() {
+            text if text.starts_with("data:") || text.starts_with("event:") => true,
+            text if text.starts_with('{') => {
+                let text = body.string().unwrap_or_default();
+                Json::parse_object(&text).is_some_and(|(_, inner)| told(&inner))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// True for what speaks of a call by itself, or holds what does.
+fn is_call(shape: Shape) -> bool {
+    !matches!(
+        shape,
+        Shape::Status
+            | Shape::Fragment
+            | Shape::Error
+            | Shape::Correction
+            | Shape::Usage
+            | Shape::FlatUsage
+            | Shape::SeatList
+    )
+}
+
+/// Most records of a list that are looked at to tell what it is.
+const RECORDS_SEEN: usize = 16;
+
+/// The records of a list that is wrapped in one object: Azure's diagnostic logs, captured interactions, HTTP archives.
+pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json<'a>>)> {
+    if let Some(entries) = object.object("log").and_then(|log| log.array("entries")) {
+        return Some(("log.entries", entries));
+    }
+    let (name, list) = object.first(&["records", "interactions"])?;
+    Some((name, list.array()?))
+}
+
+/// True for what a call of the Vercel AI SDK gives back, written down.
+fn is_ai_sdk_result(object: &Object<'_>, usage: &Object<'_>) -> bool {
+    ["inputTokens", "promptTokens", "totalTokens"].iter().any(|name| usage.has(name))
+        && object.object("response").is_some_and(|response| response.has("modelId"))
 }

@@ -18,6 +18,9 @@ const USAGE_FIELDS: &[&str] = &[
     "output_tokens",
     "cache_creation_input_tokens",
     "cache_read_input_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+    "cache_write_tokens",
     "cache_creation",
     "output_tokens_details",
     "server_tool_use",
@@ -53,6 +56,11 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     call.context = context(&usage)?;
     call.parts = parts(&usage, call.model.as_deref())?;
     Ok(call)
+}
+
+/// True for the name of a count, or of anything else in a usage object, that is read.
+pub(crate) fn is_known(name: &str) -> bool {
+    USAGE_FIELDS.contains(&name)
 }
 
 /// What the price depends on.
@@ -128,7 +136,9 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
     let mut part = Part::default();
     let vector = &mut part.usage;
     vector.add(Meter::InputTextTokens, counts.need("input_tokens")?);
-    vector.add(Meter::CacheReadTextTokens, counts.or_zero("cache_read_input_tokens")?);
+    // Houses that log the counts flat shorten their names.
+    let read = counts.alias(&["cache_read_input_tokens", "cache_read_tokens"])?;
+    vector.add(Meter::CacheReadTextTokens, read.unwrap_or(0));
     let output = counts.or_zero("output_tokens")?;
     let thinking = match counts.inner("output_tokens_details")? {
         Some(details) => {
@@ -141,7 +151,7 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
     vector.add(Meter::OutputReasoningTokens, thinking);
     vector.add(Meter::OutputTextTokens, text);
 
-    let written = counts.count("cache_creation_input_tokens")?;
+    let written = counts.alias(&["cache_creation_input_tokens", "cache_creation_tokens", "cache_write_tokens"])?;
     let split = match counts.inner("cache_creation")? {
         Some(split) => {
             let inner = Counts::new(&split, "usage.cache_creation");

@@ -24,6 +24,7 @@ const USAGE_FIELDS: &[&str] = &[
     "cacheReadInputTokenCount",
     "cacheWriteInputTokens",
     "cacheWriteInputTokenCount",
+    "cacheCreationInputTokens",
     "cacheDetails",
     "serverToolUsage",
 ];
@@ -56,7 +57,9 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
     let output = counts.or_zero("outputTokens")?;
     // Both spellings are sent with the same number.
     let read = counts.alias(&["cacheReadInputTokens", "cacheReadInputTokenCount"])?.unwrap_or(0);
-    let written = counts.alias(&["cacheWriteInputTokens", "cacheWriteInputTokenCount"])?.unwrap_or(0);
+    // The last is how Claude Code, and what reads its files, spells it.
+    let written = ["cacheWriteInputTokens", "cacheWriteInputTokenCount", "cacheCreationInputTokens"];
+    let written = counts.alias(&written)?.unwrap_or(0);
     if let Some(total) = counts.count("totalTokens")? {
         if total == input + output + read + written {
             checked = "total = input + cache read + cache written + output";
@@ -93,10 +96,18 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
         ..Tokens::default()
     };
     let mut part = tokens.part(checked);
-    if counts.has_unknown(USAGE_FIELDS) {
+    // What tools it may count, no page says: it is there in every answer, and empty.
+    let tools =
+        object.object("serverToolUsage").is_some_and(|tools| tools.iter().any(|(_, count)| count.text() != "0"));
+    if tools || counts.has_unknown(USAGE_FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
+}
+
+/// True for the name of a count, or of anything else in a usage object, that is read.
+pub(crate) fn is_known(name: &str) -> bool {
+    USAGE_FIELDS.contains(&name)
 }
 
 /// InvokeModel in the spelling of Titan (`inputTextTokenCount`) or Llama (`generation_token_count`). The last frame of

@@ -12,7 +12,7 @@ use crate::item::IgnoreReason;
 use crate::json::{Json, Kind, Object, deeper_than};
 use crate::number;
 use crate::problem::{Problem, Result};
-use crate::recognise::Shape;
+use crate::recognise::{self, Shape};
 use crate::usage::{Counts, raw};
 
 /// CloudEvents 1.0, structured mode: attributes beside `data`.
@@ -92,7 +92,7 @@ pub(crate) fn cloud_event_data<'a>(
         "ai.credit.usage" => resource::credits(json, &object, envelope, out),
         "ai.ledger.entry" => resource::ledger(json, &object, envelope, out),
         "ai.usage" if object.has("response") || object.has("body") => wrapped(json, &object, envelope, wrappers, out),
-        "ai.usage" => match crate::recognise::recognise(&object) {
+        "ai.usage" => match recognise::recognise(&object) {
             // A provider's body put into the data as it is.
             Some((shape, _)) if !matches!(shape, Shape::Usage | Shape::Envelope) => {
                 formats::item(data, Some(shape), envelope, wrappers + 1, out);
@@ -160,7 +160,8 @@ pub(crate) fn wrapped<'a>(
     out: &mut Out<'_>,
 ) -> Result<()> {
     let wrapped = envelope.read(object, out.config);
-    let (_, body) = object.first(&["response", "body"]).ok_or_else(|| Problem::missing("response", "put it there"))?;
+    let body = recognise::body(object).or_else(|| recognise::captured(object));
+    let (_, body) = body.ok_or_else(|| Problem::missing("response", "put it there"))?;
     // The model of an envelope is what was asked for; the body says what served.
     let mut envelope = wrapped?;
     if envelope.requested_model.is_none() {
@@ -179,6 +180,12 @@ pub(crate) fn wrapped<'a>(
     Ok(())
 }
 
+/// The records of a list within one object, each told by itself.
+pub(crate) fn records<'a>(object: &Object<'a>, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+    let (_, list) = recognise::records(object).unwrap_or_default();
+    stream::items(list.into_iter().map(|record| Ok(record.into())).collect(), None, envelope, wrappers + 1, out);
+}
+
 /// The chunks of a captured stream.
 fn chunks<'a>(body: Json<'a>, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
     let chunks = body.array().unwrap_or_default().into_iter().map(|chunk| Ok(chunk.into())).collect();
@@ -186,11 +193,12 @@ fn chunks<'a>(body: Json<'a>, envelope: Envelope<'a>, wrappers: u8, out: &mut Ou
 }
 
 /// The text of a captured answer: a document, or the events of a stream.
-fn captured<'a>(text: &'a str, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) -> Result<()> {
+pub(crate) fn captured<'a>(text: &'a str, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) -> Result<()> {
     if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
         return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
     }
-    let documents = stream::documents(text.trim_ascii())?;
+    let spread = stream::on_one_line(text);
+    let documents = stream::documents(spread.as_deref().unwrap_or(text).trim_ascii())?;
     stream::items(documents, None, envelope, wrappers + 1, out);
     Ok(())
 }
@@ -312,12 +320,17 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
             envelope.time = envelope::time(object, name)?;
         }
     }
-    if object.has("promptTokens") {
+    // The second is what Cloudflare's gateway logs; what its cache answered was no call.
+    let plain = [("promptTokens", "completionTokens"), ("tokens_in", "tokens_out")];
+    if let Some((input, output)) = plain.into_iter().find(|(input, _)| object.has(input)) {
         let counts = Counts::new(object, "");
         let mut part = Part::default();
-        part.usage.add(Meter::InputTextTokens, counts.or_zero("promptTokens")?);
-        part.usage.add(Meter::OutputTextTokens, counts.or_zero("completionTokens")?);
+        part.usage.add(Meter::InputTextTokens, counts.or_zero(input)?);
+        part.usage.add(Meter::OutputTextTokens, counts.or_zero(output)?);
         call.parts = smallvec![part];
+        if input == "tokens_in" && object.get("cached").and_then(Json::boolean) == Some(true) {
+            call.cost_basis = Some(schemas::CostBasis::GatewayCache);
+        }
     } else {
         let provider = envelope.provider.as_deref().unwrap_or("");
         let provider = if provider.is_empty() {
@@ -328,13 +341,23 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
         let model = envelope.model.as_deref().unwrap_or("");
         call.parts = spelled(object, provider_style(object, provider).unwrap_or(Style::OpenAiChat), model)?;
     }
-    // Everything else in the record is not usage, so a field that is not known says nothing.
-    call.parts.iter_mut().for_each(|part| part.flags.clear(Flag::UnknownUsageField));
-    let counts = object.iter().filter(|(name, _)| name.ends_with("okens"));
+    // Everything else in the record is not usage, so a field that is not known says nothing, unless it counts tokens.
+    if !object.iter().any(|(name, value)| is_unknown_count(name, value)) {
+        call.parts.iter_mut().for_each(|part| part.flags.clear(Flag::UnknownUsageField));
+    }
+    let counts = object.iter().filter(|(name, _)| name.ends_with("okens") || name.starts_with("tokens_"));
     let counts: Vec<String> = counts.map(|(name, value)| format!("\"{name}\":{}", value.text())).collect();
     call.raw_usage = Cow::Owned(format!("{{{}}}", counts.join(",")));
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// True for a count of tokens whose name no spelling has: it may be one that is billed apart.
+fn is_unknown_count(name: &str, value: Json<'_>) -> bool {
+    let known = openai::is_known(name) || anthropic::is_known(name) || bedrock::is_known(name);
+    let bound = name.starts_with("max") || name.contains("limit") || name.contains("context");
+    let counts = name.ends_with("_tokens") || name.ends_with("Tokens");
+    counts && !known && !bound && value.kind() == Kind::Number && value.text() != "0"
 }
 
 /// The calls of a usage object in one of the spellings.

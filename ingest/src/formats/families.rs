@@ -5,6 +5,7 @@ use crate::json::Object;
 /// Who serves a body that does not say so, told by fields only that provider writes.
 pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Option<&'static str> {
     let has = |name: &str| usage.is_some_and(|usage| usage.has(name));
+    let cost = usage.and_then(|usage| usage.object("cost"));
     let fingerprint = object.string("system_fingerprint");
     if object.has("x_groq") || (has("queue_time") && has("total_time")) {
         Some("groq")
@@ -19,7 +20,10 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("cerebras")
     } else if object.has("prompt_filter_results") || object.has("content_filters") {
         Some("azure.ai.openai")
-    } else if has("num_search_queries") || has("search_context_size") || object.has("search_results") {
+    } else if ["num_search_queries", "search_context_size", "tool_calls_details"].iter().any(|name| has(name))
+        || object.has("search_results")
+        || cost.is_some_and(|cost| cost.has("input_cost") || cost.has("input_tokens_cost"))
+    {
         Some("perplexity")
     } else if fingerprint.is_some_and(|print| print == "fp_ollama") {
         Some("ollama")

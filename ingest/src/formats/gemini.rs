@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use schemas::{CostBasis, Flag, Meter};
 use smallvec::smallvec;
 
-use crate::assemble::{Call, Part, precedence};
-use crate::envelope::{self, time};
-use crate::json::Object;
+use crate::assemble::{Call, Out, Part, precedence};
+use crate::envelope::{self, Envelope, time};
+use crate::item::IgnoreReason;
+use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
@@ -101,6 +102,37 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     Ok(call)
 }
 
+/// True for an event of the Agent Development Kit: Gemini's usage in a record of what an agent said.
+pub(crate) fn is_agent_event(object: &Object<'_>) -> bool {
+    object.has("author") && (object.has("invocationId") || object.has("invocation_id"))
+}
+
+/// An event of the Agent Development Kit. Pieces of a streamed answer are marked `partial`; the last event repeats their
+/// counts (<https://google.github.io/adk-docs/events/>, read in events that others published, 2026-11-29).
+pub(crate) fn agent_event<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    if object.get("partial").and_then(Json::boolean) == Some(true) {
+        out.ignore(IgnoreReason::StreamFragment);
+        return Ok(());
+    }
+    let mut call = response(object)?;
+    envelope.precedence = Some(precedence::SPAN);
+    call.time = time(object, "timestamp")?.or(call.time);
+    if envelope.event_id.is_none() {
+        envelope.event_id = envelope::text(object, "id")?;
+        envelope.source.get_or_insert(Cow::Borrowed("adk"));
+    }
+    if envelope.claimed.agent.is_none() {
+        envelope.claimed.agent = envelope::owned(object, "author")?;
+    }
+    out.call(call, envelope, json);
+    Ok(())
+}
+
 /// A message of a Live session: usage, where it is stated, is that of one turn and not of the session so far. Sessions name
 /// their model once, in `setup` (<https://ai.google.dev/api/live#UsageMetadata>, not opened).
 pub(crate) fn live<'a>(object: &Object<'a>) -> Result<Option<Call<'a>>> {
@@ -108,68 +140,6 @@ pub(crate) fn live<'a>(object: &Object<'a>) -> Result<Option<Call<'a>>> {
         return Ok(None);
     }
     Ok(Some(Call { extractor: "gemini.live", ..response(object)? }))
-}
-
-/// An interaction: thoughts and tool use stand beside input and output, the cache inside the input. Gemini writes snake
-/// case, Vertex camel case (<https://googleapis.github.io/js-genai/release_docs/> `Interactions.Usage` and
-/// <https://docs.cloud.google.com/gemini-enterprise-agent-platform/reference/rest/v1beta1/Usage>, read 2026-11-27).
-pub(crate) fn interaction<'a>(object: &Object<'a>) -> Result<Call<'a>> {
-    const FIELDS: &[&str] = &[
-        "total_input_tokens",
-        "totalInputTokens",
-        "total_output_tokens",
-        "totalOutputTokens",
-        "total_thought_tokens",
-        "totalThoughtTokens",
-        "total_tool_use_tokens",
-        "totalToolUseTokens",
-        "total_cached_tokens",
-        "totalCachedTokens",
-        "total_tokens",
-        "totalTokens",
-        "output_tokens_by_modality",
-        "outputTokensByModality",
-    ];
-    let mut call = Call::new("gemini.interaction", "generate_content", precedence::PROVIDER);
-    call.usual_provider = "gcp.gemini";
-    call.model = envelope::text(object, "model")?.map(last_segment);
-    call.response_id = envelope::text(object, "id")?;
-    call.time = time(object, "created")?;
-    let value = object.get("usage");
-    let usage = value.and_then(crate::json::Json::object).unwrap_or_default();
-    call.raw_usage = Cow::Borrowed(raw(value));
-    let counts = Counts::new(&usage, "usage");
-    let count = |names: &[&str]| counts.alias(names).map(|found| found.unwrap_or(0));
-    let input = count(&["total_input_tokens", "totalInputTokens"])?;
-    let output = count(&["total_output_tokens", "totalOutputTokens"])?;
-    let mut thoughts = count(&["total_thought_tokens", "totalThoughtTokens"])?;
-    let tool_use = count(&["total_tool_use_tokens", "totalToolUseTokens"])?;
-    let cached = count(&["total_cached_tokens", "totalCachedTokens"])?;
-    let sum = input + output + thoughts + tool_use;
-    let mut part = Part { checked: "total = input + output + thoughts + tool use", ..Part::default() };
-    match counts.alias(&["total_tokens", "totalTokens"])? {
-        // As elsewhere at Gemini, thinking may show in the total alone.
-        Some(total) if total > sum && thoughts == 0 => {
-            thoughts = total - sum;
-            part.flags.set(Flag::HiddenReasoning);
-        }
-        Some(total) if total != sum => {
-            let message = format!("usage.total_tokens is {total} but its parts add up to {sum}");
-            return Err(Problem::contradiction("usage.total_tokens", message));
-        }
-        _ => {}
-    }
-    let uncached = rest(input, "usage.total_input_tokens", &[(cached, "usage.total_cached_tokens")])?;
-    part.usage.add(Meter::InputTextTokens, uncached + tool_use);
-    part.usage.add(Meter::CacheReadTextTokens, cached);
-    part.usage.add(Meter::OutputTextTokens, output);
-    part.usage.add(Meter::OutputReasoningTokens, thoughts);
-    // Modalities of the input and counts of grounding tools are not told apart yet, and say so.
-    if counts.has_unknown(FIELDS) {
-        part.flags.set(Flag::UnknownUsageField);
-    }
-    call.parts = smallvec![part];
-    Ok(call)
 }
 
 /// Embeddings: Vertex counts tokens for each text; Gemini's own answers hold none
@@ -198,7 +168,7 @@ pub(crate) fn embedding<'a>(object: &Object<'a>) -> Result<Call<'a>> {
 }
 
 /// `models/gemini-2.5-pro` and `publishers/google/models/gemini-2.5-pro` are the model at their end.
-fn last_segment(model: Cow<'_, str>) -> Cow<'_, str> {
+pub(super) fn last_segment(model: Cow<'_, str>) -> Cow<'_, str> {
     match model {
         Cow::Borrowed(text) => Cow::Borrowed(text.rsplit('/').next().unwrap_or(text)),
         Cow::Owned(text) => Cow::Owned(text.rsplit('/').next().unwrap_or(&text).to_owned()),
@@ -207,13 +177,28 @@ fn last_segment(model: Cow<'_, str>) -> Cow<'_, str> {
 
 /// Tokens of one kind by modality. Documents are billed as text, and so is cached video, for which there is no meter.
 #[derive(Default, Clone, Copy)]
-struct Modalities {
-    audio: i64,
-    image: i64,
-    video: i64,
+pub(super) struct Modalities {
+    pub audio: i64,
+    pub image: i64,
+    pub video: i64,
 }
 
-fn modalities(counts: &Counts<'_, '_>, names: &[&'static str]) -> Result<Modalities> {
+impl Modalities {
+    /// What of these was read from a cache that is not split: its tokens are text as far as the text of the prompt goes; the
+    /// rest can only be video, images, audio.
+    pub(super) fn cached(self, prompt: i64, cached: i64) -> Self {
+        let mut overlap = (cached + self.audio + self.image + self.video - prompt).clamp(0, cached.max(0));
+        let mut within = |tokens: i64| {
+            let taken = tokens.min(overlap);
+            overlap -= taken;
+            taken
+        };
+        let (video, image, audio) = (within(self.video), within(self.image), within(self.audio));
+        Modalities { audio, image, video }
+    }
+}
+
+pub(super) fn modalities(counts: &Counts<'_, '_>, names: &[&'static str]) -> Result<Modalities> {
     let mut found = Modalities::default();
     let Some((name, value)) = counts.object.first(names) else { return Ok(found) };
     let path = counts.path(name);
@@ -221,7 +206,7 @@ fn modalities(counts: &Counts<'_, '_>, names: &[&'static str]) -> Result<Modalit
     for entry in list {
         let entry = entry.object().ok_or_else(|| Problem::wrong_type(&path, entry, "an object"))?;
         let inner = Counts::new(&entry, &path);
-        let tokens = inner.alias(&["tokenCount", "token_count"])?.unwrap_or(0);
+        let tokens = inner.alias(&["tokenCount", "token_count", "tokens"])?.unwrap_or(0);
         match entry.string("modality").as_deref().map(str::to_ascii_uppercase).as_deref() {
             Some("AUDIO") => found.audio += tokens,
             Some("IMAGE") => found.image += tokens,
@@ -243,7 +228,8 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
         count(&["candidatesTokenCount", "candidates_token_count", "responseTokenCount", "response_token_count"])?;
     let mut thoughts = count(&["thoughtsTokenCount", "thoughts_token_count"])?;
     let tool_use = count(&["toolUsePromptTokenCount", "tool_use_prompt_token_count"])?;
-    let total = counts.alias(&["totalTokenCount", "total_token_count"])?;
+    // Servers that do not add up write a zero.
+    let total = counts.alias(&["totalTokenCount", "total_token_count"])?.filter(|total| *total > 0);
 
     let sum = prompt + candidates + thoughts + tool_use;
     part.checked = match total {
@@ -279,15 +265,8 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
     hit.audio = hit.audio.min(read.audio);
     hit.image = hit.image.min(read.image);
     hit.video = hit.video.min(read.video);
-    // Without a split, cached tokens are text as far as the text goes; the rest can only be video, images, audio.
     if counts.object.first(&["cacheTokensDetails", "cache_tokens_details"]).is_none() {
-        let mut overlap = (cached + read.audio + read.image + read.video - prompt).clamp(0, cached);
-        let mut within = |tokens: i64| {
-            let taken = tokens.min(overlap);
-            overlap -= taken;
-            taken
-        };
-        (hit.video, hit.image, hit.audio) = (within(read.video), within(read.image), within(read.audio));
+        hit = read.cached(prompt, cached);
     }
     let cached_plain = rest(
         cached,
@@ -336,15 +315,26 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
 /// Searches: by the query from Gemini 3 on, by the grounded prompt before
 /// (<https://ai.google.dev/gemini-api/docs/google-search>, checked 2026-11-22).
 fn grounding(object: &Object<'_>, model: &str, part: &mut Part) {
-    let Some(candidates) = object.get("candidates").filter(|value| value.text().contains("groundingMetadata")) else {
-        return;
-    };
-    let mut queries = 0;
-    for candidate in candidates.array().unwrap_or_default() {
-        let grounding = candidate.object().and_then(|candidate| candidate.object("groundingMetadata"));
-        let found = grounding.and_then(|grounding| grounding.array("webSearchQueries")).unwrap_or_default();
-        queries += found.len() as i64;
+    const METADATA: [&str; 2] = ["groundingMetadata", "grounding_metadata"];
+    let grounded = |value: &Json<'_>| METADATA.iter().any(|name| value.text().contains(name));
+    // An event of the Agent Development Kit has it beside the usage.
+    let mut queries = queries(object);
+    let candidates = object.get("candidates").filter(grounded).and_then(Json::array).unwrap_or_default();
+    for candidate in candidates.into_iter().filter_map(Json::object) {
+        queries += self::queries(&candidate);
     }
+    part.usage.add(Meter::WebSearches, searches(model, queries));
+}
+
+/// The queries in the grounding metadata of a candidate.
+pub(super) fn queries(object: &Object<'_>) -> i64 {
+    let grounding = object.first(&["groundingMetadata", "grounding_metadata"]).and_then(|(_, found)| found.object());
+    let list = grounding.and_then(|grounding| grounding.first(&["webSearchQueries", "web_search_queries"]));
+    list.and_then(|(_, list)| list.array()).map_or(0, |list| i64::try_from(list.len()).unwrap_or(i64::MAX))
+}
+
+/// What is billed of so many queries of one call.
+pub(super) fn searches(model: &str, queries: i64) -> i64 {
     let older = model.starts_with("gemini-1") || model.starts_with("gemini-2");
-    part.usage.add(Meter::WebSearches, if older { queries.min(1) } else { queries });
+    if older { queries.min(1) } else { queries }
 }

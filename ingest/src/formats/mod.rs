@@ -1,6 +1,7 @@
 //! One module for each family of formats. Each turns a body into a [`Call`]: disjoint usage and what its price may
 //! depend on. This module sends an object to the one that knows it.
 
+mod ai_sdk;
 pub(crate) mod anthropic;
 mod bedrock;
 mod billing;
@@ -10,6 +11,7 @@ mod exports;
 pub(crate) mod families;
 mod gateway;
 mod gemini;
+mod interaction;
 pub(crate) mod mapping;
 mod media;
 mod ollama;
@@ -51,6 +53,14 @@ pub(crate) fn read<'a>(
     out: &mut Out<'_>,
 ) {
     let Some(object) = object else {
+        // A document that was written down as text once more.
+        let text = json.string().filter(|text| ["{", "data:", "event:"].iter().any(|start| text.starts_with(start)));
+        if let Some(text) = text.filter(|_| wrappers < WRAPPERS_MAX) {
+            if let Err(problem) = event::captured(&text, envelope, wrappers, out) {
+                out.reject(problem, Some(json));
+            }
+            return;
+        }
         let found = json.kind().as_str();
         let message = format!("the item is of type {found}; send a JSON object");
         return out.reject(Problem::new(RejectReason::UnknownFormat, "", message), Some(json));
@@ -125,6 +135,7 @@ fn shaped<'a>(
         Shape::OpenAiBatchLine => return event::openai_batch_line(object, envelope, wrappers, out),
         Shape::AnthropicMessage => anthropic::message(object)?,
         Shape::AnthropicBatchLine => return event::anthropic_batch_line(object, envelope, wrappers, out),
+        Shape::Gemini if gemini::is_agent_event(object) => return gemini::agent_event(json, object, envelope, out),
         Shape::Gemini => gemini::response(object)?,
         Shape::GeminiLive => match gemini::live(object)? {
             Some(call) => call,
@@ -134,7 +145,7 @@ fn shaped<'a>(
             }
         },
         Shape::GeminiBatchLine => return event::gemini_batch_line(object, envelope, wrappers, out),
-        Shape::GeminiInteraction => gemini::interaction(object)?,
+        Shape::GeminiInteraction => interaction::interaction(object)?,
         Shape::GeminiEmbedding => gemini::embedding(object)?,
         Shape::MistralOcr => openai::ocr(object)?,
         Shape::BedrockConverse => bedrock::converse(object)?,
@@ -146,6 +157,11 @@ fn shaped<'a>(
         Shape::Ollama => ollama::response(object)?,
         Shape::LiteLlm => return gateway::litellm(json, object, envelope, out),
         Shape::OpenRouterGeneration => return openrouter::generation(json, object, envelope, out),
+        Shape::AiSdkResult => return ai_sdk::result(json, object, envelope, out),
+        Shape::Records => {
+            event::records(object, envelope, wrappers, out);
+            return Ok(());
+        }
         Shape::Langfuse => return gateway::langfuse(json, object, envelope, out),
         Shape::LangChain => exports::langchain(object)?,
         Shape::LangSmith => return exports::langsmith(json, object, envelope, out),

@@ -19,6 +19,9 @@ use crate::number;
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, Flags, Usage, raw, rest};
 
+/// Anthropic's names of its cache counts.
+const ANTHROPIC_CACHES: [&str; 2] = ["cache_read_input_tokens", "cache_creation_input_tokens"];
+
 /// The exclusive vector of a usage object.
 pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Result<Part> {
     let counts = Counts::new(object, "usage");
@@ -43,8 +46,13 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         && let Some(details) = counts.inner(name)?
     {
         let inner = counts.within(name, &details);
-        cached = inner.alias(&["cached_tokens", "cacheReadTokens"])?;
-        written = inner.alias(&["cache_write_tokens", "cache_creation_tokens", "cacheWriteTokens"])?;
+        cached = inner.alias(&["cached_tokens", "cacheReadTokens", "cache_read_input_tokens"])?;
+        written = inner.alias(&[
+            "cache_write_tokens",
+            "cache_creation_tokens",
+            "cacheWriteTokens",
+            "cache_creation_input_tokens",
+        ])?;
         // LiteLLM passes Anthropic's lifetimes on.
         if let Some(split) = inner.inner("cache_creation_token_details")? {
             written_1h = inner.within("cache_creation_token_details", &split).or_zero("ephemeral_1h_input_tokens")?;
@@ -68,10 +76,12 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         "prompt_cache_hit_tokens",
         "cached_input_tokens",
         "cachedInputTokens",
+        "cache_read_tokens",
     ];
+    let written_names =
+        ["cache_creation_input_tokens", "cache_write_input_tokens", "cache_creation_tokens", "cache_write_tokens"];
     let cached = agree(names.cached, cached, counts.alias(&cached_names)?)?;
-    let written =
-        agree(names.written, written, counts.alias(&["cache_creation_input_tokens", "cache_write_input_tokens"])?)?;
+    let written = agree(names.written, written, counts.alias(&written_names)?)?;
     let written_1h = written_1h.min(written);
     if let (Some(hit), Some(miss)) =
         (counts.count("prompt_cache_hit_tokens")?, counts.count("prompt_cache_miss_tokens")?)
@@ -91,10 +101,19 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     }
     let cached_text = (cached - cached_audio - cached_image).max(0);
     let (audio, image) = (audio - cached_audio, image - cached_image);
+    // Gateways that pass Anthropic's counts on may leave its caches beside the input, where they are: what is larger than
+    // the input cannot be inside it (<https://github.com/BerriAI/litellm/pull/23342>, read 2026-11-29).
+    let exclusive = cached + written > input && ANTHROPIC_CACHES.iter().any(|name| object.has(name));
+    let (cached_inside, written_inside) = if exclusive { (0, 0) } else { (cached, written) };
     let uncached = rest(
         input,
         names.input,
-        &[(cached, names.cached), (written, names.written), (audio, names.audio_in), (image + video, names.image_in)],
+        &[
+            (cached_inside, names.cached),
+            (written_inside, names.written),
+            (audio, names.audio_in),
+            (image + video, names.image_in),
+        ],
     )?;
 
     let (mut reasoning, mut audio_out, mut image_out, mut text_out) = (None, 0, 0, None);
@@ -119,10 +138,24 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     };
     let audio_seconds = counts.quantity_or_none("prompt_audio_seconds")?;
 
+    // What Mistral's connectors put into a prompt stands beside it, and is input.
+    let connected = counts.or_zero("connector_tokens")?;
+    let mut found = 0;
+
     let sum = input + output;
     let mut additive = 0;
     part.checked = match total {
-        None => "",
+        None => {
+            found = connected;
+            ""
+        }
+        Some(total) if connected > 0 && total == sum + connected => {
+            found = connected;
+            "total = prompt + completion + connectors"
+        }
+        Some(total) if exclusive && total == sum + cached + written => {
+            "total = prompt + cache read + cache written + completion"
+        }
         Some(total) if total == sum => "total = prompt + completion",
         // xAI counts reasoning beside the completion: https://docs.x.ai/docs/guides/reasoning, checked 2026-11-22.
         Some(total) if reasoning > 0 && total == sum + reasoning => {
@@ -148,6 +181,9 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
             return Err(Problem::contradiction(&counts.path(spelling.total), message));
         }
     };
+    if exclusive {
+        part.flags.set(Flag::TotalMismatch);
+    }
     let inside = if additive > 0 && !part.flags.list().contains(&Flag::HiddenReasoning) { 0 } else { reasoning };
     let plain = rest(
         output,
@@ -155,7 +191,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         &[(inside, names.reasoning), (audio_out, names.audio_out), (image_out, names.other_out)],
     )?;
     let vector = &mut part.usage;
-    vector.add(Meter::InputTextTokens, uncached);
+    vector.add(Meter::InputTextTokens, uncached + found);
     vector.add(Meter::CacheReadTextTokens, cached_text);
     vector.add(Meter::CacheWrite5mTokens, written - written_1h);
     vector.add(Meter::CacheWrite1hTokens, written_1h);
@@ -195,6 +231,11 @@ impl Counts<'_, '_> {
     }
 }
 
+/// True for the name of a count, or of anything else in a usage object, that is read.
+pub(crate) fn is_known(name: &str) -> bool {
+    USAGE_FIELDS.contains(&name)
+}
+
 /// Two readings of one count. Zero is what emitters write for a count they do not keep.
 fn agree(name: &'static str, first: Option<i64>, second: Option<i64>) -> Result<i64> {
     match (first.unwrap_or(0), second.unwrap_or(0)) {
@@ -211,7 +252,7 @@ fn unknown_fields(object: &Object<'_>, known: &[&str]) -> bool {
     object.iter().any(|(name, value)| !known.contains(&name) && !matches!(value.text(), "0" | "0.0" | "null"))
 }
 
-/// What OpenRouter, xAI and Perplexity count besides tokens.
+/// What OpenRouter, xAI, Mistral and Perplexity count besides tokens.
 fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Result<()> {
     vector.add(Meter::SearchQueries, counts.or_zero("num_search_queries")?);
     // Citations are input the provider added; Perplexity prices them like input.
@@ -232,6 +273,24 @@ fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Re
         let connectors = counts.within("connectors", &connectors);
         let searches = connectors.or_zero("web_search")? + connectors.or_zero("web_search_premium")?;
         vector.add(Meter::WebSearches, searches);
+        vector.add(Meter::CodeSessions, connectors.or_zero("code_interpreter")?);
+        vector.add(Meter::FileSearches, connectors.or_zero("document_library")?);
+        vector.add(Meter::OutputImages, connectors.or_zero("image_generation")?);
+        const KNOWN: &[&str] =
+            &["web_search", "web_search_premium", "code_interpreter", "document_library", "image_generation"];
+        *unknown |= unknown_fields(connectors.object, KNOWN);
+    }
+    // Perplexity's agents say how often each of their tools ran (answers that others published, read 2026-11-29).
+    if let Some(tools) = counts.inner("tool_calls_details")? {
+        let tools = counts.within("tool_calls_details", &tools);
+        for (name, tool) in tools.object.iter().filter_map(|(name, tool)| Some((name, tool.object()?))) {
+            let calls = tools.within(name, &tool).or_zero("invocation")?;
+            match name {
+                "search_web" => vector.add(Meter::WebSearches, calls),
+                "fetch_url" => vector.add(Meter::WebFetches, calls),
+                _ => *unknown |= calls > 0,
+            }
+        }
     }
     for name in ["server_tool_use", "server_tool_use_details"] {
         if let Some(tools) = counts.inner(name)? {
@@ -348,7 +407,33 @@ pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     if found.model.as_deref().is_some_and(|model| model.starts_with("gpt-") && model.contains("-search-")) {
         found.parts[0].usage.add(Meter::WebSearches, 1);
     }
+    if let Some(choices) = object.get("choices").filter(|choices| choices.text().contains("\"executed_tools\"")) {
+        executed(choices, &mut found.parts[0].usage);
+    }
     Ok(found)
+}
+
+/// Tools that Groq ran for an answer, each with its type: searches and visits of pages are billed by the call, the time of
+/// code and browsers by the hour (<https://console.groq.com/docs/compound>, and answers that others published, read
+/// 2026-11-29). A stream says each twice, without its result and with it: both have its index.
+fn executed(choices: Json<'_>, usage: &mut Usage) {
+    let mut seen: Vec<&str> = Vec::new();
+    for choice in choices.array().unwrap_or_default().into_iter().filter_map(Json::object) {
+        let said = choice.object("message").or_else(|| choice.object("delta")).unwrap_or_default();
+        for tool in said.array("executed_tools").unwrap_or_default().into_iter().filter_map(Json::object) {
+            if let Some(index) = tool.get("index").map(Json::text) {
+                if seen.contains(&index) {
+                    continue;
+                }
+                seen.push(index);
+            }
+            match tool.string("type").as_deref() {
+                Some("search" | "web_search" | "browser_search" | "browser.search") => usage.add(Meter::WebSearches, 1),
+                Some("visit" | "visit_website" | "browser.open") => usage.add(Meter::WebFetches, 1),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Legacy completions.
@@ -381,6 +466,14 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         && output.text().contains("_call\"")
     {
         tools(output, &mut found.parts[0].usage);
+    }
+    // Who logs a response may leave its output out: what is left says how often was searched.
+    if object.get("output").is_none()
+        && let Some(tools) = object.object("tool_usage")
+        && let Some(searches) = tools.object("web_search")
+    {
+        let searches = Counts::new(&searches, "tool_usage.web_search").or_zero("num_requests")?;
+        found.parts[0].usage.add(Meter::WebSearches, searches);
     }
     found.parts.extend(drawn(object)?);
     Ok(found)

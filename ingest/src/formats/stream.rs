@@ -7,11 +7,12 @@ use schemas::{Flag, RejectReason};
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, transcript};
+use crate::formats::{self, gemini, transcript};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
 use crate::problem::{Problem, Result};
 use crate::recognise::{Shape, recognise};
+use crate::usage::Counts;
 
 /// The JSON documents in a text: one, the elements of an array, one a line, or the data of server-sent events.
 pub(crate) fn documents(text: &str) -> Result<Vec<Result<Document<'_>>>> {
@@ -61,8 +62,15 @@ fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
             Ok(lines.map(|line| Json::parse(line).map_err(|error| malformed(&error))).collect())
         }
-        Err(error) => Err(malformed(&error)),
+        Err(error) => one_after_another(text).ok_or_else(|| malformed(&error)),
     }
+}
+
+/// Objects that stand one after the other without an end of line between them, as delivery streams join them.
+fn one_after_another(text: &str) -> Option<Vec<Result<Json<'_>>>> {
+    let all = Json::parse_all(text)?;
+    let objects = all.len() > 1 && all.iter().all(|json| json.kind() == Kind::Object);
+    objects.then(|| all.into_iter().map(Ok).collect())
 }
 
 /// True when one of the first two lines is a whole JSON object and there is more: a pretty-printed document has neither.
@@ -92,6 +100,20 @@ fn event_stream(text: &str) -> Vec<Result<Json<'_>>> {
     let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
     let data = data.filter(|data| !data.is_empty() && *data != "[DONE]");
     data.map(|data| Json::parse(data).map_err(|error| malformed(&error))).collect()
+}
+
+/// A stream whose events spread their data over several lines, with each on one.
+pub(crate) fn on_one_line(text: &str) -> Option<String> {
+    let spread = |line: &str| matches!(line.strip_prefix("data:").map(str::trim), Some("{" | "["));
+    if !is_event_stream(text) || !text.lines().any(spread) {
+        return None;
+    }
+    let mut whole = String::with_capacity(text.len());
+    for event in text.split("\n\n").flat_map(|event| event.split("\r\n\r\n")) {
+        let data: Vec<&str> = event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).collect();
+        let _ = writeln!(whole, "data: {}", data.join(" "));
+    }
+    Some(whole)
 }
 
 /// True when a text can only be a table: its first line is names between commas.
@@ -212,6 +234,7 @@ enum Family {
     OpenAiResponse,
     Anthropic,
     Gemini,
+    Interaction,
     Converse,
     Cohere,
     Invoke,
@@ -233,7 +256,9 @@ fn frame<'a>(
         Shape::BedrockConverseEvent => Family::Converse,
         Shape::CohereEvent => Family::Cohere,
         Shape::BedrockInvoke if many => Family::Invoke,
-        Shape::Gemini if many => Family::Gemini,
+        Shape::GeminiInteractionEvent => Family::Interaction,
+        // Events of an agent look like frames, and each is a call of its own.
+        Shape::Gemini if many && !gemini::is_agent_event(object) => Family::Gemini,
         Shape::Envelope if many => {
             let inner = object.object("response")?;
             let gemini = recognise(&inner).is_some_and(|(shape, _)| shape == Shape::Gemini);
@@ -280,11 +305,17 @@ impl<'a> Stream<'a> {
             Family::Converse => !frame.has("messageStart"),
             Family::Cohere => !frame.is("type", "message-start") && !frame.is("event_type", "stream-start"),
             Family::Invoke => !last.has("amazon-bedrock-invocationMetrics") && frame.object("results").is_none(),
+            Family::Interaction => {
+                let kind = frame.string("event_type").or_else(|| frame.string("type"));
+                !matches!(kind.as_deref(), Some("interaction.created" | "interaction.start"))
+            }
             Family::Gemini => {
-                let finished =
-                    |frame: &Object<'_>| frame.get("candidates").is_some_and(|c| c.text().contains("\"finishReason\""));
-                let named = frame.has("responseId") && self.frames[0].has("responseId");
-                same("responseId") && (named || !(finished(last) && frame.has("candidates")))
+                let id = |frame: &Object<'a>| RESPONSE_ID.iter().find_map(|name| stated(frame, name));
+                let ours = self.frames.iter().find_map(id);
+                match (ours, id(frame)) {
+                    (Some(ours), Some(theirs)) => ours == theirs,
+                    _ => !(is_finished(last) && frame.has("candidates")),
+                }
             }
         }
     }
@@ -296,6 +327,7 @@ impl<'a> Stream<'a> {
             Family::OpenAiResponse => self.response(),
             Family::Anthropic => self.anthropic(),
             Family::Gemini => self.gemini(),
+            Family::Interaction => self.interaction(),
             Family::Converse => self.converse(),
             Family::Cohere => self.cohere(),
             Family::Invoke => Some((Shape::BedrockInvoke, overlay(self.frames.iter()), true)),
@@ -307,6 +339,7 @@ impl<'a> Stream<'a> {
                 Family::OpenAiResponse => Shape::OpenAiResponseEvent,
                 Family::Anthropic => Shape::AnthropicEvent,
                 Family::Gemini => Shape::Gemini,
+                Family::Interaction => Shape::GeminiInteractionEvent,
                 Family::Converse => Shape::BedrockConverseEvent,
                 Family::Cohere => Shape::CohereEvent,
                 Family::Invoke => Shape::BedrockInvoke,
@@ -357,6 +390,13 @@ impl<'a> Stream<'a> {
             put(&mut text, "x_groq", groq);
             put(&mut text, "usage", chunk_usage(frame));
         }
+        // Choices hold contents: only those are kept that say which tools ran.
+        let tools = |choices: &Json<'a>| choices.text().contains("\"executed_tools\"");
+        let choices = self.frames.iter().filter_map(|frame| frame.get("choices").filter(tools)?.array()).flatten();
+        let choices: Vec<&str> = choices.map(Json::text).collect();
+        if !choices.is_empty() {
+            put_raw(&mut text, "choices", &format!("[{}]", choices.join(",")));
+        }
         text.push('}');
         Some((Shape::OpenAiChat, text, last.is_some()))
     }
@@ -396,7 +436,11 @@ impl<'a> Stream<'a> {
         }
         let begun = start.as_ref().and_then(|message| message.object("usage"));
         // A count never shrinks: servers that speak like Anthropic leave zeros where they do not count again.
-        let usage = overlay_counts(begun.iter().chain(&deltas));
+        let mut usage = overlay_counts(begun.iter().chain(&deltas));
+        if let Some(split) = begun.as_ref().and_then(|begun| grown(begun, &deltas)) {
+            usage.pop();
+            let _ = write!(usage, ",\"cache_creation\":{split}}}");
+        }
         let mut text = String::from("{\"type\":\"message\"");
         for name in ["id", "model"] {
             put(&mut text, name, start.as_ref().and_then(|message| message.get(name)));
@@ -411,20 +455,32 @@ impl<'a> Stream<'a> {
 
     /// Counts of later frames over those of earlier ones; a frame with only a traffic type resets nothing.
     fn gemini(&self) -> Option<(Shape, String, bool)> {
-        let usages: Vec<Object<'a>> = self.frames.iter().filter_map(|frame| frame.object("usageMetadata")).collect();
+        let usage = |frame: &Object<'a>| frame.first(&["usageMetadata", "usage_metadata"])?.1.object();
+        let usages: Vec<Object<'a>> = self.frames.iter().filter_map(usage).collect();
         let mut text = String::from("{");
-        for name in ["responseId", "modelVersion", "createTime"] {
-            put(&mut text, name, self.frames.iter().rev().find_map(|frame| frame.get(name)));
+        for names in [RESPONSE_ID, ["modelVersion", "model_version"], ["createTime", "create_time"]] {
+            put(&mut text, names[0], self.frames.iter().rev().find_map(|frame| Some(frame.first(&names)?.1)));
         }
         let candidates = |frame: &Object<'a>| frame.get("candidates");
-        let grounded = |value: &Json<'a>| value.text().contains("webSearchQueries");
+        let grounded = |value: &Json<'a>| {
+            value.text().contains("\"webSearchQueries\"") || value.text().contains("\"web_search_queries\"")
+        };
         put(&mut text, "candidates", self.frames.iter().rev().filter_map(candidates).find(grounded));
         if !usages.is_empty() {
             put_raw(&mut text, "usageMetadata", &overlay(usages.iter()));
         }
         text.push('}');
-        let finished = self.frames.iter().filter_map(candidates).any(|value| value.text().contains("\"finishReason\""));
-        Some((Shape::Gemini, text, finished))
+        Some((Shape::Gemini, text, self.frames.iter().any(is_finished)))
+    }
+
+    /// The first event names the interaction and its model, the last one has the usage.
+    fn interaction(&self) -> Option<(Shape, String, bool)> {
+        let told: Vec<Object<'a>> = self.frames.iter().filter_map(|frame| frame.object("interaction")).collect();
+        if told.is_empty() {
+            return None;
+        }
+        let counted = told.iter().any(|interaction| interaction.get("usage").is_some());
+        Some((Shape::GeminiInteraction, overlay(told.iter()), counted))
     }
 
     /// The first event has the id, the last one the billed units. The last event of the first API holds the whole.
@@ -453,6 +509,21 @@ impl<'a> Stream<'a> {
     }
 }
 
+/// Lifetimes of cache writes, where more was written than the start of a message says: its tools ran on the server, and each
+/// turn of theirs writes again. Only the sum is stated then; the lifetime is the one that was asked for.
+fn grown(begun: &Object<'_>, deltas: &[Object<'_>]) -> Option<String> {
+    let split = begun.object("cache_creation").filter(|_| deltas.iter().all(|delta| !delta.has("cache_creation")))?;
+    let count = |object: &Object<'_>, name: &str| Counts::new(object, "").count(name).ok().flatten();
+    let written = deltas.iter().rev().find_map(|delta| count(delta, "cache_creation_input_tokens"))?;
+    let (short, long) = (count(&split, "ephemeral_5m_input_tokens")?, count(&split, "ephemeral_1h_input_tokens")?);
+    let more = written - short - long;
+    if more <= 0 || short + long == 0 {
+        return None;
+    }
+    let (short, long) = if short == 0 { (0, long + more) } else { (short + more, long) };
+    Some(format!("{{\"ephemeral_5m_input_tokens\":{short},\"ephemeral_1h_input_tokens\":{long}}}"))
+}
+
 /// The usage of a chunk, where servers put it: at the top, within Groq's own field, or (Moonshot) within the choice.
 fn chunk_usage<'a>(frame: &Object<'a>) -> Option<Json<'a>> {
     let within = |object: Object<'a>| object.get("usage");
@@ -462,6 +533,20 @@ fn chunk_usage<'a>(frame: &Object<'a>) -> Option<Json<'a>> {
         choices.array()?.into_iter().filter_map(Json::object).find_map(within)
     });
     found.filter(|usage| usage.object().is_some())
+}
+
+/// Names of the id of a Gemini response. SDKs of Python write snake case.
+const RESPONSE_ID: [&str; 2] = ["responseId", "response_id"];
+
+/// True for a Gemini frame that says why the answer ended. SDKs write a null into all the others.
+fn is_finished(frame: &Object<'_>) -> bool {
+    let Some(candidates) = frame.get("candidates") else { return false };
+    ["\"finishReason\"", "\"finish_reason\""].iter().any(|name| {
+        candidates.text().match_indices(name).any(|(at, _)| {
+            let value = candidates.text()[at + name.len()..].trim_ascii_start();
+            value.strip_prefix(':').is_some_and(|value| !value.trim_ascii_start().starts_with("null"))
+        })
+    })
 }
 
 /// Events of the Responses API (and of Realtime) after which nothing follows.

@@ -128,6 +128,9 @@ pub(super) const USAGE_FIELDS: &[&str] = &[
     "num_cached_tokens",
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+    "cache_write_tokens",
     "prompt_audio_seconds",
     "reasoning_tokens",
     // Codex
@@ -156,6 +159,7 @@ pub(super) const USAGE_FIELDS: &[&str] = &[
     "estimated_cost",
     // Mistral's agents
     "connectors",
+    "connector_tokens",
     // LiteLLM passes on where and how fast Anthropic served; what prices depend on is read beside the counts.
     "inference_geo",
     "speed",
@@ -163,6 +167,7 @@ pub(super) const USAGE_FIELDS: &[&str] = &[
     "citation_tokens",
     "num_search_queries",
     "search_context_size",
+    "tool_calls_details",
 ];
 
 pub(super) const INPUT_DETAIL_FIELDS: &[&str] = &[
@@ -175,6 +180,9 @@ pub(super) const INPUT_DETAIL_FIELDS: &[&str] = &[
     "video_tokens",
     "cached_tokens_details",
     "cache_creation_token_details",
+    // Perplexity's agents
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
     // The Vercel AI SDK
     "cacheReadTokens",
     "cacheWriteTokens",

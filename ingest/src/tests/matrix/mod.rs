@@ -102,6 +102,7 @@ fn every_format_has_a_row_and_every_row_is_documented() {
         Shape::AnthropicEvent,
         Shape::BedrockConverseEvent,
         Shape::CohereEvent,
+        Shape::GeminiInteractionEvent,
         Shape::Fragment,
         Shape::Status,
         Shape::Error,

@@ -1,0 +1,84 @@
+//! The Vercel AI SDK: what its calls give back, and what it hands on from a provider. Its own counts leave out, by version, what
+//! Anthropic wrote to a cache, what Gemini thought and whatever was searched for; the provider's usage has all of it
+//! (<https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text> and results that others published, read 2026-11-29).
+
+use std::borrow::Cow;
+
+use schemas::{Flag, Meter};
+use smallvec::smallvec;
+
+use crate::assemble::{Call, Out, Part, precedence};
+use crate::envelope::{self, Envelope, time};
+use crate::formats::{anthropic, gemini, openai};
+use crate::json::{Json, Object};
+use crate::problem::{Problem, Result};
+use crate::usage::{Counts, raw};
+
+/// The result of a call: its steps are the calls of the model. Usage of the whole is that of the last of them, or their sum.
+pub(crate) fn result<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let steps = object.array("steps").unwrap_or_default();
+    let told = |step: &Object<'_>| step.has("response") && step.object("usage").is_some();
+    let steps: Vec<Object<'a>> = steps.into_iter().filter_map(Json::object).filter(told).collect();
+    for step in if steps.is_empty() { std::slice::from_ref(object) } else { &steps[..] } {
+        let mut call = Call::new("ai_sdk.result", "chat", precedence::SPAN);
+        let response = step.object("response").unwrap_or_default();
+        call.model = envelope::text(&response, "modelId")?;
+        call.response_id = envelope::text(&response, "id")?;
+        call.time = time(&response, "timestamp")?;
+        let metadata = step.object("providerMetadata").or_else(|| step.object("experimental_providerMetadata"));
+        if !metadata.is_some_and(|metadata| handed_on(&metadata, &mut call).unwrap_or(false)) {
+            let value = step.get("usage").ok_or_else(|| Problem::missing("usage", "the result of a call has it"))?;
+            call.raw_usage = Cow::Borrowed(raw(Some(value)));
+            call.parts = smallvec![usage(&value.object().unwrap_or_default(), call.model.as_deref().unwrap_or(""))?];
+        }
+        let mut own = envelope.clone();
+        if steps.len() > 1 {
+            // An id that was sent is that of all steps together.
+            own.event_id = call.response_id.clone();
+        }
+        out.call(call, own, json);
+    }
+    Ok(())
+}
+
+/// The exclusive vector of its own counts; those of its fourth version have OpenAI's older names.
+fn usage(usage: &Object<'_>, model: &str) -> Result<Part> {
+    if usage.has("inputTokens") {
+        return openai::usage(usage, &openai::AI_SDK, model);
+    }
+    let counts = Counts::new(usage, "usage");
+    let mut part = Part::default();
+    part.usage.add(Meter::InputTextTokens, counts.or_zero("promptTokens")?);
+    part.usage.add(Meter::OutputTextTokens, counts.or_zero("completionTokens")?);
+    if !usage.has("promptTokens") {
+        part.flags.set(Flag::PartialStream);
+    }
+    Ok(part)
+}
+
+/// Reads the calls from the usage object of the provider; `false` where that is not handed on.
+pub(super) fn handed_on(metadata: &Object<'_>, call: &mut Call<'_>) -> Result<bool> {
+    if let Some(value) = metadata.object("anthropic").and_then(|about| about.get("usage"))
+        && let Some(usage) = value.object().filter(|usage| usage.has("input_tokens"))
+    {
+        let requested = call.context.requested_tier.take();
+        call.context = anthropic::context(&usage)?;
+        call.context.requested_tier = requested;
+        call.parts = anthropic::parts(&usage, call.model.as_deref())?;
+        call.raw_usage = Cow::Owned(value.text().to_owned());
+        return Ok(true);
+    }
+    let google = metadata.object("google").or_else(|| metadata.object("vertex"));
+    if let Some(about) = google
+        && let Some(value) = about.get("usageMetadata")
+        && let Some(usage) = value.object().filter(|usage| usage.has("promptTokenCount"))
+    {
+        let mut part = gemini::usage(&usage)?;
+        let searches = gemini::searches(call.model.as_deref().unwrap_or(""), gemini::queries(&about));
+        part.usage.add(Meter::WebSearches, searches);
+        call.parts = smallvec![part];
+        call.raw_usage = Cow::Owned(value.text().to_owned());
+        return Ok(true);
+    }
+    Ok(false)
+}

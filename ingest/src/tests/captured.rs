@@ -1,0 +1,402 @@
+//! Bodies as others have captured and published them, composed anew: each test is something they hold that was read wrongly.
+
+use super::{check, decoded, event, events, line};
+use crate::{IgnoreReason, Item};
+
+#[test]
+fn snake_case_frames_of_gemini_are_cut_and_counted_like_camel_case_ones() {
+    let frame = |id: &str, reason: &str, output: u32| {
+        format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"text":"a"}}]}},"finish_reason":{reason}}}],{id}
+            "usage_metadata":{{"prompt_token_count":8,"candidates_token_count":{output},"total_token_count":{},
+            "thoughts_token_count":null}},"model_version":"gemini-2.5-flash"}}"#,
+            8 + output
+        )
+    };
+    let stop = r#""STOP""#;
+    let one = "gcp.gemini gemini-2.5-flash: input_text_tokens 8, output_text_tokens 5";
+    let two = "gcp.gemini gemini-2.5-flash: input_text_tokens 8, output_text_tokens 7";
+    for (first, second, kind) in [
+        (r#""response_id":"r1","#, r#""response_id":"r2","#, "time_assumed"),
+        ("", "", "id_from_position, time_assumed"),
+    ] {
+        let frames = [frame(first, "null", 1), frame(first, stop, 5), frame(second, "null", 2), frame(second, stop, 7)];
+        check(
+            &format!("[{}]", frames.join(",")),
+            "gemini.generate_content",
+            &[&format!("{one} [{kind}]"), &format!("{two} [{kind}]")],
+        );
+    }
+}
+
+#[test]
+fn searches_are_counted_in_snake_case_too() {
+    check(
+        r#"{"candidates":[{"finish_reason":"STOP","grounding_metadata":{"web_search_queries":["a","b"]}}],
+            "response_id":"r3","usage_metadata":{"prompt_token_count":5,"total_token_count":5},"model_version":"gemini-3-flash"}"#,
+        "gemini.generate_content",
+        &["gcp.gemini gemini-3-flash: input_text_tokens 5, web_searches 2 [time_assumed]"],
+    );
+}
+
+#[test]
+fn events_of_the_agent_development_kit_are_calls_of_their_own() {
+    let said = |id: u32, more: &str| {
+        format!(
+            r#"{{"content":{{"role":"model"}},"finish_reason":"STOP","usage_metadata":{{"prompt_token_count":489,
+            "candidates_token_count":208,"thoughts_token_count":1768,"total_token_count":2465,"traffic_type":"ON_DEMAND"}},
+            "invocation_id":"e-1","author":"root_agent","actions":{{}},"id":"ev{id}","timestamp":1785578390.33{more}}}"#
+        )
+    };
+    let list = format!("[{},{},{}]", said(1, r#","partial":true"#), said(2, ""), said(3, ""));
+    let decoded = decoded(&list);
+    let found = events(&decoded);
+    assert_eq!(
+        found.iter().map(|event| line(event)).collect::<Vec<_>>(),
+        ["gcp.vertex_ai unknown: input_text_tokens 489, output_text_tokens 208, output_reasoning_tokens 1768"; 2]
+    );
+    assert!(matches!(decoded.items[0], Item::Ignored { reason: IgnoreReason::StreamFragment, .. }));
+    assert_eq!((&*found[0].call_key, found[0].claimed.agent.as_deref()), ("event/adk/ev2", Some("root_agent")));
+    assert_eq!(found[0].event_time.to_string(), "2026-08-01T09:59:50.330Z");
+}
+
+#[test]
+fn interactions_tell_modalities_and_count_their_grounding() {
+    check(
+        r#"{"id":"v1_a","model":"gemini-3-flash-preview","status":"completed","created":"2026-08-01T09:00:00Z","steps":[],
+            "usage":{"total_input_tokens":100,"total_cached_tokens":50,"total_output_tokens":40,"total_thought_tokens":2,
+            "total_tool_use_tokens":7,"total_tokens":149,"raw_prompt_token":107,
+            "input_tokens_by_modality":[{"modality":"text","tokens":60},{"modality":"audio","tokens":40}],
+            "cached_tokens_by_modality":[{"modality":"text","tokens":20},{"modality":"audio","tokens":30}],
+            "output_tokens_by_modality":[{"modality":"text","tokens":10},{"modality":"image","tokens":30}],
+            "grounding_tool_count":[{"type":"google_search","count":2},{"type":"google_maps","count":1}]}}"#,
+        "gemini.interaction",
+        &[
+            "gcp.gemini gemini-3-flash-preview: input_text_tokens 47, cache_read_text_tokens 20, output_text_tokens 10, \
+           output_reasoning_tokens 2, input_audio_tokens 10, cache_read_audio_tokens 30, output_image_tokens 30, \
+           web_searches 2, maps_groundings 1",
+        ],
+    );
+    let video = event(
+        r#"{"id":"v1_v","object":"interaction","model":"gemini-omni","created":"2026-08-01T09:00:00Z","usage":{"total_input_tokens":16,
+            "total_output_tokens":90,"total_tokens":106,"output_tokens_by_modality":[{"modality":"video","tokens":80}]}}"#,
+    );
+    assert!(line(&video).ends_with("output_text_tokens 90 [unknown_usage_field]"), "{}", line(&video));
+}
+
+#[test]
+fn the_events_of_a_streamed_interaction_are_one_call() {
+    let frames = [
+        r#"{"interaction":{"id":"v1_s","model":"gemini-3.1-flash-lite","object":"interaction","status":"in_progress","created":"2026-08-01T09:00:00Z"},"event_type":"interaction.created"}"#,
+        r#"{"interaction_id":"v1_s","status":"in_progress","event_type":"interaction.status_update"}"#,
+        r#"{"index":0,"step":{"type":"model_output"},"event_type":"step.start"}"#,
+        r#"{"index":0,"delta":{"type":"text","text":"x"},"event_type":"step.delta"}"#,
+        r#"{"interaction":{"id":"v1_s","status":"completed","usage":{"total_input_tokens":3,"total_output_tokens":4,"total_tokens":7}},"event_type":"interaction.completed"}"#,
+    ];
+    let text: String = frames.iter().map(|frame| format!("event: x\ndata: {frame}\n\n")).collect();
+    let expected = "gcp.gemini gemini-3.1-flash-lite: input_text_tokens 3, output_text_tokens 4";
+    check(&(text + "event: done\ndata: [DONE]\n\n"), "gemini.interaction", &[expected]);
+    check(&frames.join("\n"), "gemini.interaction", &[expected]);
+    check(
+        &frames[..4].join("\n"),
+        "gemini.interaction",
+        &["gcp.gemini gemini-3.1-flash-lite:  [usage_missing, partial_stream]"],
+    );
+}
+
+#[test]
+fn tokens_of_mistrals_connectors_stand_beside_the_prompt() {
+    let answer = |total: u32| {
+        format!(
+            r#"{{"conversation_id":"conv_1","object":"conversation.response","outputs":[{{"type":"message.output",
+            "model":"mistral-medium-2505","content":"x"}}],"usage":{{"prompt_tokens":95,"completion_tokens":209,
+            "total_tokens":{total},"connector_tokens":95,"connectors":{{"code_interpreter":1,"web_search":2}}}}}}"#
+        )
+    };
+    for (total, input) in [(399, 190), (304, 95)] {
+        check(
+            &answer(total),
+            "openai.chat_completion",
+            &[&format!(
+                "mistral_ai mistral-medium-2505: input_text_tokens {input}, output_text_tokens 209, web_searches 2, \
+                 code_sessions 1 [id_from_position, time_assumed]"
+            )],
+        );
+    }
+}
+
+#[test]
+fn perplexitys_agents_state_their_tools_and_what_they_wrote_to_a_cache() {
+    let event = event(
+        r#"{"id":"resp_p","created_at":1785578390,"object":"response","model":"openai/gpt-5.1","status":"completed",
+            "output":[{"type":"search_results","results":[]}],"usage":{"input_tokens":11575,
+            "input_tokens_details":{"cache_creation_input_tokens":6296,"cache_read_input_tokens":5270,"cached_tokens":5270},
+            "output_tokens":227,"output_tokens_details":{"reasoning_tokens":28},"total_tokens":11802,
+            "tool_calls_details":{"search_web":{"cost_usd":0.005,"invocation":2},"fetch_url":{"invocation":1}},
+            "cost":{"currency":"USD","input_cost":0,"tool_calls_cost":0.005,"total_cost":0.00747}}}"#,
+    );
+    assert_eq!(
+        line(&event),
+        "perplexity openai/gpt-5.1: input_text_tokens 9, cache_read_text_tokens 5270, cache_write_5m_tokens 6296, \
+         output_text_tokens 199, output_reasoning_tokens 28, web_searches 2, web_fetches 1"
+    );
+    assert_eq!(event.reported_cost.unwrap().amount.to_string(), "0.00747");
+}
+
+#[test]
+fn tools_that_groq_ran_are_counted_whole_and_streamed() {
+    let tool = r#"{"index":0,"type":"search","arguments":"{}""#;
+    let body = format!(
+        r#"{{"id":"g1","object":"chat.completion","created":1785578390,"model":"groq/compound","choices":[{{"index":0,
+        "message":{{"content":"x","executed_tools":[{tool},"output":"y"}},{{"index":1,"type":"visit"}},
+        {{"index":2,"type":"python"}}]}}}}],"usage":{{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}},
+        "x_groq":{{"id":"req_1"}}}}"#
+    );
+    let counted = "groq groq/compound: input_text_tokens 9, output_text_tokens 2, web_searches 1";
+    assert_eq!(line(&event(&body)), format!("{counted}, web_fetches 1"));
+    let chunk = |choices: &str, more: &str| {
+        format!(
+            r#"{{"id":"g2","object":"chat.completion.chunk","created":1785578390,"model":"groq/compound","choices":[{choices}]{more}}}"#
+        )
+    };
+    let frames = [
+        chunk(&format!(r#"{{"index":0,"delta":{{"executed_tools":[{tool}}}]}}}}"#), ""),
+        chunk(&format!(r#"{{"index":0,"delta":{{"executed_tools":[{tool},"output":"y"}}]}}}}"#), ""),
+        chunk("", r#","x_groq":{"id":"r","usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#),
+    ];
+    check(&frames.join("\n"), "openai.chat_completion", &[counted]);
+}
+
+#[test]
+fn a_cache_larger_than_the_prompt_is_not_inside_it() {
+    let body = |total: u32| {
+        format!(
+            r#"{{"id":"x","object":"chat.completion","created":1785578390,"model":"claude-3-5-sonnet","choices":[],
+            "usage":{{"prompt_tokens":12,"completion_tokens":5,"total_tokens":{total},"cache_read_input_tokens":1800,
+            "cache_creation_input_tokens":100,"prompt_tokens_details":{{"cached_tokens":1800}}}}}}"#
+        )
+    };
+    for total in [17, 1917] {
+        assert!(
+            line(&event(&body(total))).ends_with(
+                "input_text_tokens 12, cache_read_text_tokens 1800, cache_write_5m_tokens 100, output_text_tokens 5 \
+                 [total_mismatch]"
+            ),
+            "{}",
+            line(&event(&body(total)))
+        );
+    }
+}
+
+#[test]
+fn what_a_streamed_message_wrote_later_has_the_lifetime_that_was_asked_for() {
+    for (short, long, expected) in [
+        (300, 0, "cache_write_5m_tokens 500"),
+        (0, 300, "cache_write_1h_tokens 500"),
+        (100, 200, "cache_write_5m_tokens 300, cache_write_1h_tokens 200"),
+    ] {
+        let frames = [
+            format!(
+                r#"{{"type":"message_start","message":{{"id":"msg_W","type":"message","role":"assistant","model":"claude-sonnet-4-6","content":[],"usage":{{"input_tokens":2679,"cache_creation_input_tokens":300,"cache_creation":{{"ephemeral_5m_input_tokens":{short},"ephemeral_1h_input_tokens":{long}}},"output_tokens":3}}}}}}"#
+            ),
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":9000,"cache_creation_input_tokens":500,"output_tokens":510,"server_tool_use":{"web_search_requests":1}}}"#.to_owned(),
+        ];
+        check(
+            &frames.join("\n"),
+            "anthropic.message",
+            &[&format!(
+                "anthropic claude-sonnet-4-6: input_text_tokens 9000, {expected}, output_text_tokens 510, web_searches 1 \
+                 [time_assumed]"
+            )],
+        );
+    }
+}
+
+#[test]
+fn the_steps_of_a_result_of_the_vercel_ai_sdk_are_its_calls() {
+    let step = |id: &str, output: u32| {
+        format!(
+            r#"{{"text":"x","usage":{{"inputTokens":10,"outputTokens":{output},"totalTokens":{},"reasoningTokens":5,
+            "cachedInputTokens":4}},"response":{{"id":"{id}","modelId":"gpt-5.4","timestamp":"2026-08-01T09:00:00.000Z"}}}}"#,
+            10 + output
+        )
+    };
+    let counted = |output: u32| {
+        format!(
+            "openai gpt-5.4: input_text_tokens 6, cache_read_text_tokens 4, output_text_tokens {output}, output_reasoning_tokens 5"
+        )
+    };
+    check(&step("resp_1", 20), "ai_sdk.result", &[&counted(15)]);
+    let whole =
+        step("resp_2", 30).replacen('{', &format!(r#"{{"steps":[{},{}],"#, step("resp_1", 20), step("resp_2", 30)), 1);
+    check(&whole, "ai_sdk.result", &[&counted(15), &counted(25)]);
+    check(
+        r#"{"text":"x","usage":{"promptTokens":10,"completionTokens":20,"totalTokens":30},
+            "response":{"id":"msg_2","modelId":"claude-sonnet-4-6","timestamp":"2026-08-01T09:00:00.000Z"}}"#,
+        "ai_sdk.result",
+        &["anthropic claude-sonnet-4-6: input_text_tokens 10, output_text_tokens 20"],
+    );
+}
+
+const BODY: &str = r#"{"id":"chatcmpl-W","object":"chat.completion","created":1785578390,"model":"gpt-5.4","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#;
+const COUNTED: &str = "openai gpt-5.4: input_text_tokens 10, output_text_tokens 5";
+
+#[test]
+fn a_body_is_found_where_recorders_and_log_shippers_put_it() {
+    let text = serde_json::Value::from(BODY);
+    for wrapped in [
+        format!(r#"{{"status":200,"headers":{{}},"data":{BODY}}}"#),
+        format!(r#"{{"level":"info","msg":"called","payload":{BODY}}}"#),
+        format!(
+            r#"{{"request":{{"model":"gpt-5.4"}},"chunks":[{}]}}"#,
+            BODY.replace("completion\"", "completion.chunk\"")
+        ),
+        text.to_string(),
+        format!("[{text}]"),
+        format!(r#"{{"log":{text},"stream":"stdout","time":"2026-08-01T09:00:00Z"}}"#),
+        format!(
+            r#"{{"tags":["a:b","c"],"timestamp":"2026-08-01T09:00:00Z","response":{{"status":200,"body":{text}}}}}"#
+        ),
+        format!(
+            r#"{{"interactions":[{{"request":{{"uri":"https://x"}},"response":{{"body":{{"string":{text}}}}}}}]}}"#
+        ),
+        format!(
+            r#"{{"log":{{"version":"1.2","entries":[{{"startedDateTime":"2026-08-01T09:00:00Z","request":{{"url":"https://x"}},
+            "response":{{"status":200,"content":{{"mimeType":"application/json","text":{text}}}}}}}]}}}}"#
+        ),
+    ] {
+        assert_eq!(line(&event(&wrapped)), COUNTED, "{wrapped}");
+    }
+    // What only looks like an answer is none.
+    for other in [r#"{"data":{"id":1}}"#, r#"{"message":"{}"}"#, r#"{"records":[{"a":1}]}"#] {
+        assert!(
+            matches!(&decoded(other).items[..], [Item::Rejected(found)] if found.reason.as_str() == "unknown_format")
+        );
+    }
+}
+
+#[test]
+fn an_answer_beside_the_usage_of_its_call_is_no_body() {
+    for answer in [r#""The answer is 4""#, r#""{\"answer\":4}""#, r#"{"answer":4}"#] {
+        let logged = format!(
+            r#"{{"id":"1","source":"app","timestamp":"2026-08-01T09:00:00Z","prompt":"x","response":{answer},"model":"gpt-5.4",
+            "usage":{{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}}}"#
+        );
+        check(&logged, "ai.usage", &[COUNTED]);
+        let flat = format!(
+            r#"{{"id":"1","source":"app","time":1785578390,"response":{answer},"model":"gpt-5.4","prompt_tokens":10,"completion_tokens":5}}"#
+        );
+        check(&flat, "flat_usage", &[COUNTED]);
+    }
+    // Beside a body, the counts are those of the body again.
+    let whole =
+        format!(r#"{{"id":"1","time":1785578390,"model":"m","usage":{{"prompt_tokens":1}},"response":{BODY}}}"#);
+    check(&whole, "envelope/openai.chat_completion", &[COUNTED]);
+}
+
+#[test]
+fn counts_that_houses_log_flat_are_not_lost() {
+    let logged = |model: &str, more: &str| {
+        line(&event(&format!(
+            r#"{{"id":"1","source":"app","ts":1785578390,"model":"{model}","input_tokens":100,"output_tokens":5,{more}}}"#
+        )))
+    };
+    assert_eq!(
+        logged("claude-sonnet-4-6", r#""provider":"anthropic","cache_read_tokens":1000,"cache_creation_tokens":200"#),
+        "anthropic claude-sonnet-4-6: input_text_tokens 100, cache_read_text_tokens 1000, cache_write_5m_tokens 200, \
+         output_text_tokens 5 [assumed_5m]"
+    );
+    assert_eq!(
+        logged("gpt-5.4", r#""cache_read_tokens":60"#),
+        "openai gpt-5.4: input_text_tokens 40, cache_read_text_tokens 60, output_text_tokens 5"
+    );
+    assert!(logged("gpt-5.4", r#""tool_tokens":60"#).ends_with("[unknown_usage_field]"));
+    assert!(logged("gpt-5.4", r#""max_output_tokens":60,"latency":3"#).ends_with("output_text_tokens 5"));
+}
+
+#[test]
+fn azures_diagnostic_records_are_read_one_by_one() {
+    let decoded = decoded(
+        r#"{"records":[{"time":"2026-08-01T09:00:00Z","resourceId":"/X","operationName":"Microsoft.ApiManagement/GatewayLogs",
+            "category":"GatewayLogs","properties":{}},{"time":"2026-08-01T09:00:00Z","resourceId":"/X",
+            "operationName":"Microsoft.ApiManagement/GatewayLlmLogs","category":"GatewayLlmLogs","correlationId":"c1",
+            "properties":{"deploymentName":"d","modelName":"gpt-4o","promptTokens":10,"completionTokens":5,"totalTokens":15}}]}"#,
+    );
+    assert!(matches!(decoded.items[0], Item::Ignored { reason: IgnoreReason::StatusOnly, .. }));
+    let lines: Vec<String> = events(&decoded).into_iter().map(line).collect();
+    assert_eq!(lines, ["azure.ai.openai gpt-4o: input_text_tokens 10, output_text_tokens 5"]);
+}
+
+#[test]
+fn documents_without_an_end_of_line_between_them_are_told_apart() {
+    let joined = format!("{BODY}{}", BODY.replace("chatcmpl-W", "chatcmpl-V"));
+    check(&joined, "openai.chat_completion", &[COUNTED, COUNTED]);
+    assert!(matches!(&decoded(&format!("{BODY}{{")).items[..], [Item::Rejected(_)]));
+}
+
+#[test]
+fn the_data_of_an_event_may_be_spread_over_lines() {
+    let text = "event: response.completed\ndata: {\ndata:   \"type\": \"response.completed\",\ndata:   \"response\": \
+                {\"id\":\"resp_L\",\"object\":\"response\",\"created_at\":1785578390,\"model\":\"gpt-5.4\",\"status\":\"completed\",\
+                \"usage\":{\"input_tokens\":10,\"output_tokens\":5,\"total_tokens\":15}}\ndata: }\n\n";
+    check(text, "openai.response", &[COUNTED]);
+}
+
+#[test]
+fn chunks_that_do_not_say_what_they_are_belong_together() {
+    let frames = [
+        r#"{"choices":[],"created":0,"id":"","prompt_filter_results":[{"prompt_index":0}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"content":"Hi"}}],"created":1785578390,"id":"chatcmpl-C","model":"gpt-4o"}"#,
+        r#"{"choices":[{"finish_reason":"stop","index":0,"delta":{}}],"created":1785578390,"id":"chatcmpl-C","model":"gpt-4o","usage":{"prompt_tokens":20,"completion_tokens":10,"total_tokens":30}}"#,
+    ];
+    let text: String = frames.iter().map(|frame| format!("data: {frame}\n\n")).collect();
+    check(
+        &(text + "data: [DONE]\n\n"),
+        "openai.chat_completion",
+        &["azure.ai.openai gpt-4o: input_text_tokens 20, output_text_tokens 10"],
+    );
+}
+
+#[test]
+fn a_response_without_its_output_says_how_often_it_searched() {
+    let body = |more: &str| {
+        line(&event(&format!(
+            r#"{{"id":"resp_2","object":"response","created_at":1785578390,"status":"completed","model":"gpt-5.4",{more}
+            "tool_usage":{{"web_search":{{"num_requests":3}}}},"usage":{{"input_tokens":100,"output_tokens":10,"total_tokens":110}}}}"#
+        )))
+    };
+    assert!(body("").ends_with("output_text_tokens 10, web_searches 3"));
+    assert!(body(r#""output":[{"type":"web_search_call"}],"#).ends_with("output_text_tokens 10, web_searches 1"));
+}
+
+#[test]
+fn what_cloudflares_gateway_logs_is_a_call_unless_its_cache_answered() {
+    let logged = |cached: bool| {
+        event(&format!(
+            r#"{{"id":"01J","created_at":"2026-08-01T09:00:00Z","provider":"openai","model":"gpt-5.4","success":true,
+            "cached":{cached},"tokens_in":10,"tokens_out":5,"cost":0.0001,"request_type":"chat/completions"}}"#
+        ))
+    };
+    assert_eq!(line(&logged(false)), COUNTED);
+    assert_eq!(logged(true).cost_basis, schemas::CostBasis::GatewayCache);
+}
+
+#[test]
+fn totals_of_zero_and_commas_before_a_fraction_are_what_they_are_elsewhere() {
+    check(
+        r#"{"candidates":[],"usageMetadata":{"promptTokenCount":12,"candidatesTokenCount":3,"totalTokenCount":0},
+            "modelVersion":"gemini-2.5-flash","responseId":"z"}"#,
+        "gemini.generate_content",
+        &["gcp.gemini gemini-2.5-flash: input_text_tokens 12, output_text_tokens 3 [time_assumed]"],
+    );
+    check(
+        r#"{"model":"jina-reranker-v2-base-multilingual","usage":{"total_tokens":815},"results":[{"index":0,"relevance_score":0.9}]}"#,
+        "openai.embedding",
+        &["unknown jina-reranker-v2-base-multilingual: input_text_tokens 815 [id_from_position, time_assumed]"],
+    );
+    let logged = event(&format!(
+        r#"{{"timestamp":"2026-08-01 09:00:00,123","levelname":"INFO","response":{}}}"#,
+        BODY.replace("1785578390", "null")
+    ));
+    assert_eq!(logged.event_time.to_string(), "2026-08-01T09:00:00.123Z");
+}
