@@ -9,7 +9,7 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, host_provider, provider_name, time};
-use crate::formats::{self, resource};
+use crate::formats::{self, openai, resource};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
@@ -21,6 +21,9 @@ use crate::usage::{Counts, raw, rest};
 /// not opened).
 pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut call = Call::new("langchain.message", "chat", precedence::SPAN);
+    // Written down by LangChain itself, the message stands within its `kwargs`.
+    let inner = object.object("kwargs");
+    let object = inner.as_ref().unwrap_or(object);
     let value = object.get("usage_metadata");
     let usage = value.and_then(Json::object).unwrap_or_default();
     call.raw_usage = Cow::Borrowed(raw(value));
@@ -108,14 +111,21 @@ pub(crate) fn langsmith<'a>(
     call.model = envelope::text(&metadata, "ls_model_name")?;
     call.time = time(object, "start_time")?;
     let outputs = object.object("outputs").unwrap_or_default();
-    let usage = outputs.get("usage_metadata").or_else(|| metadata.get("usage_metadata"));
-    call.parts = match usage.and_then(Json::object) {
-        Some(found) => {
+    let usage =
+        outputs.get("usage_metadata").or_else(|| metadata.get("usage_metadata")).or_else(|| generated(&outputs));
+    let answered = outputs.get("usage");
+    call.parts = match (usage.and_then(Json::object), answered.and_then(Json::object)) {
+        (Some(found), _) => {
             call.raw_usage = Cow::Borrowed(raw(usage));
             smallvec![langchain_usage(&found)?]
         }
+        // Wrappers of a provider's SDK keep its answer as it was.
+        (None, Some(found)) if found.has("prompt_tokens") => {
+            call.raw_usage = Cow::Borrowed(raw(answered));
+            smallvec![openai::usage(&found, &openai::CHAT, call.model.as_deref().unwrap_or(""))?]
+        }
         // The run's own counts say nothing of caches.
-        None => {
+        (None, _) => {
             let (part, raw) = plain(object, "prompt_tokens", "completion_tokens")?;
             call.raw_usage = Cow::Owned(raw);
             smallvec![part]
@@ -128,6 +138,16 @@ pub(crate) fn langsmith<'a>(
     envelope.claimed.project = envelope::owned(object, "session_name")?;
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// The usage in the message of the first generation, where LangChain's own tracer puts it.
+fn generated<'a>(outputs: &Object<'a>) -> Option<Json<'a>> {
+    let first = |list: Json<'a>| list.array().and_then(|list| list.first().copied());
+    let generation = first(outputs.get("generations")?)?;
+    let generation = first(generation).unwrap_or(generation).object()?;
+    let message = generation.object("message")?;
+    let message = message.object("kwargs").unwrap_or(message);
+    message.get("usage_metadata").filter(|usage| usage.object().is_some_and(|usage| usage.has("input_tokens")))
 }
 
 /// A request of Helicone (<https://docs.helicone.ai/features/webhooks>, from documentation only). Its cache counts are

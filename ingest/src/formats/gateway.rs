@@ -266,6 +266,17 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
     }
     let counts = Counts::new(usage, "usageDetails");
     let mut part = Part::default();
+    // Its older counts may be of something else than tokens.
+    if let Some(unit) = usage.string("unit").filter(|unit| !unit.eq_ignore_ascii_case("tokens")) {
+        let (input, output) = (counts.or_zero("input")?, counts.or_zero("output")?);
+        match unit.to_ascii_uppercase().as_str() {
+            "CHARACTERS" => part.usage.add(Meter::InputCharacters, input),
+            "SECONDS" => part.usage.add(Meter::InputAudioSeconds, input),
+            "IMAGES" => part.usage.add(Meter::OutputImages, output),
+            _ => part.flags.set(Flag::UnknownUsageField),
+        }
+        return Ok(part);
+    }
     // Sums of input and output, and of what their details hold.
     let (mut plain, mut details) = ([0, 0], [0, 0]);
     for (name, value) in usage.iter() {

@@ -212,6 +212,110 @@ fn what_a_streamed_message_wrote_later_has_the_lifetime_that_was_asked_for() {
     }
 }
 
+fn span(name: &str, attributes: &[(&str, &str)]) -> String {
+    let attributes: Vec<String> = attributes
+        .iter()
+        .map(|(key, value)| {
+            let value = serde_json::Value::from(*value);
+            format!(r#"{{"key":"{key}","value":{{"stringValue":{value}}}}}"#)
+        })
+        .collect();
+    format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736",
+        "spanId":"00f067aa0ba902b7","name":"{name}","startTimeUnixNano":"1785578390000000000","attributes":[{}]}}]}}]}}]}}"#,
+        attributes.join(",")
+    )
+}
+
+#[test]
+fn a_request_of_claude_code_is_one_call_as_a_span_a_log_record_and_a_line_of_its_transcript() {
+    let counts = [
+        ("session.id", "s1"),
+        ("model", "claude-opus-4-8"),
+        ("gen_ai.system", "anthropic"),
+        ("gen_ai.request.model", "claude-opus-4-8"),
+        ("input_tokens", "2"),
+        ("output_tokens", "1200"),
+        ("cache_read_tokens", "84562"),
+        ("cache_creation_tokens", "7096"),
+        ("request_id", "req_1"),
+    ];
+    let traced = event(&span("claude_code.llm_request", &counts));
+    assert_eq!(
+        line(&traced),
+        "anthropic claude-opus-4-8: input_text_tokens 2, cache_read_text_tokens 84562, cache_write_5m_tokens 7096, \
+         output_text_tokens 1200 [assumed_5m]"
+    );
+    let record = span("claude_code.llm_request", &counts)
+        .replace("resourceSpans", "resourceLogs")
+        .replace("scopeSpans", "scopeLogs")
+        .replace("\"spans\"", "\"logRecords\"")
+        .replace("\"name\":\"claude_code.llm_request\"", "\"eventName\":\"claude_code.api_request\"")
+        .replace("startTimeUnixNano", "timeUnixNano");
+    let logged = event(&record);
+    assert_eq!((&*traced.call_key, &*logged.call_key), ("event/claude-code/req_1", "event/claude-code/req_1"));
+    let written = event(
+        r#"{"type":"assistant","sessionId":"s1","requestId":"req_1","timestamp":"2026-08-01T09:59:50Z","message":{"id":"msg_1",
+            "type":"message","role":"assistant","model":"claude-opus-4-8","content":[],"usage":{"input_tokens":2,"output_tokens":1200}}}"#,
+    );
+    assert_eq!((&*written.call_key, &written.weaker_keys[0]), ("anthropic/msg_1", &traced.call_key));
+}
+
+#[test]
+fn a_span_of_the_vercel_ai_sdk_is_read_from_what_the_provider_said() {
+    let call = |more: &[(&str, &str)]| {
+        let mut attributes = vec![("ai.operationId", "ai.generateText.doGenerate"), ("ai.usage.inputTokens", "7")];
+        attributes.extend(more);
+        event(&span("ai.generateText.doGenerate", &attributes))
+    };
+    let anthropic = call(&[
+        ("gen_ai.response.model", "claude-sonnet-4-6"),
+        ("ai.usage.outputTokens", "445"),
+        ("ai.usage.totalTokens", "452"),
+        ("ai.usage.cachedInputTokens", "16399"),
+        (
+            "ai.response.providerMetadata",
+            r#"{"anthropic":{"usage":{"input_tokens":7,"cache_creation_input_tokens":2089,"cache_read_input_tokens":16399,
+            "cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":2089},"output_tokens":445,
+            "service_tier":"priority"},"cacheCreationInputTokens":2089}}"#,
+        ),
+    ]);
+    assert_eq!(
+        line(&anthropic),
+        "anthropic claude-sonnet-4-6: input_text_tokens 7, cache_read_text_tokens 16399, cache_write_1h_tokens 2089, \
+         output_text_tokens 445"
+    );
+    assert_eq!(anthropic.price_context.service_tier.as_deref(), Some("priority"));
+    let older = call(&[
+        ("gen_ai.response.model", "claude-sonnet-4-6"),
+        ("ai.usage.completionTokens", "5"),
+        ("ai.response.providerMetadata", r#"{"anthropic":{"cacheCreationInputTokens":2118,"cacheReadInputTokens":0}}"#),
+    ]);
+    assert!(line(&older).contains("input_text_tokens 7, cache_write_5m_tokens 2118, output_text_tokens 5"));
+    let gemini = call(&[
+        ("gen_ai.response.model", "gemini-3-pro"),
+        ("ai.usage.outputTokens", "5"),
+        (
+            "ai.response.providerMetadata",
+            r#"{"google":{"groundingMetadata":{"webSearchQueries":["a"]},"usageMetadata":{"promptTokenCount":7,
+            "candidatesTokenCount":5,"thoughtsTokenCount":90,"totalTokenCount":102}}}"#,
+        ),
+    ]);
+    assert_eq!(
+        line(&gemini),
+        "gcp.gemini gemini-3-pro: input_text_tokens 7, output_text_tokens 5, output_reasoning_tokens 90, web_searches 1"
+    );
+    let openai = call(&[
+        ("gen_ai.response.model", "gpt-5.4"),
+        ("ai.usage.outputTokens", "5"),
+        ("ai.response.providerMetadata", r#"{"openai":{"responseId":"resp_1","serviceTier":"flex"}}"#),
+    ]);
+    assert_eq!(
+        (line(&openai), openai.price_context.service_tier.as_deref()),
+        ("openai gpt-5.4: input_text_tokens 7, output_text_tokens 5".to_owned(), Some("flex"))
+    );
+}
+
 #[test]
 fn the_steps_of_a_result_of_the_vercel_ai_sdk_are_its_calls() {
     let step = |id: &str, output: u32| {
@@ -235,6 +339,35 @@ fn the_steps_of_a_result_of_the_vercel_ai_sdk_are_its_calls() {
             "response":{"id":"msg_2","modelId":"claude-sonnet-4-6","timestamp":"2026-08-01T09:00:00.000Z"}}"#,
         "ai_sdk.result",
         &["anthropic claude-sonnet-4-6: input_text_tokens 10, output_text_tokens 20"],
+    );
+}
+
+#[test]
+fn messages_that_langchain_wrote_down_are_read_wherever_they_stand() {
+    let message = r#"{"lc":1,"type":"constructor","id":["langchain","schema","messages","AIMessage"],"kwargs":{"content":"x",
+        "response_metadata":{"model_name":"claude-sonnet-4-6","model_provider":"anthropic","id":"msg_L"},
+        "usage_metadata":{"input_tokens":100,"output_tokens":5,"total_tokens":105,
+        "input_token_details":{"cache_read":80,"cache_creation":10}}}}"#;
+    let counted = "anthropic claude-sonnet-4-6: input_text_tokens 10, cache_read_text_tokens 80, cache_write_5m_tokens 10, \
+                   output_text_tokens 5";
+    check(message, "langchain.message", &[&format!("{counted} [time_assumed, assumed_5m]")]);
+    let run = |outputs: &str| {
+        format!(
+            r#"{{"id":"run-1","trace_id":"t1","run_type":"llm","start_time":"2026-08-01T09:00:00","dotted_order":"x",
+            "prompt_tokens":100,"completion_tokens":5,"total_tokens":105,"outputs":{outputs},
+            "extra":{{"metadata":{{"ls_provider":"anthropic","ls_model_name":"claude-sonnet-4-6"}}}}}}"#
+        )
+    };
+    check(
+        &run(&format!(r#"{{"generations":[[{{"text":"x","message":{message}}}]],"llm_output":{{}}}}"#)),
+        "langsmith.run",
+        &[&format!("{counted} [assumed_5m]")],
+    );
+    check(
+        &run(r#"{"id":"c","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":5,"total_tokens":105,
+            "prompt_tokens_details":{"cached_tokens":64}}}"#),
+        "langsmith.run",
+        &["anthropic claude-sonnet-4-6: input_text_tokens 36, cache_read_text_tokens 64, output_text_tokens 5"],
     );
 }
 
@@ -367,6 +500,22 @@ fn a_response_without_its_output_says_how_often_it_searched() {
     };
     assert!(body("").ends_with("output_text_tokens 10, web_searches 3"));
     assert!(body(r#""output":[{"type":"web_search_call"}],"#).ends_with("output_text_tokens 10, web_searches 1"));
+}
+
+#[test]
+fn counts_of_langfuse_may_be_of_something_else_than_tokens() {
+    let observed = |usage: &str| {
+        line(&event(&format!(
+            r#"{{"batch":[{{"id":"e","type":"generation-create","timestamp":"2026-08-01T09:00:00Z","body":{{"id":"g",
+            "model":"tts-1","startTime":"2026-08-01T09:00:00Z","usage":{usage}}}}}]}}"#
+        )))
+    };
+    assert_eq!(observed(r#"{"input":500,"unit":"CHARACTERS"}"#), "openai tts-1: input_characters 500");
+    assert_eq!(observed(r#"{"input":5,"unit":"MILLISECONDS"}"#), "openai tts-1:  [unknown_usage_field]");
+    assert_eq!(
+        observed(r#"{"input":5,"output":1,"total":6,"unit":"TOKENS"}"#),
+        "openai tts-1: input_text_tokens 5, output_text_tokens 1"
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Requests of coding agents as log records: Claude Code, Codex, Gemini CLI (and Qwen Code, which descends from it).
-//! Each row of [`AGENTS`] says which event carries the usage and what its counts mean.
+//! Requests of coding agents as log records: Claude Code (which also writes spans), Codex, Gemini CLI (and Qwen Code, which
+//! descends from it). Each row of [`AGENTS`] says which event carries the usage and what its counts mean.
 
 use std::borrow::Cow;
 
@@ -41,11 +41,12 @@ struct Counts {
 
 const AGENTS: &[Agent] = &[
     // Counts are Anthropic's; the cost is an estimate at list price, which subscribers do not pay
-    // (https://docs.claude.com/en/docs/claude-code/monitoring-usage, checked 2026-11-22).
+    // (https://docs.claude.com/en/docs/claude-code/monitoring-usage, checked 2026-11-22). Its spans have the same names for
+    // them; a span and a log record of one request have its id (spans that others published, read 2026-11-29).
     Agent {
         extractor: "otlp.claude_code",
         application: "claude-code",
-        events: &["claude_code.api_request", "api_request"],
+        events: &["claude_code.api_request", "api_request", "claude_code.llm_request"],
         provider: "anthropic",
         counts: Counts {
             input: "input_tokens",
@@ -103,7 +104,7 @@ const AGENTS: &[Agent] = &[
     },
 ];
 
-/// The call in a log record of this name; `None` when it is not an agent's.
+/// The call in a log record, or span, of this name; `None` when it is not an agent's.
 pub(super) fn call<'a>(
     name: &str,
     item: Item<'_, 'a>,
@@ -117,7 +118,7 @@ pub(super) fn call<'a>(
     call.model = attributes.text(&["model"]);
     let qwen = name.starts_with("qwen");
     call.provider = Some(Text::const_new(agent.provider)).filter(|_| !qwen);
-    call.response_id = attributes.text(&["request_id", "response.id"]);
+    call.response_id = attributes.text(&["response.id"]);
     call.time = item.entry.time;
     call.parts = smallvec![part(item, &agent.counts)?];
     call.raw_usage = Cow::Owned(attributes.raw(|name| name.ends_with("_tokens") || name.ends_with("_token_count")));
@@ -134,9 +135,12 @@ pub(super) fn call<'a>(
     if let Some(user) = attributes.text(&user) {
         envelope.claim_user(&user, out.config);
     }
-    // Neither id nor span: session and sequence tell requests apart.
-    if let (Some(session), Some(sequence)) = (&envelope.claimed.session, attributes.text(agent.sequence)) {
-        envelope.event_id = Some(Cow::Owned(format!("{session}/{sequence}")));
+    // Spans, log records and transcripts know a request of Claude Code by one id. Others have none: session and sequence
+    // tell their requests apart.
+    let request = attributes.text(&["request_id"]);
+    let sequence = || Some(format!("{}/{}", envelope.claimed.session.as_ref()?, attributes.text(agent.sequence)?));
+    if let Some(id) = request.or_else(|| sequence().map(Cow::Owned)) {
+        envelope.event_id = Some(id);
         envelope.source = Some(Cow::Borrowed(application));
     }
     Ok(Some(call))

@@ -8,6 +8,7 @@
 mod agents;
 mod batch;
 mod counts;
+mod metadata;
 mod names;
 mod role;
 mod text;
@@ -96,8 +97,13 @@ fn read<'a>(batch: Batch<'a>, signal: Signal, envelope: &Envelope<'a>, out: &mut
     }
 }
 
-/// One span.
-fn span<'a>(item: Item<'_, 'a>, repeats: bool, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+/// One span: a request of a coding agent, or whatever the conventions say of it.
+fn span<'a>(item: Item<'_, 'a>, repeats: bool, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    if let Some(call) = agents::call(&item.entry.name, item, &mut envelope, out)? {
+        describe(item, &mut envelope, out);
+        out.call(call, envelope, item.entry.json);
+        return Ok(());
+    }
     let role = match role::of(item.entry) {
         // Nothing says what it is, and a span beneath it states the same usage.
         Role::Unstated if repeats => Role::Repeats,
@@ -166,9 +172,12 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     let asked = attributes.text(&["openai.request.service_tier", "gen_ai.openai.request.service_tier"]);
     call.context.requested_tier = asked.map(Text::from);
     call.reported_cost = reported(attributes, names::COST, "stated_by_producer");
+    call.raw_usage = Cow::Owned(attributes.raw(names::is_usage));
+    if metadata::read(attributes, &mut call)? {
+        return Ok(call);
+    }
     let part = counts::part(attributes, call.provider.as_deref(), call.model.as_deref(), item.scope, envelope)?;
     call.parts = smallvec![part];
-    call.raw_usage = Cow::Owned(attributes.raw(names::is_usage));
     Ok(call)
 }
 

@@ -62,6 +62,7 @@ pub(super) const REASONING: &[&str] = &[
     "gen_ai.usage.output_tokens.reasoning",
     "gen_ai.usage.details.reasoning_tokens",
     "gen_ai.usage.details.thoughts_tokens",
+    "gen_ai.usage.details.thinking_tokens",
     "llm.token_count.completion_details.reasoning",
     "llm.usage.reasoning_tokens",
     "codex.usage.reasoning_output_tokens",

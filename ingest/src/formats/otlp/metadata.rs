@@ -1,0 +1,46 @@
+//! What the spans of the Vercel AI SDK hand on from a provider: JSON in `ai.response.providerMetadata` (spans that others
+//! published, read 2026-11-29).
+
+use smallvec::smallvec;
+
+use super::batch::{Attributes, Value};
+use super::names;
+use crate::assemble::{Call, Tokens};
+use crate::envelope;
+use crate::formats::ai_sdk;
+use crate::json::{Json, Object};
+use crate::problem::Result;
+use crate::usage::Counts;
+
+/// Reads the calls of a span from what the provider said; `false` where the span's own counts are all there is.
+pub(super) fn read(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<bool> {
+    let Some((_, Value::Text(text))) = attributes.get(&["ai.response.providerMetadata"]) else { return Ok(false) };
+    let Some(metadata) = Json::parse(text).ok().and_then(Json::object) else { return Ok(false) };
+    if let Some(about) = metadata.object("openai").or_else(|| metadata.object("azure")) {
+        let tier = envelope::owned(&about, "serviceTier")?.filter(|tier| tier != "auto");
+        call.context.service_tier = call.context.service_tier.take().or(tier);
+    }
+    if ai_sdk::handed_on(&metadata, call)? {
+        return Ok(true);
+    }
+    match metadata.object("anthropic") {
+        Some(about) => cache_alone(&about, attributes, call),
+        None => Ok(false),
+    }
+}
+
+/// Older versions hand on the counts of the cache alone, which stand beside their prompt. What a span says of its cache
+/// itself goes before.
+fn cache_alone(about: &Object<'_>, attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<bool> {
+    let counts = Counts::new(about, "ai.response.providerMetadata.anthropic");
+    let Some(cache_read) = counts.count("cacheReadInputTokens")? else { return Ok(false) };
+    if attributes.has(names::CACHE_READ) || attributes.has(names::UNCACHED) {
+        return Ok(false);
+    }
+    let written = counts.or_zero("cacheCreationInputTokens")?;
+    let count = |names: &[&str]| attributes.count(names).map(|found| found.unwrap_or(0));
+    let (input, output) = (count(names::INPUT)?, count(names::OUTPUT)?);
+    let tokens = Tokens { input, cache_read, written, output, ..Tokens::default() };
+    call.parts = smallvec![tokens.part("input excludes cache")];
+    Ok(true)
+}
