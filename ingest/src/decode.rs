@@ -132,7 +132,7 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         return otlp::protobuf(payload, signal, out);
     }
     let text = text_of(payload)?;
-    let text = text.trim_ascii();
+    let text = stream::without_head(text.trim_ascii());
     if text.is_empty() {
         return Err(Problem::new(RejectReason::Empty, "", "the record holds only white space"));
     }

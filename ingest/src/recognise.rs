@@ -473,6 +473,16 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("created") && object.has("data") && !object.has("usage") && is_images(object) {
         return Some((Shape::OpenAiImage, "created and data of images"));
     }
+    let drawn = |first: &Json<'_>| {
+        let first = first.object();
+        first.is_some_and(|first| {
+            (first.has("bytesBase64Encoded") || first.has("gcsUri"))
+                && first.string("mimeType").is_some_and(|kind| kind.starts_with("image/"))
+        })
+    };
+    if object.array("predictions").is_some_and(|predictions| predictions.first().is_some_and(drawn)) {
+        return Some((Shape::OpenAiImage, "predictions of images"));
+    }
     if (object.is("task", "transcribe") || object.is("task", "translate"))
         && object.has("duration")
         && !object.has("usage")

@@ -526,9 +526,11 @@ fn tools(output: Json<'_>, usage: &mut Usage) {
 /// Images: tokens, where the model bills by them; else pieces of a size and quality.
 pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.image", "image_generation", &IMAGES)?;
-    found.usual_provider = "openai";
+    // Vertex answers with the images of Imagen as predictions.
+    let predictions = object.array("predictions");
+    found.usual_provider = if predictions.is_some() { "gcp.vertex_ai" } else { "openai" };
     if object.get("usage").is_none() {
-        let images = object.array("data").unwrap_or_default().len();
+        let images = predictions.or_else(|| object.array("data")).unwrap_or_default().len();
         found.parts[0].usage.add(Meter::OutputImages, i64::try_from(images).unwrap_or(i64::MAX));
         found.raw_usage = Cow::Owned(format!("{{\"images\":{images}}}"));
         found.flags.clear(Flag::UsageMissing);

@@ -102,6 +102,15 @@ fn event_stream(text: &str) -> Vec<Result<Json<'_>>> {
     data.map(|data| Json::parse(data).map_err(|error| malformed(&error))).collect()
 }
 
+/// What follows the head of an answer of HTTP that was written down whole.
+pub(crate) fn without_head(text: &str) -> &str {
+    if !text.starts_with("HTTP/") {
+        return text;
+    }
+    let end = ["\r\n\r\n", "\n\n"].iter().find_map(|end| text.split_once(end));
+    end.map_or(text, |(_, body)| body.trim_ascii_start())
+}
+
 /// A stream whose events spread their data over several lines, with each on one.
 pub(crate) fn on_one_line(text: &str) -> Option<String> {
     let spread = |line: &str| matches!(line.strip_prefix("data:").map(str::trim), Some("{" | "["));

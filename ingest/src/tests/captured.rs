@@ -476,6 +476,24 @@ fn the_data_of_an_event_may_be_spread_over_lines() {
 }
 
 #[test]
+fn the_head_of_an_answer_is_no_part_of_it() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+    check(&format!("{head}{BODY}"), "openai.chat_completion", &[COUNTED]);
+    check(&format!("HTTP/2 200\nx-y: z\n\ndata: {BODY}\n\n"), "openai.chat_completion", &[COUNTED]);
+    assert!(matches!(&decoded("HTTP/1.1 200 OK").items[..], [Item::Rejected(_)]));
+}
+
+#[test]
+fn images_of_vertex_are_counted_by_the_piece() {
+    let images = r#"{"predictions":[{"mimeType":"image/png","bytesBase64Encoded":"A"},{"mimeType":"image/png","bytesBase64Encoded":"B"}]}"#;
+    check(
+        &format!(r#"{{"id":"i","time":1785578390,"model":"imagen-4.0-generate-001","response":{images}}}"#),
+        "envelope/openai.image",
+        &["gcp.vertex_ai imagen-4.0-generate-001: output_images 2"],
+    );
+}
+
+#[test]
 fn chunks_that_do_not_say_what_they_are_belong_together() {
     let frames = [
         r#"{"choices":[],"created":0,"id":"","prompt_filter_results":[{"prompt_index":0}]}"#,
