@@ -386,6 +386,19 @@ fn a_table_of_an_earlier_release_gains_the_columns_it_lacks() {
     assert_eq!(rows_of(&lake), log.oracle);
 }
 
+/// The table of charges, asked about partition 0.
+fn asked(lake: &Lake) -> LakeTable<Charges> {
+    let mut table = LakeTable::open(lake, &config()).unwrap();
+    table.assign(&[0]).unwrap();
+    table
+}
+
+/// Appends a record of partition 0.
+fn take(table: &mut LakeTable<Charges>, log: &Log, number: usize) {
+    let (offset, payload) = &log.partitions[&0][number];
+    table.append(0, &[record(*offset, payload)], offset + 1).unwrap();
+}
+
 #[test]
 fn what_comes_while_a_flush_is_written_is_of_the_next_one() {
     let lake = in_memory();
@@ -397,16 +410,14 @@ fn what_comes_while_a_flush_is_written_is_of_the_next_one() {
         let line = format!("spendstream_lake_buffered_bytes{{table=\"charges\"}} {bytes}\n");
         assert!(text.contains(&line), "{line}{text}");
     };
-    let mut table = LakeTable::<Charges>::open(&lake, &config()).unwrap();
-    table.assign(&[0]).unwrap();
+    let mut table = asked(&lake);
     assert!(table.begin_flush(NOW).unwrap().is_none(), "nothing has moved");
-    let [first, second] = &log.partitions[&0][..] else { panic!("two records") };
-    table.append(0, &[record(first.0, &first.1)], first.0 + 1).unwrap();
+    take(&mut table, &log, 0);
     let write = table.begin_flush(NOW).unwrap().unwrap();
     let held = table.buffered_bytes();
     assert!(held > 0, "what is being written is held");
     told(held);
-    table.append(0, &[record(second.0, &second.1)], second.0 + 1).unwrap();
+    take(&mut table, &log, 1);
     let both = table.buffered_bytes();
     assert!(both > held);
     told(both);
@@ -426,12 +437,10 @@ fn a_flush_that_fails_leaves_nothing_of_what_came_since() {
     let log = charges_log(1, 2, 3);
     // Write 0 makes the table; from the first file on nothing can be written.
     let failing = self::folder(folder.path(), Some(Fault::refuse_from(1)));
-    let mut table = LakeTable::<Charges>::open(&failing, &config()).unwrap();
-    table.assign(&[0]).unwrap();
-    let [first, second] = &log.partitions[&0][..] else { panic!("two records") };
-    table.append(0, &[record(first.0, &first.1)], first.0 + 1).unwrap();
+    let mut table = asked(&failing);
+    take(&mut table, &log, 0);
     let write = table.begin_flush(NOW).unwrap().unwrap();
-    table.append(0, &[record(second.0, &second.1)], second.0 + 1).unwrap();
+    take(&mut table, &log, 1);
     assert!(std::thread::spawn(write).join().unwrap().is_err());
     // Were the second flushed now, the first would be missing before it.
     table.flush(NOW).unwrap_err();
@@ -446,12 +455,10 @@ fn a_flush_that_fails_leaves_nothing_of_what_came_since() {
 fn a_flush_of_what_follows_a_failed_one_is_refused_by_the_table() {
     let lake = in_memory();
     let log = charges_log(1, 2, 3);
-    let mut table = LakeTable::<Charges>::open(&lake, &config()).unwrap();
-    table.assign(&[0]).unwrap();
-    let [first, second] = &log.partitions[&0][..] else { panic!("two records") };
-    table.append(0, &[record(first.0, &first.1)], first.0 + 1).unwrap();
+    let mut table = asked(&lake);
+    take(&mut table, &log, 0);
     drop(table.begin_flush(NOW).unwrap());
-    table.append(0, &[record(second.0, &second.1)], second.0 + 1).unwrap();
+    take(&mut table, &log, 1);
     let error = format!("{:#}", table.flush(NOW).unwrap_err());
     assert!(error.contains("another writer has moved the table charges"), "{error}");
     assert_eq!((rows_of(&lake), table.buffered_bytes()), (Vec::new(), 0));
