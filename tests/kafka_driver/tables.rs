@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{RngCore as _, SeedableRng as _};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::Timestamp;
 use spendstream_tests::conformance::{self, Sent, send};
 use spendstream_tests::process::Process;
@@ -15,24 +19,27 @@ use stream::{Halt, Log as _, OutRecord, Record, Settings, Shutdown, StoredRecord
 
 use crate::{PATIENCE, Run, kafka};
 
-/// What a service of this environment is started with.
-fn settings(environment: &str) -> Settings {
+/// What an instance of a service of this environment is started with.
+fn settings(environment: &str, instance: &str) -> Settings {
     #[derive(clap::Parser)]
     struct Flags {
         #[command(flatten)]
         settings: Settings,
     }
     let brokers = kafka().brokers();
-    let flags = ["test", "--brokers", &brokers, "--environment", environment, "--session-timeout", "6s"];
-    <Flags as clap::Parser>::parse_from(flags.into_iter().chain(["--transaction-timeout", "4s"])).settings
+    let mut flags = vec!["test", "--brokers", &brokers, "--environment", environment, "--instance", instance];
+    flags.extend(["--session-timeout", "6s", "--transaction-timeout", "4s", "--table-bytes-max", "4KiB"]);
+    <Flags as clap::Parser>::parse_from(flags).settings
 }
 
-/// A table in memory that outlives the driver, as a lake would. Every third write fails, half of them after the fact.
+/// A table in memory that outlives the driver, as a lake would. Unless it is steady every third write fails, half of them
+/// after the fact.
 #[derive(Default)]
 struct Store {
     rows: Vec<String>,
     positions: BTreeMap<u32, i64>,
     writes: usize,
+    steady: bool,
 }
 
 struct Shelf {
@@ -79,12 +86,12 @@ impl Table for Shelf {
             std::thread::sleep(Duration::from_millis(20));
             let mut store = store.lock().unwrap();
             store.writes += 1;
-            anyhow::ensure!(store.writes % 6 != 2, "the store is away");
+            anyhow::ensure!(store.steady || store.writes % 6 != 2, "the store is away");
             for (partition, (rows, position)) in taken {
                 store.rows.extend(rows);
                 store.positions.insert(partition, position);
             }
-            anyhow::ensure!(store.writes % 6 != 5, "written, but the answer was lost");
+            anyhow::ensure!(store.steady || store.writes % 6 != 5, "written, but the answer was lost");
             Ok(())
         };
         Ok(Some(Box::new(write)))
@@ -97,7 +104,7 @@ fn a_table_has_every_record_once_though_its_store_fails_with_and_without_effect(
     let [input, ..] = conformance::names(run.prefix);
     let store = Arc::<Mutex<Store>>::default();
     let mut sent = Sent::default();
-    let settings = settings(run.prefix);
+    let settings = settings(run.prefix, "a");
     for _ in 0..2 {
         let (shutdown, settings) = (Shutdown::new(), settings.clone());
         let table = Shelf { topic: input.clone(), store: store.clone(), buffer: BTreeMap::new() };
@@ -120,6 +127,143 @@ fn a_table_has_every_record_once_though_its_store_fails_with_and_without_effect(
     expected.retain(|row| rows.binary_search(row).is_ok());
     assert_eq!(rows, expected, "a row is there twice, or was never sent");
     assert!(sent.0.len() - rows.len() < 100, "{} of {} rows are missing", sent.0.len() - rows.len(), sent.0.len());
+}
+
+/// What happens to tables whose writes wait for a gate.
+#[derive(Default)]
+struct Gate {
+    open: Mutex<bool>,
+    opened: Condvar,
+    events: Mutex<Vec<String>>,
+    /// Bytes on their way.
+    writing: AtomicUsize,
+    /// Most bytes held, and whether some of them waited while others were written.
+    most: AtomicUsize,
+    read_on: AtomicBool,
+}
+
+impl Gate {
+    fn set(&self, open: bool) {
+        *self.open.lock().unwrap() = open;
+        self.opened.notify_all();
+    }
+    fn saw(&self, who: &str, what: &str) {
+        self.events.lock().unwrap().push(format!("{who} {what}"));
+    }
+    fn place(&self, event: &str) -> Option<usize> {
+        self.events.lock().unwrap().iter().position(|seen| seen == event)
+    }
+}
+
+/// A shelf behind a gate.
+struct Gated {
+    shelf: Shelf,
+    who: &'static str,
+    gate: Arc<Gate>,
+}
+
+impl Table for Gated {
+    fn name(&self) -> &str {
+        self.shelf.name()
+    }
+    fn input(&self) -> &str {
+        self.shelf.input()
+    }
+    fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
+        self.gate.saw(self.who, "was asked");
+        self.shelf.assign(partitions)
+    }
+    fn revoke(&mut self, partitions: &[u32]) {
+        self.gate.saw(self.who, "gave up");
+        self.shelf.revoke(partitions);
+    }
+    fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt> {
+        self.shelf.append(partition, records, position)?;
+        self.gate.most.fetch_max(self.buffered_bytes(), Ordering::Relaxed);
+        self.gate.read_on.fetch_or(self.gate.writing.load(Ordering::Relaxed) > 0, Ordering::Relaxed);
+        Ok(())
+    }
+    fn due(&self, _: Timestamp) -> bool {
+        self.gate.writing.load(Ordering::Relaxed) == 0 && self.shelf.buffered_bytes() > 0
+    }
+    fn buffered_bytes(&self) -> usize {
+        self.shelf.buffered_bytes() + self.gate.writing.load(Ordering::Relaxed)
+    }
+    fn flush(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        self.begin_flush(now)?.map_or(Ok(()), |write| write())
+    }
+    fn begin_flush(&mut self, now: Timestamp) -> anyhow::Result<Option<Write>> {
+        let (who, gate) = (self.who, self.gate.clone());
+        gate.writing.store(self.shelf.buffered_bytes(), Ordering::Relaxed);
+        let write = self.shelf.begin_flush(now)?;
+        let write = write.map(|write| {
+            gate.saw(who, "began");
+            Box::new(move || {
+                drop(gate.opened.wait_while(gate.open.lock().unwrap(), |open| !*open));
+                let written = write();
+                gate.saw(who, "wrote");
+                gate.writing.store(0, Ordering::Relaxed);
+                written
+            }) as Write
+        });
+        Ok(write)
+    }
+}
+
+#[test]
+fn while_a_write_is_on_its_way_no_position_is_told_no_partition_moves_and_what_is_held_has_a_bound() {
+    let run = Run::new("gated", 1);
+    let [input, ..] = conformance::names(run.prefix);
+    let store = Arc::new(Mutex::new(Store { steady: true, ..Store::default() }));
+    let (gate, mut sent, shutdown) = (Arc::<Gate>::default(), Sent::default(), Shutdown::new());
+    let start = |who: &'static str| {
+        let shelf = Shelf { topic: input.clone(), store: store.clone(), buffer: BTreeMap::new() };
+        let (table, settings, shutdown) =
+            (Gated { shelf, who, gate: gate.clone() }, settings(run.prefix, who), shutdown.clone());
+        std::thread::spawn(move || {
+            run_table(&settings, Box::new(table), &Orders::default(), &shutdown, &Telemetry::new())
+        })
+    };
+    let mut observer = ClientConfig::new();
+    observer.set("bootstrap.servers", kafka().brokers()).set("group.id", format!("{}.sink.shelf", run.prefix));
+    let observer: BaseConsumer = observer.create().unwrap();
+    let told = || {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&input, 0);
+        observer.committed_offsets(list, PATIENCE).unwrap().elements()[0].offset()
+    };
+    let a = start("a");
+    send(&*run.log, run.prefix, &mut sent, 50);
+    run.until("a write begins", || gate.place("a began").is_some());
+    send(&*run.log, run.prefix, &mut sent, 5);
+    run.until("more is read meanwhile", || gate.read_on.load(Ordering::Relaxed));
+    assert_eq!(told(), Offset::Invalid);
+    let b = start("b");
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(gate.events.lock().unwrap()[..], ["a was asked", "a began"]);
+    gate.set(true);
+    run.until("partitions are shared out again", || gate.place("a gave up").is_some());
+    assert!(gate.place("a wrote") < gate.place("a gave up"), "{:?}", gate.events.lock().unwrap());
+    run.until("every row is there", || store.lock().unwrap().rows.len() >= sent.0.len());
+    run.until("its position is told", || told() == Offset::Offset(store.lock().unwrap().positions[&0]));
+    // Far more than may be held.
+    gate.set(false);
+    send(&*run.log, run.prefix, &mut sent, 2_000);
+    run.until("reading stops", || gate.most.load(Ordering::Relaxed) >= 4096);
+    std::thread::sleep(Duration::from_millis(500));
+    let most = gate.most.load(Ordering::Relaxed);
+    assert!(most < 4096 + 200, "{most} bytes are held of at most 4096");
+    gate.set(true);
+    run.until("every row is there", || store.lock().unwrap().rows.len() >= sent.0.len());
+    shutdown.set();
+    for driver in [a, b] {
+        driver.join().unwrap().unwrap();
+    }
+    let mut rows = store.lock().unwrap().rows.clone();
+    rows.sort();
+    let mut expected: Vec<String> = sent.0.iter().map(|(id, (_, amount))| format!("{id} {amount}")).collect();
+    expected.sort();
+    assert_eq!(rows, expected);
 }
 
 /// The rows of a shelf, sorted.
