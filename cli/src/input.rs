@@ -1,7 +1,8 @@
 //! Files of usage, cut into records: JSON lines, one JSON document, several documents one after the other, or a captured
 //! stream. Files whose name ends in `.gz` are unpacked as they are read.
 //!
-//! In a transcript of Codex, session and model stand on lines of their own: they go before every line that counts tokens.
+//! In a transcript of Codex, session and model stand on lines of their own: they go before every line that counts tokens. A
+//! message of Anthropic that was saved a frame a line is one record.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -43,7 +44,7 @@ pub struct FileRecords {
 }
 
 enum From {
-    Lines(Box<dyn BufRead>, Codex),
+    Lines(Lines, Codex),
     /// Rows of a table after its head, which goes before each of them.
     Rows(Box<dyn BufRead>, Vec<u8>),
     Documents(std::vec::IntoIter<Vec<u8>>),
@@ -105,7 +106,8 @@ fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
     let is_table = !lines && is_table(&start);
     let mut whole: Box<dyn BufRead> = Box::new(BufReader::new(std::io::Cursor::new(start).chain(bytes)));
     if lines {
-        return Ok(FileRecords { number: 0, from: From::Lines(whole, Codex::default()) });
+        let lines = Lines { from: whole, number: 0, ahead: None };
+        return Ok(FileRecords { number: 0, from: From::Lines(lines, Codex::default()) });
     }
     if is_table {
         let mut head = Vec::new();
@@ -265,22 +267,82 @@ impl FileRecords {
                     }
                 }
                 From::Lines(lines, codex) => {
-                    let mut line = Vec::new();
-                    if lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
-                        return Ok(None);
-                    }
-                    if line.len() as u64 == LINE_BYTES_MAX && !line.ends_with(b"\n") {
-                        skip_line(lines.as_mut())?;
-                    }
-                    self.number += 1;
-                    let trimmed = line.trim_ascii();
-                    if !trimmed.is_empty() {
-                        return Ok(Some(codex.with_context(trimmed)));
-                    }
+                    let Some((number, line)) = lines.next()? else { return Ok(None) };
+                    self.number = number;
+                    let record = if starts_message(&line) { lines.message(line)? } else { codex.with_context(&line) };
+                    return Ok(Some(record));
                 }
             }
         }
     }
+}
+
+/// Lines that are not empty, with their numbers.
+struct Lines {
+    from: Box<dyn BufRead>,
+    number: u64,
+    /// One that was read too far.
+    ahead: Option<(u64, Vec<u8>)>,
+}
+
+impl Lines {
+    fn next(&mut self) -> anyhow::Result<Option<(u64, Vec<u8>)>> {
+        if let Some(line) = self.ahead.take() {
+            return Ok(Some(line));
+        }
+        loop {
+            let mut line = Vec::new();
+            if self.from.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
+                return Ok(None);
+            }
+            if line.len() as u64 == LINE_BYTES_MAX && !line.ends_with(b"\n") {
+                skip_line(self.from.as_mut())?;
+            }
+            self.number += 1;
+            let trimmed = line.trim_ascii();
+            if !trimmed.is_empty() {
+                return Ok(Some((self.number, trimmed.to_vec())));
+            }
+        }
+    }
+
+    /// A message of Anthropic that was saved a frame a line, from its first frame to its last: apart they would each count
+    /// a part of it, under no common id.
+    fn message(&mut self, first: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+        let mut record = first;
+        while let Some((number, line)) = self.next()? {
+            let kind = kind(&line).filter(|_| ((record.len() + line.len()) as u64) < LINE_BYTES_MAX);
+            match kind.as_deref() {
+                Some("message_stop" | "message_delta" | "ping" | "error") => {}
+                Some(kind) if kind.starts_with("content_block_") => {}
+                _ => {
+                    self.ahead = Some((number, line));
+                    break;
+                }
+            }
+            record.push(b'\n');
+            record.extend_from_slice(&line);
+            if kind.as_deref() == Some("message_stop") {
+                break;
+            }
+        }
+        Ok(record)
+    }
+}
+
+/// The type of an object.
+fn kind(line: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Typed {
+        r#type: String,
+    }
+    serde_json::from_slice::<Typed>(line).ok().map(|typed| typed.r#type)
+}
+
+/// Whether a line is the first frame of a stream of Anthropic.
+fn starts_message(line: &[u8]) -> bool {
+    let named = std::str::from_utf8(line).is_ok_and(|text| text.contains("\"message_start\""));
+    named && kind(line).as_deref() == Some("message_start")
 }
 
 fn skip_line(lines: &mut dyn BufRead) -> std::io::Result<()> {
@@ -353,6 +415,29 @@ mod tests {
         assert_eq!(rows, [numbered(3, "vendor,seats\nacme,\"1\n2\""), numbered(5, "vendor,seats\nother,3")]);
         assert_eq!(cut("a sentence, and more\nof it").len(), 1);
         assert_eq!(cut("not json, at all").len(), 1);
+    }
+
+    #[test]
+    fn a_message_that_was_saved_a_frame_a_line_is_one_record() {
+        let frames = |id: u8| {
+            let start =
+                format!(r#"{{"message":{{"id":"msg_{id}","usage":{{"input_tokens":9}}}},"type":"message_start"}}"#);
+            let rest = [
+                r#"{"type":"content_block_delta","index":0}"#,
+                r#"{"type":"message_delta","usage":{"output_tokens":5}}"#,
+            ];
+            [&start, rest[0], rest[1]].join("\n")
+        };
+        let stop = r#"{"type":"message_stop"}"#;
+        let other = r#"{"type":"message","id":"msg_9"}"#;
+        let records = cut(&format!("{}\n{stop}\n\n{}\n{other}\n{}\n{stop}", frames(1), frames(2), frames(3)));
+        let expected = [
+            numbered(1, &format!("{}\n{stop}", frames(1))),
+            numbered(6, &frames(2)),
+            numbered(9, other),
+            numbered(10, &format!("{}\n{stop}", frames(3))),
+        ];
+        assert_eq!(records, expected);
     }
 
     #[test]
