@@ -22,7 +22,10 @@ use spendstream_tests::conformance::{
 };
 use stream::local::{FILE, LocalLog, LocalOptions, LocalRuntime, start};
 use stream::log::ledger;
-use stream::{Halt, Log, OutRecord, Record, Shutdown, Stage, Table, Telemetry};
+use stream::{
+    Books, Halt, Log, OutRecord, Output, Processor, Record, Shutdown, Source, Stage, StoredRecord, Table, Telemetry,
+    Tick,
+};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -46,9 +49,9 @@ struct Run {
 }
 
 fn run_stages(folder: &Path, stages: Vec<Arc<dyn Stage>>, tables: Vec<Box<dyn Table>>) -> Run {
-    let (log, telemetry, quiet) = (open(folder), Telemetry::new(), Duration::from_millis(20));
+    let (log, telemetry) = (open(folder), Telemetry::new());
     let table_bytes_max = 1 << 20;
-    let options = LocalOptions { quiet, telemetry: telemetry.clone(), table_bytes_max, ..LocalOptions::default() };
+    let options = LocalOptions { telemetry: telemetry.clone(), table_bytes_max, ..LocalOptions::default() };
     let runtime = start(log.clone(), stages, tables, options, Shutdown::new()).unwrap();
     Run { log, telemetry, runtime, sent: Sent::default() }
 }
@@ -333,4 +336,104 @@ fn memory_stays_bounded_behind_a_slow_table_and_no_row_is_lost_or_repeated() {
     let largest = store.largest_buffer.load(Ordering::Relaxed);
     // The bound, and what one read adds to it.
     assert!(largest <= (1 << 20) + (4 << 20), "{largest} bytes were buffered");
+}
+
+/// Says how many records came, a while after they did. Has the name of a stage for which there is a changelog.
+struct Hold {
+    input: String,
+}
+
+const HELD_MICROS: i64 = 700_000;
+
+impl Stage for Hold {
+    fn name(&self) -> &'static str {
+        "split"
+    }
+    fn input(&self) -> &str {
+        &self.input
+    }
+    fn outputs(&self) -> Vec<String> {
+        vec![topic(2)]
+    }
+    fn processor(&self, source: &Source) -> Box<dyn Processor> {
+        Box::new(Holding { partition: source.partition, held: 0, before: 0, since: None })
+    }
+}
+
+struct Holding {
+    partition: u32,
+    held: usize,
+    /// As committed.
+    before: usize,
+    since: Option<Timestamp>,
+}
+
+impl Processor for Holding {
+    fn restore(&mut self, _: &[u8], value: Option<&[u8]>) -> Result<(), Halt> {
+        self.held = String::from_utf8_lossy(value.unwrap_or_default()).parse().unwrap();
+        self.since = (self.held > 0).then(stream::now);
+        Ok(())
+    }
+    fn process(&mut self, records: &[Record<'_>], tick: &Tick, _: &mut Books) -> Result<(), Halt> {
+        self.held += records.len();
+        self.since = self.since.or(Some(tick.now));
+        Ok(())
+    }
+    fn finish(&mut self, tick: &Tick, _: &mut Books, out: &mut Output) -> Result<(), Halt> {
+        if self.due_at().is_some_and(|at| at <= tick.now) {
+            out.records.push(OutRecord {
+                topic: topic(2).into(),
+                partition: self.partition,
+                key: None,
+                payload: Some(Bytes::from(self.held.to_string())),
+                headers: Vec::new(),
+                timestamp: None,
+            });
+            (self.held, self.since) = (0, None);
+        }
+        out.changes.push((Bytes::from_static(b"held"), Some(Bytes::from(self.held.to_string()))));
+        Ok(())
+    }
+    fn due_at(&self) -> Option<Timestamp> {
+        self.since.map(|since| Timestamp::from_micros(since.micros() + HELD_MICROS))
+    }
+    fn export(&self, _: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt> {
+        Ok(())
+    }
+    fn promote(&mut self) {
+        self.before = self.held;
+    }
+    fn undo(&mut self) {
+        self.held = self.before;
+    }
+}
+
+#[test]
+fn idle_is_when_nothing_is_held_back_also_by_an_earlier_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run_hold = || run_stages(folder.path(), vec![Arc::new(Hold { input: topic(0) })], Vec::new());
+    let said = |log: &dyn Log| {
+        let mut said = 0;
+        for partition in 0..2 {
+            let each = |record: &StoredRecord| {
+                said += String::from_utf8_lossy(record.payload.as_ref().unwrap()).parse::<usize>()?;
+                Ok(())
+            };
+            stream::log::scan(log, &topic(2), partition, 0, each).unwrap();
+        }
+        said
+    };
+    let mut first = run_hold();
+    first.feed(10);
+    assert!(first.runtime.wait_idle(WAIT));
+    assert_eq!(said(&*first.log), 10);
+    first.feed(7);
+    wait_for(|| (0..2).map(|partition| first.position("split", &topic(0), partition)).sum::<i64>() == 17);
+    let Run { log, runtime, .. } = first;
+    runtime.stop().unwrap();
+    drop(log);
+    let second = run_hold();
+    assert!(second.runtime.wait_idle(WAIT));
+    assert_eq!(said(&*second.log), 17);
+    second.runtime.stop().unwrap();
 }

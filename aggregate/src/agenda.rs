@@ -31,6 +31,11 @@ impl Agenda {
         Some(id)
     }
 
+    /// When the first key is due.
+    pub fn first_at(&self) -> Option<Timestamp> {
+        self.due.first_key_value().map(|(at, _)| *at)
+    }
+
     /// The transaction is committed.
     pub fn promote(&mut self) {
         self.taken.clear();

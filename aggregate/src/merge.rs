@@ -484,6 +484,10 @@ impl Processor for Merge {
         Ok(())
     }
 
+    fn due_at(&self) -> Option<Timestamp> {
+        self.writing.first_at()
+    }
+
     fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt> {
         for (id, window) in self.windows.iter() {
             entry(ids::slot(window.key.hash), changelog_key(WINDOW, *id), encode(&window.parts()));

@@ -164,6 +164,13 @@ pub trait Processor: Send {
     /// Closes the transaction: writes out batches, upserts, heartbeats and state changes.
     fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt>;
 
+    /// When the first of what is held back is to be written, by the wall clock; `None` where nothing is. A transaction is
+    /// closed then, or with the next heartbeat, though no records come. Asked once the state is restored and after
+    /// `finish`.
+    fn due_at(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// The transaction is committed: what it changed is now the state.
     fn promote(&mut self);
 

@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<()> {
     let config = Config::parse();
     let prefix = config.prefix.as_str();
     let log = Arc::new(LocalLog::open(&config.folder, &topics(prefix), Some(2))?);
-    let options = LocalOptions { quiet: Duration::from_millis(50), ..LocalOptions::default() };
+    let options = LocalOptions::default();
     let stages: Vec<Arc<dyn Stage>> = vec![Arc::new(Split::new(prefix)), Arc::new(Sum::new(prefix))];
     let runtime = start(log.clone(), stages, Vec::new(), options, Shutdown::new())?;
     if let Some(micros) = config.die_after_micros {

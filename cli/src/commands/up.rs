@@ -83,9 +83,6 @@ const FILE_AGE: Duration = Duration::from_secs(10);
 /// How long a changed window is held back: whoever feeds this driver waits for its report, and few keys change at a time.
 const WINDOW_EVERY: Duration = Duration::from_secs(1);
 
-/// Nothing happens for so long before all is through: a window that is held back, and a heartbeat to write it, come first.
-const QUIET: Duration = WINDOW_EVERY.saturating_add(Duration::from_secs(2));
-
 impl Up {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         stream::memory::small_pages();
@@ -119,7 +116,7 @@ impl Up {
         let lake_config = LakeConfig { lake_file_age: FILE_AGE, ..LakeConfig::at(&lake_folder) };
         let lake = Lake::open(&lake_config)?;
         let telemetry = Telemetry::new();
-        let options = LocalOptions { quiet: QUIET, telemetry: telemetry.clone(), ..LocalOptions::default() };
+        let options = LocalOptions { telemetry: telemetry.clone(), ..LocalOptions::default() };
         lake.register_metrics(telemetry.registry())?;
         let mut tables = sink::open_tables(&lake, &lake_config)?;
         if let Some(delivery) = Delivery::open(&lake, Some(log.clone()), &self.delivery, "local")? {

@@ -25,21 +25,13 @@ pub struct LocalOptions {
     pub batch_bytes_max: usize,
     /// Most bytes a table buffers before it is flushed.
     pub table_bytes_max: usize,
-    /// For this long nothing but heartbeats must have passed before [`LocalRuntime::wait_idle`] says idle: longer
-    /// than stages hold upserts back (five seconds a key by default), and a heartbeat of a second.
-    pub quiet: Duration,
     /// Where metrics and health go.
     pub telemetry: Arc<Telemetry>,
 }
 
 impl Default for LocalOptions {
     fn default() -> Self {
-        LocalOptions {
-            batch_bytes_max: 8 << 20,
-            table_bytes_max: 64 << 20,
-            quiet: Duration::from_secs(7),
-            telemetry: Telemetry::new(),
-        }
+        LocalOptions { batch_bytes_max: 8 << 20, table_bytes_max: 64 << 20, telemetry: Telemetry::new() }
     }
 }
 
@@ -123,7 +115,6 @@ impl FlushRequest {
 pub struct LocalRuntime {
     log: Arc<LocalLog>,
     activity: Arc<Activity>,
-    quiet: Duration,
     /// Stage name and the slots it reads.
     stages: Vec<(Arc<str>, Vec<usize>)>,
     /// Flush request of each table and the slots it reads.
@@ -153,7 +144,6 @@ pub fn start(
     let mut runtime = LocalRuntime {
         log: log.clone(),
         activity: activity.clone(),
-        quiet: options.quiet,
         stages: Vec::new(),
         tables: Vec::new(),
         shutdown,
@@ -213,9 +203,9 @@ impl LocalRuntime {
         Ok(())
     }
 
-    /// Waits until every stage has taken in everything, what others wrote meanwhile included, nothing but heartbeats has
-    /// passed for [`LocalOptions::quiet`], and every table has written what it holds. Idle means that no data is pending,
-    /// not that windows are final.
+    /// Waits until every stage has taken in everything, what others wrote meanwhile included, and holds nothing back
+    /// (see [`Processor::due_at`](crate::Processor::due_at)), and every table has written what it holds. Idle means that
+    /// no data is pending, not that windows are final.
     ///
     /// False when that did not happen in time, when a partition is halted (see the log and `/healthz`), or when a stage
     /// has failed: [`LocalRuntime::stop`] says how.
@@ -225,25 +215,23 @@ impl LocalRuntime {
             if self.shutdown.is_set() || self.activity.any_halted() || Instant::now() >= until {
                 return false;
             }
-            let (seen, ends) = self.taken_in();
-            let quiet = self.activity.quiet_for();
-            match ends {
-                Some(ends) if quiet >= self.quiet => return self.flush_tables(&ends, until),
-                Some(_) => self.log.shared().wait(seen, (self.quiet - quiet).min(Duration::from_millis(500))),
-                None => self.log.shared().wait(seen, Duration::from_millis(500)),
+            match self.all_out() {
+                Ok(ends) => return self.flush_tables(&ends, until),
+                Err(seen) => self.log.shared().wait(seen, Duration::from_millis(500)),
             }
         }
     }
 
-    /// The ends of all partitions, if every stage has read up to them: both seen at one moment.
-    fn taken_in(&self) -> (u64, Option<Vec<i64>>) {
+    /// The ends of all partitions, if every stage has read up to them and holds nothing back, all seen at one moment; else
+    /// how many commits there were.
+    fn all_out(&self) -> Result<Vec<i64>, u64> {
         let heads = self.log.shared().heads();
-        let read = |reader: &Arc<str>, slot: usize| match heads.positions.get(&(reader.clone(), slot)) {
-            Some((position, _)) => *position >= heads.next[slot],
-            None => heads.first[slot] >= heads.next[slot],
+        let out = |reader: &Arc<str>, slot: usize| {
+            let place = heads.places.get(&(reader.clone(), slot));
+            place.is_some_and(|place| place.all_out && place.next_offset >= heads.next[slot])
         };
-        let all = self.stages.iter().all(|(reader, slots)| slots.iter().all(|slot| read(reader, *slot)));
-        (heads.commits, all.then(|| heads.next.clone()))
+        let all = self.stages.iter().all(|(reader, slots)| slots.iter().all(|slot| out(reader, *slot)));
+        if all { Ok(heads.next.clone()) } else { Err(heads.commits) }
     }
 
     fn flush_tables(&self, ends: &[i64], until: Instant) -> bool {

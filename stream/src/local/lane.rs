@@ -10,7 +10,7 @@ use schemas::{LedgerEntry, Skip, Timestamp, topics};
 
 use super::LocalLog;
 use super::driver::Activity;
-use super::writer::Request;
+use super::writer::{Place, Request};
 use crate::books::{BOOKS_KEY, Books};
 use crate::clock;
 use crate::follow::Follower;
@@ -55,7 +55,8 @@ struct Partition {
     books: Books,
     position: i64,
     life: Life,
-    committed_at: Instant,
+    /// `None` until it has said in this run where it stands.
+    committed_at: Option<Instant>,
     watch: Arc<Watch>,
 }
 
@@ -128,7 +129,7 @@ impl Lane {
                 books: Books::new(stage.name(), source),
                 position: 0,
                 life: Life::Running,
-                committed_at: Instant::now(),
+                committed_at: None,
                 watch,
             };
             match lane.restore(&mut partition, &watches)? {
@@ -176,7 +177,8 @@ impl Lane {
         if let Some(halt) = failed {
             return Ok(Err(halt));
         }
-        let committed = self.log.shared().heads().positions.get(&(self.name.clone(), partition.slot)).copied();
+        let committed = self.log.shared().heads().places.get(&(self.name.clone(), partition.slot)).copied();
+        let committed = committed.map(|place| (place.next_offset, place.transaction));
         let restored = last.as_ref().map(|entry| (entry.next_offset, entry.transaction));
         if committed != restored {
             let say = |state: Option<(i64, i64)>| match state {
@@ -211,11 +213,8 @@ impl Lane {
             let seen = self.log.shared().heads().commits;
             let pending = self.step()?;
             if pending.is_empty() {
-                let heartbeat = self.heartbeat();
-                let due = self.partitions.iter().map(|partition| partition.committed_at + heartbeat).min();
-                let wait = due.map_or(HEARTBEAT, |due| due.saturating_duration_since(Instant::now()));
                 // Never zero: a halted partition has been due for long.
-                self.log.shared().wait(seen, wait.clamp(Duration::from_millis(10), HEARTBEAT));
+                self.log.shared().wait(seen, self.rest().clamp(Duration::from_millis(10), HEARTBEAT));
             } else if !self.commit(pending)? {
                 // The world is down (a full disk): what was undone is read again.
                 shutdown.wait(Duration::from_secs(1));
@@ -226,6 +225,18 @@ impl Lane {
 
     fn heartbeat(&self) -> Duration {
         if self.activity.quiet_for() < QUIET_AFTER { HEARTBEAT } else { HEARTBEAT_QUIET }
+    }
+
+    /// How long there is nothing to do if no records come.
+    fn rest(&self) -> Duration {
+        let (heartbeat, now) = (self.heartbeat(), clock::now());
+        let rest = |partition: &Partition| {
+            let beat = partition.committed_at.map_or(Duration::ZERO, |at| heartbeat.saturating_sub(at.elapsed()));
+            let held = partition.processor.due_at().filter(|_| matches!(partition.life, Life::Running));
+            let held = held.map(|at| Duration::from_micros(at.micros_since(now).try_into().unwrap_or(0)));
+            held.map_or(beat, |held| held.min(beat))
+        };
+        self.partitions.iter().map(rest).min().unwrap_or(HEARTBEAT)
     }
 
     /// Processes what waits in every partition, a bounded part of it.
@@ -253,7 +264,9 @@ impl Lane {
                 true => self.log.read(&self.input, partition.number, partition.position, self.read_bytes_max)?,
                 false => Vec::new(),
             };
-            if records.is_empty() && partition.committed_at.elapsed() < heartbeat {
+            let due = partition.committed_at.is_none_or(|at| at.elapsed() >= heartbeat)
+                || partition.processor.due_at().is_some_and(|at| at <= now);
+            if records.is_empty() && !due {
                 continue;
             }
             match partition.take(&records, now, end, &skips) {
@@ -293,8 +306,12 @@ impl Lane {
             }
             let key = ledger_key(&self.name, &self.input, partition.number);
             request.appends.push(self.log.prepare(out(&topics::LEDGER.into(), 0, key.into(), Some(books)))?);
-            let number = pending.books.transaction;
-            request.positions.push(self.log.prepare_position(&self.name, partition.slot, pending.position, number));
+            let place = Place {
+                next_offset: pending.position,
+                transaction: pending.books.transaction,
+                all_out: partition.processor.due_at().is_none(),
+            };
+            request.positions.push(self.log.prepare_position(&self.name, partition.slot, place));
         }
         if work {
             self.activity.worked();
@@ -316,7 +333,7 @@ impl Lane {
             partition.processor.promote();
             partition.books.promote();
             partition.position = pending.position;
-            partition.committed_at = Instant::now();
+            partition.committed_at = Some(Instant::now());
             if matches!(partition.life, Life::Halted { .. }) {
                 tracing::info!(stage = %self.name, topic = %self.input, partition = partition.number, "partition goes on");
                 partition.life = Life::Running;

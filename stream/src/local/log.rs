@@ -15,7 +15,7 @@ use schemas::Timestamp;
 use schemas::topics::TopicSpec;
 
 use super::store::{self, Catalogue, Partition, Topic, offset_of, row_id};
-use super::writer::{Append, Job, Position, Request, Shared, Writer, Written};
+use super::writer::{Append, Job, Place, Position, Request, Shared, Writer, Written};
 use crate::log::{Log, StoredRecord};
 use crate::processor::OutRecord;
 
@@ -166,14 +166,8 @@ impl LocalLog {
     }
 
     /// A position as it is written.
-    pub(crate) fn prepare_position(
-        &self,
-        reader: &Arc<str>,
-        slot: usize,
-        next_offset: i64,
-        transaction: i64,
-    ) -> Position {
-        Position { reader: reader.clone(), slot, partition_id: self.partitions[slot].id, next_offset, transaction }
+    pub(crate) fn prepare_position(&self, reader: &Arc<str>, slot: usize, place: Place) -> Position {
+        Position { reader: reader.clone(), slot, partition_id: self.partitions[slot].id, place }
     }
 
     /// Writes a request; on return it is durable and visible.
@@ -224,7 +218,8 @@ fn load_heads(connection: &Connection, catalogue: &Catalogue, shared: &Shared) -
         let reader: String = row.get(0)?;
         let id: i64 = row.get(1)?;
         let slot = *slots.get(&id).with_context(|| format!("position of {reader} in unknown partition {id}"))?;
-        heads.positions.insert((reader.into(), slot), (row.get(2)?, row.get(3)?));
+        let place = Place { next_offset: row.get(2)?, transaction: row.get(3)?, all_out: false };
+        heads.places.insert((reader.into(), slot), place);
     }
     Ok(())
 }

@@ -102,7 +102,7 @@ fn before(now: Timestamp, time: Duration) -> i64 {
 /// The least position of whoever reads a partition.
 fn read_by_all(log: &LocalLog, slot: usize, end: i64) -> i64 {
     let heads = log.shared().heads();
-    heads.positions.iter().filter(|((_, at), _)| *at == slot).map(|(_, (next, _))| *next).min().unwrap_or(end)
+    heads.places.iter().filter(|((_, at), _)| *at == slot).map(|(_, place)| place.next_offset).min().unwrap_or(end)
 }
 
 /// Deletes from the front what was appended before a time. Stated timestamps do not count: old input is not deleted

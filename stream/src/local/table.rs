@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::LocalLog;
 use super::driver::{Activity, FlushRequest};
-use super::writer::Request;
+use super::writer::{Place, Request};
 use crate::clock;
 use crate::log::{Log, StoredRecord};
 use crate::processor::{Halt, Record, Table};
@@ -244,7 +244,8 @@ impl TableLane {
         for partition in &mut self.partitions {
             let lag = self.log.shared().heads().next[partition.slot] - partition.position;
             partition.watch.flushed(std::mem::take(&mut partition.buffered), began.elapsed(), lag);
-            request.positions.push(self.log.prepare_position(&self.name, partition.slot, partition.position, 0));
+            let place = Place { next_offset: partition.position, transaction: 0, all_out: true };
+            request.positions.push(self.log.prepare_position(&self.name, partition.slot, place));
         }
         // Only retention looks at it, and an old position keeps records longer, never shorter.
         if let Err(error) = self.log.write(request) {

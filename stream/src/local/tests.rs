@@ -8,7 +8,7 @@ use schemas::Timestamp;
 use schemas::topics::{self, Kept, Partitions, TopicSpec};
 
 use super::retention::Cleaner;
-use super::writer::Request;
+use super::writer::{Place, Request};
 use super::*;
 use crate::log::{Log, Published, publish_reference};
 use crate::processor::OutRecord;
@@ -154,7 +154,8 @@ fn records_are_deleted_by_the_time_they_were_appended_and_never_before_they_were
         log.range("a", 0).unwrap()
     };
     assert_eq!(clean(0), 0..3_000, "their own timestamps are of 1970, but they came just now");
-    let position = log.prepare_position(&Arc::from("stage"), 0, 2_500, 1);
+    let place = Place { next_offset: 2_500, transaction: 1, all_out: true };
+    let position = log.prepare_position(&Arc::from("stage"), 0, place);
     log.write(Request { positions: vec![position], ..Request::default() }).unwrap();
     assert_eq!(clean(2), 2_500..3_000, "the stage has read that far");
     drop(log);

@@ -39,8 +39,16 @@ pub(crate) struct Position {
     pub(crate) reader: Arc<str>,
     pub(crate) slot: usize,
     pub(crate) partition_id: i64,
+    pub(crate) place: Place,
+}
+
+/// Where a reader stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
     pub(crate) next_offset: i64,
     pub(crate) transaction: i64,
+    /// True where it holds nothing back. Not known of a place that an earlier run has left.
+    pub(crate) all_out: bool,
 }
 
 /// What one caller wants written: all of it or nothing.
@@ -99,8 +107,8 @@ pub(crate) struct Heads {
     pub(crate) first: Vec<i64>,
     /// Offset after the last record, by partition.
     pub(crate) next: Vec<i64>,
-    /// Position and transaction number, by reader and partition.
-    pub(crate) positions: HashMap<(Arc<str>, usize), (i64, i64)>,
+    /// By reader and partition.
+    pub(crate) places: HashMap<(Arc<str>, usize), Place>,
     /// Grows with every commit.
     pub(crate) commits: u64,
     /// Why nothing can be written any more.
@@ -265,8 +273,9 @@ impl Writer {
              ON CONFLICT DO UPDATE SET next_offset = ?3, transaction_number = ?4",
         )?;
         for position in &request.positions {
+            let Place { next_offset, transaction, .. } = position.place;
             upsert
-                .execute(params![&*position.reader, position.partition_id, position.next_offset, position.transaction])
+                .execute(params![&*position.reader, position.partition_id, next_offset, transaction])
                 .context("commit a position")?;
         }
         if let Some((_, partition_id, before)) = request.prune {
@@ -347,8 +356,7 @@ impl Writer {
                 heads.next[append.slot] += 1;
             }
             for position in &request.positions {
-                let key = (position.reader.clone(), position.slot);
-                heads.positions.insert(key, (position.next_offset, position.transaction));
+                heads.places.insert((position.reader.clone(), position.slot), position.place);
             }
             if let Some((slot, _, before)) = request.prune {
                 heads.first[slot] = before;
