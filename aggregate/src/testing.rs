@@ -230,6 +230,11 @@ impl Lane {
         self.processor.undo();
     }
 
+    /// When the first of what it holds back is to be written.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.processor.due_at()
+    }
+
     /// Everything it holds, as the changelog of a fresh start would.
     pub fn state(&self) -> BTreeMap<Bytes, Bytes> {
         self.processor.state()

@@ -69,6 +69,26 @@ fn a_window_is_provisional_every_five_seconds_then_final_then_restated() {
 }
 
 #[test]
+fn what_holds_a_changed_window_back_says_until_when_also_after_a_restart() {
+    let mut pipeline = pipeline(vec![]);
+    let due_at = |pipeline: &Pipeline| pipeline.merge.iter().filter_map(Lane::due_at).min();
+    pipeline.now = at("2026-11-22T11:00:00Z");
+    pipeline.charge(0, &[charge(1, "platform", "1", "2026-11-22T10:30:00Z")]);
+    pipeline.merge();
+    assert_eq!(due_at(&pipeline), None, "a new window is written at once");
+    pipeline.now = at("2026-11-22T11:00:01Z");
+    pipeline.charge(0, &[charge(2, "platform", "1", "2026-11-22T10:30:00Z")]);
+    pipeline.merge();
+    let held_until = Some(at("2026-11-22T11:00:05Z"));
+    assert_eq!(due_at(&pipeline), held_until);
+    pipeline.restart();
+    assert_eq!(due_at(&pipeline), held_until);
+    pipeline.now = at("2026-11-22T11:00:05Z");
+    pipeline.merge();
+    assert_eq!(due_at(&pipeline), None);
+}
+
+#[test]
 fn late_is_what_arrives_at_the_end_plus_grace_or_after_whenever_it_is_processed() {
     let mut pipeline = pipeline(vec![]);
     let arriving = |id, received_at: &str| {
