@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use schemas::{Flag, Meter, PriceContext, Text};
+use schemas::{CostBasis, Flag, Meter, PriceContext, Text};
 use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope;
-use crate::json::Object;
+use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
@@ -31,6 +31,11 @@ const USAGE_FIELDS: &[&str] = &[
     "type",
     "model",
     "fallback_credit",
+    envelope::GATEWAY,
+    // OpenRouter
+    "cost",
+    "cost_details",
+    "is_byok",
 ];
 
 /// A whole message.
@@ -54,6 +59,15 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let usage = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
     call.raw_usage = Cow::Borrowed(raw(Some(value)));
     call.context = context(&usage)?;
+    call.reported_cost = envelope::gateway_cost(&usage);
+    if usage.has("is_byok") {
+        // OpenRouter speaks like Anthropic, too (answers that others published, read 2026-11-29).
+        call.provider = Some(Text::const_new("openrouter"));
+        call.reported_cost = envelope::cost(&usage, "cost", "billed_by_provider").unwrap_or(None);
+        if usage.get("is_byok").and_then(Json::boolean) == Some(true) {
+            call.cost_basis = Some(CostBasis::BringYourOwnKey);
+        }
+    }
     call.parts = parts(&usage, call.model.as_deref())?;
     Ok(call)
 }

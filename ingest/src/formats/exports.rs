@@ -9,7 +9,7 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, host_provider, provider_name, time};
-use crate::formats::{self, openai, resource};
+use crate::formats::{self, langchain, openai, resource};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
@@ -27,11 +27,17 @@ pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let value = object.get("usage_metadata");
     let usage = value.and_then(Json::object).unwrap_or_default();
     call.raw_usage = Cow::Borrowed(raw(value));
-    call.parts = smallvec![langchain_usage(&usage)?];
-    let about = object.object("response_metadata").unwrap_or_default();
+    let about = langchain::about(object).unwrap_or_default();
     call.model = match envelope::text(&about, "model_name")? {
         Some(model) => Some(model),
         None => envelope::text(&about, "model")?,
+    };
+    call.parts = match langchain::stated(object).filter(|_| value.is_none()) {
+        Some(stated) => {
+            call.raw_usage = Cow::Borrowed(raw(Some(stated)));
+            langchain::parts(&stated.object().unwrap_or_default(), call.model.as_deref().unwrap_or(""))?
+        }
+        None => smallvec![langchain_usage(&usage)?],
     };
     call.provider = envelope::text(&about, "model_provider")?.map(|name| provider_name(&name));
     call.context.service_tier = envelope::owned(&about, "service_tier")?.filter(|tier| tier != "auto");

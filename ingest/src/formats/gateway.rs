@@ -254,6 +254,67 @@ fn langfuse_event<'a>(json: Json<'a>, mut envelope: Envelope<'a>, out: &mut Out<
     Ok(())
 }
 
+/// Gemini's usage as Langfuse's handler for LangChain hands it on: buckets by modality, what of them was cached apart, and
+/// `input` and `output` what is left (`_parse_usage_model` of langfuse-python, read 2026-11-29). Its total is Gemini's.
+fn by_modality(usage: &Object<'_>) -> Result<Part> {
+    let counts = Counts::new(usage, "usageDetails");
+    let mut part = Part::default();
+    let thoughts = ["thoughts_token_count", "output_reasoning", "output_reasoning_tokens"];
+    let thoughts = counts.alias(&thoughts)?.unwrap_or(0);
+    let cached = counts.alias(&["cached_content_token_count", "input_cache_read", "input_cached_tokens"])?.unwrap_or(0);
+    let (mut sum, mut apart, mut text) = (0, 0, 0);
+    for (name, value) in usage.iter().filter(|(_, value)| !value.is_null()) {
+        let lower = name.to_ascii_lowercase();
+        let meter = match &*lower {
+            "total" | "unit" => continue,
+            _ if thoughts > 0 && (lower.starts_with("thoughts_") || lower.starts_with("output_reasoning")) => continue,
+            "cached_content_token_count" | "input_cache_read" | "input_cached_tokens" => continue,
+            "input" | "input_modality_text" | "input_modality_document" | "tool_use_prompt_token_count" => {
+                Meter::InputTextTokens
+            }
+            "input_modality_audio" => Meter::InputAudioTokens,
+            "input_modality_image" => Meter::InputImageTokens,
+            "input_modality_video" => Meter::InputVideoTokens,
+            "cached_modality_audio" => Meter::CacheReadAudioTokens,
+            "cached_modality_image" => Meter::CacheReadImageTokens,
+            "cached_modality_text" | "cached_modality_document" | "cached_modality_video" => Meter::CacheReadTextTokens,
+            "output" | "output_modality_text" => Meter::OutputTextTokens,
+            "output_modality_audio" => Meter::OutputAudioTokens,
+            "output_modality_image" => Meter::OutputImageTokens,
+            _ => {
+                if value.text() != "0" {
+                    part.flags.set(Flag::UnknownUsageField);
+                }
+                continue;
+            }
+        };
+        let count = counts.or_zero(name)?;
+        sum += count;
+        if lower.starts_with("cached_modality_") {
+            apart += count;
+        }
+        if meter == Meter::InputTextTokens {
+            text += count;
+        }
+        part.usage.add(meter, count);
+    }
+    // Without its modalities, the cache is inside the text.
+    if apart == 0 && cached > 0 {
+        part.usage
+            .set(Meter::InputTextTokens, rest(text, "usageDetails.input_modality_text", &[(cached, "its cache")])?);
+        part.usage.add(Meter::CacheReadTextTokens, cached);
+    }
+    part.usage.add(Meter::OutputReasoningTokens, thoughts);
+    if let Some(total) = counts.count("total")?.filter(|total| *total > 0) {
+        if total != sum + thoughts {
+            let message = format!("usageDetails.total is {total} but its buckets add up to {}", sum + thoughts);
+            return Err(Problem::contradiction("usageDetails.total", message));
+        }
+        part.checked = "total = sum of buckets";
+    }
+    Ok(part)
+}
+
 /// Langfuse's buckets are exclusive; its OpenAI-shaped objects are not, and neither are those of emitters that pass an
 /// inclusive input on beside its details: there the total is input and output alone.
 pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
@@ -263,6 +324,9 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
     }
     if usage.has("input_tokens") && (nested("input_tokens_details") || nested("output_tokens_details")) {
         return openai::usage(usage, &openai::RESPONSES, "");
+    }
+    if usage.iter().any(|(name, _)| name.contains("_modality_")) {
+        return by_modality(usage);
     }
     let counts = Counts::new(usage, "usageDetails");
     let mut part = Part::default();

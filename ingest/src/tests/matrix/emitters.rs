@@ -135,8 +135,8 @@ pub(super) const ROWS: &[Row] = &[
             "native_tokens_prompt":10,"native_tokens_completion":4,"service_tier":"priority"}}"#,
             &["openrouter openai/gpt-5.4: input_text_tokens 10, output_text_tokens 4 @priority"]),
         Rejected(r#"{"data":{"id":"gen-V","total_cost":0.0003,"created_at":"2026-08-01T09:00:00Z","model":"openai/gpt-5.4",
-            "native_tokens_prompt":10,"native_tokens_completion":4,"native_tokens_reasoning":5}}"#,
-            "contradiction", "native_tokens_completion"),
+            "native_tokens_prompt":10,"native_tokens_completion":4,"native_tokens_cached":11}}"#,
+            "contradiction", "native_tokens_prompt"),
     ]),
     ("codex.transcript", [
         See("transcripts::a_codex_transcript_takes_model_and_session_from_earlier_lines_and_repeats_count_once"),
