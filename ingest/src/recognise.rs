@@ -1,7 +1,8 @@
 //! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
-use crate::formats::{bedrock, dashscope, langchain, pydantic_ai, replicate, watsonx};
+use crate::formats::otlp::printed;
+use crate::formats::{bedrock, bifrost, dashscope, langchain, pydantic_ai, replicate, watsonx};
 use crate::json::{Json, Kind, Object};
 
 schemas::symbols! {
@@ -95,6 +96,8 @@ schemas::symbols! {
         PydanticAi = "pydantic_ai.message",
         /// LiteLLM StandardLoggingPayload.
         LiteLlm = "litellm.standard_logging",
+        /// A log entry of Bifrost.
+        Bifrost = "bifrost.log",
         /// What OpenRouter says about one generation when asked for it by its id.
         OpenRouterGeneration = "openrouter.generation",
         /// What a call of the Vercel AI SDK gives back, step by step.
@@ -135,6 +138,8 @@ schemas::symbols! {
         CodexExec = "codex.exec",
         /// A line of a Codex transcript.
         CodexTranscript = "codex.transcript",
+        /// A span as an SDK prints it, or a flat record named by the conventions.
+        OtelSpan = "otel.span",
         /// OTLP spans.
         OtlpTraces = "otlp.traces",
         /// OTLP logs.
@@ -162,7 +167,10 @@ schemas::symbols! {
 
 /// What an object is and the evidence for it; `None` when it is nothing known.
 pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
-    // The commonest bodies say what they are.
+    // The commonest bodies say what they are; Bifrost's log says it of what it logged.
+    if object.has("object") && bifrost::is_entry(object) {
+        return Some((Shape::Bifrost, "provider, status and token_usage"));
+    }
     if object.has("object")
         && let Some(found) = by_marker(object)
     {
@@ -179,6 +187,9 @@ pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         if let Some((name, _)) = object.first(&names) {
             return Some((shape, name));
         }
+    }
+    if printed::is_span(object) {
+        return Some((Shape::OtelSpan, "attributes, and a context with ids"));
     }
     by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object)).or_else(|| by_wrapping(object))
 }
@@ -312,7 +323,10 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             | "content_block_stop"
             | "ping" => Shape::AnthropicEvent,
             // An observation as Langfuse's API gives it back.
-            "GENERATION" if object.has("traceId") && (object.has("usageDetails") || object.has("usage")) => {
+            "GENERATION" | "EMBEDDING" | "SPAN" | "EVENT" | "AGENT" | "TOOL" | "CHAIN" | "RETRIEVER" | "EVALUATOR"
+            | "GUARDRAIL"
+                if object.has("traceId") =>
+            {
                 Shape::Langfuse
             }
             "image_generation.completed" | "image_edit.completed" => Shape::OpenAiImage,
@@ -611,7 +625,7 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("choices") || (object.has("outputs") && object.has("conversation_id")) {
         return Some((Shape::OpenAiChat, "choices and usage"));
     }
-    if (object.has("data") || object.has("results"))
+    if (object.has("data") || object.has("results") || object.has("rankings"))
         && (usage.has("prompt_tokens") || (usage.has("total_tokens") && !usage.has("input_tokens")))
     {
         return Some((Shape::OpenAiEmbedding, "data or results, and usage.prompt_tokens or total_tokens"));
@@ -781,6 +795,9 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::Records, name));
     }
+    if printed::is_flat(object) {
+        return Some((Shape::OtelSpan, "counts named by the conventions"));
+    }
     // What houses write themselves: the names are OpenAI's, Anthropic's or Bedrock's, beside whatever else they note.
     if let Some(name) = FLAT.iter().find(|name| object.has(name)) {
         return Some((Shape::FlatUsage, *name));
@@ -898,8 +915,21 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
             answers.object().and_then(|nested| Some(nested.first(&["inlinedResponses", "inlined_responses"])?.1));
         return Some(("inlinedResponses", nested.unwrap_or(answers).array()?));
     }
-    if let Some((name, list)) = object.first(&["records", "interactions"]) {
+    if let Some((name, list)) = object.first(&["records", "interactions", "observations"]) {
         return Some((name, list.array()?));
+    }
+    // A page of Bifrost's log.
+    if object.has("pagination")
+        && let Some(logs) = object.array("logs")
+    {
+        return Some(("logs", logs));
+    }
+    // A page of Langfuse's observations.
+    if object.has("meta")
+        && let Some(page) = object.array("data")
+        && page.first().and_then(|first| first.object()).is_some_and(|first| first.has("traceId"))
+    {
+        return Some(("data", page));
     }
     // A page of the results of a batch of xAI.
     let results = object.array("results")?;

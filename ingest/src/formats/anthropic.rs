@@ -209,7 +209,9 @@ fn server_tools(counts: &Counts<'_, '_>, part: &mut Part) -> Result<()> {
     part.usage.add(Meter::WebSearches, inner.or_zero("web_search_requests")?);
     part.usage.add(Meter::WebFetches, inner.or_zero("web_fetch_requests")?);
     part.usage.add(Meter::CodeSessions, inner.or_zero("code_execution_requests")?);
-    if inner.has_unknown(&["web_search_requests", "web_fetch_requests", "code_execution_requests"]) {
+    // New tools begin as zeros in everybody's answers.
+    const KNOWN: [&str; 3] = ["web_search_requests", "web_fetch_requests", "code_execution_requests"];
+    if inner.object.iter().any(|(name, count)| !KNOWN.contains(&name) && !matches!(count.text(), "0" | "null")) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(())

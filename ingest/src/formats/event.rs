@@ -309,9 +309,15 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
     let value = object.get("usage").ok_or_else(|| {
         Problem::missing("usage", "send the meters by name, or the provider's usage object, or its whole response")
     })?;
-    let found = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
+    // Columns of tables hold it as text.
+    let text = value.string().filter(|text| text.starts_with('{'));
+    let parsed = text.as_deref().and_then(|text| Some(Json::parse_object(text)?.1));
+    let found = value.object().or(parsed).ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
     let mut call = Call::new("ai.usage", "chat", precedence::STATED);
-    call.raw_usage = Cow::Borrowed(raw(Some(value)));
+    call.raw_usage = match &text {
+        Some(text) => Cow::Owned(text.clone().into_owned()),
+        None => Cow::Borrowed(raw(Some(value))),
+    };
     let stated = envelope::text(object, "usage_format")?;
     let model = envelope.model.as_deref().unwrap_or("");
     // Who bills decides what a name both of them use means: the event's word, the operator's, the model's family.

@@ -7,7 +7,7 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope, provider_name, time};
-use crate::formats::openai;
+use crate::formats::{gemini, openai};
 use crate::identity;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
@@ -209,11 +209,11 @@ fn langfuse_event<'a>(json: Json<'a>, mut envelope: Envelope<'a>, out: &mut Out<
     let event = json.object().ok_or_else(|| Problem::wrong_type("batch", json, "objects"))?;
     let kind = event.string("type").unwrap_or_default();
     // Its API gives observations back without an event around them.
-    let body = match kind == "GENERATION" {
+    let body = match event.has("traceId") && !event.has("body") {
         true => event.clone(),
         false => event.object("body").ok_or_else(|| Problem::missing("body", "every ingestion event has one"))?,
     };
-    let generation = kind.starts_with("generation-") || body.is("type", "GENERATION");
+    let generation = kind.starts_with("generation-") || body.is("type", "GENERATION") || body.is("type", "EMBEDDING");
     let usage_value = body.get("usageDetails").or_else(|| body.get("usage"));
     if !generation || (kind.ends_with("-update") && usage_value.is_none()) {
         out.ignore(IgnoreReason::NotAModelCall);
@@ -328,6 +328,9 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
     if usage.iter().any(|(name, _)| name.contains("_modality_")) {
         return by_modality(usage);
     }
+    if usage.has("prompt_token_count") || usage.has("promptTokenCount") {
+        return gemini::usage(usage);
+    }
     let counts = Counts::new(usage, "usageDetails");
     let mut part = Part::default();
     // Its older counts may be of something else than tokens.
@@ -342,7 +345,7 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
         return Ok(part);
     }
     // Sums of input and output, and of what their details hold.
-    let (mut plain, mut details) = ([0, 0], [0, 0]);
+    let (mut plain, mut details, mut predicted) = ([0, 0], [0, 0], 0);
     for (name, value) in usage.iter() {
         let (meter, side, detail) = match name {
             _ if value.is_null() => continue,
@@ -352,8 +355,9 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
             | "input_cache_read"
             | "cache_read_input_tokens"
             | "input_cached"
+            | "cacheReadInputTokens"
             | "cached_tokens" => (Meter::CacheReadTextTokens, 0, true),
-            "input_cache_creation" | "cache_creation_input_tokens" | "input_cache_write" => {
+            "input_cache_creation" | "cache_creation_input_tokens" | "input_cache_write" | "cacheWriteInputTokens" => {
                 part.flags.set(Flag::Assumed5m);
                 (Meter::CacheWrite5mTokens, 0, true)
             }
@@ -366,6 +370,12 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
                 (Meter::OutputReasoningTokens, 1, true)
             }
             "output_audio_tokens" | "output_audio" => (Meter::OutputAudioTokens, 1, true),
+            // What was predicted is output, whether it was taken or not.
+            "output_accepted_prediction_tokens" | "output_rejected_prediction_tokens" => {
+                predicted += counts.or_zero(name)?;
+                (Meter::OutputTextTokens, 1, true)
+            }
+            _ if value.text() == "0" => continue,
             _ => {
                 part.flags.set(Flag::UnknownUsageField);
                 continue;
@@ -389,7 +399,12 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
             let text = rest(plain[0], "usageDetails.input", &[(details[0], "its details")])?;
             part.usage.set(Meter::InputTextTokens, text);
             let text = rest(plain[1], "usageDetails.output", &[(details[1], "its details")])?;
-            part.usage.set(Meter::OutputTextTokens, text);
+            part.usage.set(Meter::OutputTextTokens, text + predicted);
+        }
+        // A total alone does not say which way its tokens went.
+        Some(total) if sum == 0 && total > 0 && !usage.has("input") && !usage.has("output") => {
+            part.flags.set(Flag::UsageMissing);
+            part.flags.set(Flag::UnknownUsageField);
         }
         Some(total) => {
             let message = format!(

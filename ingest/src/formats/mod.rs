@@ -4,6 +4,7 @@
 mod ai_sdk;
 pub(crate) mod anthropic;
 pub(crate) mod bedrock;
+pub(crate) mod bifrost;
 mod billing;
 mod cohere;
 pub(crate) mod dashscope;
@@ -169,6 +170,7 @@ fn shaped<'a>(
         Shape::LmStudio => servers::lm_studio(object)?,
         Shape::Replicate => return replicate::prediction(json, object, envelope, out),
         Shape::PydanticAi => return pydantic_ai::message(json, object, envelope, out),
+        Shape::Bifrost => return bifrost::entry(json, object, envelope, out),
         Shape::LiteLlm => return gateway::litellm(json, object, envelope, out),
         Shape::OpenRouterGeneration => return openrouter::generation(json, object, envelope, out),
         Shape::AiSdkResult => return ai_sdk::result(json, object, envelope, out),
@@ -196,6 +198,10 @@ fn shaped<'a>(
             return Ok(());
         }
         Shape::CodexTranscript => return transcript::codex(json, object, envelope, out),
+        Shape::OtelSpan => {
+            otlp::printed::span(json, object, &envelope, out);
+            return Ok(());
+        }
         Shape::OtlpTraces => return otlp::json(object, otlp::Signal::Traces, &envelope, out),
         Shape::OtlpLogs => return otlp::json(object, otlp::Signal::Logs, &envelope, out),
         Shape::OtlpMetrics => return otlp::json(object, otlp::Signal::Metrics, &envelope, out),

@@ -46,12 +46,13 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         && let Some(details) = counts.inner(name)?
     {
         let inner = counts.within(name, &details);
-        cached = inner.alias(&["cached_tokens", "cacheReadTokens", "cache_read_input_tokens"])?;
+        cached = inner.alias(&["cached_tokens", "cacheReadTokens", "cache_read_input_tokens", "cached_read_tokens"])?;
         written = inner.alias(&[
             "cache_write_tokens",
             "cache_creation_tokens",
             "cacheWriteTokens",
             "cache_creation_input_tokens",
+            "cached_write_tokens",
         ])?;
         // LiteLLM passes Anthropic's lifetimes on.
         if let Some(split) = inner.inner("cache_creation_token_details")? {
@@ -469,6 +470,10 @@ pub(crate) fn embedding<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.embedding", "embeddings", &CHAT)?;
     // Rerankers of embedders answer in the same form.
     let first = object.get("data").or_else(|| object.get("results"));
+    if object.has("rankings") {
+        found.operation = Cow::Borrowed("rerank");
+        found.usual_provider = "nvidia";
+    }
     if first.is_some_and(|list| list.text().get(..200).unwrap_or(list.text()).contains("\"relevance_score\"")) {
         found.operation = Cow::Borrowed("rerank");
     }

@@ -664,3 +664,108 @@ fn thinking_of_gemini_that_a_span_leaves_out_is_in_its_total() {
         (counted.to_owned(), format!("{counted}, output_reasoning_tokens 50 [hidden_reasoning]"))
     );
 }
+
+#[test]
+fn entries_of_bifrosts_log_are_calls() {
+    let entry = |more: &str| {
+        format!(
+            r#"{{"id":"l1","timestamp":"2026-08-01T09:00:00Z","object":"chat.completion","provider":"openai","model":"gpt-5.4",
+            "number_of_retries":0,"selected_key_id":"k","status":"success","latency":900,"cost":0.001,"team_name":"search"{more}}}"#
+        )
+    };
+    let used = r#","token_usage":{"prompt_tokens":100,"completion_tokens":5,"total_tokens":105,
+        "prompt_tokens_details":{"cached_read_tokens":64}}"#;
+    let logged = event(&entry(used));
+    assert_eq!(line(&logged), "openai gpt-5.4: input_text_tokens 36, cache_read_text_tokens 64, output_text_tokens 5");
+    assert_eq!((&*logged.call_key, logged.claimed.team.as_deref()), ("event/bifrost/l1", Some("search")));
+    assert_eq!(logged.reported_cost.unwrap().amount.to_string(), "0.001");
+    let hit = event(&entry(&format!(r#"{used},"cache_debug":{{"cache_hit":true}}"#)));
+    assert_eq!(hit.cost_basis, CostBasis::GatewayCache);
+    let page = decoded(&format!(r#"{{"logs":[{},{}],"pagination":{{"limit":2}}}}"#, entry(used), entry("")));
+    assert_eq!(events(&page).len(), 1);
+    assert!(matches!(page.items[1], Item::Ignored { reason: IgnoreReason::FailedCall, .. }));
+}
+
+#[test]
+fn spans_that_were_printed_and_flat_records_are_read_like_those_of_otlp() {
+    let counted = "openai gpt-5.4: input_text_tokens 36, cache_read_text_tokens 64, output_text_tokens 20";
+    let printed = |ids: &str| {
+        format!(
+            r#"{{"name":"chat gpt-5.4","context":{{{ids}}},"kind":"SpanKind.CLIENT","parent_id":null,
+            "start_time":"2026-08-01T09:00:00.095613Z","end_time":"2026-08-01T09:00:19Z","attributes":{{"gen_ai.system":"openai",
+            "gen_ai.operation.name":"chat","gen_ai.request.model":"gpt-5.4","gen_ai.usage.input_tokens":100,
+            "gen_ai.usage.cache_read.input_tokens":64,"gen_ai.usage.output_tokens":20}},"events":[],"links":[],
+            "resource":{{"attributes":{{"service.name":"shop"}},"schema_url":""}}}}"#
+        )
+    };
+    let text = event(&printed(r#""trace_id":"0x8c1f37bcb127c893b3e4b45fbd0e85d0","span_id":"0xca035b9cae1c932e""#));
+    assert_eq!(
+        (line(&text).as_str(), &*text.call_key, text.claimed.application.as_deref()),
+        (counted, "span/8c1f37bcb127c893b3e4b45fbd0e85d0/ca035b9cae1c932e", Some("shop"))
+    );
+    let numbers = event(&printed(r#""trace_id":17,"span_id":3"#));
+    assert_eq!(&*numbers.call_key, "span/00000000000000000000000000000011/0000000000000003");
+    check(
+        r#"{"start_time":"2026-08-01T09:00:00Z","method":"POST","response_code":"200","gen_ai.request.model":"gpt-5.4",
+            "gen_ai.provider.name":"openai","gen_ai.usage.input_tokens":"100","gen_ai.usage.cache_read.input_tokens":"64",
+            "gen_ai.usage.output_tokens":"20","gen_ai.usage.total_tokens":"120"}"#,
+        "otel.span",
+        &[&format!("{counted} [id_from_position]")],
+    );
+    let other = decoded(
+        r#"{"name":"SELECT","context":{"trace_id":"0x1","span_id":"0x2"},"attributes":{"db.system":"sqlite"}}"#,
+    );
+    assert!(matches!(other.items[..], [Item::Ignored { reason: IgnoreReason::NotAModelCall, .. }]));
+}
+
+#[test]
+fn langfuse_gives_pages_of_observations_and_other_spellings() {
+    let observation = |usage: &str| {
+        format!(
+            r#"{{"id":"o1","traceId":"t1","type":"GENERATION","startTime":"2026-08-01T09:00:00Z","model":"gemini-2.5-flash",
+            "usageDetails":{usage}}}"#
+        )
+    };
+    let counted = "gcp.gemini gemini-2.5-flash: input_text_tokens 10, output_text_tokens 5";
+    let plain = observation(r#"{"input":10,"output":5,"total":15}"#);
+    let span = r#"{"id":"o2","traceId":"t1","type":"SPAN","startTime":"2026-08-01T09:00:00Z"}"#;
+    for page in [
+        format!(r#"{{"data":[{plain},{span}],"meta":{{"page":1}}}}"#),
+        format!(r#"{{"id":"t1","observations":[{plain},{span}]}}"#),
+    ] {
+        check(&page, "records", &[counted]);
+    }
+    for (usage, expected) in [
+        (
+            r#"{"prompt_token_count":10,"candidates_token_count":5,"thoughts_token_count":20,"total_token_count":35}"#,
+            format!("{counted}, output_reasoning_tokens 20"),
+        ),
+        (
+            r#"{"input":10,"output":2,"output_accepted_prediction_tokens":3,"input_audio_tokens":0,"total":15}"#,
+            counted.to_owned(),
+        ),
+        (r#"{"total":123}"#, "gcp.gemini gemini-2.5-flash:  [usage_missing, unknown_usage_field]".to_owned()),
+    ] {
+        assert_eq!(line(&event(&observation(usage))), expected);
+    }
+}
+
+#[test]
+fn usage_may_be_a_text_of_json_and_new_tools_begin_as_zeros() {
+    let logged = r#"{"id":"1","model":"gpt-5.4","provider":"openai","time":"2026-08-01T09:00:00Z",
+        "usage":"{\"prompt_tokens\":10,\"completion_tokens\":5,\"total_tokens\":15}"}"#;
+    check(logged, "ai.usage", &[COUNTED]);
+    let message = |calls: u32| {
+        line(&event(&format!(
+            r#"{{"id":"msg_Z","type":"message","model":"claude-opus-4-8","usage":{{"input_tokens":3,"output_tokens":7,
+            "server_tool_use":{{"web_search_requests":2,"tool_search_requests":{calls}}}}}}}"#
+        )))
+    };
+    assert!(message(0).ends_with("web_searches 2 [time_assumed]"));
+    assert!(message(1).ends_with("[time_assumed, unknown_usage_field]"));
+    check(
+        r#"{"rankings":[{"index":0,"logit":1.0}],"usage":{"prompt_tokens":20,"total_tokens":20}}"#,
+        "openai.embedding",
+        &["nvidia unknown: input_text_tokens 20 [id_from_position, time_assumed]"],
+    );
+}

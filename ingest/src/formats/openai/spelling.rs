@@ -210,6 +210,9 @@ pub(super) const INPUT_DETAIL_FIELDS: &[&str] = &[
     // Perplexity's agents
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
+    // Bifrost
+    "cached_read_tokens",
+    "cached_write_tokens",
     // The Vercel AI SDK
     "cacheReadTokens",
     "cacheWriteTokens",

@@ -10,6 +10,7 @@ mod batch;
 mod counts;
 mod metadata;
 mod names;
+pub(crate) mod printed;
 mod role;
 mod text;
 mod wire;
