@@ -832,7 +832,7 @@ pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> 
 pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     // Lists are looked into where their name says that they are pieces of one answer.
     const LISTS: [&str; 3] = ["chunks", "events", "stream"];
-    const NAMES: [&str; 25] = [
+    const NAMES: [&str; 36] = [
         "chunks",
         "events",
         "stream",
@@ -860,6 +860,18 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "string",
         "text",
         "record",
+        // What clouds and log stores put around what they carry.
+        "jsonPayload",
+        "detail",
+        "_source",
+        "Sns",
+        "Message",
+        "line",
+        "msg",
+        "json",
+        "value",
+        "response_json",
+        "doc",
     ];
     let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
     let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
@@ -915,7 +927,7 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
             answers.object().and_then(|nested| Some(nested.first(&["inlinedResponses", "inlined_responses"])?.1));
         return Some(("inlinedResponses", nested.unwrap_or(answers).array()?));
     }
-    if let Some((name, list)) = object.first(&["records", "interactions", "observations"]) {
+    if let Some((name, list)) = object.first(&["records", "interactions", "observations", "Records"]) {
         return Some((name, list.array()?));
     }
     // A page of Bifrost's log.

@@ -769,3 +769,53 @@ fn usage_may_be_a_text_of_json_and_new_tools_begin_as_zeros() {
         &["nvidia unknown: input_text_tokens 20 [id_from_position, time_assumed]"],
     );
 }
+
+#[test]
+fn langchains_counts_of_older_versions_are_put_right_by_the_total() {
+    let message = |model: &str, usage: &str| {
+        line(&event(&format!(
+            r#"{{"type":"ai","id":"run-1","response_metadata":{{"model_name":"{model}"}},"usage_metadata":{usage}}}"#
+        )))
+    };
+    let gemini = "gcp.gemini gemini-2.5-flash: input_text_tokens 10, output_text_tokens 5, output_reasoning_tokens 50";
+    assert_eq!(
+        message("gemini-2.5-flash", r#"{"input_tokens":10,"output_tokens":5,"total_tokens":65}"#),
+        format!("{gemini} [id_from_position, time_assumed, hidden_reasoning]")
+    );
+    assert_eq!(
+        message(
+            "gemini-2.5-flash",
+            r#"{"input_tokens":10,"output_tokens":5,"total_tokens":65,"output_token_details":{"reasoning":50}}"#
+        ),
+        format!("{gemini} [id_from_position, time_assumed]")
+    );
+    for total in [15, 1015] {
+        assert_eq!(
+            message(
+                "claude-sonnet-4-6",
+                &format!(
+                    r#"{{"input_tokens":10,"output_tokens":5,"total_tokens":{total},"input_token_details":{{"cache_read":1000}}}}"#
+                )
+            ),
+            "anthropic claude-sonnet-4-6: input_text_tokens 10, cache_read_text_tokens 1000, output_text_tokens 5 \
+             [id_from_position, time_assumed, total_mismatch]"
+        );
+    }
+}
+
+#[test]
+fn an_answer_is_found_in_what_clouds_put_around_it() {
+    let text = serde_json::Value::from(BODY);
+    for wrapped in [
+        format!(r#"{{"insertId":"x","timestamp":"2026-08-01T09:00:00Z","jsonPayload":{BODY},"logName":"l"}}"#),
+        format!(
+            r#"{{"version":"0","id":"e","detail-type":"x","source":"s","time":"2026-08-01T09:00:00Z","detail":{BODY}}}"#
+        ),
+        format!(r#"{{"_index":"i","_id":"1","_source":{BODY}}}"#),
+        format!(r#"{{"Records":[{{"messageId":"m","body":{text}}}]}}"#),
+        format!(r#"{{"Records":[{{"EventSource":"aws:sns","Sns":{{"Type":"Notification","Message":{text}}}}}]}}"#),
+        format!(r#"{{"level":"info","msg":{text}}}"#),
+    ] {
+        assert_eq!(line(&event(&wrapped)), COUNTED, "{wrapped}");
+    }
+}
