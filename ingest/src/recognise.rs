@@ -2,7 +2,7 @@
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
 use crate::formats::otlp::printed;
-use crate::formats::{bedrock, bifrost, dashscope, langchain, pydantic_ai, replicate, watsonx};
+use crate::formats::{bedrock, bifrost, dashscope, langchain, pydantic_ai, replicate, speech, watsonx};
 use crate::json::{Json, Kind, Object};
 
 schemas::symbols! {
@@ -84,6 +84,10 @@ schemas::symbols! {
         Watsonx = "watsonx.generation",
         /// DashScope's own API, whole or one frame of a stream.
         DashScope = "dashscope.generation",
+        /// A transcription of Deepgram.
+        Deepgram = "deepgram.transcription",
+        /// Speech of MiniMax.
+        MiniMaxSpeech = "minimax.speech",
         /// SGLang's own API, whole or one frame of a stream.
         SgLang = "sglang.generate",
         /// llama.cpp's own API.
@@ -497,6 +501,18 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::BedrockInvoke, "inputTextTokenCount, generation_token_count or invocation metrics"));
     }
+    // Pieces of what Mistral and Cohere stream on Bedrock, which counts in the last.
+    let unfinished =
+        |first: Object<'_>| first.has("text") && first.has("stop_reason") && first.get("stop_reason").is_none();
+    if (object.has("text")
+        && object.get("is_finished").and_then(Json::boolean) == Some(false)
+        && !object.has("event_type"))
+        || object
+            .array("outputs")
+            .is_some_and(|list| list.first().and_then(|first| first.object()).is_some_and(unfinished))
+    {
+        return Some((Shape::Fragment, "a piece that is not finished"));
+    }
     // Ollama streams one object a line, and only the last one counts.
     if object.get("done").and_then(Json::boolean) == Some(false) && object.has("created_at") {
         return Some((Shape::Fragment, "done false and created_at"));
@@ -533,6 +549,12 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::OpenAiVideo, "status done, and the duration of a video"));
     }
+    if speech::is_heard(object) {
+        return Some((Shape::Deepgram, "metadata.model_info and metadata.duration"));
+    }
+    if speech::is_said(object) {
+        return Some((Shape::MiniMaxSpeech, "base_resp and extra_info.usage_characters"));
+    }
     if watsonx::is_answer(object) {
         return Some((Shape::Watsonx, "model_id, and results that are counted"));
     }
@@ -555,7 +577,10 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if is_gemini_embedding(object) {
         return Some((Shape::GeminiEmbedding, "embeddings with values, or predictions with statistics"));
     }
-    let priced = || object.object("usage").is_none_or(|usage| usage.has("cost_in_usd_ticks"));
+    let priced = || {
+        let usage = object.object("usage");
+        usage.is_none_or(|usage| usage.has("cost_in_usd_ticks") || usage.has("generated_images"))
+    };
     if object.has("data")
         && is_images(object)
         && priced()

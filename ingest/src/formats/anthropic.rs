@@ -9,6 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope;
+use crate::formats::families;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
@@ -50,7 +51,9 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         _ if object.has("amazon-bedrock-invocationMetrics") => Some(Text::const_new("aws.bedrock")),
         _ => None,
     };
-    call.usual_provider = "anthropic";
+    // Others' models speak like Anthropic on their makers' servers.
+    let others = call.model.as_deref().filter(|model| families::is_of_others(model));
+    call.usual_provider = others.map_or("anthropic", |model| families::family(model).unwrap_or("unknown"));
     let Some(value) = object.get("usage") else {
         call.flags.set(Flag::UsageMissing);
         call.parts = smallvec![Part::default()];

@@ -120,6 +120,8 @@ pub(crate) fn invoke<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let operation = if object.has("embedding") { "embeddings" } else { "chat" };
     let mut call = Call::new("bedrock.invoke_model", operation, precedence::PROVIDER);
     call.usual_provider = "aws.bedrock";
+    call.model = envelope::text(object, "model")?;
+    call.response_id = envelope::text(object, "id")?;
     let (mut read, mut written) = (0, 0);
     let (input, output) = match object.object("amazon-bedrock-invocationMetrics") {
         Some(metrics) => {

@@ -11,6 +11,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("gcp.vertex_ai")
     } else if object.has("model_id") && (object.has("model_version") || object.has("created_at")) {
         Some("ibm.watsonx.ai")
+    } else if object.has("amazon-bedrock-invocationMetrics") {
+        Some("aws.bedrock")
     } else if object.has("x_groq") || (has("queue_time") && has("total_time")) {
         Some("groq")
     } else if has("prompt_cache_hit_tokens") {
@@ -92,6 +94,39 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("moonshot-v1", "moonshot_ai"),
         ("voyage-", "voyageai"),
     ];
+    if is_of_bedrock(model) {
+        return Some("aws.bedrock");
+    }
     let found = FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix));
     found.map(|(_, provider)| *provider).filter(|provider| !provider.is_empty())
+}
+
+/// True for a name as Bedrock alone writes it: maker, dot, model, perhaps after the region of a profile
+/// (<https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html>, not opened).
+fn is_of_bedrock(model: &str) -> bool {
+    const REGIONS: [&str; 8] = ["us.", "eu.", "apac.", "global.", "us-gov.", "jp.", "au.", "ca."];
+    const MAKERS: [&str; 12] = [
+        "anthropic.claude",
+        "amazon.",
+        "meta.llama",
+        "mistral.",
+        "cohere.",
+        "ai21.",
+        "deepseek.",
+        "openai.gpt-oss",
+        "qwen.",
+        "stability.",
+        "twelvelabs.",
+        "writer.",
+    ];
+    let name = REGIONS.iter().find_map(|region| model.strip_prefix(region)).unwrap_or(model);
+    MAKERS.iter().any(|maker| name.starts_with(maker))
+}
+
+/// True for a model of Claude's rivals: servers that speak like Anthropic serve them, and Anthropic does not.
+pub(super) fn is_of_others(model: &str) -> bool {
+    const OTHERS: [&str; 10] =
+        ["glm-", "kimi", "minimax", "deepseek", "qwen", "gpt-", "gemini", "grok", "llama", "mistral"];
+    let model = model.to_ascii_lowercase();
+    !model.contains("claude") && OTHERS.iter().any(|other| model.contains(other))
 }

@@ -26,6 +26,7 @@ pub(crate) mod replicate;
 mod resource;
 pub(crate) mod seats;
 mod servers;
+pub(crate) mod speech;
 pub(crate) mod stream;
 pub(crate) mod table;
 mod transcript;
@@ -165,6 +166,8 @@ fn shaped<'a>(
         Shape::Ollama => ollama::response(object)?,
         Shape::Watsonx => watsonx::answer(object)?,
         Shape::DashScope => dashscope::answer(object)?,
+        Shape::Deepgram => speech::heard(object)?,
+        Shape::MiniMaxSpeech => speech::said(object)?,
         Shape::SgLang => servers::sglang(object)?,
         Shape::LlamaCpp => servers::llama_cpp(object)?,
         Shape::LmStudio => servers::lm_studio(object)?,

@@ -54,9 +54,11 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
             "cache_creation_input_tokens",
             "cached_write_tokens",
         ])?;
-        // LiteLLM passes Anthropic's lifetimes on.
-        if let Some(split) = inner.inner("cache_creation_token_details")? {
-            written_1h = inner.within("cache_creation_token_details", &split).or_zero("ephemeral_1h_input_tokens")?;
+        // LiteLLM and Qwen pass Anthropic's lifetimes on.
+        for name in ["cache_creation_token_details", "cache_creation"] {
+            if let Some(split) = inner.inner(name)? {
+                written_1h = inner.within(name, &split).or_zero("ephemeral_1h_input_tokens")?;
+            }
         }
         audio = inner.or_zero("audio_tokens")?;
         image = inner.or_zero("image_tokens")?;
@@ -420,6 +422,13 @@ pub(super) fn reported_cost(usage: &Object<'_>) -> Result<Option<ReportedCost>> 
 /// Chat Completions.
 pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.chat_completion", "chat", &CHAT)?;
+    if found.model.is_none()
+        && found.provider.is_none()
+        && (object.has("choices") || object.is("object", "chat.completion"))
+    {
+        // Some never name it (ERNIE, Jamba): counted, and visibly unpriced.
+        found.usual_provider = "unknown";
+    }
     if found.model.is_none() && object.has("conversation_id") {
         // Mistral's agents name the model with each of their outputs.
         let outputs = object.array("outputs").unwrap_or_default();
@@ -566,10 +575,18 @@ pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.image", "image_generation", &IMAGES)?;
     // Vertex answers with the images of Imagen as predictions.
     let predictions = object.array("predictions");
-    found.usual_provider = if predictions.is_some() { "gcp.vertex_ai" } else { "openai" };
-    // Grok's images state what they cost and no tokens.
+    // OpenAI's images do not name their model; others' do.
+    found.usual_provider = match (&predictions, found.model.as_deref()) {
+        (Some(_), _) => "gcp.vertex_ai",
+        (None, Some(model)) => families::family(model).unwrap_or("unknown"),
+        (None, None) => "openai",
+    };
+    // Grok's images state what they cost and no tokens; Seedream's how many they are, which is what is billed.
     let counted = object.object("usage").is_some_and(|usage| usage.has("input_tokens"));
-    if !counted {
+    if let Some(usage) = object.object("usage").filter(|usage| !counted && usage.has("generated_images")) {
+        let images = Counts::new(&usage, "usage").or_zero("generated_images")?;
+        found.parts[0].usage.add(Meter::OutputImages, images);
+    } else if !counted {
         let images = predictions.or_else(|| object.array("data")).unwrap_or_default().len();
         found.parts[0].usage.add(Meter::OutputImages, i64::try_from(images).unwrap_or(i64::MAX));
         found.raw_usage = Cow::Owned(format!("{{\"images\":{images}}}"));

@@ -155,6 +155,8 @@ pub(crate) fn items<'a>(
     let mut open: Option<Stream<'a>> = None;
     // What a document says about those after it: the model of a Realtime session, session and model of a transcript.
     let mut context = envelope;
+    // The model that transcribes what is said in a session; it is another than the session's.
+    let mut transcriber = None;
     let count = documents.len();
     let many = count > 1;
     for (index, document) in documents.into_iter().enumerate() {
@@ -184,6 +186,7 @@ pub(crate) fn items<'a>(
             match shape {
                 Shape::CodexTranscript => transcript::codex_context(object, &mut context),
                 Shape::OpenAiResponseEvent if object.has("session") => {
+                    transcriber = transcriber.or_else(|| transcribing(object));
                     let model = object.object("session").and_then(|session| session.string("model"));
                     let model = model.filter(|model| (1..=crate::TEXT_BYTES_MAX).contains(&model.len()));
                     let model = model.map(schemas::Text::from);
@@ -215,7 +218,11 @@ pub(crate) fn items<'a>(
                     done.finish(context.clone(), wrappers, out);
                 }
                 // Nothing comes after the last document, so what surrounds it need not be kept.
-                let own = if index + 1 == count { std::mem::take(&mut context) } else { context.clone() };
+                let mut own = if index + 1 == count { std::mem::take(&mut context) } else { context.clone() };
+                let spoken = matches!(shape, Some((Shape::OpenAiTranscription, _)));
+                if spoken && object.as_ref().is_some_and(|object| object.has("item_id")) {
+                    own.model = transcriber.clone();
+                }
                 formats::read(json, object, shape, own, wrappers, out);
             }
         }
@@ -223,6 +230,14 @@ pub(crate) fn items<'a>(
     if let Some(done) = open {
         done.finish(context, wrappers, out);
     }
+}
+
+/// The model of a Realtime session's transcriptions, in the spelling of the API and of its beta.
+fn transcribing(object: &Object<'_>) -> Option<schemas::Text> {
+    let session = object.object("session")?;
+    let audio = || session.object("audio")?.object("input")?.object("transcription");
+    let model = session.object("input_audio_transcription").or_else(audio)?.string("model")?;
+    (1..=crate::TEXT_BYTES_MAX).contains(&model.len()).then(|| schemas::Text::from(model))
 }
 
 /// Evidence of what the operator, or what stands around an item, says it is.
@@ -401,12 +416,23 @@ impl<'a> Stream<'a> {
     fn chat(&self) -> Option<(Shape, String, bool)> {
         let last = self.frames.iter().rev().find(|frame| chunk_usage(frame).is_some());
         let named = |frame: &&Object<'a>| frame.string("model").is_some_and(|model| !model.is_empty());
+        // Models on Bedrock that speak like OpenAI leave counting to its last frame.
+        const METRICS: &str = "amazon-bedrock-invocationMetrics";
+        let metrics = self.frames.iter().rev().find_map(|frame| frame.get(METRICS));
+        if let Some(metrics) = metrics.filter(|_| last.is_none()) {
+            let mut text = String::from("{");
+            put(&mut text, "model", self.frames.iter().rev().find_map(|frame| frame.get("model")));
+            put(&mut text, "id", self.frames.iter().rev().find_map(|frame| frame.get("id")));
+            put(&mut text, METRICS, Some(metrics));
+            text.push('}');
+            return Some((Shape::BedrockInvoke, text, true));
+        }
         if last.is_none() && (self.frames.len() == 1 || !self.frames.iter().any(|frame| named(&frame))) {
             return None;
         }
-        let mut text = String::from("{");
+        let mut text = String::from("{\"object\":\"chat.completion\"");
         // Fields that name the provider are kept with those that name the call.
-        const NAMES: [&str; 11] = [
+        const NAMES: [&str; 12] = [
             "id",
             "created",
             "model",
@@ -418,6 +444,7 @@ impl<'a> Stream<'a> {
             "time_info",
             "model_id",
             "model_version",
+            METRICS,
         ];
         for name in NAMES {
             // Frames of Azure's content filters have an empty id and model, and were made in 1970.

@@ -819,3 +819,116 @@ fn an_answer_is_found_in_what_clouds_put_around_it() {
         assert_eq!(line(&event(&wrapped)), COUNTED, "{wrapped}");
     }
 }
+
+#[test]
+fn speech_of_others_is_billed_by_seconds_and_characters() {
+    let heard = |channels: u32| {
+        format!(
+            r#"{{"metadata":{{"request_id":"r","created":"2026-08-01T09:00:00Z","duration":19.097,"channels":{channels},
+            "models":["m"],"model_info":{{"m":{{"name":"general-nova-3","version":"1","arch":"nova-3"}}}}}},"results":{{"channels":[]}}}}"#
+        )
+    };
+    let counted = "deepgram nova-3: input_audio_seconds 19.097 [id_from_position";
+    check(&heard(1), "deepgram.transcription", &[&format!("{counted}]")]);
+    check(&heard(2), "deepgram.transcription", &[&format!("{counted}, unknown_usage_field]")]);
+    check(
+        r#"{"data":{"audio":"aa"},"extra_info":{"audio_length":9900,"usage_characters":26},"base_resp":{"status_code":0}}"#,
+        "minimax.speech",
+        &["minimax unknown: input_characters 26 [id_from_position, time_assumed]"],
+    );
+}
+
+#[test]
+fn transcriptions_of_a_session_are_not_its_models() {
+    let heard = r#"{"type":"conversation.item.input_audio_transcription.completed","item_id":"i","transcript":"x","usage":{"type":"tokens","total_tokens":22,"input_tokens":13,"input_token_details":{"audio_tokens":13},"output_tokens":9}}"#;
+    let session = |about: &str| {
+        let session = format!(r#"{{"id":"s","object":"realtime.session","model":"gpt-realtime"{about}}}"#);
+        format!("{{\"type\":\"session.created\",\"session\":{session}}}\n{heard}")
+    };
+    let counted = "output_text_tokens 9, input_audio_tokens 13 [id_from_position, time_assumed]";
+    for (about, model) in [
+        ("", "unknown"),
+        (r#","input_audio_transcription":{"model":"gpt-4o-transcribe"}"#, "gpt-4o-transcribe"),
+        (r#","audio":{"input":{"transcription":{"model":"gpt-4o-transcribe"}}}"#, "gpt-4o-transcribe"),
+    ] {
+        check(&session(about), "openai.response_event", &[&format!("openai {model}: {counted}")]);
+    }
+}
+
+#[test]
+fn what_bedrock_streams_is_counted_in_its_last_frame_whoever_speaks() {
+    let metrics = r#""amazon-bedrock-invocationMetrics":{"inputTokenCount":10,"outputTokenCount":5}"#;
+    let counted = "input_text_tokens 10, output_text_tokens 5";
+    let chunk = |more: &str| {
+        format!(
+            r#"{{"choices":[{{"delta":{{"content":"x"}},"index":0}}],"created":1785578390,"id":"chatcmpl-q",
+            "model":"qwen.qwen3-32b-v1:0","object":"chat.completion.chunk"{more}}}"#
+        )
+        .replace('\n', "")
+    };
+    check(
+        &format!("{}\n{}", chunk(""), chunk(&format!(",{metrics}"))),
+        "bedrock.invoke_model",
+        &[&format!("aws.bedrock qwen.qwen3-32b-v1:0: {counted} [time_assumed]")],
+    );
+    for (first, last) in [
+        (r#"{"outputs":[{"text":"a","stop_reason":null}]}"#, r#""outputs":[{"text":"","stop_reason":"stop"}]"#),
+        (r#"{"text":"a","is_finished":false}"#, r#""is_finished":true,"finish_reason":"COMPLETE""#),
+    ] {
+        let decoded = decoded(&format!("{first}\n{{{last},{metrics}}}"));
+        assert!(matches!(decoded.items[0], Item::Ignored { reason: IgnoreReason::StreamFragment, .. }));
+        assert_eq!(
+            line(events(&decoded)[0]),
+            format!("aws.bedrock unknown: {counted} [id_from_position, time_assumed]")
+        );
+    }
+}
+
+#[test]
+fn who_serves_a_model_is_told_by_names_that_only_one_writes() {
+    let message = |model: &str| {
+        line(&event(&format!(
+            r#"{{"id":"m1","type":"message","role":"assistant","model":"{model}","content":[],"usage":{{"input_tokens":10,"output_tokens":5}}}}"#
+        )))
+    };
+    for (model, provider) in [
+        ("glm-4.6", "unknown"),
+        ("deepseek-chat", "deepseek"),
+        ("claude-sonnet-4-6", "anthropic"),
+        ("my-alias", "anthropic"),
+    ] {
+        assert!(message(model).starts_with(&format!("{provider} {model}: ")), "{}", message(model));
+    }
+    let chat = BODY.replace("gpt-5.4", "openai.gpt-oss-20b-1:0");
+    check(
+        &chat,
+        "openai.chat_completion",
+        &["aws.bedrock openai.gpt-oss-20b-1:0: input_text_tokens 10, output_text_tokens 5"],
+    );
+    check(
+        r#"{"model":"doubao-seedream-4-0","created":1785578390,"data":[{"url":"https://x"},{"error":{}}],"usage":{"generated_images":1,
+            "output_tokens":16384,"total_tokens":16384}}"#,
+        "openai.image",
+        &["unknown doubao-seedream-4-0: output_images 1 [id_from_position]"],
+    );
+    let nameless = BODY.replace(r#""model":"gpt-5.4","#, "");
+    check(
+        &nameless,
+        "openai.chat_completion",
+        &["unknown unknown: input_text_tokens 10, output_text_tokens 5 [id_from_position]"],
+    );
+}
+
+#[test]
+fn qwens_explicit_cache_is_inside_the_prompt() {
+    check(
+        r#"{"id":"d","object":"chat.completion","created":1785578390,"model":"qwen3-coder-plus","choices":[],"usage":{
+            "prompt_tokens":1500,"completion_tokens":5,"total_tokens":1505,"prompt_tokens_details":{"cached_tokens":0,
+            "text_tokens":1500,"cache_creation":{"ephemeral_5m_input_tokens":1400},"cache_creation_input_tokens":1400,
+            "cache_type":"ephemeral"}}}"#,
+        "openai.chat_completion",
+        &[
+            "unknown qwen3-coder-plus: input_text_tokens 100, cache_write_5m_tokens 1400, output_text_tokens 5 [id_from_position]",
+        ],
+    );
+}

@@ -213,6 +213,12 @@ pub(super) const INPUT_DETAIL_FIELDS: &[&str] = &[
     // Bifrost
     "cached_read_tokens",
     "cached_write_tokens",
+    // Qwen's explicit cache
+    "cache_creation",
+    "cache_type",
+    // vLLM: the same counts turn by turn
+    "input_tokens_per_turn",
+    "cached_tokens_per_turn",
     // The Vercel AI SDK
     "cacheReadTokens",
     "cacheWriteTokens",
@@ -227,6 +233,9 @@ pub(super) const OUTPUT_DETAIL_FIELDS: &[&str] = &[
     // Predicted outputs are billed as output whether accepted or rejected, and are inside it.
     "accepted_prediction_tokens",
     "rejected_prediction_tokens",
+    // vLLM: the same counts turn by turn
+    "output_tokens_per_turn",
+    "tool_output_tokens_per_turn",
     // The Vercel AI SDK
     "reasoningTokens",
     "textTokens",

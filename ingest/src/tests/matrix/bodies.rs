@@ -299,6 +299,21 @@ pub(super) const ROWS: &[Row] = &[
         Rejected(r#"{"request_id":"r","output":{},"usage":{"input_tokens":1,"output_tokens":2,"total_tokens":4}}"#,
             "contradiction", "usage.total_tokens"),
     ]),
+    ("deepgram.transcription", [
+        See("published::speech_of_others_is_billed_by_seconds_and_characters"),
+        Never("it has no cache"),
+        Never("its stream counts as the whole does"),
+        Never("it has no tiers"),
+        Rejected(r#"{"metadata":{"model_info":{},"duration":"long"},"results":{}}"#, "invalid_field", "metadata.duration"),
+    ]),
+    ("minimax.speech", [
+        See("published::speech_of_others_is_billed_by_seconds_and_characters"),
+        Never("it has no cache"),
+        Never("its last piece is the whole"),
+        Never("it has no tiers"),
+        Rejected(r#"{"extra_info":{"usage_characters":-1},"base_resp":{"status_code":0}}"#, "invalid_field",
+            "extra_info.usage_characters"),
+    ]),
     ("sglang.generate", [
         See("published::servers_one_runs_oneself_are_read_in_their_own_tongue"),
         See("published::servers_one_runs_oneself_are_read_in_their_own_tongue"),
