@@ -10,7 +10,7 @@ use smallvec::smallvec;
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, time};
 use crate::formats::stream::overlay_counts;
-use crate::formats::{self, anthropic};
+use crate::formats::{self, anthropic, openai};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object, deeper_than};
 use crate::problem::{Problem, Result};
@@ -224,6 +224,10 @@ pub(crate) fn log<'a>(
         (Some(usage), Some(text)) if usage.has("input_tokens") => {
             call.raw_usage = Cow::Owned(text.clone());
             call.parts = anthropic::parts(usage, None)?;
+        }
+        (Some(usage), Some(text)) if usage.has("prompt_tokens") => {
+            call.raw_usage = Cow::Owned(text.clone());
+            call.parts = smallvec![openai::usage(usage, &openai::CHAT, &model)?];
         }
         _ => {
             let counts = Counts::new(&input, "input");

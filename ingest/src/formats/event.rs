@@ -366,6 +366,7 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
         let mut part = Part::default();
         part.usage.add(Meter::InputTextTokens, counts.or_zero(input)?);
         part.usage.add(Meter::OutputTextTokens, counts.or_zero(output)?);
+        part.flags.set(Flag::UnknownUsageField);
         call.parts = smallvec![part];
         if input == "tokens_in" && object.get("cached").and_then(Json::boolean) == Some(true) {
             call.cost_basis = Some(schemas::CostBasis::GatewayCache);

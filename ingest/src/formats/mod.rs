@@ -41,8 +41,9 @@ use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
 
-/// Wrappers within wrappers beyond this are refused: a CloudEvent around our envelope around a body is two.
-const WRAPPERS_MAX: u8 = 4;
+/// Wrappers within wrappers beyond this are refused: a CloudEvent around a recording of HTTP is five, as its list, its answer, its
+/// body and the text of that are told one by one.
+const WRAPPERS_MAX: u8 = 8;
 
 /// Decodes one item whose shape must be told by itself, unless the operator's word is `hint`.
 pub(crate) fn item<'a>(json: Json<'a>, hint: Option<Shape>, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {

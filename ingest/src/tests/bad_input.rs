@@ -84,7 +84,7 @@ fn an_unknown_format_header_and_a_correction_on_a_raw_topic_are_rejected() {
 #[test]
 fn envelopes_within_envelopes_end_somewhere() {
     let mut body = BODY.replace('\n', " ");
-    for _ in 0..6 {
+    for _ in 0..10 {
         body = format!(r#"{{"id":"1","response":{body}}}"#);
     }
     check_rejected(&body, "too_large", "", &["envelopes"]);

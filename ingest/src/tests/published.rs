@@ -920,6 +920,25 @@ fn who_serves_a_model_is_told_by_names_that_only_one_writes() {
 }
 
 #[test]
+fn a_logged_body_that_speaks_like_openai_tells_reasoning_apart() {
+    check(
+        r#"{"timestamp":"2026-08-01T09:00:00Z","region":"us-east-1","requestId":"r1","operation":"InvokeModel",
+            "modelId":"openai.gpt-oss-20b-1:0","input":{"inputTokenCount":10},"output":{"outputBodyJson":{"choices":[],"usage":{
+            "prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"completion_tokens_details":{"reasoning_tokens":2}}},
+            "outputTokenCount":5},"schemaType":"ModelInvocationLog","schemaVersion":"1.0"}"#,
+        "bedrock.invocation_log",
+        &["aws.bedrock openai.gpt-oss-20b-1:0: input_text_tokens 10, output_text_tokens 3, output_reasoning_tokens 2"],
+    );
+    let flat = |more: &str| {
+        line(&event(&format!(
+            r#"{{"id":"1","timestamp":"2026-08-01T09:00:00Z","model":"gpt-5.4","promptTokens":10,"completionTokens":5{more}}}"#
+        )))
+    };
+    assert_eq!(flat(""), COUNTED);
+    assert_eq!(flat(r#","cachedTokens":4"#), format!("{COUNTED} [unknown_usage_field]"));
+}
+
+#[test]
 fn qwens_explicit_cache_is_inside_the_prompt() {
     check(
         r#"{"id":"d","object":"chat.completion","created":1785578390,"model":"qwen3-coder-plus","choices":[],"usage":{
@@ -931,4 +950,24 @@ fn qwens_explicit_cache_is_inside_the_prompt() {
             "unknown qwen3-coder-plus: input_text_tokens 100, cache_write_5m_tokens 1400, output_text_tokens 5 [id_from_position]",
         ],
     );
+}
+
+#[test]
+fn recordings_may_be_sent_in_an_event() {
+    let text = serde_json::Value::from(BODY);
+    let recorded = format!(
+        r#"{{"interactions":[{{"request":{{"uri":"https://api.openai.com/v1/chat"}},"response":{{"status":{{"code":200}},"headers":{{}},
+        "body":{{"string":{text}}}}}}}]}}"#
+    );
+    let archived = format!(
+        r#"{{"log":{{"entries":[{{"request":{{"url":"https://api.openai.com/v1/chat"}},"response":{{"content":{{"text":{text}}}}}}}]}}}}"#
+    );
+    for recording in [recorded, archived] {
+        let sent =
+            format!(r#"{{"specversion":"1.0","type":"http.recording","id":"1","source":"s","data":{recording}}}"#);
+        assert_eq!(line(&event(&sent)), COUNTED);
+        let notified = serde_json::Value::from(sent);
+        let queued = format!(r#"{{"Records":[{{"EventSource":"aws:sns","Sns":{{"Message":{notified}}}}}]}}"#);
+        assert_eq!(line(&event(&queued)), COUNTED);
+    }
 }

@@ -112,6 +112,8 @@ pub(super) const USAGE_FIELDS: &[&str] = &[
     "type",
     "seconds",
     // The Vercel AI SDK
+    "promptTokens",
+    "completionTokens",
     "inputTokens",
     "outputTokens",
     "totalTokens",
