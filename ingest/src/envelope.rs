@@ -103,8 +103,18 @@ pub(crate) fn provider_name(text: &str) -> Text {
         | "google_ai_studio"
         | "google-gla"
         | "gcp.gen_ai" => "gcp.gemini",
-        "vertex" | "vertexai" | "vertex_ai" | "vertex-ai" | "google_vertexai" | "google-vertex" | "google.vertex"
-        | "google-vertexai" => "gcp.vertex_ai",
+        "vertex"
+        | "vertexai"
+        | "vertex_ai"
+        | "vertex-ai"
+        | "google_vertexai"
+        | "google-vertex"
+        | "google.vertex"
+        | "google-vertexai"
+        | "google-vertex-anthropic"
+        | "vertex.anthropic"
+        | "google.vertex.anthropic"
+        | "vertex_ai_beta" => "gcp.vertex_ai",
         "mistral" | "mistralai" => "mistral_ai",
         "xai" | "x-ai" | "x.ai" | "grok" => "x_ai",
         "together" | "togetherai" | "together-ai" | "together.ai" => "together_ai",
@@ -113,6 +123,9 @@ pub(crate) fn provider_name(text: &str) -> Text {
         "openrouter.ai" => "openrouter",
         "perplexity-ai" | "perplexity_ai" | "pplx" => "perplexity",
         "moonshot" | "moonshotai" => "moonshot_ai",
+        "zhipu" | "zhipuai" | "z.ai" | "z-ai" | "z_ai" => "zai",
+        "alibaba" | "aliyun" | "qwen" | "alibaba_cloud" => "dashscope",
+        "voyage" | "voyage_ai" | "voyage-ai" => "voyageai",
         "watsonx" | "watsonx.ai" | "ibm_watsonx" => "ibm.watsonx.ai",
         // The Vercel AI SDK and LiteLLM name the provider and its interface: `openai.responses`, `azure-openai.chat`.
         other => match other.rsplit_once('.') {
@@ -147,7 +160,25 @@ pub(crate) fn host_provider(text: &str) -> Option<&'static str> {
         ("api.cohere.com", "cohere"),
         ("api.cohere.ai", "cohere"),
         ("api.moonshot.ai", "moonshot_ai"),
+        ("api.moonshot.cn", "moonshot_ai"),
         ("api.cerebras.ai", "cerebras"),
+        ("api.z.ai", "zai"),
+        ("open.bigmodel.cn", "zai"),
+        ("dashscope.aliyuncs.com", "dashscope"),
+        ("dashscope-intl.aliyuncs.com", "dashscope"),
+        ("dashscope-us.aliyuncs.com", "dashscope"),
+        ("api.minimax.io", "minimax"),
+        ("api.minimaxi.com", "minimax"),
+        ("api.voyageai.com", "voyageai"),
+        ("api.replicate.com", "replicate"),
+        ("api.deepgram.com", "deepgram"),
+        ("api.elevenlabs.io", "elevenlabs"),
+        ("api.deepinfra.com", "deepinfra"),
+        ("api.sambanova.ai", "sambanova"),
+        ("integrate.api.nvidia.com", "nvidia"),
+        ("router.huggingface.co", "huggingface"),
+        (".ml.cloud.ibm.com", "ibm.watsonx.ai"),
+        (".snowflakecomputing.com", "snowflake"),
     ];
     let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
     let host = after_scheme.split(['/', ':', '?']).next().unwrap_or("").to_ascii_lowercase();

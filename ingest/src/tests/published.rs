@@ -911,6 +911,19 @@ fn who_serves_a_model_is_told_by_names_that_only_one_writes() {
         "openai.image",
         &["unknown doubao-seedream-4-0: output_images 1 [id_from_position]"],
     );
+    for (host, provider) in [
+        ("dashscope-intl.aliyuncs.com", "dashscope"),
+        ("api.z.ai", "zai"),
+        ("us-south.ml.cloud.ibm.com", "ibm.watsonx.ai"),
+        ("integrate.api.nvidia.com", "nvidia"),
+        ("localhost:8000", "unknown"),
+    ] {
+        let sent = format!(
+            r#"{{"id":"1","source":"s","request":{{"url":"https://{host}/v1/chat/completions"}},"response":{}}}"#,
+            BODY.replace("gpt-5.4", "m")
+        );
+        assert!(line(&event(&sent)).starts_with(&format!("{provider} m: ")), "{host}");
+    }
     let nameless = BODY.replace(r#""model":"gpt-5.4","#, "");
     check(
         &nameless,
