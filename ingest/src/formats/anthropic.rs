@@ -9,11 +9,11 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope;
-use crate::json::Object;
+use crate::json::{NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
-const USAGE_FIELDS: &[&str] = &[
+static USAGE_FIELDS: NameSet = NameSet::new(&[
     "input_tokens",
     "output_tokens",
     "cache_creation_input_tokens",
@@ -31,7 +31,7 @@ const USAGE_FIELDS: &[&str] = &[
     "type",
     "model",
     "fallback_credit",
-];
+]);
 
 /// A whole message.
 pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
@@ -60,7 +60,7 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
 
 /// True for the name of a count, or of anything else in a usage object, that is read.
 pub(crate) fn is_known(name: &str) -> bool {
-    USAGE_FIELDS.contains(&name)
+    USAGE_FIELDS.contains(name)
 }
 
 /// What the price depends on.
@@ -125,7 +125,7 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
     // Tools are counted once for the whole body: they belong to the message the caller got.
     let tools: &mut Part = &mut parts[last_message];
     server_tools(&counts, tools)?;
-    if counts.has_unknown(USAGE_FIELDS) {
+    if counts.has_unknown(&USAGE_FIELDS) {
         tools.flags.set(Flag::UnknownUsageField);
     }
     Ok(parts)
@@ -183,7 +183,7 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
     if path == "usage" {
         server_tools(&counts, &mut part)?;
     }
-    if counts.has_unknown(USAGE_FIELDS) {
+    if counts.has_unknown(&USAGE_FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
@@ -195,7 +195,8 @@ fn server_tools(counts: &Counts<'_, '_>, part: &mut Part) -> Result<()> {
     part.usage.add(Meter::WebSearches, inner.or_zero("web_search_requests")?);
     part.usage.add(Meter::WebFetches, inner.or_zero("web_fetch_requests")?);
     part.usage.add(Meter::CodeSessions, inner.or_zero("code_execution_requests")?);
-    if inner.has_unknown(&["web_search_requests", "web_fetch_requests", "code_execution_requests"]) {
+    static FIELDS: NameSet = NameSet::new(&["web_search_requests", "web_fetch_requests", "code_execution_requests"]);
+    if inner.has_unknown(&FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(())
