@@ -277,7 +277,7 @@ fn cut_elements(text: &str) -> Option<Vec<Json<'_>>> {
         if bytes.get(at)? == &b']' {
             return Some(elements);
         }
-        let end = value_end(bytes, at)?;
+        let end = value_end(bytes, at).filter(|end| *end > at)?;
         elements.push(Json(text.get(at..end)?));
         at = end;
     }
