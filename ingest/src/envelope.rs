@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use schemas::{ChargeCategory, CostBasis, Dimensions, Flag, PriceContext, ReportedCost, Tag, Text, Timestamp};
 
 use crate::config::{Config, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX};
+use crate::head;
 use crate::identity;
 use crate::json::{Json, Kind, Object};
 use crate::number;
@@ -182,6 +183,12 @@ impl<'a> Envelope<'a> {
                 break;
             }
         }
+        // Names that recorders and log shippers give it; they may hold any form of a time, so one that is not known is none.
+        for name in ["ts", "@timestamp", "startedDateTime", "recorded_at", "request_time", "datetime_utc"] {
+            if self.time.is_none() {
+                self.time = time(object, name).unwrap_or(None);
+            }
+        }
         let put = |slot: &mut Option<Text>, name: &str| -> Result<()> {
             if let Some(found) = owned(object, name)? {
                 *slot = Some(found);
@@ -245,11 +252,17 @@ impl<'a> Envelope<'a> {
         if let Some(request) = object.object("request") {
             self.read_request(&request)?;
             // A captured request: the host it went to says who served it, its body what was asked for.
-            if self.provider.is_none() {
-                let url = request.string("url").or_else(|| request.string("uri"));
-                self.provider = url.and_then(|url| host_provider(&url)).map(Text::const_new);
+            if let Some(url) = request.string("url").or_else(|| request.string("uri")) {
+                self.provider = self.provider.take().or_else(|| host_provider(&url).map(Text::const_new));
+                self.requested_model = self.requested_model.take().or_else(|| head::model(&url).map(Text::from));
+                let context = &mut self.price_context;
+                context.region = context.region.take().or_else(|| head::region(&url).map(Text::from));
             }
-            match request.get("body").map(|body| (body.object(), body.string())) {
+            match request
+                .first(&["body", "parsed_body"])
+                .map(|(_, body)| body)
+                .map(|body| (body.object(), body.string()))
+            {
                 Some((Some(body), _)) => self.read_request(&body)?,
                 Some((None, Some(text))) => {
                     if let Some((_, body)) = Json::parse_object(&text) {
@@ -258,6 +271,12 @@ impl<'a> Envelope<'a> {
                 }
                 _ => {}
             }
+        }
+        // What a recorded answer says in its head, where the body says nothing.
+        if let Some(headers) = head::headers(object).or_else(|| head::headers(&object.object("response")?)) {
+            self.time = self.time.or_else(|| head::date(headers));
+            let request_id = || head::header(headers, "x-amzn-requestid");
+            self.response_id = self.response_id.take().or_else(request_id);
         }
         Ok(self)
     }
@@ -453,6 +472,15 @@ pub(crate) fn symbol<T: std::str::FromStr<Err = String>>(object: &Object<'_>, na
             if found.len() <= 40 { format!("{name}: {error}") } else { format!("{name} is not a known word") };
         Problem::new(schemas::RejectReason::InvalidField, name, message)
     })
+}
+
+/// Where Pydantic AI's gateway writes what it reckons a call costs, within the provider's usage (recordings that others published,
+/// read 2026-11-29).
+pub(crate) const GATEWAY: &str = "pydantic_ai_gateway";
+
+/// What the gateway says a call costs; a claim in another form is no reason to lose the call.
+pub(crate) fn gateway_cost(usage: &Object<'_>) -> Option<ReportedCost> {
+    cost(&usage.object(GATEWAY)?, "cost_estimate", "estimate_of_gateway").unwrap_or(None)
 }
 
 /// A cost with its currency: a number (US dollars), or `{amount, currency, basis}`.

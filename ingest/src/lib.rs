@@ -18,6 +18,7 @@ mod config;
 mod decode;
 mod envelope;
 mod formats;
+mod head;
 pub mod http;
 mod identity;
 mod item;

@@ -1,6 +1,8 @@
 //! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
+use crate::formats::otlp::printed;
+use crate::formats::{bedrock, bifrost, dashscope, langchain, pydantic_ai, replicate, watsonx};
 use crate::json::{Json, Kind, Object};
 
 schemas::symbols! {
@@ -66,6 +68,8 @@ schemas::symbols! {
         BedrockConverseEvent = "bedrock.converse_event",
         /// A Bedrock InvokeModel body in the spelling of Titan or Llama, whole or one frame of a stream.
         BedrockInvoke = "bedrock.invoke_model",
+        /// An answer of a model on Bedrock that counts nothing itself, with the head it came with.
+        BedrockHeaders = "bedrock.response_headers",
         /// A line of a Bedrock batch output.
         BedrockBatchLine = "bedrock.batch_output",
         /// A Bedrock model invocation log entry.
@@ -76,8 +80,24 @@ schemas::symbols! {
         CohereEvent = "cohere.event",
         /// Ollama's own API.
         Ollama = "ollama.generate",
+        /// Generation, embeddings and reranking of watsonx.ai.
+        Watsonx = "watsonx.generation",
+        /// DashScope's own API, whole or one frame of a stream.
+        DashScope = "dashscope.generation",
+        /// SGLang's own API, whole or one frame of a stream.
+        SgLang = "sglang.generate",
+        /// llama.cpp's own API.
+        LlamaCpp = "llama_cpp.completion",
+        /// LM Studio's own API.
+        LmStudio = "lm_studio.chat",
+        /// A prediction of Replicate.
+        Replicate = "replicate.prediction",
+        /// A message of Pydantic AI.
+        PydanticAi = "pydantic_ai.message",
         /// LiteLLM StandardLoggingPayload.
         LiteLlm = "litellm.standard_logging",
+        /// A log entry of Bifrost.
+        Bifrost = "bifrost.log",
         /// What OpenRouter says about one generation when asked for it by its id.
         OpenRouterGeneration = "openrouter.generation",
         /// What a call of the Vercel AI SDK gives back, step by step.
@@ -114,8 +134,12 @@ schemas::symbols! {
         ClaudeTranscript = "claude_code.transcript",
         /// The last line that `claude -p` prints: what a whole run of Claude Code used.
         ClaudeResult = "claude_code.result",
+        /// A line that `codex exec --json` prints.
+        CodexExec = "codex.exec",
         /// A line of a Codex transcript.
         CodexTranscript = "codex.transcript",
+        /// A span as an SDK prints it, or a flat record named by the conventions.
+        OtelSpan = "otel.span",
         /// OTLP spans.
         OtlpTraces = "otlp.traces",
         /// OTLP logs.
@@ -143,7 +167,10 @@ schemas::symbols! {
 
 /// What an object is and the evidence for it; `None` when it is nothing known.
 pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
-    // The commonest bodies say what they are.
+    // The commonest bodies say what they are; Bifrost's log says it of what it logged.
+    if object.has("object") && bifrost::is_entry(object) {
+        return Some((Shape::Bifrost, "provider, status and token_usage"));
+    }
     if object.has("object")
         && let Some(found) = by_marker(object)
     {
@@ -161,6 +188,9 @@ pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             return Some((shape, name));
         }
     }
+    if printed::is_span(object) {
+        return Some((Shape::OtelSpan, "attributes, and a context with ids"));
+    }
     by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object)).or_else(|| by_wrapping(object))
 }
 
@@ -172,6 +202,12 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     let generation = object.object("data").filter(|data| data.has("id"));
     if [generation.as_ref(), Some(object)].into_iter().flatten().any(is_generation) {
         return Some((Shape::OpenRouterGeneration, "native_tokens_prompt and total_cost"));
+    }
+    if pydantic_ai::is_message(object) {
+        return Some((Shape::PydanticAi, "kind, and parts with their kinds"));
+    }
+    if replicate::is_prediction(object) {
+        return Some((Shape::Replicate, "status, version and where to get the prediction"));
     }
     if object.has("req_units") && object.has("res_units") {
         return Some((Shape::Portkey, "req_units and res_units"));
@@ -287,7 +323,10 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             | "content_block_stop"
             | "ping" => Shape::AnthropicEvent,
             // An observation as Langfuse's API gives it back.
-            "GENERATION" if object.has("traceId") && (object.has("usageDetails") || object.has("usage")) => {
+            "GENERATION" | "EMBEDDING" | "SPAN" | "EVENT" | "AGENT" | "TOOL" | "CHAIN" | "RETRIEVER" | "EVALUATOR"
+            | "GUARDRAIL"
+                if object.has("traceId") =>
+            {
                 Shape::Langfuse
             }
             "image_generation.completed" | "image_edit.completed" => Shape::OpenAiImage,
@@ -358,6 +397,21 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             {
                 Shape::CodexTranscript
             }
+            "thread.started" if object.has("thread_id") => Shape::CodexExec,
+            "turn.started" | "turn.failed" if !object.has("model") => Shape::CodexExec,
+            "turn.completed"
+                if !object.has("model")
+                    && object
+                        .object("usage")
+                        .is_some_and(|usage| usage.has("input_tokens") && !usage.has("total_tokens")) =>
+            {
+                Shape::CodexExec
+            }
+            "item.started" | "item.updated" | "item.completed"
+                if object.object("item").is_some_and(|item| item.has("id") && item.has("type")) =>
+            {
+                Shape::CodexExec
+            }
             _ if is_interaction_event(object) => Shape::GeminiInteractionEvent,
             _ if kind.starts_with("response.") => Shape::OpenAiResponseEvent,
             "generation-create" | "generation-update" | "span-create" | "span-update" | "trace-create"
@@ -421,8 +475,15 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             (Shape::Gemini, "usageMetadata")
         });
     }
-    if object.has("lc") && object.object("kwargs").is_some_and(|message| message.object("usage_metadata").is_some()) {
+    if object.has("lc")
+        && object
+            .object("kwargs")
+            .is_some_and(|message| message.object("usage_metadata").is_some() || langchain::is_counted(&message))
+    {
         return Some((Shape::LangChain, "lc and kwargs.usage_metadata"));
+    }
+    if object.object("usage_metadata").is_none() && langchain::is_counted(object) {
+        return Some((Shape::LangChain, "response_metadata or llm_output, and its token_usage"));
     }
     if let Some(usage) = object.object("usage_metadata") {
         return match usage.has("input_tokens") {
@@ -454,6 +515,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::Cohere, "meta.billed_units"));
     }
+    if object.has("batch_request_id") && object.has("batch_result") {
+        return Some((Shape::OpenAiBatchLine, "batch_request_id and batch_result"));
+    }
     if object.has("custom_id") {
         return match (object.has("response"), object.has("result")) {
             (true, _) => Some((Shape::OpenAiBatchLine, "custom_id and response")),
@@ -464,14 +528,40 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("candidates") && object.has("modelVersion") {
         return Some((Shape::Gemini, "candidates and modelVersion"));
     }
+    if object.is("status", "done")
+        && object.object("video").is_some_and(|video| video.has("url") && video.has("duration"))
+    {
+        return Some((Shape::OpenAiVideo, "status done, and the duration of a video"));
+    }
+    if watsonx::is_answer(object) {
+        return Some((Shape::Watsonx, "model_id, and results that are counted"));
+    }
+    if object.object("meta_info").is_some_and(|about| about.has("prompt_tokens") && about.has("finish_reason")) {
+        return Some((Shape::SgLang, "meta_info.prompt_tokens"));
+    }
+    if object.has("tokens_evaluated") && object.has("tokens_predicted") {
+        // It counts in each piece of a stream; the last one stops.
+        if object.get("stop").and_then(Json::boolean) == Some(false) {
+            return Some((Shape::Fragment, "tokens_predicted so far"));
+        }
+        return Some((Shape::LlamaCpp, "tokens_evaluated and tokens_predicted"));
+    }
+    if object.has("model_instance_id") && object.object("stats").is_some_and(|stats| stats.has("total_output_tokens")) {
+        return Some((Shape::LmStudio, "model_instance_id and stats"));
+    }
     if object.object("usage_info").is_some_and(|usage| usage.has("pages_processed")) {
         return Some((Shape::MistralOcr, "usage_info.pages_processed"));
     }
     if is_gemini_embedding(object) {
         return Some((Shape::GeminiEmbedding, "embeddings with values, or predictions with statistics"));
     }
-    if object.has("created") && object.has("data") && !object.has("usage") && is_images(object) {
-        return Some((Shape::OpenAiImage, "created and data of images"));
+    let priced = || object.object("usage").is_none_or(|usage| usage.has("cost_in_usd_ticks"));
+    if object.has("data")
+        && is_images(object)
+        && priced()
+        && (object.has("created") || object.object("usage").is_some())
+    {
+        return Some((Shape::OpenAiImage, "created, or a cost, and data of images"));
     }
     let drawn = |first: &Json<'_>| {
         let first = first.object();
@@ -515,6 +605,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::OpenAiChatChunk, "choices with deltas"));
     }
     let usage = object.object("usage")?;
+    if dashscope::is_answer(object, &usage) {
+        return Some((Shape::DashScope, "request_id, output and usage"));
+    }
     if is_ai_sdk_result(object, &usage) {
         return Some((Shape::AiSdkResult, "response.modelId and usage"));
     }
@@ -532,13 +625,13 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("choices") || (object.has("outputs") && object.has("conversation_id")) {
         return Some((Shape::OpenAiChat, "choices and usage"));
     }
-    if (object.has("data") || object.has("results"))
+    if (object.has("data") || object.has("results") || object.has("rankings"))
         && (usage.has("prompt_tokens") || (usage.has("total_tokens") && !usage.has("input_tokens")))
     {
         return Some((Shape::OpenAiEmbedding, "data or results, and usage.prompt_tokens or total_tokens"));
     }
-    if object.has("data") && object.has("created") && usage.has("input_tokens") {
-        return Some((Shape::OpenAiImage, "data, created and usage.input_tokens"));
+    if object.has("data") && usage.has("input_tokens") && (object.has("created") || is_images(object)) {
+        return Some((Shape::OpenAiImage, "data, created or images, and usage.input_tokens"));
     }
     if object.has("content") && usage.has("input_tokens") && object.is("role", "assistant") {
         return Some((Shape::AnthropicMessage, "role, content and usage.input_tokens"));
@@ -681,6 +774,12 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("event_type") && object.has("is_finished") {
         return Some((Shape::CohereEvent, "event_type and is_finished"));
     }
+    if bedrock::has_counts(object)
+        && !body(object).is_some_and(|(_, body)| speaks_of_a_call(body))
+        && captured(object).is_none()
+    {
+        return Some((Shape::BedrockHeaders, "headers with counts of tokens"));
+    }
     if let Some((name, _)) = body(object) {
         return Some((Shape::Envelope, name));
     }
@@ -695,6 +794,9 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             .any(|record| recognise(&record).is_some())
     {
         return Some((Shape::Records, name));
+    }
+    if printed::is_flat(object) {
+        return Some((Shape::OtelSpan, "counts named by the conventions"));
     }
     // What houses write themselves: the names are OpenAI's, Anthropic's or Bedrock's, beside whatever else they note.
     if let Some(name) = FLAT.iter().find(|name| object.has(name)) {
@@ -729,16 +831,27 @@ pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> 
 /// it. It must be told by itself.
 pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     // Lists are looked into where their name says that they are pieces of one answer.
-    const LISTS: [&str; 2] = ["chunks", "events"];
-    const NAMES: [&str; 16] = [
+    const LISTS: [&str; 3] = ["chunks", "events", "stream"];
+    const NAMES: [&str; 36] = [
         "chunks",
         "events",
+        "stream",
+        // SAP's orchestration, whose other results repeat the last of them.
+        "final_result",
+        "orchestration_result",
         "data",
         "payload",
         "result",
         "output",
         "completion",
+        // Recorders that keep a body as JSON.
+        "parsed_body",
         "raw_response",
+        "raw",
+        "meta",
+        "event",
+        "chunk",
+        "frame",
         "response_body",
         "responseBody",
         "message",
@@ -747,6 +860,18 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "string",
         "text",
         "record",
+        // What clouds and log stores put around what they carry.
+        "jsonPayload",
+        "detail",
+        "_source",
+        "Sns",
+        "Message",
+        "line",
+        "msg",
+        "json",
+        "value",
+        "response_json",
+        "doc",
     ];
     let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
     let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
@@ -776,7 +901,7 @@ fn speaks_of_a_call(body: Json<'_>) -> bool {
 }
 
 /// True for what speaks of a call by itself, or holds what does.
-fn is_call(shape: Shape) -> bool {
+pub(crate) fn is_call(shape: Shape) -> bool {
     !matches!(
         shape,
         Shape::Status
@@ -797,12 +922,38 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
     if let Some(entries) = object.object("log").and_then(|log| log.array("entries")) {
         return Some(("log.entries", entries));
     }
-    let (name, list) = object.first(&["records", "interactions"])?;
-    Some((name, list.array()?))
+    if let Some((_, answers)) = object.first(&["inlinedResponses", "inlined_responses"]) {
+        let nested =
+            answers.object().and_then(|nested| Some(nested.first(&["inlinedResponses", "inlined_responses"])?.1));
+        return Some(("inlinedResponses", nested.unwrap_or(answers).array()?));
+    }
+    if let Some((name, list)) = object.first(&["records", "interactions", "observations", "Records"]) {
+        return Some((name, list.array()?));
+    }
+    // A page of Bifrost's log.
+    if object.has("pagination")
+        && let Some(logs) = object.array("logs")
+    {
+        return Some(("logs", logs));
+    }
+    // A page of Langfuse's observations.
+    if object.has("meta")
+        && let Some(page) = object.array("data")
+        && page.first().and_then(|first| first.object()).is_some_and(|first| first.has("traceId"))
+    {
+        return Some(("data", page));
+    }
+    // A page of the results of a batch of xAI.
+    let results = object.array("results")?;
+    let batched = results.first()?.object()?.has("batch_result");
+    batched.then_some(("results", results))
 }
 
 /// True for what a call of the Vercel AI SDK gives back, written down.
 fn is_ai_sdk_result(object: &Object<'_>, usage: &Object<'_>) -> bool {
+    let own = ["cachedInputTokens", "inputTokenDetails", "reasoningTokens"].iter().any(|name| usage.has(name));
+    let sides = || usage.object("inputTokens").is_some();
     ["inputTokens", "promptTokens", "totalTokens"].iter().any(|name| usage.has(name))
-        && object.object("response").is_some_and(|response| response.has("modelId"))
+        && (object.object("response").is_some_and(|response| response.has("modelId"))
+            || (object.has("modelId") && (own || sides() || usage.has("promptTokens"))))
 }

@@ -7,23 +7,27 @@ use std::borrow::Cow;
 use schemas::{Flag, Meter};
 use smallvec::smallvec;
 
-use crate::assemble::{Call, Out, Part, precedence};
+use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, time};
 use crate::formats::{anthropic, gemini, openai};
-use crate::json::{Json, Object};
+use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
-use crate::usage::{Counts, raw};
+use crate::usage::{Counts, raw, rest};
 
 /// The result of a call: its steps are the calls of the model. Usage of the whole is that of the last of them, or their sum.
 pub(crate) fn result<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    // Houses that log a call leave little of it but its model and usage, beside fields of their own.
+    let envelope = if object.has("response") { envelope } else { envelope.read(object, out.config)? };
     let steps = object.array("steps").unwrap_or_default();
     let told = |step: &Object<'_>| step.has("response") && step.object("usage").is_some();
     let steps: Vec<Object<'a>> = steps.into_iter().filter_map(Json::object).filter(told).collect();
     for step in if steps.is_empty() { std::slice::from_ref(object) } else { &steps[..] } {
         let mut call = Call::new("ai_sdk.result", "chat", precedence::SPAN);
-        let response = step.object("response").unwrap_or_default();
+        let response = step.object("response").unwrap_or_else(|| step.clone());
         call.model = envelope::text(&response, "modelId")?;
-        call.response_id = envelope::text(&response, "id")?;
+        if step.has("response") {
+            call.response_id = envelope::text(&response, "id")?;
+        }
         call.time = time(&response, "timestamp")?;
         let metadata = step.object("providerMetadata").or_else(|| step.object("experimental_providerMetadata"));
         if !metadata.is_some_and(|metadata| handed_on(&metadata, &mut call).unwrap_or(false)) {
@@ -41,8 +45,12 @@ pub(crate) fn result<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope
     Ok(())
 }
 
-/// The exclusive vector of its own counts; those of its fourth version have OpenAI's older names.
-fn usage(usage: &Object<'_>, model: &str) -> Result<Part> {
+/// The exclusive vector of its own counts; those of its fourth version have OpenAI's older names, and what its providers hand
+/// it since the sixth has an object for either side.
+pub(super) fn usage(usage: &Object<'_>, model: &str) -> Result<Part> {
+    if usage.object("inputTokens").is_some() || usage.object("outputTokens").is_some() {
+        return by_side(usage);
+    }
     if usage.has("inputTokens") {
         return openai::usage(usage, &openai::AI_SDK, model);
     }
@@ -52,6 +60,31 @@ fn usage(usage: &Object<'_>, model: &str) -> Result<Part> {
     part.usage.add(Meter::OutputTextTokens, counts.or_zero("completionTokens")?);
     if !usage.has("promptTokens") {
         part.flags.set(Flag::PartialStream);
+    }
+    Ok(part)
+}
+
+/// Counts of either side, each with its total (<https://github.com/vercel/ai/blob/main/packages/provider/src/language-model/v3>,
+/// `LanguageModelV3Usage`, read 2026-11-29): the cache is inside the input, reasoning inside the output.
+fn by_side(usage: &Object<'_>) -> Result<Part> {
+    let (input, output) =
+        (usage.object("inputTokens").unwrap_or_default(), usage.object("outputTokens").unwrap_or_default());
+    let (input, output) = (Counts::new(&input, "usage.inputTokens"), Counts::new(&output, "usage.outputTokens"));
+    let (read, written) = (input.or_zero("cacheRead")?, input.or_zero("cacheWrite")?);
+    let uncached = match input.count("noCache")? {
+        Some(uncached) => uncached,
+        None => {
+            rest(input.or_zero("total")?, "usage.inputTokens.total", &[(read, "cacheRead"), (written, "cacheWrite")])?
+        }
+    };
+    let reasoning = output.or_zero("reasoning")?;
+    let text = rest(output.or_zero("total")?, "usage.outputTokens.total", &[(reasoning, "reasoning")])?;
+    let tokens = Tokens { input: uncached, cache_read: read, written, output: text, reasoning, ..Tokens::default() };
+    let mut part = tokens.part("input = uncached + cache read + cache written");
+    static INPUT: NameSet = NameSet::new(&["total", "noCache", "cacheRead", "cacheWrite"]);
+    static OUTPUT: NameSet = NameSet::new(&["total", "text", "reasoning"]);
+    if input.has_unknown(&INPUT) || output.has_unknown(&OUTPUT) {
+        part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
 }

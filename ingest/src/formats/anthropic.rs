@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use schemas::{Flag, Meter, PriceContext, Text};
+use schemas::{CostBasis, Flag, Meter, PriceContext, Text};
 use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope;
-use crate::json::{NameSet, Object};
+use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
@@ -31,6 +31,11 @@ static USAGE_FIELDS: NameSet = NameSet::new(&[
     "type",
     "model",
     "fallback_credit",
+    envelope::GATEWAY,
+    // OpenRouter
+    "cost",
+    "cost_details",
+    "is_byok",
 ]);
 
 /// A whole message.
@@ -54,6 +59,15 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let usage = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
     call.raw_usage = Cow::Borrowed(raw(Some(value)));
     call.context = context(&usage)?;
+    call.reported_cost = envelope::gateway_cost(&usage);
+    if usage.has("is_byok") {
+        // OpenRouter speaks like Anthropic, too (answers that others published, read 2026-11-29).
+        call.provider = Some(Text::const_new("openrouter"));
+        call.reported_cost = envelope::cost(&usage, "cost", "billed_by_provider").unwrap_or(None);
+        if usage.get("is_byok").and_then(Json::boolean) == Some(true) {
+            call.cost_basis = Some(CostBasis::BringYourOwnKey);
+        }
+    }
     call.parts = parts(&usage, call.model.as_deref())?;
     Ok(call)
 }
@@ -195,8 +209,9 @@ fn server_tools(counts: &Counts<'_, '_>, part: &mut Part) -> Result<()> {
     part.usage.add(Meter::WebSearches, inner.or_zero("web_search_requests")?);
     part.usage.add(Meter::WebFetches, inner.or_zero("web_fetch_requests")?);
     part.usage.add(Meter::CodeSessions, inner.or_zero("code_execution_requests")?);
-    static FIELDS: NameSet = NameSet::new(&["web_search_requests", "web_fetch_requests", "code_execution_requests"]);
-    if inner.has_unknown(&FIELDS) {
+    // New tools begin as zeros in everybody's answers.
+    static KNOWN: NameSet = NameSet::new(&["web_search_requests", "web_fetch_requests", "code_execution_requests"]);
+    if inner.object.iter().any(|(name, count)| !KNOWN.contains(name) && !matches!(count.text(), "0" | "null")) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(())

@@ -7,9 +7,9 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope};
-use crate::formats::{self, anthropic, bedrock, families, gemini, openai, resource, stream};
+use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, openai, resource, stream};
 use crate::item::IgnoreReason;
-use crate::json::{Json, Kind, Object, deeper_than};
+use crate::json::{self, Json, Kind, Object, deeper_than};
 use crate::number;
 use crate::problem::{Problem, Result};
 use crate::recognise::{self, Shape};
@@ -181,8 +181,18 @@ pub(crate) fn wrapped<'a>(
 }
 
 /// The records of a list within one object, each told by itself.
-pub(crate) fn records<'a>(object: &Object<'a>, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
-    let (_, list) = recognise::records(object).unwrap_or_default();
+pub(crate) fn records<'a>(object: &Object<'a>, mut envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+    let (name, list) = recognise::records(object).unwrap_or_default();
+    // The answers of a batch of Gemini whose requests were sent within it.
+    if name == "inlinedResponses" {
+        envelope.price_context.batch = true;
+        // Each is a call of its own, and no frame of another.
+        for answer in list {
+            let inner = answer.object().and_then(|answer| answer.get("response"));
+            formats::item(inner.unwrap_or(answer), None, envelope.clone(), wrappers + 1, out);
+        }
+        return;
+    }
     stream::items(list.into_iter().map(|record| Ok(record.into())).collect(), None, envelope, wrappers + 1, out);
 }
 
@@ -212,7 +222,29 @@ pub(crate) fn openai_batch_line<'a>(
 ) -> Result<()> {
     envelope.event_id = envelope.event_id.or(envelope::text(object, "id")?);
     envelope.price_context.batch = true;
+    if let Some(result) = object.object("batch_result") {
+        // xAI names the answer by the call it is of (<https://docs.x.ai/developers/advanced-api-usage/batch-api>, read in a copy of
+        // it 2026-11-29).
+        envelope.provider.get_or_insert_with(|| "x_ai".into());
+        match result.object("response").and_then(|response| response.iter().next().map(|(_, answer)| answer)) {
+            Some(answer) => formats::item(answer, None, envelope, wrappers + 1, out),
+            None => out.ignore(IgnoreReason::FailedCall),
+        }
+        return Ok(());
+    }
     let response = object.object("response").unwrap_or_default();
+    if !response.has("body")
+        && let Some((shape, _)) = recognise::recognise(&response).filter(|(shape, _)| recognise::is_call(*shape))
+    {
+        // Fireworks puts the body there itself, and so does Vertex, which repeats the request and states no error
+        // (<https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/batch>, read 2026-11-29).
+        if object.has("request") && object.has("status") {
+            envelope.provider.get_or_insert_with(|| "gcp.vertex_ai".into());
+        }
+        let response = object.get("response").ok_or_else(|| Problem::missing("response", "it is the answer"))?;
+        formats::item(response, Some(shape), envelope, wrappers + 1, out);
+        return Ok(());
+    }
     // The body of a response that went well says so with an `error` of null.
     match response.get("body").filter(|body| body.object().is_some_and(|body| body.get("error").is_none())) {
         Some(body) => formats::item(body, None, envelope, wrappers + 1, out),
@@ -277,9 +309,15 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
     let value = object.get("usage").ok_or_else(|| {
         Problem::missing("usage", "send the meters by name, or the provider's usage object, or its whole response")
     })?;
-    let found = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
+    // Columns of tables hold it as text.
+    let text = value.string().filter(|text| text.starts_with('{'));
+    let parsed = text.as_deref().and_then(|text| Some(Json::parse_object(text)?.1));
+    let found = value.object().or(parsed).ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
     let mut call = Call::new("ai.usage", "chat", precedence::STATED);
-    call.raw_usage = Cow::Borrowed(raw(Some(value)));
+    call.raw_usage = match &text {
+        Some(text) => Cow::Owned(text.clone().into_owned()),
+        None => Cow::Borrowed(raw(Some(value))),
+    };
     let stated = envelope::text(object, "usage_format")?;
     let model = envelope.model.as_deref().unwrap_or("");
     // Who bills decides what a name both of them use means: the event's word, the operator's, the model's family.
@@ -301,6 +339,7 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
 pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
     let mut envelope = envelope.read(object, out.config)?;
     let mut call = Call::new("flat_usage", "chat", precedence::STATED);
+    call.model = envelope::text(object, "resolved_model")?;
     if envelope.model.is_none() {
         return Err(Problem::missing("model", "name the model that served the call"));
     }
@@ -339,7 +378,13 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
             provider
         };
         let model = envelope.model.as_deref().unwrap_or("");
-        call.parts = spelled(object, provider_style(object, provider).unwrap_or(Style::OpenAiChat), model)?;
+        call.parts = match detailed(object, provider) {
+            Some((text, style)) => {
+                let counts = Json::parse(&text).ok().and_then(Json::object).unwrap_or_default();
+                spelled(&counts, style, model)?
+            }
+            None => spelled(object, provider_style(object, provider).unwrap_or(Style::OpenAiChat), model)?,
+        };
     }
     // Everything else in the record is not usage, so a field that is not known says nothing, unless it counts tokens.
     if !object.iter().any(|(name, value)| is_unknown_count(name, value)) {
@@ -350,6 +395,47 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
     call.raw_usage = Cow::Owned(format!("{{{}}}", counts.join(",")));
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// The counts of a row of the `llm` tool: input and output in columns, and in another, as text, whatever else the provider's usage
+/// has (<https://llm.datasette.io/en/stable/logging.html>, not opened; rows that others published, read 2026-11-29). Together they
+/// are that usage again.
+fn detailed(object: &Object<'_>, provider: &str) -> Option<(String, Style)> {
+    let details = object.get("token_details")?;
+    let text = details.string().unwrap_or(Cow::Borrowed(details.text()));
+    let (_, parsed) = Json::parse_object(&text)?;
+    let gemini = parsed.iter().any(|(name, _)| name.ends_with("TokenCount") || name.ends_with("TokensDetails"));
+    let chat = parsed.has("prompt_tokens_details") || parsed.has("completion_tokens_details");
+    let (style, input, output) = match () {
+        () if gemini => (Style::Gemini, "promptTokenCount", "candidatesTokenCount"),
+        () if chat => (Style::OpenAiChat, "prompt_tokens", "completion_tokens"),
+        () => {
+            let style = provider_style(&parsed, provider).filter(|style| *style == Style::Anthropic);
+            let anthropic = parsed.iter().any(|(name, _)| name.starts_with("cache_")) || provider == "anthropic";
+            (
+                style.unwrap_or(if anthropic { Style::Anthropic } else { Style::OpenAiResponses }),
+                "input_tokens",
+                "output_tokens",
+            )
+        }
+    };
+    let mut whole = String::from("{");
+    for (name, from) in [(input, "input_tokens"), (output, "output_tokens")] {
+        put(&mut whole, name, object.get(from)?.text());
+    }
+    for (name, value) in parsed.iter().filter(|(name, _)| *name != input && *name != output) {
+        put(&mut whole, name, value.text());
+    }
+    whole.push('}');
+    Some((whole, style))
+}
+
+fn put(text: &mut String, name: &str, value: &str) {
+    let comma = if text.len() > 1 { "," } else { "" };
+    text.push_str(comma);
+    json::quote(text, name);
+    text.push(':');
+    text.push_str(value);
 }
 
 /// True for a count of tokens whose name no spelling has: it may be one that is billed apart.
@@ -369,7 +455,7 @@ fn spelled(usage: &Object<'_>, style: Style, model: &str) -> Result<SmallVec<[Pa
         Style::Anthropic => anthropic::parts(usage, Some(model))?,
         Style::Gemini => smallvec![gemini::usage(usage)?],
         Style::Converse => smallvec![bedrock::usage(usage)?],
-        Style::AiSdk => smallvec![openai::usage(usage, &openai::AI_SDK, model)?],
+        Style::AiSdk => smallvec![ai_sdk::usage(usage, model)?],
     })
 }
 
@@ -424,7 +510,8 @@ fn provider_style(usage: &Object<'_>, provider: &str) -> Option<Style> {
     if usage.has("promptTokenCount") || usage.has("prompt_token_count") {
         return Some(Style::Gemini);
     }
-    if usage.has("cachedInputTokens") || usage.has("inputTokenDetails") || usage.has("reasoningTokens") {
+    const AI_SDK: [&str; 4] = ["cachedInputTokens", "inputTokenDetails", "reasoningTokens", "promptTokens"];
+    if AI_SDK.iter().any(|name| usage.has(name)) || usage.object("inputTokens").is_some() {
         return Some(Style::AiSdk);
     }
     if usage.has("inputTokens") {

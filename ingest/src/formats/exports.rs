@@ -9,7 +9,7 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, host_provider, provider_name, time};
-use crate::formats::{self, openai, resource};
+use crate::formats::{self, langchain, openai, resource};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
@@ -27,11 +27,17 @@ pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let value = object.get("usage_metadata");
     let usage = value.and_then(Json::object).unwrap_or_default();
     call.raw_usage = Cow::Borrowed(raw(value));
-    call.parts = smallvec![langchain_usage(&usage)?];
-    let about = object.object("response_metadata").unwrap_or_default();
+    let about = langchain::about(object).unwrap_or_default();
     call.model = match envelope::text(&about, "model_name")? {
         Some(model) => Some(model),
         None => envelope::text(&about, "model")?,
+    };
+    call.parts = match langchain::stated(object).filter(|_| value.is_none()) {
+        Some(stated) => {
+            call.raw_usage = Cow::Borrowed(raw(Some(stated)));
+            langchain::parts(&stated.object().unwrap_or_default(), call.model.as_deref().unwrap_or(""))?
+        }
+        None => smallvec![langchain_usage(&usage, call.model.as_deref().unwrap_or(""))?],
     };
     call.provider = envelope::text(&about, "model_provider")?.map(|name| provider_name(&name));
     call.context.service_tier = envelope::owned(&about, "service_tier")?.filter(|tier| tier != "auto");
@@ -44,7 +50,7 @@ pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     Ok(call)
 }
 
-fn langchain_usage(usage: &Object<'_>) -> Result<Part> {
+fn langchain_usage(usage: &Object<'_>, model: &str) -> Result<Part> {
     let counts = Counts::new(usage, "usage_metadata");
     let (input, output) = (counts.need("input_tokens")?, counts.or_zero("output_tokens")?);
     let details = counts.inner("input_token_details")?.unwrap_or_default();
@@ -57,17 +63,28 @@ fn langchain_usage(usage: &Object<'_>) -> Result<Part> {
     let details = counts.inner("output_token_details")?.unwrap_or_default();
     let within = Counts::new(&details, "usage_metadata.output_token_details");
     let (reasoning, audio_out) = (within.or_zero("reasoning")?, within.or_zero("audio")?);
+    let total = counts.count("total_tokens")?.filter(|total| *total > 0);
+    // LangChain.js left Anthropic's cache beside the input: what is larger than the input cannot be inside it. Older versions did
+    // not count what Gemini thought, which shows in the total alone, or left it beside the output (messages that others published,
+    // read 2026-11-29).
+    let exclusive = read + written > input;
+    let beside = reasoning > 0 && total == Some(input + output + reasoning);
+    let hidden = total.map_or(0, |total| total - input - output).max(0);
+    let hidden = if model.contains("gemini") && reasoning == 0 { hidden } else { 0 };
+    let (inside_read, inside_written) = if exclusive { (0, 0) } else { (read, written) };
     let uncached = rest(
         input,
         "usage_metadata.input_tokens",
-        &[(read, "input_token_details.cache_read"), (written, "cache_creation"), (audio, "audio")],
+        &[(inside_read, "input_token_details.cache_read"), (inside_written, "cache_creation"), (audio, "audio")],
     )?;
     let text = rest(
         output,
         "usage_metadata.output_tokens",
-        &[(reasoning, "output_token_details.reasoning"), (audio_out, "audio")],
+        &[(if beside { 0 } else { reasoning }, "output_token_details.reasoning"), (audio_out, "audio")],
     )?;
-    if let Some(total) = counts.count("total_tokens")?.filter(|total| *total > 0 && *total != input + output) {
+    let caches = if exclusive { read + written } else { 0 };
+    let sums = [input + output, input + output + caches, input + output + hidden];
+    if let Some(total) = total.filter(|total| !beside && !sums.contains(total)) {
         let message = format!(
             "usage_metadata.total_tokens is {total} but input_tokens {input} + output_tokens {output} is {}",
             input + output
@@ -82,9 +99,15 @@ fn langchain_usage(usage: &Object<'_>) -> Result<Part> {
         written_5m: if stated { written - long } else { 0 },
         written_1h: long,
         output: text,
-        reasoning,
+        reasoning: reasoning + hidden,
     };
     let mut part = tokens.part("input = uncached + cache read + cache written");
+    if hidden > 0 {
+        part.flags.set(Flag::HiddenReasoning);
+    }
+    if exclusive {
+        part.flags.set(Flag::TotalMismatch);
+    }
     part.usage.add(Meter::InputAudioTokens, audio);
     part.usage.add(Meter::OutputAudioTokens, audio_out);
     Ok(part)
@@ -117,7 +140,7 @@ pub(crate) fn langsmith<'a>(
     call.parts = match (usage.and_then(Json::object), answered.and_then(Json::object)) {
         (Some(found), _) => {
             call.raw_usage = Cow::Borrowed(raw(usage));
-            smallvec![langchain_usage(&found)?]
+            smallvec![langchain_usage(&found, call.model.as_deref().unwrap_or(""))?]
         }
         // Wrappers of a provider's SDK keep its answer as it was.
         (None, Some(found)) if found.has("prompt_tokens") => {

@@ -7,11 +7,15 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     let has = |name: &str| usage.is_some_and(|usage| usage.has(name));
     let cost = usage.and_then(|usage| usage.object("cost"));
     let fingerprint = object.string("system_fingerprint");
-    if object.has("x_groq") || (has("queue_time") && has("total_time")) {
+    if usage.and_then(|usage| usage.object("extra_properties")).is_some_and(|about| about.has("google")) {
+        Some("gcp.vertex_ai")
+    } else if object.has("model_id") && (object.has("model_version") || object.has("created_at")) {
+        Some("ibm.watsonx.ai")
+    } else if object.has("x_groq") || (has("queue_time") && has("total_time")) {
         Some("groq")
     } else if has("prompt_cache_hit_tokens") {
         Some("deepseek")
-    } else if has("cost_in_usd_ticks") || has("num_sources_used") {
+    } else if has("cost_in_usd_ticks") || has("num_sources_used") || has("cached_prompt_text_tokens") {
         Some("x_ai")
     } else if (object.has("provider") && object.string("id").is_some_and(|id| id.starts_with("gen-"))) || has("is_byok")
     {
@@ -78,6 +82,7 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("embed-english", "cohere"),
         ("embed-multilingual", "cohere"),
         ("embed-v4", "cohere"),
+        ("rerank-lite-1", "voyageai"),
         ("rerank-1", "voyageai"),
         ("rerank-2", "voyageai"),
         ("rerank-", "cohere"),

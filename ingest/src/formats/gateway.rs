@@ -7,7 +7,7 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope, provider_name, time};
-use crate::formats::openai;
+use crate::formats::{gemini, openai};
 use crate::identity;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
@@ -209,11 +209,11 @@ fn langfuse_event<'a>(json: Json<'a>, mut envelope: Envelope<'a>, out: &mut Out<
     let event = json.object().ok_or_else(|| Problem::wrong_type("batch", json, "objects"))?;
     let kind = event.string("type").unwrap_or_default();
     // Its API gives observations back without an event around them.
-    let body = match kind == "GENERATION" {
+    let body = match event.has("traceId") && !event.has("body") {
         true => event.clone(),
         false => event.object("body").ok_or_else(|| Problem::missing("body", "every ingestion event has one"))?,
     };
-    let generation = kind.starts_with("generation-") || body.is("type", "GENERATION");
+    let generation = kind.starts_with("generation-") || body.is("type", "GENERATION") || body.is("type", "EMBEDDING");
     let usage_value = body.get("usageDetails").or_else(|| body.get("usage"));
     if !generation || (kind.ends_with("-update") && usage_value.is_none()) {
         out.ignore(IgnoreReason::NotAModelCall);
@@ -254,6 +254,67 @@ fn langfuse_event<'a>(json: Json<'a>, mut envelope: Envelope<'a>, out: &mut Out<
     Ok(())
 }
 
+/// Gemini's usage as Langfuse's handler for LangChain hands it on: buckets by modality, what of them was cached apart, and
+/// `input` and `output` what is left (`_parse_usage_model` of langfuse-python, read 2026-11-29). Its total is Gemini's.
+fn by_modality(usage: &Object<'_>) -> Result<Part> {
+    let counts = Counts::new(usage, "usageDetails");
+    let mut part = Part::default();
+    let thoughts = ["thoughts_token_count", "output_reasoning", "output_reasoning_tokens"];
+    let thoughts = counts.alias(&thoughts)?.unwrap_or(0);
+    let cached = counts.alias(&["cached_content_token_count", "input_cache_read", "input_cached_tokens"])?.unwrap_or(0);
+    let (mut sum, mut apart, mut text) = (0, 0, 0);
+    for (name, value) in usage.iter().filter(|(_, value)| !value.is_null()) {
+        let lower = name.to_ascii_lowercase();
+        let meter = match &*lower {
+            "total" | "unit" => continue,
+            _ if thoughts > 0 && (lower.starts_with("thoughts_") || lower.starts_with("output_reasoning")) => continue,
+            "cached_content_token_count" | "input_cache_read" | "input_cached_tokens" => continue,
+            "input" | "input_modality_text" | "input_modality_document" | "tool_use_prompt_token_count" => {
+                Meter::InputTextTokens
+            }
+            "input_modality_audio" => Meter::InputAudioTokens,
+            "input_modality_image" => Meter::InputImageTokens,
+            "input_modality_video" => Meter::InputVideoTokens,
+            "cached_modality_audio" => Meter::CacheReadAudioTokens,
+            "cached_modality_image" => Meter::CacheReadImageTokens,
+            "cached_modality_text" | "cached_modality_document" | "cached_modality_video" => Meter::CacheReadTextTokens,
+            "output" | "output_modality_text" => Meter::OutputTextTokens,
+            "output_modality_audio" => Meter::OutputAudioTokens,
+            "output_modality_image" => Meter::OutputImageTokens,
+            _ => {
+                if value.text() != "0" {
+                    part.flags.set(Flag::UnknownUsageField);
+                }
+                continue;
+            }
+        };
+        let count = counts.or_zero(name)?;
+        sum += count;
+        if lower.starts_with("cached_modality_") {
+            apart += count;
+        }
+        if meter == Meter::InputTextTokens {
+            text += count;
+        }
+        part.usage.add(meter, count);
+    }
+    // Without its modalities, the cache is inside the text.
+    if apart == 0 && cached > 0 {
+        part.usage
+            .set(Meter::InputTextTokens, rest(text, "usageDetails.input_modality_text", &[(cached, "its cache")])?);
+        part.usage.add(Meter::CacheReadTextTokens, cached);
+    }
+    part.usage.add(Meter::OutputReasoningTokens, thoughts);
+    if let Some(total) = counts.count("total")?.filter(|total| *total > 0) {
+        if total != sum + thoughts {
+            let message = format!("usageDetails.total is {total} but its buckets add up to {}", sum + thoughts);
+            return Err(Problem::contradiction("usageDetails.total", message));
+        }
+        part.checked = "total = sum of buckets";
+    }
+    Ok(part)
+}
+
 /// Langfuse's buckets are exclusive; its OpenAI-shaped objects are not, and neither are those of emitters that pass an
 /// inclusive input on beside its details: there the total is input and output alone.
 pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
@@ -263,6 +324,12 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
     }
     if usage.has("input_tokens") && (nested("input_tokens_details") || nested("output_tokens_details")) {
         return openai::usage(usage, &openai::RESPONSES, "");
+    }
+    if usage.iter().any(|(name, _)| name.contains("_modality_")) {
+        return by_modality(usage);
+    }
+    if usage.has("prompt_token_count") || usage.has("promptTokenCount") {
+        return gemini::usage(usage);
     }
     let counts = Counts::new(usage, "usageDetails");
     let mut part = Part::default();
@@ -278,7 +345,7 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
         return Ok(part);
     }
     // Sums of input and output, and of what their details hold.
-    let (mut plain, mut details) = ([0, 0], [0, 0]);
+    let (mut plain, mut details, mut predicted) = ([0, 0], [0, 0], 0);
     for (name, value) in usage.iter() {
         let (meter, side, detail) = match name {
             _ if value.is_null() => continue,
@@ -288,8 +355,9 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
             | "input_cache_read"
             | "cache_read_input_tokens"
             | "input_cached"
+            | "cacheReadInputTokens"
             | "cached_tokens" => (Meter::CacheReadTextTokens, 0, true),
-            "input_cache_creation" | "cache_creation_input_tokens" | "input_cache_write" => {
+            "input_cache_creation" | "cache_creation_input_tokens" | "input_cache_write" | "cacheWriteInputTokens" => {
                 part.flags.set(Flag::Assumed5m);
                 (Meter::CacheWrite5mTokens, 0, true)
             }
@@ -302,6 +370,12 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
                 (Meter::OutputReasoningTokens, 1, true)
             }
             "output_audio_tokens" | "output_audio" => (Meter::OutputAudioTokens, 1, true),
+            // What was predicted is output, whether it was taken or not.
+            "output_accepted_prediction_tokens" | "output_rejected_prediction_tokens" => {
+                predicted += counts.or_zero(name)?;
+                (Meter::OutputTextTokens, 1, true)
+            }
+            _ if value.text() == "0" => continue,
             _ => {
                 part.flags.set(Flag::UnknownUsageField);
                 continue;
@@ -325,7 +399,12 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
             let text = rest(plain[0], "usageDetails.input", &[(details[0], "its details")])?;
             part.usage.set(Meter::InputTextTokens, text);
             let text = rest(plain[1], "usageDetails.output", &[(details[1], "its details")])?;
-            part.usage.set(Meter::OutputTextTokens, text);
+            part.usage.set(Meter::OutputTextTokens, text + predicted);
+        }
+        // A total alone does not say which way its tokens went.
+        Some(total) if sum == 0 && total > 0 && !usage.has("input") && !usage.has("output") => {
+            part.flags.set(Flag::UsageMissing);
+            part.flags.set(Flag::UnknownUsageField);
         }
         Some(total) => {
             let message = format!(

@@ -43,6 +43,10 @@ static USAGE_FIELDS: NameSet = NameSet::new(&[
     "tool_use_prompt_tokens_details",
     "traffic_type",
     "service_tier",
+    // Embeddings
+    "promptTokenDetails",
+    "prompt_token_details",
+    envelope::GATEWAY,
 ]);
 
 /// A whole response.
@@ -75,11 +79,8 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     if object.has("embedding") || object.has("embeddings") {
         call.operation = Cow::Borrowed("embeddings");
     }
-    match traffic.as_deref() {
-        Some("ON_DEMAND_PRIORITY") => call.context.service_tier = Some("priority".into()),
-        Some("ON_DEMAND_FLEX") => call.context.service_tier = Some("flex".into()),
-        Some("PROVISIONED_THROUGHPUT") => call.cost_basis = Some(CostBasis::Committed),
-        _ => {}
+    if let Some(traffic) = &traffic {
+        served(traffic, &mut call);
     }
     if let Some(tier) = usage.string("serviceTier").or_else(|| object.string("serviceTier")) {
         call.context.service_tier = Some(tier.to_ascii_lowercase().into());
@@ -99,7 +100,18 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut part = self::usage(&usage)?;
     grounding(object, call.model.as_deref().unwrap_or(""), &mut part);
     call.parts = smallvec![part];
+    call.reported_cost = envelope::gateway_cost(&usage);
     Ok(call)
+}
+
+/// What Vertex says about how it served a call.
+pub(super) fn served(traffic: &str, call: &mut Call<'_>) {
+    match traffic {
+        "ON_DEMAND_PRIORITY" => call.context.service_tier = Some("priority".into()),
+        "ON_DEMAND_FLEX" => call.context.service_tier = Some("flex".into()),
+        "PROVISIONED_THROUGHPUT" => call.cost_basis = Some(CostBasis::Committed),
+        _ => {}
+    }
 }
 
 /// True for an event of the Agent Development Kit: Gemini's usage in a record of what an agent said.
@@ -217,6 +229,10 @@ pub(super) fn modalities(counts: &Counts<'_, '_>, names: &[&'static str]) -> Res
     Ok(found)
 }
 
+/// Modalities of the prompt; embeddings spell them otherwise (<https://ai.google.dev/api/embeddings>, and answers that others
+/// published, read 2026-11-29).
+const READ: [&str; 4] = ["promptTokensDetails", "prompt_tokens_details", "promptTokenDetails", "prompt_token_details"];
+
 /// The exclusive vector.
 pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
     let counts = Counts::new(object, "usageMetadata");
@@ -250,7 +266,7 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
         }
     };
 
-    let read = modalities(&counts, &["promptTokensDetails", "prompt_tokens_details"])?;
+    let read = modalities(&counts, &READ)?;
     let mut hit = modalities(&counts, &["cacheTokensDetails", "cache_tokens_details"])?;
     let tools = modalities(&counts, &["toolUsePromptTokensDetails", "tool_use_prompt_tokens_details"])?;
     let written = modalities(
@@ -258,7 +274,7 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
         &["candidatesTokensDetails", "candidates_tokens_details", "responseTokensDetails", "response_tokens_details"],
     )?;
     let mut read = read;
-    if counts.object.first(&["promptTokensDetails", "prompt_tokens_details"]).is_none() {
+    if counts.object.first(&READ).is_none() {
         // Details of the cache alone: what was read is at least that.
         read = hit;
     }

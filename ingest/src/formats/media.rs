@@ -50,7 +50,17 @@ pub(crate) fn video<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     call.time = time(object, "created_at")?;
     call.context.size = envelope::owned(object, "size")?;
     let mut part = Part::default();
-    match Counts::new(object, "").quantity("seconds")? {
+    // Grok's videos are done with a length and a cost (answers that others published, read 2026-11-29).
+    let seconds = match object.object("video") {
+        Some(video) => {
+            call.usual_provider = "x_ai";
+            let usage = object.object("usage").unwrap_or_default();
+            call.reported_cost = super::openai::reported_cost(&usage)?;
+            Counts::new(&video, "video").quantity("duration")?
+        }
+        None => Counts::new(object, "").quantity("seconds")?,
+    };
+    match seconds {
         Some(seconds) => {
             part.usage.add_quantity(Meter::OutputVideoSeconds, seconds);
             call.raw_usage = Cow::Owned(format!("{{\"seconds\":\"{seconds}\"}}"));

@@ -3,26 +3,33 @@
 
 mod ai_sdk;
 pub(crate) mod anthropic;
-mod bedrock;
+pub(crate) mod bedrock;
+pub(crate) mod bifrost;
 mod billing;
 mod cohere;
+pub(crate) mod dashscope;
 pub(crate) mod event;
 mod exports;
 pub(crate) mod families;
 mod gateway;
 mod gemini;
 mod interaction;
+pub(crate) mod langchain;
 pub(crate) mod mapping;
 mod media;
 mod ollama;
 pub(crate) mod openai;
 mod openrouter;
 pub(crate) mod otlp;
+pub(crate) mod pydantic_ai;
+pub(crate) mod replicate;
 mod resource;
 pub(crate) mod seats;
+mod servers;
 pub(crate) mod stream;
 pub(crate) mod table;
 mod transcript;
+pub(crate) mod watsonx;
 
 use schemas::RejectReason;
 
@@ -150,11 +157,20 @@ fn shaped<'a>(
         Shape::MistralOcr => openai::ocr(object)?,
         Shape::BedrockConverse => bedrock::converse(object)?,
         Shape::BedrockInvoke => bedrock::invoke(object)?,
+        Shape::BedrockHeaders => bedrock::counted_in_headers(object)?,
         Shape::BedrockBatchLine => return event::bedrock_batch_line(object, envelope, wrappers, out),
         Shape::CloudWatchLogs => return bedrock::cloudwatch(object, &envelope, wrappers, out),
         Shape::BedrockLog => return bedrock::log(json, object, envelope, out),
         Shape::Cohere => cohere::response(object)?,
         Shape::Ollama => ollama::response(object)?,
+        Shape::Watsonx => watsonx::answer(object)?,
+        Shape::DashScope => dashscope::answer(object)?,
+        Shape::SgLang => servers::sglang(object)?,
+        Shape::LlamaCpp => servers::llama_cpp(object)?,
+        Shape::LmStudio => servers::lm_studio(object)?,
+        Shape::Replicate => return replicate::prediction(json, object, envelope, out),
+        Shape::PydanticAi => return pydantic_ai::message(json, object, envelope, out),
+        Shape::Bifrost => return bifrost::entry(json, object, envelope, out),
         Shape::LiteLlm => return gateway::litellm(json, object, envelope, out),
         Shape::OpenRouterGeneration => return openrouter::generation(json, object, envelope, out),
         Shape::AiSdkResult => return ai_sdk::result(json, object, envelope, out),
@@ -176,7 +192,16 @@ fn shaped<'a>(
         Shape::OpenMeter => return event::openmeter(json, object, envelope, out),
         Shape::ClaudeTranscript => return transcript::claude_code(json, object, envelope, out),
         Shape::ClaudeResult => return transcript::claude_result(json, object, evidence, envelope, out),
+        Shape::CodexExec => {
+            let summed = object.is("type", "turn.completed");
+            out.ignore(if summed { IgnoreReason::RunSummary } else { IgnoreReason::NotAModelCall });
+            return Ok(());
+        }
         Shape::CodexTranscript => return transcript::codex(json, object, envelope, out),
+        Shape::OtelSpan => {
+            otlp::printed::span(json, object, &envelope, out);
+            return Ok(());
+        }
         Shape::OtlpTraces => return otlp::json(object, otlp::Signal::Traces, &envelope, out),
         Shape::OtlpLogs => return otlp::json(object, otlp::Signal::Logs, &envelope, out),
         Shape::OtlpMetrics => return otlp::json(object, otlp::Signal::Metrics, &envelope, out),

@@ -13,7 +13,7 @@ use spelling::{INPUT_DETAIL_FIELDS, OUTPUT_DETAIL_FIELDS, USAGE_FIELDS};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope::{self, time};
-use crate::formats::families;
+use crate::formats::{families, gemini};
 use crate::json::{Json, Kind, NameSet, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
@@ -46,12 +46,13 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         && let Some(details) = counts.inner(name)?
     {
         let inner = counts.within(name, &details);
-        cached = inner.alias(&["cached_tokens", "cacheReadTokens", "cache_read_input_tokens"])?;
+        cached = inner.alias(&["cached_tokens", "cacheReadTokens", "cache_read_input_tokens", "cached_read_tokens"])?;
         written = inner.alias(&[
             "cache_write_tokens",
             "cache_creation_tokens",
             "cacheWriteTokens",
             "cache_creation_input_tokens",
+            "cached_write_tokens",
         ])?;
         // LiteLLM passes Anthropic's lifetimes on.
         if let Some(split) = inner.inner("cache_creation_token_details")? {
@@ -72,6 +73,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let cached_names = [
         "cached_tokens",
         "num_cached_tokens",
+        "cached_prompt_text_tokens",
         "cache_read_input_tokens",
         "prompt_cache_hit_tokens",
         "cached_input_tokens",
@@ -140,6 +142,9 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
 
     // What Mistral's connectors put into a prompt stands beside it, and is input.
     let connected = counts.or_zero("connector_tokens")?;
+    // Snowflake bills what its guard reads at a price of its own, for which there is no meter: it stands in the total, and
+    // raises a flag (<https://docs.snowflake.com/en/sql-reference/functions/complete-snowflake-cortex>, not opened).
+    let guarded = counts.alias(&["guardrails_tokens", "guard_tokens"])?.unwrap_or(0);
     let mut found = 0;
 
     let sum = input + output;
@@ -157,6 +162,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
             "total = prompt + cache read + cache written + completion"
         }
         Some(total) if total == sum => "total = prompt + completion",
+        Some(total) if guarded > 0 && total == sum + guarded => "total = prompt + completion + guardrails",
         // xAI counts reasoning beside the completion: https://docs.x.ai/docs/guides/reasoning, checked 2026-11-22.
         Some(total) if reasoning > 0 && total == sum + reasoning => {
             additive = reasoning;
@@ -184,7 +190,14 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     if exclusive {
         part.flags.set(Flag::TotalMismatch);
     }
-    let inside = if additive > 0 && !part.flags.list().contains(&Flag::HiddenReasoning) { 0 } else { reasoning };
+    let mut inside = if additive > 0 && !part.flags.list().contains(&Flag::HiddenReasoning) { 0 } else { reasoning };
+    // Some that serve open models count reasoning with another tokenizer than the whole, or beside it: more than the whole is no
+    // part of it. Billed is the completion, which the total confirms (<https://github.com/Effect-TS/effect/pull/8170>, read
+    // 2026-11-29).
+    if inside > output && total == Some(sum) && spelling.input == CHAT.input {
+        inside = 0;
+        part.flags.set(Flag::TotalMismatch);
+    }
     let plain = rest(
         output,
         names.output,
@@ -319,7 +332,11 @@ fn call<'a>(
     spelling: &Spelling,
 ) -> Result<Call<'a>> {
     let mut call = Call::new(extractor, operation, precedence::PROVIDER);
-    let model = envelope::text(object, "model")?;
+    let model = match envelope::text(object, "model")? {
+        Some(model) => Some(model),
+        // watsonx.ai
+        None => envelope::text(object, "model_id")?,
+    };
     // Groq streams its usage within its own field.
     let groq = || object.object("x_groq").and_then(|groq| groq.get("usage"));
     let usage_value = object.get("usage").or_else(groq);
@@ -329,6 +346,8 @@ fn call<'a>(
     };
     let name = model.as_deref().unwrap_or("");
     call.provider = families::by_fields(object, usage_object.as_ref()).map(Text::const_new);
+    let vertex = usage_object.as_ref().and_then(|usage| usage.object("extra_properties")?.object("google"));
+    let traffic = vertex.and_then(|google| google.string("traffic_type"));
     call.response_id = envelope::text(object, "id")?;
     call.time = match time(object, "created")? {
         Some(created) => Some(created),
@@ -337,6 +356,8 @@ fn call<'a>(
     call.context = PriceContext { service_tier: served_tier(object)?, ..PriceContext::default() };
     call.raw_usage = Cow::Borrowed(raw(usage_value));
     call.parts = match &usage_object {
+        // What was drawn is counted by the piece where only its cost is stated.
+        Some(found) if extractor == "openai.image" && !found.has(spelling.input) => smallvec![Part::default()],
         Some(found) => compound(object, usage(found, spelling, name)?, spelling, name)?,
         None => {
             call.flags.set(Flag::UsageMissing);
@@ -344,11 +365,14 @@ fn call<'a>(
         }
     };
     if let Some(found) = &usage_object {
-        call.reported_cost = reported_cost(found)?;
+        call.reported_cost = reported_cost(found)?.or_else(|| envelope::gateway_cost(found));
         call.context.search_context = envelope::owned(found, "search_context_size")?;
         if found.get("is_byok").and_then(Json::boolean) == Some(true) {
             call.cost_basis = Some(schemas::CostBasis::BringYourOwnKey);
         }
+    }
+    if let Some(traffic) = &traffic {
+        gemini::served(traffic, &mut call);
     }
     call.model = model;
     Ok(call)
@@ -380,7 +404,7 @@ fn compound(object: &Object<'_>, whole: Part, spelling: &Spelling, system: &str)
 }
 
 /// What OpenRouter, xAI and Perplexity say a call cost.
-fn reported_cost(usage: &Object<'_>) -> Result<Option<ReportedCost>> {
+pub(super) fn reported_cost(usage: &Object<'_>) -> Result<Option<ReportedCost>> {
     if let Some(ticks) = usage.get("cost_in_usd_ticks") {
         // Ten billion ticks are a dollar.
         let digits = ticks.number().unwrap_or_default();
@@ -451,8 +475,22 @@ pub(crate) fn embedding<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.embedding", "embeddings", &CHAT)?;
     // Rerankers of embedders answer in the same form.
     let first = object.get("data").or_else(|| object.get("results"));
+    if object.has("rankings") {
+        found.operation = Cow::Borrowed("rerank");
+        found.usual_provider = "nvidia";
+    }
     if first.is_some_and(|list| list.text().get(..200).unwrap_or(list.text()).contains("\"relevance_score\"")) {
         found.operation = Cow::Borrowed("rerank");
+    }
+    // Voyage counts images in pixels, by which they are billed and for which there is no meter, and as tokens in the total
+    // (<https://docs.voyageai.com/reference/multimodal-embeddings-api>, not opened).
+    if let Some(usage) = object.object("usage").filter(|usage| usage.has("image_pixels") || usage.has("video_pixels")) {
+        let counts = Counts::new(&usage, "usage");
+        let text = counts.or_zero("text_tokens")?;
+        let images = rest(counts.need("total_tokens")?, "usage.total_tokens", &[(text, "usage.text_tokens")])?;
+        let vector = &mut found.parts[0].usage;
+        vector.set(Meter::InputTextTokens, text);
+        vector.set(Meter::InputImageTokens, images);
     }
     Ok(found)
 }
@@ -534,7 +572,9 @@ pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     // Vertex answers with the images of Imagen as predictions.
     let predictions = object.array("predictions");
     found.usual_provider = if predictions.is_some() { "gcp.vertex_ai" } else { "openai" };
-    if object.get("usage").is_none() {
+    // Grok's images state what they cost and no tokens.
+    let counted = object.object("usage").is_some_and(|usage| usage.has("input_tokens"));
+    if !counted {
         let images = predictions.or_else(|| object.array("data")).unwrap_or_default().len();
         found.parts[0].usage.add(Meter::OutputImages, i64::try_from(images).unwrap_or(i64::MAX));
         found.raw_usage = Cow::Owned(format!("{{\"images\":{images}}}"));

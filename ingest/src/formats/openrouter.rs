@@ -88,6 +88,14 @@ fn usage(record: &Object<'_>) -> Result<Part> {
     let vector = &mut part.usage;
     vector.add(Meter::InputTextTokens, rest(prompt, prompt_name, &[(cached, "native_tokens_cached")])?);
     vector.add(Meter::CacheReadTextTokens, cached);
+    // More reasoning than was written at all was counted otherwise; billed is what was written.
+    let reasoning = if reasoning > completion {
+        part.flags.set(Flag::TotalMismatch);
+        0
+    } else {
+        reasoning
+    };
+    let vector = &mut part.usage;
     let inside = [(reasoning, "native_tokens_reasoning"), (images, "native_tokens_completion_images")];
     vector.add(Meter::OutputTextTokens, rest(completion, completion_name, &inside)?);
     vector.add(Meter::OutputReasoningTokens, reasoning);

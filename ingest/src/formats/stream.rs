@@ -7,11 +7,11 @@ use schemas::{Flag, RejectReason};
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, gemini, transcript};
+use crate::formats::{self, gemini, transcript, watsonx};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
 use crate::problem::{Problem, Result};
-use crate::recognise::{Shape, recognise};
+use crate::recognise::{Shape, captured, recognise};
 use crate::usage::Counts;
 
 /// The JSON documents in a text: one, the elements of an array, one a line, or the data of server-sent events.
@@ -247,6 +247,9 @@ enum Family {
     Converse,
     Cohere,
     Invoke,
+    Watsonx,
+    DashScope,
+    SgLang,
 }
 
 /// The family of a frame, and the frame within the wrapper that the Gemini CLI puts around each. A Gemini frame looks
@@ -265,10 +268,19 @@ fn frame<'a>(
         Shape::BedrockConverseEvent => Family::Converse,
         Shape::CohereEvent => Family::Cohere,
         Shape::BedrockInvoke if many => Family::Invoke,
+        Shape::Watsonx if many => Family::Watsonx,
+        Shape::DashScope if many => Family::DashScope,
+        Shape::SgLang if many => Family::SgLang,
         Shape::GeminiInteractionEvent => Family::Interaction,
         // Events of an agent look like frames, and each is a call of its own.
         Shape::Gemini if many && !gemini::is_agent_event(object) => Family::Gemini,
         Shape::Envelope if many => {
+            if let Some((_, inner)) = captured(object).filter(|_| !object.has("response")) {
+                // Each frame was logged in an envelope of its own. The counts of Anthropic's are spread over two of them.
+                let inner = inner.object()?;
+                let anthropic = recognise(&inner).is_some_and(|(shape, _)| shape == Shape::AnthropicEvent);
+                return anthropic.then_some((Family::Anthropic, Some(inner)));
+            }
             let inner = object.object("response")?;
             let gemini = recognise(&inner).is_some_and(|(shape, _)| shape == Shape::Gemini);
             // With an id of its own it is an envelope around a whole response.
@@ -314,6 +326,15 @@ impl<'a> Stream<'a> {
             Family::Converse => !frame.has("messageStart"),
             Family::Cohere => !frame.is("type", "message-start") && !frame.is("event_type", "stream-start"),
             Family::Invoke => !last.has("amazon-bedrock-invocationMetrics") && frame.object("results").is_none(),
+            Family::Watsonx => {
+                let reason = |frame: &Object<'a>| frame.array("results")?.first()?.object()?.string("stop_reason");
+                same("model_id") && reason(last).is_some_and(|reason| reason.eq_ignore_ascii_case("not_finished"))
+            }
+            Family::DashScope => stated(frame, "request_id").is_some() && same("request_id"),
+            Family::SgLang => {
+                let id = |frame: &Object<'a>| frame.object("meta_info")?.string("id");
+                id(frame).is_some() && id(last) == id(frame)
+            }
             Family::Interaction => {
                 let kind = frame.string("event_type").or_else(|| frame.string("type"));
                 !matches!(kind.as_deref(), Some("interaction.created" | "interaction.start"))
@@ -340,6 +361,10 @@ impl<'a> Stream<'a> {
             Family::Converse => self.converse(),
             Family::Cohere => self.cohere(),
             Family::Invoke => Some((Shape::BedrockInvoke, overlay(self.frames.iter()), true)),
+            Family::Watsonx => watsonx::whole(&self.frames).map(|text| (Shape::Watsonx, text, true)),
+            // Their counts grow from frame to frame.
+            Family::DashScope => self.frames.last().map(|last| (Shape::DashScope, overlay([last].into_iter()), true)),
+            Family::SgLang => self.frames.last().map(|last| (Shape::SgLang, overlay([last].into_iter()), true)),
         };
         let Some((shape, text, complete)) = whole else {
             let name = match self.family {
@@ -352,6 +377,9 @@ impl<'a> Stream<'a> {
                 Family::Converse => Shape::BedrockConverseEvent,
                 Family::Cohere => Shape::CohereEvent,
                 Family::Invoke => Shape::BedrockInvoke,
+                Family::Watsonx => Shape::Watsonx,
+                Family::DashScope => Shape::DashScope,
+                Family::SgLang => Shape::SgLang,
             };
             out.recognised(&envelope.wrapped, name.as_str(), "type");
             return self.frames.iter().for_each(|_| out.ignore(IgnoreReason::StreamFragment));
@@ -378,7 +406,7 @@ impl<'a> Stream<'a> {
         }
         let mut text = String::from("{");
         // Fields that name the provider are kept with those that name the call.
-        const NAMES: [&str; 9] = [
+        const NAMES: [&str; 11] = [
             "id",
             "created",
             "model",
@@ -388,6 +416,8 @@ impl<'a> Stream<'a> {
             "prompt_filter_results",
             "search_results",
             "time_info",
+            "model_id",
+            "model_version",
         ];
         for name in NAMES {
             // Frames of Azure's content filters have an empty id and model, and were made in 1970.
@@ -541,7 +571,8 @@ fn chunk_usage<'a>(frame: &Object<'a>) -> Option<Json<'a>> {
         let choices = frame.get("choices").filter(|choices| choices.text().contains("\"usage\""))?;
         choices.array()?.into_iter().filter_map(Json::object).find_map(within)
     });
-    found.filter(|usage| usage.object().is_some())
+    // Snowflake writes an empty object into the chunks without counts.
+    found.filter(|usage| usage.object().is_some_and(|usage| !usage.is_empty()))
 }
 
 /// Names of the id of a Gemini response. SDKs of Python write snake case.

@@ -14,6 +14,7 @@ mod mutations;
 mod openai;
 mod otlp_wire;
 mod providers;
+mod published;
 mod resources;
 mod stage;
 mod streams;

@@ -159,6 +159,33 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "context_details",
     // DeepInfra
     "estimated_cost",
+    crate::envelope::GATEWAY,
+    // Vertex: the kind of traffic, which is read beside the counts
+    "extra_properties",
+    // xAI's own SDK: what is left of the prompt, and of what kinds it was
+    "cached_prompt_text_tokens",
+    "prompt_text_tokens",
+    "prompt_image_tokens",
+    // Agents: how many calls the counts are of
+    "requests",
+    // Voyage
+    "text_tokens",
+    // MiniMax
+    "total_characters",
+    // SambaNova: timings
+    "acceptance_rate",
+    "completion_tokens_after_first_per_sec",
+    "completion_tokens_after_first_per_sec_first_ten",
+    "completion_tokens_after_first_per_sec_graph",
+    "completion_tokens_per_sec",
+    "end_time",
+    "is_last_response",
+    "start_time",
+    "stop_reason",
+    "time_to_first_token",
+    "time_to_first_token_graph",
+    "total_latency",
+    "total_tokens_per_sec",
     // Mistral's agents
     "connectors",
     "connector_tokens",
@@ -185,6 +212,9 @@ pub(super) static INPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     // Perplexity's agents
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
+    // Bifrost
+    "cached_read_tokens",
+    "cached_write_tokens",
     // The Vercel AI SDK
     "cacheReadTokens",
     "cacheWriteTokens",

@@ -10,19 +10,20 @@ mod batch;
 mod counts;
 mod metadata;
 mod names;
+pub(crate) mod printed;
 mod role;
 mod text;
 mod wire;
 
 use std::borrow::Cow;
 
-use schemas::{RejectReason, Text};
+use schemas::{Flag, Meter, RejectReason, Text};
 use smallvec::smallvec;
 
 use self::batch::{Attributes, Batch, Entry, Scope};
 use self::names::{Names, names};
 use self::role::Role;
-use crate::assemble::{Call, Out, precedence};
+use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{Envelope, host_provider, provider_name};
 use crate::item::IgnoreReason;
 use crate::json::Object;
@@ -161,7 +162,7 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     let attributes = item.attributes;
     let mut call = Call::new(extractor, "chat", precedence::SPAN);
     call.provider = provider(attributes);
-    let requested = attributes.text(names::REQUEST_MODEL);
+    let requested = attributes.text(names::REQUEST_MODEL).map(unquoted);
     call.model = attributes.text(names::RESPONSE_MODEL).or_else(|| requested.clone());
     call.requested_model = requested.map(Text::from);
     call.response_id = attributes.text(names::RESPONSE_ID);
@@ -174,16 +175,43 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     if metadata::read(attributes, &mut call)? {
         return Ok(call);
     }
-    let part = counts::part(attributes, call.provider.as_deref(), call.model.as_deref(), item.scope, envelope)?;
+    let mut part = counts::part(attributes, call.provider.as_deref(), call.model.as_deref(), item.scope, envelope)?;
+    if call.model.as_deref().is_some_and(|model| model.contains("gemini")) {
+        hidden(attributes, &mut part)?;
+    }
     call.parts = smallvec![part];
     Ok(call)
+}
+
+/// Thinking of Gemini that an instrumentation leaves out shows in the total it passes on, as in Gemini's own answers
+/// (OpenLLMetry's for `google-generativeai` and Vertex, read 2026-11-29).
+fn hidden(attributes: &Attributes<'_>, part: &mut Part) -> Result<()> {
+    let count = |names: &Names| attributes.count(names);
+    if let (Some(input), Some(output), Some(total), None | Some(0)) =
+        (count(names::INPUT)?, count(names::OUTPUT)?, count(names::TOTAL)?, count(names::REASONING)?)
+        && total > input + output
+        && count(names::CACHE_READ)?.is_none_or(|cached| cached <= input)
+    {
+        part.usage.add(Meter::OutputReasoningTokens, total - input - output);
+        part.flags.set(Flag::HiddenReasoning);
+    }
+    Ok(())
+}
+
+/// MLflow writes its attributes as JSON, texts in quotes.
+fn unquoted(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(inner) => Cow::Owned(inner.to_owned()),
+        None => text,
+    }
 }
 
 /// Who serves a call. Instrumentations of an SDK name the SDK's provider even when it points elsewhere, so a host that
 /// belongs to one provider alone knows better.
 fn provider(attributes: &Attributes<'_>) -> Option<Text> {
     let stated = attributes.text(names::PROVIDER);
-    let stated = stated.map(|name| provider_name(&name)).filter(|name| !names::FRAMEWORKS.contains(&name.as_str()));
+    let stated =
+        stated.map(|name| provider_name(&unquoted(name))).filter(|name| !names::FRAMEWORKS.contains(&name.as_str()));
     let host = attributes.text(names::HOST).and_then(|host| host_provider(&host));
     match (stated.as_deref(), host) {
         (None | Some("openai"), Some(host)) => Some(Text::const_new(host)),

@@ -1,6 +1,6 @@
 //! What emitters call things: the semantic conventions first, then their older spellings, OpenInference (`llm.`),
 //! OpenLLMetry (`traceloop.`), the Vercel AI SDK (`ai.`), Langfuse, MLflow and Pydantic AI (`gen_ai.usage.details.`).
-//! Checked 2026-11-22 and 2026-11-23 in the emitters' public sources.
+//! Checked 2026-11-22, 2026-11-23 and 2026-11-29 in the emitters' public sources.
 
 /// Some names of one thing, the first that is there counts. Made by [`names!`], which hashes them when it is compiled: a span has
 /// seven attributes and is asked for a hundred, so what matters is to see quickly that none of a list is there.
@@ -100,6 +100,12 @@ pub(super) const CACHE_READ: &Names = names![
     "llm.token_count.prompt_details.cache_read",
     "llm.token_count.prompt_details.cache_input",
     "llm.usage.cache_read_input_tokens",
+    // OpenLIT, and others that keep OpenAI's details
+    "gen_ai.usage.prompt_tokens_details.cache_read",
+    "gen_ai.usage.prompt_tokens_details.cached_tokens",
+    "gen_ai.usage.input_tokens_details.cached_tokens",
+    "gen_ai.usage.cached_input_tokens",
+    "gen_ai.usage.cached_content_tokens",
     "ai.usage.inputTokenDetails.cacheReadTokens",
     "ai.usage.cachedInputTokens",
 ];
@@ -114,6 +120,8 @@ pub(super) const CACHE_WRITE: &Names = names![
     "gen_ai.usage.details.cache_write_tokens",
     "llm.token_count.prompt_details.cache_write",
     "llm.usage.cache_creation_input_tokens",
+    "gen_ai.usage.prompt_tokens_details.cache_write",
+    "gen_ai.usage.cache_creation_tokens",
     "ai.usage.inputTokenDetails.cacheWriteTokens",
 ];
 /// Input that is in neither cache count, where an emitter states it by itself.
@@ -127,6 +135,12 @@ pub(super) const REASONING: &Names = names![
     "gen_ai.usage.details.thinking_tokens",
     "llm.token_count.completion_details.reasoning",
     "llm.usage.reasoning_tokens",
+    "gen_ai.usage.completion_tokens_details.reasoning",
+    "gen_ai.usage.completion_tokens_details.reasoning_tokens",
+    "gen_ai.usage.output_tokens_details.reasoning_tokens",
+    "gen_ai.usage.output_reasoning_tokens",
+    "gen_ai.usage.thoughts_tokens",
+    "gen_ai.usage.thoughts_token_count",
     "codex.usage.reasoning_output_tokens",
     "ai.usage.outputTokenDetails.reasoningTokens",
     "ai.usage.reasoningTokens",
@@ -139,8 +153,14 @@ pub(super) const OUTPUT_AUDIO: &Names =
 pub(super) const LANGFUSE_USAGE: &Names = names!["langfuse.observation.usage_details"];
 pub(super) const MLFLOW_USAGE: &Names = names!["mlflow.chat.tokenUsage"];
 
-pub(super) const PROVIDER: &Names =
-    names!["gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"];
+pub(super) const PROVIDER: &Names = names![
+    "gen_ai.provider.name",
+    "gen_ai.system",
+    "llm.provider",
+    "llm.system",
+    "ai.model.provider",
+    "mlflow.llm.provider",
+];
 pub(super) const REQUEST_MODEL: &Names = names![
     "gen_ai.request.model",
     "llm.request.model",
@@ -148,24 +168,38 @@ pub(super) const REQUEST_MODEL: &Names = names![
     "embedding.model_name",
     "ai.model.id",
     "langfuse.observation.model.name",
+    "mlflow.llm.model",
 ];
 pub(super) const RESPONSE_MODEL: &Names = names!["gen_ai.response.model", "llm.response.model", "ai.response.model"];
 pub(super) const RESPONSE_ID: &Names = names!["gen_ai.response.id", "ai.response.id", "llm.response.id"];
 pub(super) const HOST: &Names = names!["server.address", "net.peer.name", "url.full", "gen_ai.openai.api_base"];
 pub(super) const COST: &Names = names![
+    "gen_ai.cost.total_cost",
+    "litellm.cost.total",
     "gen_ai.usage.cost",
     "gen_ai.cost.total_tokens",
     "gen_ai.usage.total_cost",
     "operation.cost",
-    "llm.cost.total"
+    "llm.cost.total",
 ];
 pub(super) const SESSION: &Names =
     names!["gen_ai.conversation.id", "session.id", "langfuse.session.id", "copilot_chat.chat_session_id"];
 pub(super) const USER: &Names = names!["user.id", "enduser.id", "langfuse.user.id", "ai.telemetry.metadata.userId"];
 
 /// Names of frameworks that some emitters put where the provider belongs.
-pub(super) const FRAMEWORKS: &[&str] =
-    &["langchain", "langgraph", "llamaindex", "llama_index", "crewai", "generic", "_other", "unknown", "haystack"];
+pub(super) const FRAMEWORKS: &[&str] = &[
+    "strands-agents",
+    "autogen",
+    "langchain",
+    "langgraph",
+    "llamaindex",
+    "llama_index",
+    "crewai",
+    "generic",
+    "_other",
+    "unknown",
+    "haystack",
+];
 
 /// Attributes that state usage, for the original usage of an event.
 pub(super) fn is_usage(name: &str) -> bool {

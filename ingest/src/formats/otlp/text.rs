@@ -108,7 +108,7 @@ fn typed<'a>(kind: &str, value: Json<'a>) -> Option<Value<'a>> {
     }
 }
 
-fn plain_value(value: Json<'_>) -> Option<Value<'_>> {
+pub(super) fn plain_value(value: Json<'_>) -> Option<Value<'_>> {
     match value.kind() {
         Kind::Null => None,
         Kind::String => value.string().map(Value::Text),

@@ -135,8 +135,26 @@ pub(super) const ROWS: &[Row] = &[
             "native_tokens_prompt":10,"native_tokens_completion":4,"service_tier":"priority"}}"#,
             &["openrouter openai/gpt-5.4: input_text_tokens 10, output_text_tokens 4 @priority"]),
         Rejected(r#"{"data":{"id":"gen-V","total_cost":0.0003,"created_at":"2026-08-01T09:00:00Z","model":"openai/gpt-5.4",
-            "native_tokens_prompt":10,"native_tokens_completion":4,"native_tokens_reasoning":5}}"#,
-            "contradiction", "native_tokens_completion"),
+            "native_tokens_prompt":10,"native_tokens_completion":4,"native_tokens_cached":11}}"#,
+            "contradiction", "native_tokens_prompt"),
+    ]),
+    ("bifrost.log", [
+        See("published::entries_of_bifrosts_log_are_calls"),
+        See("published::entries_of_bifrosts_log_are_calls"),
+        Never("it logs a call when it is over"),
+        Never("it does not keep the tier"),
+        Rejected(r#"{"id":"l","timestamp":"2026-08-01T09:00:00Z","object":"chat.completion","provider":"openai","model":"m",
+            "status":"success","token_usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":3}}"#,
+            "contradiction", "usage.total_tokens"),
+    ]),
+    ("otel.span", [
+        See("published::spans_that_were_printed_and_flat_records_are_read_like_those_of_otlp"),
+        See("published::spans_that_were_printed_and_flat_records_are_read_like_those_of_otlp"),
+        Never("a span is printed when it is over"),
+        Never("its attributes are those of otlp.traces"),
+        Rejected(r#"{"name":"chat","context":{"trace_id":"0x1","span_id":"0x2"},"start_time":"2026-08-01T09:00:00Z","attributes":{
+            "gen_ai.operation.name":"chat","gen_ai.request.model":"m","gen_ai.usage.input_tokens":-1}}"#, "invalid_field",
+            "gen_ai.usage.input_tokens"),
     ]),
     ("codex.transcript", [
         See("transcripts::a_codex_transcript_takes_model_and_session_from_earlier_lines_and_repeats_count_once"),

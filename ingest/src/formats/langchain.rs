@@ -1,0 +1,42 @@
+//! What LangChain keeps of a provider's usage where it makes none of its own: beside a message (`response_metadata`) and beside the
+//! generations of a call (`llm_output`), in the provider's spelling
+//! (<https://reference.langchain.com/python/langchain-core/outputs/llm_result/LLMResult>, not opened; results that others published,
+//! read 2026-11-29).
+
+use smallvec::{SmallVec, smallvec};
+
+use super::{anthropic, openai};
+use crate::assemble::Part;
+use crate::json::{Json, Object};
+use crate::problem::Result;
+
+/// Names it has there.
+const NAMES: [&str; 2] = ["token_usage", "usage"];
+
+/// Where it stands.
+pub(crate) fn about<'a>(object: &Object<'a>) -> Option<Object<'a>> {
+    object.object("response_metadata").or_else(|| object.object("llm_output").filter(|_| object.has("generations")))
+}
+
+/// The provider's usage, where it is spelled like OpenAI's or Anthropic's.
+pub(crate) fn stated<'a>(object: &Object<'a>) -> Option<Json<'a>> {
+    let (_, value) = about(object)?.first(&NAMES)?;
+    let counted = value.object().is_some_and(|usage| usage.has("prompt_tokens") || usage.has("input_tokens"));
+    counted.then_some(value)
+}
+
+/// True for a message or result that states usage nowhere else.
+pub(crate) fn is_counted(object: &Object<'_>) -> bool {
+    stated(object).is_some()
+}
+
+/// The calls it counts.
+pub(crate) fn parts(usage: &Object<'_>, model: &str) -> Result<SmallVec<[Part; 1]>> {
+    if usage.has("prompt_tokens") {
+        return Ok(smallvec![openai::usage(usage, &openai::CHAT, model)?]);
+    }
+    match usage.has("input_tokens_details") || usage.has("total_tokens") {
+        true => Ok(smallvec![openai::usage(usage, &openai::RESPONSES, model)?]),
+        false => anthropic::parts(usage, Some(model)),
+    }
+}

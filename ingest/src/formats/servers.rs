@@ -1,0 +1,73 @@
+//! Servers one runs oneself, where they do not speak like OpenAI: tokens add no marginal cost.
+//! SGLang's `/generate` (<https://docs.sglang.io/basic_usage/native_api.html>), llama.cpp's `/completion`
+//! (<https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md>) and LM Studio's `/api/v1/chat`
+//! (<https://lmstudio.ai/docs/developer/rest/chat>); none of the pages was opened, answers that others published were read
+//! 2026-11-29.
+
+use std::borrow::Cow;
+
+use schemas::{CostBasis, Flag, Meter};
+use smallvec::smallvec;
+
+use crate::assemble::{Call, Part, precedence};
+use crate::envelope;
+use crate::json::Object;
+use crate::problem::Result;
+use crate::usage::{Counts, rest};
+
+/// SGLang counts in `meta_info`: the cache is inside the prompt, reasoning inside the completion.
+pub(crate) fn sglang<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let about = object.object("meta_info").unwrap_or_default();
+    let counts = Counts::new(&about, "meta_info");
+    let (input, output) = (counts.need("prompt_tokens")?, counts.or_zero("completion_tokens")?);
+    call(
+        "sglang.generate",
+        "sglang",
+        None,
+        [input, counts.or_zero("cached_tokens")?, output, counts.or_zero("reasoning_tokens")?],
+    )
+}
+
+/// llama.cpp counts the prompt and what it predicted; what of the prompt came from its cache is in `timings` (`tokens_cached` is
+/// where the cache ends, which is past the answer).
+pub(crate) fn llama_cpp<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let counts = Counts::new(object, "");
+    let timings = object.object("timings").unwrap_or_default();
+    let cached = Counts::new(&timings, "timings").or_zero("cache_n")?;
+    let counted = [counts.need("tokens_evaluated")?, cached, counts.or_zero("tokens_predicted")?, 0];
+    call("llama_cpp.completion", "llama_cpp", envelope::text(object, "model")?, counted)
+}
+
+/// LM Studio counts in `stats`: reasoning is inside the output.
+pub(crate) fn lm_studio<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let stats = object.object("stats").unwrap_or_default();
+    let counts = Counts::new(&stats, "stats");
+    let (output, reasoning) = (counts.or_zero("total_output_tokens")?, counts.or_zero("reasoning_output_tokens")?);
+    let model = envelope::text(object, "model_instance_id")?;
+    call("lm_studio.chat", "lm_studio", model, [counts.need("input_tokens")?, 0, output, reasoning])
+}
+
+/// Input, what of it came from a cache, output, and what of it was reasoning.
+fn call<'a>(
+    extractor: &'static str,
+    server: &'static str,
+    model: Option<Cow<'a, str>>,
+    [input, cached, output, reasoning]: [i64; 4],
+) -> Result<Call<'a>> {
+    let mut call = Call::new(extractor, "chat", precedence::PROVIDER);
+    call.usual_provider = server;
+    call.cost_basis = Some(CostBasis::SelfHosted);
+    call.model = model;
+    call.raw_usage =
+        Cow::Owned(format!("{{\"input\":{input},\"cached\":{cached},\"output\":{output},\"reasoning\":{reasoning}}}"));
+    let mut part = Part::default();
+    part.usage.add(Meter::InputTextTokens, rest(input, "the prompt", &[(cached, "what of it was cached")])?);
+    part.usage.add(Meter::CacheReadTextTokens, cached);
+    part.usage.add(Meter::OutputTextTokens, rest(output, "the output", &[(reasoning, "its reasoning")])?);
+    part.usage.add(Meter::OutputReasoningTokens, reasoning);
+    if input + output == 0 {
+        call.flags.set(Flag::UsageMissing);
+    }
+    call.parts = smallvec![part];
+    Ok(call)
+}

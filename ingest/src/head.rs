@@ -1,0 +1,90 @@
+//! What recordings of HTTP say around an answer: the path that was asked, and the head that came with the body. Bodies that
+//! name neither model nor time (Bedrock's, Gemini's embeddings, Anthropic's) leave it to these.
+
+use std::borrow::Cow;
+
+use schemas::Timestamp;
+
+use crate::config::TEXT_BYTES_MAX;
+use crate::json::{Json, Object};
+
+/// A header, by its name in lower case: an object of texts or of lists of them (recorders), or a list of names and values
+/// (HTTP archives).
+pub(crate) fn header<'a>(headers: Json<'a>, name: &str) -> Option<Cow<'a, str>> {
+    let text = |value: Json<'a>| value.string().or_else(|| value.array()?.first()?.string());
+    let found = match headers.object() {
+        Some(object) => object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value),
+        None => headers.array()?.into_iter().filter_map(Json::object).find_map(|pair| {
+            let same = pair.string("name").is_some_and(|key| key.eq_ignore_ascii_case(name));
+            same.then(|| pair.get("value")).flatten()
+        }),
+    };
+    found.and_then(text).filter(|text| !text.is_empty() && text.len() <= TEXT_BYTES_MAX)
+}
+
+/// The headers beside a body: of a recorded answer, or as the AWS SDK for Python hands them on.
+pub(crate) fn headers<'a>(answer: &Object<'a>) -> Option<Json<'a>> {
+    answer.get("headers").or_else(|| answer.object("ResponseMetadata")?.get("HTTPHeaders"))
+}
+
+/// When an answer was sent (`Date`, RFC 9110).
+pub(crate) fn date(headers: Json<'_>) -> Option<Timestamp> {
+    let date = chrono::DateTime::parse_from_rfc2822(&header(headers, "date")?).ok()?;
+    Some(Timestamp::from_millis(date.timestamp_millis()))
+}
+
+/// The model in the path of a request to Bedrock, Gemini or Vertex.
+pub(crate) fn model(url: &str) -> Option<String> {
+    let path = url.split(['?', '#']).next()?;
+    let named = path.split_once("/model/").and_then(|(_, rest)| rest.split_once('/')).map(|(name, _)| name);
+    let named = named.or_else(|| path.rsplit_once("/models/")?.1.split_once(':').map(|(name, _)| name));
+    let name = named.map(decoded)?;
+    (!name.is_empty() && name.len() <= TEXT_BYTES_MAX).then_some(name)
+}
+
+/// The region in the host of a request to Bedrock.
+pub(crate) fn region(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    rest.strip_prefix("bedrock-runtime.")?.split_once(".amazonaws.com").map(|(region, _)| region)
+}
+
+/// A segment of a path without its percent signs.
+fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, more @ ..] = rest {
+        let digits = more.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => (bytes.push(byte), rest = &more[2..]).0,
+            None => (bytes.push(*first), rest = more).0,
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_models() {
+        for (url, expected) in [
+            (
+                "https://bedrock-runtime.us-east-1.amazonaws.com/model/us.amazon.nova-lite-v1%3A0/converse",
+                "us.amazon.nova-lite-v1:0",
+            ),
+            (
+                "https://generativelanguage.googleapis.com/v1beta/models/gemini-embedding-2:embedContent?key=x",
+                "gemini-embedding-2",
+            ),
+            (
+                "https://x/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict",
+                "text-embedding-005",
+            ),
+        ] {
+            assert_eq!(model(url).as_deref(), Some(expected));
+        }
+        assert_eq!(model("https://api.openai.com/v1/models/gpt-5"), None);
+        assert_eq!(decoded("a%2") + &decoded("%zz%41"), "a%2%zzA");
+    }
+}
