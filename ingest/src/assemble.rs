@@ -156,6 +156,8 @@ pub(crate) struct Out<'r> {
     pub claims_not_allowed: i64,
     /// When it arrived for the first time: what stands in for a time nobody states.
     pub arrived: Timestamp,
+    /// What a hash is taken of: kept, so that the next item needs no memory of its own for it.
+    hashed: Vec<u8>,
     next: i32,
 }
 
@@ -170,6 +172,7 @@ impl<'r> Out<'r> {
             bound: Bound::of(record),
             claims_not_allowed: 0,
             arrived: record.timestamp,
+            hashed: Vec::new(),
             next: 0,
         }
     }
@@ -208,7 +211,7 @@ impl<'r> Out<'r> {
     /// A fact, made from its position.
     pub(crate) fn fact(&mut self, make: impl FnOnce(Position) -> Fact) {
         let position = self.position();
-        self.items.push(Item::Fact(make(position)));
+        self.items.push(Item::Fact(Box::new(make(position))));
     }
 
     /// One call: an event for each model call in it, and a link for each weaker key.
@@ -221,7 +224,7 @@ impl<'r> Out<'r> {
         }
     }
 
-    fn assemble(&mut self, call: Call<'_>, mut envelope: Envelope<'_>) -> Result<()> {
+    fn assemble(&mut self, mut call: Call<'_>, mut envelope: Envelope<'_>) -> Result<()> {
         let config = self.config;
         if let Some(bound) = self.bound {
             self.claims_not_allowed += i64::from(bound.bind(&mut envelope));
@@ -253,8 +256,8 @@ impl<'r> Out<'r> {
             .or_else(|| families::family(&model).map(Text::const_new))
             .unwrap_or_else(|| "unknown".into());
         let operation = envelope.operation.unwrap_or_else(|| Text::from(call.operation));
-        let context = merge_context(call.context, envelope.price_context);
-        if let (Some(asked), Some(served)) = (&context.requested_tier, &context.service_tier)
+        fill_context(&mut call.context, envelope.price_context);
+        if let (Some(asked), Some(served)) = (&call.context.requested_tier, &call.context.service_tier)
             && asked != served
             && asked != "auto"
             && !(asked == "fast" && served == "priority")
@@ -318,16 +321,14 @@ impl<'r> Out<'r> {
         let requested_model = call.requested_model.or(envelope.requested_model).or(envelope.model);
         let requested_model = requested_model.filter(|requested| *requested != model);
 
-        let links = weaker_keys.iter().map(|weaker| {
-            Item::Link(Link {
-                tenant: config.tenant.clone(),
-                weaker: weaker.clone(),
-                stronger: call_key.clone(),
-                received_at,
-                position: position.clone(),
-            })
+        let links = weaker_keys.iter().map(|weaker| Link {
+            tenant: config.tenant.clone(),
+            weaker: weaker.clone(),
+            stronger: call_key.clone(),
+            received_at,
+            position: position.clone(),
         });
-        let links: SmallVec<[Item; 2]> = links.collect();
+        let links: Vec<Link> = links.collect();
 
         let mut template = Some(Box::new(UsageEvent {
             tenant: config.tenant.clone(),
@@ -351,7 +352,7 @@ impl<'r> Out<'r> {
             model: Text::default(),
             requested_model,
             operation,
-            price_context: context,
+            price_context: call.context,
             usage: Vec::new(),
             checked: Text::default(),
             raw_usage,
@@ -391,10 +392,10 @@ impl<'r> Out<'r> {
                 // What the producer reports is for the whole body: it stands once.
                 event.reported_cost = None;
             }
-            event.content_hash = content_hash(&mut event, stated_time.is_some());
+            event.content_hash = content_hash(&mut event, stated_time.is_some(), &mut self.hashed);
             self.items.push(Item::Event(event));
         }
-        self.items.extend(links);
+        self.items.extend(links.into_iter().map(Item::Link));
         Ok(())
     }
 }
@@ -419,45 +420,62 @@ pub(crate) fn check_time(time: Timestamp, received_at: Timestamp) -> Result<()> 
     Ok(())
 }
 
-/// The body's word first, then the envelope's.
-fn merge_context(body: PriceContext, envelope: PriceContext) -> PriceContext {
-    PriceContext {
-        service_tier: body.service_tier.or(envelope.service_tier),
-        requested_tier: body.requested_tier.or(envelope.requested_tier),
-        batch: body.batch || envelope.batch,
-        speed: body.speed.or(envelope.speed),
-        region: body.region.or(envelope.region),
-        residency: body.residency.or(envelope.residency),
-        endpoint: body.endpoint.or(envelope.endpoint),
-        size: body.size.or(envelope.size),
-        quality: body.quality.or(envelope.quality),
-        resolution: body.resolution.or(envelope.resolution),
-        search_context: body.search_context.or(envelope.search_context),
-    }
+/// What the body does not say, as the envelope says it.
+fn fill_context(body: &mut PriceContext, envelope: PriceContext) {
+    let PriceContext {
+        service_tier,
+        requested_tier,
+        batch,
+        speed,
+        region,
+        residency,
+        endpoint,
+        size,
+        quality,
+        resolution,
+        search_context,
+    } = envelope;
+    let fill = |slot: &mut Option<Text>, stated: Option<Text>| {
+        if slot.is_none() {
+            *slot = stated;
+        }
+    };
+    body.batch |= batch;
+    fill(&mut body.service_tier, service_tier);
+    fill(&mut body.requested_tier, requested_tier);
+    fill(&mut body.speed, speed);
+    fill(&mut body.region, region);
+    fill(&mut body.residency, residency);
+    fill(&mut body.endpoint, endpoint);
+    fill(&mut body.size, size);
+    fill(&mut body.quality, quality);
+    fill(&mut body.resolution, resolution);
+    fill(&mut body.search_context, search_context);
 }
 
 /// Everything a charge depends on, and nothing that differs between two sendings of the same call: not where or when it
 /// arrived, so not a time that was assumed from it either; and not the user, who is another pseudonym once forgotten.
-fn content_hash(event: &mut UsageEvent, time_stated: bool) -> schemas::Id128 {
-    let mut bytes = Vec::with_capacity(512);
-    event.provider.put(&mut bytes);
-    event.publisher.put(&mut bytes);
-    event.model.put(&mut bytes);
-    event.operation.put(&mut bytes);
-    event.price_context.put(&mut bytes);
-    event.usage.put(&mut bytes);
-    put_long(&mut bytes, if time_stated { event.event_time.micros() } else { 0 });
-    event.charge_period_start.put(&mut bytes);
-    event.charge_period_end.put(&mut bytes);
-    event.key_id.put(&mut bytes);
-    event.resource.put(&mut bytes);
-    event.source.put(&mut bytes);
-    event.tags.put(&mut bytes);
+fn content_hash(event: &mut UsageEvent, time_stated: bool, bytes: &mut Vec<u8>) -> schemas::Id128 {
+    bytes.clear();
+    bytes.reserve(512);
+    event.provider.put(bytes);
+    event.publisher.put(bytes);
+    event.model.put(bytes);
+    event.operation.put(bytes);
+    event.price_context.put(bytes);
+    event.usage.put(bytes);
+    put_long(bytes, if time_stated { event.event_time.micros() } else { 0 });
+    event.charge_period_start.put(bytes);
+    event.charge_period_end.put(bytes);
+    event.key_id.put(bytes);
+    event.resource.put(bytes);
+    event.source.put(bytes);
+    event.tags.put(bytes);
     let user = event.claimed.user.take();
-    event.claimed.put(&mut bytes);
+    event.claimed.put(bytes);
     event.claimed.user = user;
-    event.cost_basis.put(&mut bytes);
-    event.charge_category.put(&mut bytes);
-    event.stated_cost.put(&mut bytes);
-    hash_parts([b"content".as_slice(), &bytes])
+    event.cost_basis.put(bytes);
+    event.charge_category.put(bytes);
+    event.stated_cost.put(bytes);
+    hash_parts([b"content".as_slice(), bytes])
 }

@@ -216,6 +216,6 @@ fn correction<'r>(record: &'r RawRecord<'r>, payload: &[u8], out: &mut Out<'r>) 
     };
     let mut correction = decoded?;
     correction.received_at = record.timestamp;
-    out.items.push(Item::Correction(correction));
+    out.items.push(Item::Correction(Box::new(correction)));
     Ok(())
 }

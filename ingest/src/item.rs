@@ -58,11 +58,11 @@ pub enum Item {
     /// A billable call.
     Event(Box<UsageEvent>),
     /// Something worth knowing that costs nothing by itself.
-    Fact(Fact),
+    Fact(Box<Fact>),
     /// Two identities of one call; follows the event that knew both, and is not an item of its own.
     Link(Link),
     /// A correction written by a job.
-    Correction(Correction),
+    Correction(Box<Correction>),
     /// Not usable.
     Rejected(Rejection),
     /// Not billable.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
@@ -117,7 +117,7 @@ impl<'a> Json<'a> {
         if self.kind() != Kind::Array {
             return None;
         }
-        serde_json::from_str::<Elements<'a>>(self.0).ok().map(|elements| elements.0)
+        cut_elements(self.0)
     }
 }
 
@@ -129,13 +129,51 @@ pub(crate) struct Object<'a> {
     names: u64,
 }
 
-/// The bit of a field's name, for sets that know of most names that they do not hold them.
+/// A hash of a name, for sets that know of most names that they do not hold them. Names of one family share their ends, so
+/// length and middle count.
 #[inline]
-pub(crate) fn bit(name: &str) -> u64 {
+pub(crate) const fn quick_hash(name: &str) -> u8 {
     let bytes = name.as_bytes();
-    let at = |index: usize| bytes.get(index).map_or(0, |byte| usize::from(*byte));
-    let mixed = bytes.len().wrapping_mul(7) ^ at(0).wrapping_mul(5) ^ at(bytes.len() / 2).wrapping_mul(11);
-    1 << ((mixed ^ at(bytes.len().wrapping_sub(1))) & 63)
+    if bytes.is_empty() {
+        return 0;
+    }
+    let (first, middle, last) = (bytes[0], bytes[bytes.len() / 2], bytes[bytes.len() - 1]);
+    (bytes.len() as u8).wrapping_mul(7) ^ first.wrapping_mul(5) ^ middle.wrapping_mul(11) ^ last
+}
+
+/// A closed set of names, told by one look at most.
+#[derive(Debug)]
+pub(crate) struct NameSet([&'static str; Self::SLOTS]);
+
+impl NameSet {
+    const SLOTS: usize = 1 << u8::BITS;
+
+    /// Of fewer names than half its slots.
+    pub(crate) const fn new(names: &[&'static str]) -> Self {
+        assert!(names.len() <= Self::SLOTS / 2);
+        let (mut slots, mut index) = ([""; Self::SLOTS], 0);
+        while index < names.len() {
+            let mut slot = quick_hash(names[index]) as usize;
+            while !slots[slot].is_empty() {
+                slot = (slot + 1) % Self::SLOTS;
+            }
+            slots[slot] = names[index];
+            index += 1;
+        }
+        NameSet(slots)
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        let first = usize::from(quick_hash(name));
+        let slots = self.0[first..].iter().chain(&self.0[..first]);
+        slots.take_while(|known| !known.is_empty()).any(|known| *known == name)
+    }
+}
+
+/// The bit of a field's name among those of an object.
+#[inline]
+const fn bit(name: &str) -> u64 {
+    1 << (quick_hash(name) & 63)
 }
 
 impl<'a> Object<'a> {
@@ -217,11 +255,30 @@ fn cut(text: &str) -> Option<Object<'_>> {
         if bytes.get(at) != Some(&b'"') {
             return (bytes.get(at) == Some(&b'}')).then_some(object);
         }
-        let end = string_end(bytes, at)?;
-        let name = Json(text.get(at..end)?).string()?;
+        let (end, escaped) = string_end(bytes, at)?;
+        let name = match escaped {
+            true => Json(text.get(at..end)?).string()?,
+            false => Cow::Borrowed(text.get(at + 1..end - 1)?),
+        };
         at = skip(bytes, end, |byte| byte == b':' || byte.is_ascii_whitespace());
         let end = value_end(bytes, at)?;
         object.push(name, Json(text.get(at..end)?));
+        at = end;
+    }
+}
+
+/// As [`cut`], of an array.
+fn cut_elements(text: &str) -> Option<Vec<Json<'_>>> {
+    let bytes = text.as_bytes();
+    let mut elements = Vec::new();
+    let mut at = 1;
+    loop {
+        at = skip(bytes, at, |byte| byte == b',' || byte.is_ascii_whitespace());
+        if bytes.get(at)? == &b']' {
+            return Some(elements);
+        }
+        let end = value_end(bytes, at).filter(|end| *end > at)?;
+        elements.push(Json(text.get(at..end)?));
         at = end;
     }
 }
@@ -233,15 +290,15 @@ fn skip(bytes: &[u8], mut at: usize, skipped: impl Fn(u8) -> bool) -> usize {
     at
 }
 
-/// The end of the string that begins here.
-fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let mut at = at + 1;
+/// The end of the string that begins here, and whether it holds escapes.
+fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+    let (mut at, mut escaped) = (at + 1, false);
     loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        at += quote_or_escape(bytes.get(at..)?)?;
         if bytes[at] == b'"' {
-            return Some(at + 1);
+            return Some((at + 1, escaped));
         }
-        at += 2;
+        (at, escaped) = (at + 2, true);
     }
 }
 
@@ -249,25 +306,73 @@ fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
 fn value_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     let mut depth = 0usize;
     match bytes.get(at)? {
-        b'"' => return string_end(bytes, at),
+        b'"' => return string_end(bytes, at).map(|(end, _)| end),
         b'{' | b'[' => {}
         _ => return Some(skip(bytes, at, |byte| !matches!(byte, b',' | b'}' | b']') && !byte.is_ascii_whitespace())),
     }
     loop {
-        match bytes.get(at)? {
+        at += quote_or_bracket(bytes.get(at..)?)?;
+        match bytes[at] {
             b'"' => {
-                at = string_end(bytes, at)?;
+                (at, _) = string_end(bytes, at)?;
                 continue;
             }
             b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.checked_sub(1)?,
-            _ => {}
+            _ => depth = depth.checked_sub(1)?,
         }
         at += 1;
         if depth == 0 {
             return Some(at);
         }
     }
+}
+
+/// Bytes looked at eight at a time before a search that takes longer to begin than most names and values are long.
+const NEAR: usize = 32;
+
+/// Where a string ends or an escape begins.
+fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
+    for (index, word) in words(bytes).take(NEAR / 8).enumerate() {
+        let found = equal(word, b'"') | equal(word, b'\\');
+        if found != 0 {
+            return Some(8 * index + first(found));
+        }
+    }
+    let seen = bytes.len().min(NEAR) / 8 * 8;
+    memchr::memchr2(b'"', b'\\', &bytes[seen..]).map(|found| seen + found)
+}
+
+/// Where a string begins, or an object or array begins or ends.
+fn quote_or_bracket(bytes: &[u8]) -> Option<usize> {
+    for (index, word) in words(bytes).enumerate() {
+        // With this bit set, square brackets are braces.
+        let braces = word | repeated(b'{' ^ b'[');
+        let found = equal(word, b'"') | equal(braces, b'{') | equal(braces, b'}');
+        if found != 0 {
+            return Some(8 * index + first(found));
+        }
+    }
+    let seen = bytes.len() / 8 * 8;
+    let found = bytes[seen..].iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'));
+    found.map(|found| seen + found)
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight))
+}
+
+const fn repeated(byte: u8) -> u64 {
+    u64::MAX / 255 * byte as u64
+}
+
+/// Marks the bytes that equal this one by their highest bit. The first mark is exact; those after it may not be.
+fn equal(word: u64, byte: u8) -> u64 {
+    let zero = word ^ repeated(byte);
+    zero.wrapping_sub(repeated(1)) & !zero & repeated(0x80)
+}
+
+fn first(marks: u64) -> usize {
+    marks.trailing_zeros() as usize / 8
 }
 
 impl<'de> Deserialize<'de> for Object<'de> {
@@ -309,28 +414,6 @@ impl<'de> Deserialize<'de> for Name<'de> {
             }
         }
         deserializer.deserialize_str(Text)
-    }
-}
-
-struct Elements<'a>(Vec<Json<'a>>);
-
-impl<'de> Deserialize<'de> for Elements<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Items;
-        impl<'de> Visitor<'de> for Items {
-            type Value = Elements<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON array")
-            }
-            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Elements<'de>, S::Error> {
-                let mut items = Vec::new();
-                while let Some(raw) = seq.next_element::<&'de RawValue>()? {
-                    items.push(Json(raw.get()));
-                }
-                Ok(Elements(items))
-            }
-        }
-        deserializer.deserialize_seq(Items)
     }
 }
 
@@ -411,7 +494,25 @@ mod tests {
                 prop_assert!(object.iter().all(|(name, _)| object.has(name)));
             }
             prop_assert_eq!(cut.map(|object| object.fields), read.map(|object| object.fields));
+            let cut = Json::parse(&text).unwrap().array().map(|cut| cut.into_iter().map(Json::text).collect::<Vec<_>>());
+            let read = serde_json::from_str::<Vec<&RawValue>>(&text).ok();
+            prop_assert_eq!(cut, read.map(|read| read.into_iter().map(RawValue::get).collect::<Vec<_>>()));
         }
+
+        #[test]
+        fn marks_are_found_where_they_stand(text in r#"[ -~é]{0,80}"#) {
+            let found = |wanted: &str| text.bytes().position(|byte| wanted.as_bytes().contains(&byte));
+            prop_assert_eq!(quote_or_escape(text.as_bytes()), found("\"\\"));
+            prop_assert_eq!(quote_or_bracket(text.as_bytes()), found("\"{}[]"));
+        }
+    }
+
+    #[test]
+    fn a_set_holds_its_names_and_no_others_also_where_their_hashes_are_equal() {
+        static SET: NameSet = NameSet::new(&["input_tokens", "abcd", "aXcd", "total", ""]);
+        assert_eq!(quick_hash("abcd"), quick_hash("aXcd"));
+        assert!(["input_tokens", "abcd", "aXcd", "total"].iter().all(|name| SET.contains(name)));
+        assert!(!["", "aYcd", "output_tokens", "totals"].iter().any(|name| SET.contains(name)));
     }
 
     #[test]

@@ -29,6 +29,9 @@ impl NumberError {
 
 /// A decimal number, exponents included, in whole 10^-12 units.
 fn picos(text: &str) -> Result<i128, NumberError> {
+    if let Some(whole) = short_whole(text) {
+        return Ok(i128::from(whole) * PICO);
+    }
     let (negative, magnitude) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -66,10 +69,16 @@ fn picos(text: &str) -> Result<i128, NumberError> {
     Ok(if negative { -value } else { value })
 }
 
+/// What nearly every number is: a few digits.
+fn short_whole(text: &str) -> Option<i64> {
+    let short = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    short.then(|| text.bytes().fold(0, |value, byte| value * 10 + i64::from(byte - b'0')))
+}
+
 /// A whole, non-negative count of at most [`COUNT_MAX`]. `1e3` and `12.0` are whole.
 pub(crate) fn count(text: &str) -> Result<i64, NumberError> {
-    if !text.is_empty() && text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(text.bytes().fold(0, |value, byte| value * 10 + i64::from(byte - b'0')));
+    if let Some(whole @ 0..=COUNT_MAX) = short_whole(text) {
+        return Ok(whole);
     }
     let value = picos(text).map_err(|error| match error {
         NumberError::TooPrecise => NumberError::Fractional,

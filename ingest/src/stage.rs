@@ -172,7 +172,7 @@ impl Ingest {
             Item::Correction(correction) => {
                 tally.corrections += 1;
                 let target = self.event_partition(&correction.tenant, &correction.call_key);
-                self.events.push(target, &EventItem::Correction(correction))
+                self.events.push(target, &EventItem::Correction(*correction))
             }
             Item::Fact(fact) => {
                 tally.facts += 1;

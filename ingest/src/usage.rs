@@ -3,7 +3,7 @@
 use schemas::{Flag, Meter, Metered, Quantity};
 use smallvec::SmallVec;
 
-use crate::json::{Json, Object};
+use crate::json::{Json, NameSet, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
 
@@ -161,8 +161,8 @@ impl<'o, 'a> Counts<'o, 'a> {
     }
 
     /// True when the object holds a field that is neither known nor null.
-    pub(crate) fn has_unknown(&self, known: &[&str]) -> bool {
-        self.object.iter().any(|(name, value)| !value.is_null() && !known.contains(&name))
+    pub(crate) fn has_unknown(&self, known: &NameSet) -> bool {
+        self.object.iter().any(|(name, value)| !value.is_null() && !known.contains(name))
     }
 
     /// A nested object.

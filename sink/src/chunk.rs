@@ -1,10 +1,11 @@
 //! Rows as columns, waiting for their file.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::compute::interleave;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use rayon::prelude::*;
 
@@ -47,42 +48,45 @@ impl Chunk {
     }
 }
 
-/// Chunks of one schema, from which rows are taken in any order.
+/// The columns of some chunks that have a value in any row, from which rows are taken in any order.
 #[derive(Debug)]
 pub(crate) struct Chunks {
     schema: SchemaRef,
-    /// Of each column its array of every chunk; `None` where no row of any chunk has a value.
-    columns: Vec<Option<Vec<ArrayRef>>>,
+    /// Of each column its array of every chunk.
+    columns: Vec<Vec<ArrayRef>>,
 }
 
 impl Chunks {
-    /// Puts chunks side by side.
-    pub(crate) fn new(schema: SchemaRef, chunks: &[Chunk]) -> Self {
+    /// Puts chunks of a schema side by side, without the first `skipped` of its columns.
+    pub(crate) fn new(schema: &Schema, chunks: &[Chunk], skipped: usize) -> Self {
         let longest = chunks.iter().map(Chunk::rows).max().unwrap_or_default();
         // One for all columns of a type: rows of a chunk that has no values are looked up in it.
         let mut nulls: HashMap<DataType, ArrayRef> = HashMap::new();
-        let mut column = |index: usize| {
+        let (mut fields, mut columns) = (Vec::new(), Vec::new());
+        for (index, field) in schema.fields().iter().enumerate().skip(skipped) {
             let found = |chunk: &Chunk| chunk.columns.get(index).is_some_and(Option::is_some);
-            let of = schema.field(index).data_type();
+            if !chunks.iter().any(found) {
+                continue;
+            }
+            let of = field.data_type();
             let mut array = |chunk: &Chunk| match chunk.columns.get(index) {
                 Some(Some(array)) => array.clone(),
                 _ => nulls.entry(of.clone()).or_insert_with(|| new_null_array(of, longest)).clone(),
             };
-            chunks.iter().any(found).then(|| chunks.iter().map(&mut array).collect())
-        };
-        let columns = (0..schema.fields().len()).map(&mut column).collect();
-        Chunks { schema, columns }
+            columns.push(chunks.iter().map(&mut array).collect());
+            fields.push(field.clone());
+        }
+        Chunks { schema: Arc::new(Schema::new(fields)), columns }
     }
 
-    /// Names of the columns without any value.
-    pub(crate) fn empty(&self) -> impl Iterator<Item = &str> {
-        let names = self.schema.fields().iter().map(|field| field.name().as_str());
-        names.zip(&self.columns).filter(|(_, arrays)| arrays.is_none()).map(|(name, _)| name)
+    /// The columns there are.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        self.schema.clone()
     }
 
-    /// Rows, each named by its chunk and its place in it, without the first `skipped` columns.
-    pub(crate) fn slice<'a>(&'a self, places: &'a [(usize, usize)], skipped: usize) -> Places<'a> {
-        Places { chunks: self, places, skipped }
+    /// Rows, each named by its chunk and its place in it.
+    pub(crate) fn slice<'a>(&'a self, places: &'a [(usize, usize)]) -> Places<'a> {
+        Places { chunks: self, places }
     }
 }
 
@@ -91,7 +95,6 @@ impl Chunks {
 pub(crate) struct Places<'a> {
     chunks: &'a Chunks,
     places: &'a [(usize, usize)],
-    skipped: usize,
 }
 
 impl Slice for Places<'_> {
@@ -100,11 +103,8 @@ impl Slice for Places<'_> {
     }
 
     fn column(&self, index: usize) -> Result<ArrayRef, ArrowError> {
-        let index = index + self.skipped;
-        match self.chunks.columns.get(index).and_then(Option::as_ref) {
-            Some(arrays) => interleave(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>(), self.places),
-            None => Ok(new_null_array(self.chunks.schema.field(index).data_type(), self.places.len())),
-        }
+        let arrays = self.chunks.columns[index].iter().map(AsRef::as_ref);
+        interleave(&arrays.collect::<Vec<_>>(), self.places)
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
     type Row = [Option<i64>; 3];
 
     #[test]
-    fn a_column_that_some_chunks_lack_is_null_in_their_rows_and_one_that_all_lack_is_empty() {
+    fn a_column_that_some_chunks_lack_is_null_in_their_rows_and_one_that_all_lack_is_left_out() {
         let columns: Vec<Column<Row>> = vec![
             long("always", "", "", |row: &Row| row[0]),
             long("sometimes", "", "", |row: &Row| row[1]),
@@ -130,14 +130,18 @@ mod tests {
         let bare = chunk(&[[Some(1), None, None]]);
         let full = chunk(&[[Some(2), Some(20), None], [Some(3), None, None], [Some(4), Some(40), None]]);
         assert!(bare.bytes() < full.bytes());
-        let chunks = Chunks::new(column::schema(&columns), &[bare, full]);
-        assert_eq!(chunks.empty().collect::<Vec<_>>(), ["never"]);
+        let (schema, chunks) = (column::schema(&columns), [bare, full]);
+        let columns_from = |skipped| {
+            let of = Chunks::new(&schema, &chunks, skipped).schema();
+            of.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(columns_from(0), ["always", "sometimes"]);
+        assert_eq!(columns_from(1), ["sometimes"]);
+        let chunks = Chunks::new(&schema, &chunks, 0);
         let places = [(1, 2), (0, 0), (1, 0), (1, 1)];
-        let slice = chunks.slice(&places, 0);
+        let slice = chunks.slice(&places);
         let values = |index| slice.column(index).unwrap().as_primitive::<Int64Type>().iter().collect::<Vec<_>>();
         assert_eq!(values(0), [Some(4), Some(1), Some(2), Some(3)]);
         assert_eq!(values(1), [Some(40), None, Some(20), None]);
-        assert_eq!(values(2), [None; 4]);
-        assert_eq!(chunks.slice(&places, 1).column(0).unwrap().len(), slice.rows());
     }
 }

@@ -68,9 +68,6 @@ pub struct Layout<'a> {
     pub sort: &'a [&'a str],
     /// Columns with a bloom filter instead of a dictionary.
     pub lookups: &'a [&'a str],
-    /// Columns without any value. They are in the file all the same, so that every file has every column, but without
-    /// the buffers, dictionary and compressor of one that has: in a small file those cost more than the rows.
-    pub empty: &'a [&'a str],
     /// True where its columns, which do not depend on one another, are encoded on every processor.
     pub parallel: bool,
 }
@@ -106,7 +103,7 @@ pub fn encode(
     slices: impl Iterator<Item = anyhow::Result<impl Slice>>,
     layout: Layout<'_>,
 ) -> anyhow::Result<Encoded> {
-    let Layout { rows, sort, lookups, empty, parallel } = layout;
+    let Layout { rows, sort, lookups, parallel } = layout;
     let small = rows < ZSTD_ROWS;
     // Counted as Parquet counts: every leaf of a nested column is one.
     let leaves = ArrowSchemaConverter::new().convert(&schema)?;
@@ -128,15 +125,6 @@ pub fn encode(
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_bloom_filter_enabled(path.clone(), true)
             .set_column_bloom_filter_max_ndv(path, rows.max(1) as u64);
-    }
-    for leaf in leaves.columns() {
-        let path = leaf.path();
-        if path.parts().first().is_some_and(|root| empty.contains(&root.as_str())) {
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_bloom_filter_enabled(path.clone(), false)
-                .set_column_compression(path.clone(), Compression::UNCOMPRESSED);
-        }
     }
     let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
     let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;

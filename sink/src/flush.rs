@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use arrow::array::AsArray;
-use arrow::datatypes::{Date32Type, Schema, SchemaRef};
+use arrow::datatypes::{Date32Type, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use chrono::NaiveDate;
 use deltalake_core::kernel::Add;
@@ -99,20 +99,18 @@ impl Flush {
     /// Writes a file for each day. They are invisible until they are committed.
     fn write<R: Rows>(&self, chunks: &[Chunk]) -> anyhow::Result<Vec<Add>> {
         let store = self.log.lock().unwrap_or_else(PoisonError::into_inner).store();
-        let schema = Arc::new(Schema::new(self.schema.fields()[1..].to_vec()));
         let mut adds = Vec::new();
         let mut uploads = JoinSet::new();
         let files = self.files::<R>(chunks)?;
-        let chunks = Chunks::new(self.schema.clone(), chunks);
-        let empty: Vec<&str> = chunks.empty().collect();
+        // The first column is in the file's path and its log entry, as Delta wants it.
+        let chunks = Chunks::new(&self.schema, chunks, 1);
         // Files side by side where there are many, else the columns of the one.
         let parallel = files.len() <= 1;
         let encoders = self.lake.encoders();
         let encoded = |DayFile { day, places }: DayFile| {
-            // The first column is in the file's path and its log entry, as Delta wants it.
-            let slices = places.chunks(WRITE_ROWS).map(|places| Ok(chunks.slice(places, 1)));
-            let layout = Layout { rows: places.len(), sort: R::SORT, lookups: R::LOOKUPS, empty: &empty, parallel };
-            encode(schema.clone(), slices, layout).map(|encoded| (day, encoded))
+            let slices = places.chunks(WRITE_ROWS).map(|places| Ok(chunks.slice(places)));
+            let layout = Layout { rows: places.len(), sort: R::SORT, lookups: R::LOOKUPS, parallel };
+            encode(chunks.schema(), slices, layout).map(|encoded| (day, encoded))
         };
         let mut put = |(day, encoded): (i32, Encoded)| {
             let add = add_of(day, &self.name, &encoded, self.now, true);

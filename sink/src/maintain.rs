@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, Remove, Transaction};
@@ -173,14 +173,10 @@ impl Maintenance {
             inputs.push(FileRows::open(&self.lake, store.clone(), file)?);
         }
         let schema = merged_schema(table, &inputs)?;
-        let names = schema.fields().iter().map(|field| field.name().as_str());
-        let empty: Vec<String> =
-            names.filter(|name| !inputs.iter().any(|input| input.has(name))).map(str::to_owned).collect();
-        let empty: Vec<&str> = empty.iter().map(String::as_str).collect();
         inputs.iter_mut().for_each(|input| input.schema = schema.clone());
         let rows = inputs.iter().map(|input| input.rows).sum();
         let merge = Merge::new(inputs, schema, spec.sort)?;
-        let layout = Layout { rows, sort: spec.sort, lookups: spec.lookups, empty: &empty, parallel: true };
+        let layout = Layout { rows, sort: spec.sort, lookups: spec.lookups, parallel: true };
         let encoded = encode(merge.schema(), merge, layout)?;
         if usize::try_from(encoded.rows) != Ok(rows) {
             bail!("{} rows were merged of {rows}", encoded.rows);
@@ -331,7 +327,7 @@ fn data_files(table: &DeltaTable) -> anyhow::Result<Vec<DataFile>> {
     Ok(files)
 }
 
-/// The columns that any input has, in the order of the table. Columns of a newer release are among them: what this one
+/// The columns that any input has values in, in the order of the table. Columns of a newer release are among them: what this one
 /// does not know is carried along.
 fn merged_schema(table: &DeltaTable, inputs: &[FileRows]) -> anyhow::Result<SchemaRef> {
     let of_table = table.snapshot()?.snapshot().arrow_schema();
@@ -353,9 +349,8 @@ struct FileRows {
     lake: Lake,
     stream: ParquetRecordBatchStream<StoredFile>,
     path: String,
+    /// Columns with a value in any row; no others are read. Once inputs are put together: those of all of them.
     schema: SchemaRef,
-    /// Columns without any value, which are not read.
-    empty: Vec<String>,
     rows: usize,
 }
 
@@ -365,18 +360,17 @@ impl FileRows {
         let builder = lake.wait(ParquetRecordBatchStreamBuilder::new(stored));
         let builder = builder.with_context(|| format!("open {}", file.path))?;
         let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
-        let schema = builder.schema().clone();
         let empty = empty_columns(builder.metadata());
-        let read = schema.fields().iter().enumerate().filter(|(_, field)| !empty.contains(field.name()));
-        let read = ProjectionMask::roots(builder.parquet_schema(), read.map(|(root, _)| root));
+        let fields = builder.schema().fields().iter().enumerate();
+        let (roots, fields): (Vec<usize>, Vec<FieldRef>) = fields
+            .filter(|(_, field)| !empty.contains(field.name()))
+            .map(|(root, field)| (root, field.clone()))
+            .unzip();
+        let read = ProjectionMask::roots(builder.parquet_schema(), roots);
         let stream = builder.with_projection(read).with_batch_size(INPUT_ROWS).build();
         let stream = stream.with_context(|| format!("open {}", file.path))?;
-        Ok(FileRows { lake: lake.clone(), stream, path: file.path.clone(), schema, empty, rows })
-    }
-
-    /// True when some row has a value in a column.
-    fn has(&self, column: &str) -> bool {
-        self.schema.field_with_name(column).is_ok() && !self.empty.iter().any(|empty| empty == column)
+        let schema = Arc::new(Schema::new(fields));
+        Ok(FileRows { lake: lake.clone(), stream, path: file.path.clone(), schema, rows })
     }
 }
 

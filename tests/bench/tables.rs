@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::Schema;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -165,27 +165,38 @@ fn batches<'a>(records: impl Iterator<Item = &'a Stored>) -> impl Iterator<Item 
     })
 }
 
-fn schema() -> std::sync::Arc<Schema> {
+fn schema() -> Schema {
     let whole = column::schema(&all_columns::<Charges>());
-    std::sync::Arc::new(Schema::new(whole.fields()[1..].to_vec()))
+    Schema::new(whole.fields()[1..].to_vec())
+}
+
+/// Places of the columns that have a value in any of the records: the sink writes no others.
+fn filled(records: &[Stored]) -> anyhow::Result<Vec<usize>> {
+    let mut filled = vec![false; schema().fields().len()];
+    for batch in batches(records.iter()) {
+        let batch = batch?;
+        filled
+            .iter_mut()
+            .zip(batch.columns())
+            .for_each(|(filled, column)| *filled |= column.null_count() < column.len());
+    }
+    Ok(filled.iter().enumerate().filter(|(_, filled)| **filled).map(|(index, _)| index).collect())
 }
 
 /// Decodes the records and encodes them as the sink does, one file a core: no broker, no days, no order, no commit.
 fn floor(records: &[Stored], rows: u64, folder: &Path) -> anyhow::Result<Taken> {
+    let filled = filled(records)?;
+    let schema = std::sync::Arc::new(schema().project(&filled)?);
     let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let own = || Used::by(std::process::id());
     let (before, began) = (own()?, Instant::now());
     let written = std::thread::scope(|scope| {
         let write = |lane: usize| {
             let batches = batches(records.iter().skip(lane).step_by(lanes));
-            let layout = file::Layout {
-                rows: rows as usize / lanes,
-                sort: &[],
-                lookups: Charges::LOOKUPS,
-                empty: &[],
-                parallel: false,
-            };
-            let encoded = file::encode(schema(), batches, layout)?;
+            let batches = batches.map(|batch| Ok(batch?.project(&filled)?));
+            let layout =
+                file::Layout { rows: rows as usize / lanes, sort: &[], lookups: Charges::LOOKUPS, parallel: false };
+            let encoded = file::encode(schema.clone(), batches, layout)?;
             std::fs::write(folder.join(format!("floor-{lane}.parquet")), &encoded.bytes)?;
             anyhow::Ok((encoded.rows as u64, encoded.bytes.len() as u64))
         };
@@ -204,7 +215,7 @@ fn naive(records: &[Stored], folder: &Path) -> anyhow::Result<u64> {
     let properties =
         WriterProperties::builder().set_dictionary_enabled(false).set_compression(Compression::SNAPPY).build();
     let path = folder.join("naive.parquet");
-    let mut writer = ArrowWriter::try_new(std::fs::File::create(&path)?, schema(), Some(properties))?;
+    let mut writer = ArrowWriter::try_new(std::fs::File::create(&path)?, schema().into(), Some(properties))?;
     for batch in batches(records.iter()) {
         writer.write(&batch?)?;
     }

@@ -12,19 +12,14 @@ from pathlib import Path
 
 import deltalake
 import duckdb
+from tables import view
 
 lake, page = sys.argv[1:]
 connection = duckdb.connect()
 for folder in sorted(Path(lake).iterdir()):
     if not (folder / "_delta_log").is_dir():
         continue
-    table = deltalake.DeltaTable(str(folder))
-    files = table.file_uris()
-    if files:
-        source = f"read_parquet({files!r}, hive_partitioning = true, union_by_name = true)"
-        connection.execute(f"CREATE VIEW {folder.name} AS FROM {source}")
-    else:
-        connection.register(folder.name, table.to_pyarrow_table())
+    view(connection, folder.name, deltalake.DeltaTable(str(folder)))
 for query in re.findall(r"```sql\n(.*?)```", Path(page).read_text(), re.DOTALL):
     # Counted by DuckDB: timestamps with a time zone would need another package to become Python's.
     print(connection.execute(f"SELECT count(*) FROM ({query.strip().rstrip(';')})").fetchall()[0][0])

@@ -18,6 +18,7 @@ from pathlib import Path
 import datafusion
 import deltalake
 import duckdb
+from tables import view
 
 lake, answers = sys.argv[1:]
 PLACES = Decimal("1e-12")
@@ -26,8 +27,8 @@ duck.execute("SET TimeZone = 'UTC'")
 session = datafusion.SessionContext(datafusion.SessionConfig().set("datafusion.execution.time_zone", "+00:00"))
 for name in ("charges", "facts", "budgets"):
     table = deltalake.DeltaTable(f"{lake}/{name}")
-    files = f"read_parquet({table.file_uris()!r}, hive_partitioning = true, union_by_name = true)"
-    duck.execute(f"CREATE TABLE {name} AS FROM {files}")
+    view(duck, f"{name}_view", table)
+    duck.execute(f"CREATE TABLE {name} AS FROM {name}_view")
     session.register_record_batches(name, [table.to_pyarrow_table().to_batches()])
 
 # Our own view of a charge: picodollars as whole numbers, tokens summed by kind.

@@ -10,7 +10,7 @@ use smallvec::smallvec;
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, time};
 use crate::formats::{anthropic, gemini, openai};
-use crate::json::{Json, Object};
+use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
@@ -81,9 +81,9 @@ fn by_side(usage: &Object<'_>) -> Result<Part> {
     let text = rest(output.or_zero("total")?, "usage.outputTokens.total", &[(reasoning, "reasoning")])?;
     let tokens = Tokens { input: uncached, cache_read: read, written, output: text, reasoning, ..Tokens::default() };
     let mut part = tokens.part("input = uncached + cache read + cache written");
-    if input.has_unknown(&["total", "noCache", "cacheRead", "cacheWrite"])
-        || output.has_unknown(&["total", "text", "reasoning"])
-    {
+    static INPUT: NameSet = NameSet::new(&["total", "noCache", "cacheRead", "cacheWrite"]);
+    static OUTPUT: NameSet = NameSet::new(&["total", "text", "reasoning"]);
+    if input.has_unknown(&INPUT) || output.has_unknown(&OUTPUT) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)

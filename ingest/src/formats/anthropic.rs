@@ -10,11 +10,11 @@ use smallvec::{SmallVec, smallvec};
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope;
 use crate::formats::families;
-use crate::json::{Json, Object};
+use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
-const USAGE_FIELDS: &[&str] = &[
+static USAGE_FIELDS: NameSet = NameSet::new(&[
     "input_tokens",
     "output_tokens",
     "cache_creation_input_tokens",
@@ -37,7 +37,7 @@ const USAGE_FIELDS: &[&str] = &[
     "cost",
     "cost_details",
     "is_byok",
-];
+]);
 
 /// A whole message.
 pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
@@ -77,7 +77,7 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
 
 /// True for the name of a count, or of anything else in a usage object, that is read.
 pub(crate) fn is_known(name: &str) -> bool {
-    USAGE_FIELDS.contains(&name)
+    USAGE_FIELDS.contains(name)
 }
 
 /// What the price depends on.
@@ -142,7 +142,7 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
     // Tools are counted once for the whole body: they belong to the message the caller got.
     let tools: &mut Part = &mut parts[last_message];
     server_tools(&counts, tools)?;
-    if counts.has_unknown(USAGE_FIELDS) {
+    if counts.has_unknown(&USAGE_FIELDS) {
         tools.flags.set(Flag::UnknownUsageField);
     }
     Ok(parts)
@@ -200,7 +200,7 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
     if path == "usage" {
         server_tools(&counts, &mut part)?;
     }
-    if counts.has_unknown(USAGE_FIELDS) {
+    if counts.has_unknown(&USAGE_FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
@@ -213,8 +213,8 @@ fn server_tools(counts: &Counts<'_, '_>, part: &mut Part) -> Result<()> {
     part.usage.add(Meter::WebFetches, inner.or_zero("web_fetch_requests")?);
     part.usage.add(Meter::CodeSessions, inner.or_zero("code_execution_requests")?);
     // New tools begin as zeros in everybody's answers.
-    const KNOWN: [&str; 3] = ["web_search_requests", "web_fetch_requests", "code_execution_requests"];
-    if inner.object.iter().any(|(name, count)| !KNOWN.contains(&name) && !matches!(count.text(), "0" | "null")) {
+    static KNOWN: NameSet = NameSet::new(&["web_search_requests", "web_fetch_requests", "code_execution_requests"]);
+    if inner.object.iter().any(|(name, count)| !KNOWN.contains(name) && !matches!(count.text(), "0" | "null")) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(())

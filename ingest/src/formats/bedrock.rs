@@ -12,12 +12,12 @@ use crate::envelope::{self, Envelope, time};
 use crate::formats::stream::overlay_counts;
 use crate::formats::{self, anthropic, openai};
 use crate::item::IgnoreReason;
-use crate::json::{Json, Object, deeper_than};
+use crate::json::{Json, NameSet, Object, deeper_than};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw};
 use crate::{head, number};
 
-const USAGE_FIELDS: &[&str] = &[
+static USAGE_FIELDS: NameSet = NameSet::new(&[
     "inputTokens",
     "outputTokens",
     "totalTokens",
@@ -29,7 +29,7 @@ const USAGE_FIELDS: &[&str] = &[
     "cacheDetails",
     "serverToolUsage",
     envelope::GATEWAY,
-];
+]);
 
 /// A whole Converse response. It names neither model nor id: both come from the envelope.
 pub(crate) fn converse<'a>(object: &Object<'a>) -> Result<Call<'a>> {
@@ -102,7 +102,7 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
     // What tools it may count, no page says: it is there in every answer, and empty.
     let tools =
         object.object("serverToolUsage").is_some_and(|tools| tools.iter().any(|(_, count)| count.text() != "0"));
-    if tools || counts.has_unknown(USAGE_FIELDS) {
+    if tools || counts.has_unknown(&USAGE_FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
@@ -110,7 +110,7 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
 
 /// True for the name of a count, or of anything else in a usage object, that is read.
 pub(crate) fn is_known(name: &str) -> bool {
-    USAGE_FIELDS.contains(&name)
+    USAGE_FIELDS.contains(name)
 }
 
 /// InvokeModel in the spelling of Titan (`inputTextTokenCount`) or Llama (`generation_token_count`). The last frame of

@@ -8,7 +8,7 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope;
-use crate::json::Object;
+use crate::json::{NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw};
 
@@ -37,7 +37,8 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     } else if object.has("embeddings") {
         call.operation = Cow::Borrowed("embeddings");
     }
-    if counts.has_unknown(&["input_tokens", "image_tokens", "output_tokens", "search_units"]) {
+    static FIELDS: NameSet = NameSet::new(&["input_tokens", "image_tokens", "output_tokens", "search_units"]);
+    if counts.has_unknown(&FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
     call.parts = smallvec![part];

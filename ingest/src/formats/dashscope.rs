@@ -10,11 +10,11 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope;
-use crate::json::Object;
+use crate::json::{NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
-const FIELDS: &[&str] = &[
+static FIELDS: NameSet = NameSet::new(&[
     "input_tokens",
     "output_tokens",
     "total_tokens",
@@ -31,7 +31,7 @@ const FIELDS: &[&str] = &[
     "plugins",
     "width",
     "height",
-];
+]);
 
 /// True for an answer of DashScope: usage beside an output, under the id of a request.
 pub(crate) fn is_answer(object: &Object<'_>, usage: &Object<'_>) -> bool {
@@ -121,7 +121,7 @@ fn usage(usage: &Object<'_>) -> Result<Part> {
     if let Some(search) = usage.object("plugins").and_then(|plugins| plugins.object("search")) {
         vector.add(Meter::WebSearches, Counts::new(&search, "usage.plugins.search").or_zero("count")?);
     }
-    if counts.has_unknown(FIELDS) {
+    if counts.has_unknown(&FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)

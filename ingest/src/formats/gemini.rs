@@ -10,11 +10,11 @@ use smallvec::smallvec;
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope, time};
 use crate::item::IgnoreReason;
-use crate::json::{Json, Object};
+use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
-const USAGE_FIELDS: &[&str] = &[
+static USAGE_FIELDS: NameSet = NameSet::new(&[
     "promptTokenCount",
     "cachedContentTokenCount",
     "candidatesTokenCount",
@@ -47,7 +47,7 @@ const USAGE_FIELDS: &[&str] = &[
     "promptTokenDetails",
     "prompt_token_details",
     envelope::GATEWAY,
-];
+]);
 
 /// A whole response.
 pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
@@ -322,7 +322,7 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
     vector.add(Meter::OutputReasoningTokens, thoughts);
     vector.add(Meter::OutputAudioTokens, written.audio);
     vector.add(Meter::OutputImageTokens, written.image);
-    if counts.has_unknown(USAGE_FIELDS) {
+    if counts.has_unknown(&USAGE_FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)

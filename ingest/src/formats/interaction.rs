@@ -11,11 +11,11 @@ use smallvec::smallvec;
 use super::gemini::{last_segment, modalities, searches};
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope::{self, time};
-use crate::json::{Json, Object};
+use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
-const FIELDS: &[&str] = &[
+static FIELDS: NameSet = NameSet::new(&[
     "total_input_tokens",
     "totalInputTokens",
     "total_output_tokens",
@@ -41,7 +41,7 @@ const FIELDS: &[&str] = &[
     // The same tokens before and after the cache, and model call by model call.
     "raw_prompt_token",
     "model_invocation_token_counts",
-];
+]);
 
 /// A whole interaction, or what the events of its stream add up to.
 pub(crate) fn interaction<'a>(object: &Object<'a>) -> Result<Call<'a>> {
@@ -126,7 +126,7 @@ fn usage(usage: &Object<'_>, model: &str) -> Result<Part> {
     vector.add(Meter::OutputAudioTokens, written.audio);
     vector.add(Meter::OutputImageTokens, written.image);
     // There is no meter for video that is written, nor for grounding tools other than these two.
-    let mut unknown = written.video > 0 || counts.has_unknown(FIELDS);
+    let mut unknown = written.video > 0 || counts.has_unknown(&FIELDS);
     let tools = usage.first(&["grounding_tool_count", "groundingToolCount"]).and_then(|(_, tools)| tools.array());
     for tool in tools.unwrap_or_default().into_iter().filter_map(Json::object) {
         let count = Counts::new(&tool, "usage.grounding_tool_count").or_zero("count")?;

@@ -14,7 +14,7 @@ use spelling::{INPUT_DETAIL_FIELDS, OUTPUT_DETAIL_FIELDS, USAGE_FIELDS};
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope::{self, time};
 use crate::formats::{families, gemini};
-use crate::json::{Json, Kind, Object};
+use crate::json::{Json, Kind, NameSet, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, Flags, Usage, raw, rest};
@@ -36,7 +36,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         (None, _) => counts.need(spelling.input)?,
     };
     let total = total.filter(|total| *total > 0);
-    let mut unknown = unknown_fields(object, USAGE_FIELDS);
+    let mut unknown = unknown_fields(object, &USAGE_FIELDS);
 
     let (mut cached, mut written, mut written_1h) = (None, None, 0);
     let (mut audio, mut image, mut video) = (0, 0, 0);
@@ -69,7 +69,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
             cached_image = split.or_zero("image_tokens")?.min(image);
             cached_split = true;
         }
-        unknown |= unknown_fields(&details, INPUT_DETAIL_FIELDS);
+        unknown |= unknown_fields(&details, &INPUT_DETAIL_FIELDS);
     }
     // The same counts under the names other emitters give them; never added up.
     let cached_names = [
@@ -129,7 +129,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         audio_out = inner.or_zero("audio_tokens")?;
         image_out = inner.or_zero("image_tokens")?;
         text_out = inner.count("text_tokens")?;
-        unknown |= unknown_fields(&details, OUTPUT_DETAIL_FIELDS);
+        unknown |= unknown_fields(&details, &OUTPUT_DETAIL_FIELDS);
     }
     // Perplexity counts the reasoning of deep research beside everything else; others repeat at the top what their
     // details say is inside the output.
@@ -248,7 +248,7 @@ impl Counts<'_, '_> {
 
 /// True for the name of a count, or of anything else in a usage object, that is read.
 pub(crate) fn is_known(name: &str) -> bool {
-    USAGE_FIELDS.contains(&name)
+    USAGE_FIELDS.contains(name)
 }
 
 /// Two readings of one count. Zero is what emitters write for a count they do not keep.
@@ -263,8 +263,8 @@ fn agree(name: &'static str, first: Option<i64>, second: Option<i64>) -> Result<
     }
 }
 
-fn unknown_fields(object: &Object<'_>, known: &[&str]) -> bool {
-    object.iter().any(|(name, value)| !known.contains(&name) && !matches!(value.text(), "0" | "0.0" | "null"))
+fn unknown_fields(object: &Object<'_>, known: &NameSet) -> bool {
+    object.iter().any(|(name, value)| !known.contains(name) && !matches!(value.text(), "0" | "0.0" | "null"))
 }
 
 /// What OpenRouter, xAI, Mistral and Perplexity count besides tokens.
@@ -291,9 +291,14 @@ fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Re
         vector.add(Meter::CodeSessions, connectors.or_zero("code_interpreter")?);
         vector.add(Meter::FileSearches, connectors.or_zero("document_library")?);
         vector.add(Meter::OutputImages, connectors.or_zero("image_generation")?);
-        const KNOWN: &[&str] =
-            &["web_search", "web_search_premium", "code_interpreter", "document_library", "image_generation"];
-        *unknown |= unknown_fields(connectors.object, KNOWN);
+        static KNOWN: NameSet = NameSet::new(&[
+            "web_search",
+            "web_search_premium",
+            "code_interpreter",
+            "document_library",
+            "image_generation",
+        ]);
+        *unknown |= unknown_fields(connectors.object, &KNOWN);
     }
     // Perplexity's agents say how often each of their tools ran (answers that others published, read 2026-11-29).
     if let Some(tools) = counts.inner("tool_calls_details")? {

@@ -10,7 +10,7 @@ use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, time};
 use crate::formats::{anthropic, openai};
 use crate::item::IgnoreReason;
-use crate::json::{Json, Object};
+use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw};
 
@@ -119,7 +119,7 @@ pub(crate) fn claude_result<'a>(
 
 /// What one model used in a run; the cache stands beside the input.
 fn of_model(used: &Object<'_>, whole: Option<&Object<'_>>) -> Result<Part> {
-    const FIELDS: &[&str] = &[
+    static FIELDS: NameSet = NameSet::new(&[
         "inputTokens",
         "outputTokens",
         "cacheReadInputTokens",
@@ -130,7 +130,7 @@ fn of_model(used: &Object<'_>, whole: Option<&Object<'_>>) -> Result<Part> {
         "maxOutputTokens",
         "canonicalModel",
         "provider",
-    ];
+    ]);
     let counts = Counts::new(used, "modelUsage");
     let written = counts.or_zero("cacheCreationInputTokens")?;
     let split = whole.and_then(|whole| whole.object("cache_creation")).unwrap_or_default();
@@ -149,7 +149,7 @@ fn of_model(used: &Object<'_>, whole: Option<&Object<'_>>) -> Result<Part> {
     };
     let mut part = tokens.part("prompt = input + cache read + cache written");
     part.usage.add(Meter::WebSearches, counts.or_zero("webSearchRequests")?);
-    if counts.has_unknown(FIELDS) {
+    if counts.has_unknown(&FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)

@@ -107,7 +107,7 @@ fn of_two_compactors_one_wins_and_the_other_leaves_nothing() {
 
 fn encoded() -> crate::file::Encoded {
     let schema = Arc::new(Schema::new(vec![Field::new("tenant", arrow::datatypes::DataType::Utf8, true)]));
-    let layout = Layout { rows: 0, sort: &[], lookups: &[], empty: &[], parallel: false };
+    let layout = Layout { rows: 0, sort: &[], lookups: &[], parallel: false };
     encode(schema, std::iter::empty::<anyhow::Result<RecordBatch>>(), layout).unwrap()
 }
 

@@ -2,6 +2,8 @@
 
 use schemas::Meter;
 
+use crate::json::NameSet;
+
 /// How a usage object spells its fields.
 pub(crate) struct Spelling {
     pub(super) input: &'static str,
@@ -95,7 +97,7 @@ pub(crate) const SPEECH: Spelling = Spelling { plain_output: Meter::OutputAudioT
 pub(crate) const IMAGES: Spelling = Spelling { plain_output: Meter::OutputImageTokens, ..RESPONSES };
 
 /// Fields of a usage object that are read, or known to say nothing about the bill (timings, flags).
-pub(super) const USAGE_FIELDS: &[&str] = &[
+pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "prompt_tokens",
     "completion_tokens",
     "total_tokens",
@@ -197,9 +199,9 @@ pub(super) const USAGE_FIELDS: &[&str] = &[
     "num_search_queries",
     "search_context_size",
     "tool_calls_details",
-];
+]);
 
-pub(super) const INPUT_DETAIL_FIELDS: &[&str] = &[
+pub(super) static INPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     "cached_tokens",
     "cache_write_tokens",
     "cache_creation_tokens",
@@ -225,9 +227,9 @@ pub(super) const INPUT_DETAIL_FIELDS: &[&str] = &[
     "cacheReadTokens",
     "cacheWriteTokens",
     "noCacheTokens",
-];
+]);
 
-pub(super) const OUTPUT_DETAIL_FIELDS: &[&str] = &[
+pub(super) static OUTPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     "reasoning_tokens",
     "audio_tokens",
     "text_tokens",
@@ -241,4 +243,4 @@ pub(super) const OUTPUT_DETAIL_FIELDS: &[&str] = &[
     // The Vercel AI SDK
     "reasoningTokens",
     "textTokens",
-];
+]);

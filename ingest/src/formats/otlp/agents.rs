@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use schemas::{CostBasis, Text};
 use smallvec::smallvec;
 
+use super::names::{Names, names};
 use super::{Item, reported};
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::Envelope;
@@ -20,19 +21,19 @@ struct Agent {
     events: &'static [&'static str],
     provider: &'static str,
     counts: Counts,
-    session: &'static [&'static str],
+    session: &'static Names,
     /// What, with the session, tells requests apart.
-    sequence: &'static [&'static str],
+    sequence: &'static Names,
 }
 
 /// Names of counts.
 struct Counts {
-    input: &'static str,
-    output: &'static str,
-    cache_read: &'static str,
-    cache_write: &'static str,
-    reasoning: &'static str,
-    tool_use: &'static str,
+    input: &'static Names,
+    output: &'static Names,
+    cache_read: &'static Names,
+    cache_write: &'static Names,
+    reasoning: &'static Names,
+    tool_use: &'static Names,
     /// The input holds the cache; otherwise it stands beside it.
     input_includes_cache: bool,
     /// The output holds the reasoning; otherwise it stands beside it.
@@ -49,17 +50,17 @@ const AGENTS: &[Agent] = &[
         events: &["claude_code.api_request", "api_request", "claude_code.llm_request"],
         provider: "anthropic",
         counts: Counts {
-            input: "input_tokens",
-            output: "output_tokens",
-            cache_read: "cache_read_tokens",
-            cache_write: "cache_creation_tokens",
-            reasoning: "",
-            tool_use: "",
+            input: names!["input_tokens"],
+            output: names!["output_tokens"],
+            cache_read: names!["cache_read_tokens"],
+            cache_write: names!["cache_creation_tokens"],
+            reasoning: names![],
+            tool_use: names![],
             input_includes_cache: false,
             output_includes_reasoning: true,
         },
-        session: &["session.id"],
-        sequence: &["event.sequence"],
+        session: names!["session.id"],
+        sequence: names!["event.sequence"],
     },
     // Counts are those of OpenAI's Responses; `tool_token_count` is the total. Only the event of a completed response
     // has them (https://developers.openai.com/codex/config-advanced, and openai/codex codex-rs/otel, read as public
@@ -70,17 +71,17 @@ const AGENTS: &[Agent] = &[
         events: &["codex.sse_event", "codex.websocket_event"],
         provider: "openai",
         counts: Counts {
-            input: "input_token_count",
-            output: "output_token_count",
-            cache_read: "cached_token_count",
-            cache_write: "cache_write_token_count",
-            reasoning: "reasoning_token_count",
-            tool_use: "",
+            input: names!["input_token_count"],
+            output: names!["output_token_count"],
+            cache_read: names!["cached_token_count"],
+            cache_write: names!["cache_write_token_count"],
+            reasoning: names!["reasoning_token_count"],
+            tool_use: names![],
             input_includes_cache: true,
             output_includes_reasoning: true,
         },
-        session: &["conversation.id"],
-        sequence: &["response.id", "event.timestamp"],
+        session: names!["conversation.id"],
+        sequence: names!["response.id", "event.timestamp"],
     },
     // Counts are Gemini's: cache inside the input, thoughts and tool use beside
     // (https://github.com/google-gemini/gemini-cli/blob/main/docs/cli/telemetry.md, not opened again).
@@ -90,17 +91,17 @@ const AGENTS: &[Agent] = &[
         events: &["gemini_cli.api_response", "qwen-code.api_response"],
         provider: "gcp.gemini",
         counts: Counts {
-            input: "input_token_count",
-            output: "output_token_count",
-            cache_read: "cached_content_token_count",
-            cache_write: "",
-            reasoning: "thoughts_token_count",
-            tool_use: "tool_token_count",
+            input: names!["input_token_count"],
+            output: names!["output_token_count"],
+            cache_read: names!["cached_content_token_count"],
+            cache_write: names![],
+            reasoning: names!["thoughts_token_count"],
+            tool_use: names!["tool_token_count"],
             input_includes_cache: true,
             output_includes_reasoning: false,
         },
-        session: &["session.id"],
-        sequence: &["response_id", "event.timestamp"],
+        session: names!["session.id"],
+        sequence: names!["response_id", "event.timestamp"],
     },
 ];
 
@@ -112,32 +113,32 @@ pub(super) fn call<'a>(
     out: &Out<'_>,
 ) -> Result<Option<Call<'a>>> {
     let attributes = item.attributes;
-    let is = |agent: &&Agent| agent.events.contains(&name) && attributes.has(&[agent.counts.input]);
+    let is = |agent: &&Agent| agent.events.contains(&name) && attributes.has(agent.counts.input);
     let Some(agent) = AGENTS.iter().find(is) else { return Ok(None) };
     let mut call = Call::new(agent.extractor, "chat", precedence::AGENT);
-    call.model = attributes.text(&["model"]);
+    call.model = attributes.text(names!["model"]);
     let qwen = name.starts_with("qwen");
     call.provider = Some(Text::const_new(agent.provider)).filter(|_| !qwen);
-    call.response_id = attributes.text(&["response.id"]);
+    call.response_id = attributes.text(names!["response.id"]);
     call.time = item.entry.time;
     call.parts = smallvec![part(item, &agent.counts)?];
     call.raw_usage = Cow::Owned(attributes.raw(|name| name.ends_with("_tokens") || name.ends_with("_token_count")));
-    call.reported_cost = reported(attributes, &["cost_usd"], "estimate_at_list_price");
-    call.context.speed = attributes.text(&["speed"]).map(Text::from).filter(|speed| speed != "normal");
+    call.reported_cost = reported(attributes, names!["cost_usd"], "estimate_at_list_price");
+    call.context.speed = attributes.text(names!["speed"]).map(Text::from).filter(|speed| speed != "normal");
     // Signed in with a subscription, a request adds no marginal cost.
-    if attributes.text(&["auth_mode"]).is_some_and(|mode| mode.eq_ignore_ascii_case("chatgpt")) {
+    if attributes.text(names!["auth_mode"]).is_some_and(|mode| mode.eq_ignore_ascii_case("chatgpt")) {
         call.cost_basis = Some(CostBasis::Included);
     }
     let application = if qwen { "qwen-code" } else { agent.application };
     envelope.claimed.application = Some(application.into());
     envelope.claimed.session = attributes.text(agent.session).map(Text::from);
-    let user = ["user.email", "user.account_uuid", "user.account_id", "user.id"];
-    if let Some(user) = attributes.text(&user) {
+    let user = names!["user.email", "user.account_uuid", "user.account_id", "user.id"];
+    if let Some(user) = attributes.text(user) {
         envelope.claim_user(&user, out.config);
     }
     // Spans, log records and transcripts know a request of Claude Code by one id. Others have none: session and sequence
     // tell their requests apart.
-    let request = attributes.text(&["request_id"]);
+    let request = attributes.text(names!["request_id"]);
     let sequence = || Some(format!("{}/{}", envelope.claimed.session.as_ref()?, attributes.text(agent.sequence)?));
     if let Some(id) = request.or_else(|| sequence().map(Cow::Owned)) {
         envelope.event_id = Some(id);
@@ -147,16 +148,18 @@ pub(super) fn call<'a>(
 }
 
 fn part(item: Item<'_, '_>, names: &Counts) -> Result<Part> {
-    let count = |name: &str| item.attributes.count(&[name]).map(|found| found.unwrap_or(0));
+    let count = |names: &Names| item.attributes.count(names).map(|found| found.unwrap_or(0));
     let (input, output) = (count(names.input)?, count(names.output)?);
     let (read, written) = (count(names.cache_read)?, count(names.cache_write)?);
     let (reasoning, tool_use) = (count(names.reasoning)?, count(names.tool_use)?);
     let uncached = match names.input_includes_cache {
-        true => rest(input, names.input, &[(read, names.cache_read), (written, names.cache_write)])?,
+        true => {
+            rest(input, names.input.first(), &[(read, names.cache_read.first()), (written, names.cache_write.first())])?
+        }
         false => input,
     };
     let text = match names.output_includes_reasoning {
-        true => rest(output, names.output, &[(reasoning, names.reasoning)])?,
+        true => rest(output, names.output.first(), &[(reasoning, names.reasoning.first())])?,
         false => output,
     };
     let tokens =

@@ -1,10 +1,12 @@
 //! What both encodings of OTLP are read into: spans, log records or metrics with what they stand under.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use schemas::Timestamp;
 
-use crate::json::{self, Json, bit};
+use super::names::{Marks, Names};
+use crate::json::{self, Json, quick_hash};
 use crate::number;
 use crate::problem::{Problem, Result};
 
@@ -20,6 +22,7 @@ pub(crate) enum Signal {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value<'a> {
     Text(Cow<'a, str>),
+    Whole(i64),
     /// The digits, as written.
     Number(Cow<'a, str>),
     Bool(bool),
@@ -30,13 +33,13 @@ pub(super) enum Value<'a> {
 #[derive(Debug, Default, Clone)]
 pub(super) struct Attributes<'a> {
     each: Vec<(Cow<'a, str>, Value<'a>)>,
-    /// The bits of all names.
-    names: u64,
+    /// All names.
+    marks: Marks,
 }
 
 impl<'a> Attributes<'a> {
     pub(super) fn push(&mut self, name: Cow<'a, str>, value: Value<'a>) {
-        self.names |= bit(&name);
+        self.marks = self.marks.with(quick_hash(&name));
         self.each.push((name, value));
     }
 
@@ -46,21 +49,25 @@ impl<'a> Attributes<'a> {
 
     /// The first of these names that is there.
     #[inline]
-    pub(super) fn get(&self, names: &[&str]) -> Option<(&str, &Value<'a>)> {
-        names.iter().filter(|name| self.names & bit(name) != 0).find_map(|name| {
-            let found = self.each.iter().rev().find(|(key, _)| key == name);
-            found.map(|(key, value)| (key.as_ref(), value))
-        })
+    pub(super) fn get(&self, names: &Names) -> Option<(&str, &Value<'a>)> {
+        names.among(&self.marks).find_map(|name| self.named(name))
     }
 
-    pub(super) fn has(&self, names: &[&str]) -> bool {
+    fn named(&self, name: &str) -> Option<(&str, &Value<'a>)> {
+        let found = self.each.iter().rev().find(|(key, _)| key == name);
+        found.map(|(key, value)| (key.as_ref(), value))
+    }
+
+    #[inline]
+    pub(super) fn has(&self, names: &Names) -> bool {
         self.get(names).is_some()
     }
 
     /// Short text; numbers and booleans as they are written.
-    pub(super) fn text(&self, names: &[&str]) -> Option<Cow<'a, str>> {
+    pub(super) fn text(&self, names: &Names) -> Option<Cow<'a, str>> {
         let text = match self.get(names)?.1 {
             Value::Text(text) | Value::Number(text) => text.clone(),
+            Value::Whole(number) => Cow::Owned(number.to_string()),
             Value::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
             Value::Nested => return None,
         };
@@ -81,10 +88,11 @@ impl<'a> Attributes<'a> {
     }
 
     /// The digits of a number, also of one sent as text, and the name it stands under.
-    pub(super) fn digits(&self, names: &[&str]) -> Result<Option<(&str, &str)>> {
+    pub(super) fn digits(&self, names: &Names) -> Result<Option<(&str, Cow<'_, str>)>> {
         match self.get(names) {
             None => Ok(None),
-            Some((name, Value::Number(digits) | Value::Text(digits))) => Ok(Some((name, digits))),
+            Some((name, Value::Number(digits) | Value::Text(digits))) => Ok(Some((name, Cow::Borrowed(digits)))),
+            Some((name, Value::Whole(number))) => Ok(Some((name, Cow::Owned(number.to_string())))),
             Some((name, _)) => {
                 let message = format!("{name} is not a number: send it as intValue");
                 Err(Problem::new(schemas::RejectReason::InvalidField, name, message))
@@ -92,9 +100,12 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    pub(super) fn count(&self, names: &[&str]) -> Result<Option<i64>> {
+    pub(super) fn count(&self, names: &Names) -> Result<Option<i64>> {
+        if let Some((_, Value::Whole(number @ 0..=number::COUNT_MAX))) = self.get(names) {
+            return Ok(Some(*number));
+        }
         let Some((name, digits)) = self.digits(names)? else { return Ok(None) };
-        number::count(digits).map(Some).map_err(|error| Problem::digits(name, digits, error))
+        number::count(&digits).map(Some).map_err(|error| Problem::digits(name, &digits, error))
     }
 
     /// The attributes of a family of names, as one JSON object.
@@ -108,6 +119,9 @@ impl<'a> Attributes<'a> {
             json::quote(&mut text, name);
             text.push(':');
             match value {
+                Value::Whole(number) => {
+                    let _ = write!(text, "{number}");
+                }
                 Value::Number(digits) if is_plain(digits) => text.push_str(digits),
                 Value::Number(digits) => {
                     let number = serde_json::from_str(digits).unwrap_or_else(|_| digits.as_ref().into());

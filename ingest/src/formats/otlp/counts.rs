@@ -3,7 +3,7 @@
 use schemas::{Flag, Meter};
 
 use super::batch::{Attributes, Scope};
-use super::names;
+use super::names::{self, Names};
 use crate::assemble::{Part, Tokens};
 use crate::envelope::Envelope;
 use crate::formats::{families, gateway, openai};
@@ -21,7 +21,7 @@ pub(super) fn part<'a>(
     if let Some(part) = embedded(attributes, model)? {
         return Ok(part);
     }
-    let count = |names: &[&str]| attributes.count(names).map(|found| found.unwrap_or(0));
+    let count = |names: &Names| attributes.count(names).map(|found| found.unwrap_or(0));
     let (input, output) = (count(names::INPUT)?, count(names::OUTPUT)?);
     let (read, written) = (count(names::CACHE_READ)?, count(names::CACHE_WRITE)?);
     let reasoning = count(names::REASONING)?;
@@ -62,7 +62,7 @@ pub(super) fn part<'a>(
 
 /// Usage as the text of a JSON object, which some tools write instead of attributes.
 fn embedded(attributes: &Attributes<'_>, model: Option<&str>) -> Result<Option<Part>> {
-    let stated = |names: &[&str]| match attributes.get(names) {
+    let stated = |names: &Names| match attributes.get(names) {
         Some((_, super::batch::Value::Text(text))) => Some(text.to_string()),
         _ => None,
     };

@@ -4,7 +4,7 @@
 use smallvec::smallvec;
 
 use super::batch::{Attributes, Value};
-use super::names;
+use super::names::{self, Names, names};
 use crate::assemble::{Call, Tokens};
 use crate::envelope;
 use crate::formats::ai_sdk;
@@ -14,7 +14,7 @@ use crate::usage::Counts;
 
 /// Reads the calls of a span from what the provider said; `false` where the span's own counts are all there is.
 pub(super) fn read(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<bool> {
-    let Some((_, Value::Text(text))) = attributes.get(&["ai.response.providerMetadata"]) else { return Ok(false) };
+    let Some((_, Value::Text(text))) = attributes.get(names!["ai.response.providerMetadata"]) else { return Ok(false) };
     let Some(metadata) = Json::parse(text).ok().and_then(Json::object) else { return Ok(false) };
     if let Some(about) = metadata.object("openai").or_else(|| metadata.object("azure")) {
         let tier = envelope::owned(&about, "serviceTier")?.filter(|tier| tier != "auto");
@@ -38,7 +38,7 @@ fn cache_alone(about: &Object<'_>, attributes: &Attributes<'_>, call: &mut Call<
         return Ok(false);
     }
     let written = counts.or_zero("cacheCreationInputTokens")?;
-    let count = |names: &[&str]| attributes.count(names).map(|found| found.unwrap_or(0));
+    let count = |names: &Names| attributes.count(names).map(|found| found.unwrap_or(0));
     let (input, output) = (count(names::INPUT)?, count(names::OUTPUT)?);
     let tokens = Tokens { input, cache_read, written, output, ..Tokens::default() };
     call.parts = smallvec![tokens.part("input excludes cache")];

@@ -21,6 +21,7 @@ use schemas::{Flag, Meter, RejectReason, Text};
 use smallvec::smallvec;
 
 use self::batch::{Attributes, Batch, Entry, Scope};
+use self::names::{Names, names};
 use self::role::Role;
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{Envelope, host_provider, provider_name};
@@ -35,14 +36,14 @@ pub(crate) use self::wire::signal;
 /// A batch as JSON.
 pub(crate) fn json<'a>(object: &Object<'a>, signal: Signal, envelope: &Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
     let batch = text::read(object, signal, out.config.items_max)?;
-    read(batch, signal, envelope, out);
+    read(batch, signal, Some(envelope), out);
     Ok(())
 }
 
 /// A batch as protobuf.
 pub(crate) fn protobuf(bytes: &[u8], signal: Signal, out: &mut Out<'_>) -> Result<()> {
     let batch = wire::read(bytes, signal, out.config.items_max)?;
-    read(batch, signal, &Envelope::default(), out);
+    read(batch, signal, None, out);
     Ok(())
 }
 
@@ -55,17 +56,19 @@ struct Item<'b, 'a> {
     scope: &'b Scope<'a>,
 }
 
-fn read<'a>(batch: Batch<'a>, signal: Signal, envelope: &Envelope<'a>, out: &mut Out<'_>) {
+fn read<'a>(batch: Batch<'a>, signal: Signal, envelope: Option<&Envelope<'a>>, out: &mut Out<'_>) {
     let Batch { resources, scopes, entries, cut } = batch;
     if entries.is_empty() {
         return out.ignore(IgnoreReason::NotAModelCall);
     }
-    let repeats = match signal {
-        Signal::Traces => role::repeated(&entries),
-        _ => Vec::new(),
+    let mut roles = match signal {
+        Signal::Traces => role::of_each(&entries).into_iter(),
+        _ => Vec::new().into_iter(),
     };
+    let own = || envelope.cloned().unwrap_or_default();
     let (no_attributes, no_scope) = (Attributes::default(), Scope::default());
-    for (index, entry) in entries.iter().enumerate() {
+    for entry in &entries {
+        let role = roles.next().unwrap_or(Role::Other);
         let entry = match entry {
             Ok(entry) => entry,
             Err((problem, json)) => {
@@ -80,8 +83,8 @@ fn read<'a>(batch: Batch<'a>, signal: Signal, envelope: &Envelope<'a>, out: &mut
             scope: scopes.get(entry.scope).unwrap_or(&no_scope),
         };
         let done = match signal {
-            Signal::Traces => span(item, repeats.get(index) == Some(&true), envelope.clone(), out),
-            Signal::Logs => log_record(item, envelope.clone(), out),
+            Signal::Traces => span(item, role, own(), out),
+            Signal::Logs => log_record(item, own(), out),
             Signal::Metrics => {
                 // Metrics sum up calls that are reported one by one elsewhere: never priced.
                 out.ignore(IgnoreReason::TokenMetric);
@@ -99,24 +102,19 @@ fn read<'a>(batch: Batch<'a>, signal: Signal, envelope: &Envelope<'a>, out: &mut
 }
 
 /// One span: a request of a coding agent, or whatever the conventions say of it.
-fn span<'a>(item: Item<'_, 'a>, repeats: bool, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+fn span<'a>(item: Item<'_, 'a>, role: Role, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
     if let Some(call) = agents::call(&item.entry.name, item, &mut envelope, out)? {
         describe(item, &mut envelope, out);
         out.call(call, envelope, item.entry.json);
         return Ok(());
     }
-    let role = match role::of(item.entry) {
-        // Nothing says what it is, and a span beneath it states the same usage.
-        Role::Unstated if repeats => Role::Repeats,
-        role => role,
-    };
     by_role(role, "otlp.traces", item, envelope, out)
 }
 
 /// One log record: a request of a coding agent, or any record with token counts of the conventions. It belongs to the span
 /// it was written in: that is the call.
 fn log_record<'a>(item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
-    let named = item.attributes.text(&["event.name"]);
+    let named = item.attributes.text(names!["event.name"]);
     let name = named.or_else(|| Some(item.entry.name.clone()).filter(|name| !name.is_empty()));
     let name = name.or_else(|| item.entry.body.clone().filter(|body| body.len() <= 64)).unwrap_or_default();
     if let Some(call) = agents::call(&name, item, &mut envelope, out)? {
@@ -168,9 +166,9 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     call.model = attributes.text(names::RESPONSE_MODEL).or_else(|| requested.clone());
     call.requested_model = requested.map(Text::from);
     call.response_id = attributes.text(names::RESPONSE_ID);
-    let served = attributes.text(&["openai.response.service_tier", "gen_ai.openai.response.service_tier"]);
+    let served = attributes.text(names!["openai.response.service_tier", "gen_ai.openai.response.service_tier"]);
     call.context.service_tier = served.map(Text::from).filter(|tier| tier != "auto");
-    let asked = attributes.text(&["openai.request.service_tier", "gen_ai.openai.request.service_tier"]);
+    let asked = attributes.text(names!["openai.request.service_tier", "gen_ai.openai.request.service_tier"]);
     call.context.requested_tier = asked.map(Text::from);
     call.reported_cost = reported(attributes, names::COST, "stated_by_producer");
     call.raw_usage = Cow::Owned(attributes.raw(names::is_usage));
@@ -188,7 +186,7 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
 /// Thinking of Gemini that an instrumentation leaves out shows in the total it passes on, as in Gemini's own answers
 /// (OpenLLMetry's for `google-generativeai` and Vertex, read 2026-11-29).
 fn hidden(attributes: &Attributes<'_>, part: &mut Part) -> Result<()> {
-    let count = |names: &[&str]| attributes.count(names);
+    let count = |names: &Names| attributes.count(names);
     if let (Some(input), Some(output), Some(total), None | Some(0)) =
         (count(names::INPUT)?, count(names::OUTPUT)?, count(names::TOTAL)?, count(names::REASONING)?)
         && total > input + output
@@ -223,44 +221,47 @@ fn provider(attributes: &Attributes<'_>) -> Option<Text> {
 
 /// Who and what the call belongs to.
 fn describe<'a>(item: Item<'_, 'a>, envelope: &mut Envelope<'a>, out: &Out<'_>) {
-    let both = |names: &[&str]| item.attributes.text(names).or_else(|| item.resource.text(names)).map(Text::from);
+    let both = |names: &Names| item.attributes.text(names).or_else(|| item.resource.text(names)).map(Text::from);
     if envelope.source.is_none() {
-        envelope.source = item.resource.text(&["service.name"]);
+        envelope.source = item.resource.text(names!["service.name"]);
     }
     let claimed = &mut envelope.claimed;
-    let fill = |slot: &mut Option<Text>, names: &[&str]| {
+    let fill = |slot: &mut Option<Text>, names: &Names| {
         if slot.is_none() {
             *slot = both(names);
         }
     };
-    fill(&mut claimed.application, &["service.name"]);
-    fill(&mut claimed.environment, &["deployment.environment.name", "deployment.environment", "langfuse.environment"]);
+    fill(&mut claimed.application, names!["service.name"]);
+    fill(
+        &mut claimed.environment,
+        names!["deployment.environment.name", "deployment.environment", "langfuse.environment"],
+    );
     fill(&mut claimed.session, names::SESSION);
-    fill(&mut claimed.agent, &["gen_ai.agent.name", "agent_name", "agent.name"]);
-    fill(&mut claimed.team, &["team", "team.name", "team.id"]);
-    fill(&mut claimed.project, &["project", "project.name", "service.namespace"]);
-    fill(&mut claimed.cost_center, &["cost_center"]);
-    fill(&mut claimed.customer, &["customer", "customer.id"]);
-    fill(&mut claimed.feature, &["feature", "ai.telemetry.functionId"]);
-    fill(&mut claimed.run_id, &["mlflow.run_id", "wandb.run_id", "clearml.task_id", "k8s.job.name"]);
+    fill(&mut claimed.agent, names!["gen_ai.agent.name", "agent_name", "agent.name"]);
+    fill(&mut claimed.team, names!["team", "team.name", "team.id"]);
+    fill(&mut claimed.project, names!["project", "project.name", "service.namespace"]);
+    fill(&mut claimed.cost_center, names!["cost_center"]);
+    fill(&mut claimed.customer, names!["customer", "customer.id"]);
+    fill(&mut claimed.feature, names!["feature", "ai.telemetry.functionId"]);
+    fill(&mut claimed.run_id, names!["mlflow.run_id", "wandb.run_id", "clearml.task_id", "k8s.job.name"]);
     if claimed.user.is_none()
         && let Some(user) = both(names::USER)
     {
         envelope.claim_user(&user, out.config);
     }
     // Resource attributes describe where a call ran; attributes of the call itself may hold contents.
-    const TAGS: &[&str] = &[
-        "k8s.namespace.name",
-        "k8s.deployment.name",
-        "k8s.cluster.name",
-        "cloud.account.id",
-        "cloud.region",
-        "server.address",
-        "cost_center",
+    const TAGS: &[&Names] = &[
+        names!["k8s.namespace.name"],
+        names!["k8s.deployment.name"],
+        names!["k8s.cluster.name"],
+        names!["cloud.account.id"],
+        names!["cloud.region"],
+        names!["server.address"],
+        names!["cost_center"],
     ];
-    for name in TAGS {
-        if let Some(value) = both(&[name]) {
-            envelope.add_tag(name, &value, out.config);
+    for tag in TAGS {
+        if let Some(value) = both(tag) {
+            envelope.add_tag(tag.first(), &value, out.config);
         }
     }
     // Labels that the Collector's Kubernetes processor took from the workload (its older spelling is plural).
@@ -272,8 +273,8 @@ fn describe<'a>(item: Item<'_, 'a>, envelope: &mut Envelope<'a>, out: &Out<'_>) 
 }
 
 /// A claim about the cost. It is kept beside ours, so one that is no number (NaN is common) loses no call.
-fn reported(attributes: &Attributes<'_>, names: &[&str], basis: &'static str) -> Option<schemas::ReportedCost> {
+fn reported(attributes: &Attributes<'_>, names: &Names, basis: &'static str) -> Option<schemas::ReportedCost> {
     let (_, digits) = attributes.digits(names).ok()??;
-    let amount = number::money(digits).ok()?;
+    let amount = number::money(&digits).ok()?;
     Some(schemas::ReportedCost { amount, currency: "USD".into(), basis: basis.into() })
 }

@@ -2,7 +2,69 @@
 //! OpenLLMetry (`traceloop.`), the Vercel AI SDK (`ai.`), Langfuse, MLflow and Pydantic AI (`gen_ai.usage.details.`).
 //! Checked 2026-11-22, 2026-11-23 and 2026-11-29 in the emitters' public sources.
 
-pub(super) const INPUT: &[&str] = &[
+/// Some names of one thing, the first that is there counts. Made by [`names!`], which hashes them when it is compiled: a span has
+/// seven attributes and is asked for a hundred, so what matters is to see quickly that none of a list is there.
+#[derive(Debug)]
+pub(super) struct Names {
+    each: &'static [(&'static str, u8)],
+    all: Marks,
+}
+
+/// A set of hashes: it may say that a name is there which is not, never the reverse.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Marks([u64; 4]);
+
+impl Marks {
+    #[must_use]
+    pub(super) const fn with(mut self, hash: u8) -> Self {
+        self.0[hash as usize / 64] |= 1 << (hash % 64);
+        self
+    }
+
+    const fn has(&self, hash: u8) -> bool {
+        self.0[hash as usize / 64] & (1 << (hash % 64)) != 0
+    }
+
+    const fn meets(&self, other: &Marks) -> bool {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        (a & e) | (b & f) | (c & g) | (d & h) != 0
+    }
+}
+
+impl Names {
+    pub(super) const fn new(each: &'static [(&'static str, u8)]) -> Self {
+        let (mut all, mut index) = (Marks([0; 4]), 0);
+        while index < each.len() {
+            all = all.with(each[index].1);
+            index += 1;
+        }
+        Names { each, all }
+    }
+
+    /// The one that counts most; empty where there is none.
+    pub(super) fn first(&self) -> &'static str {
+        self.each.first().map_or("", |(name, _)| *name)
+    }
+
+    /// Those that may be among the marked ones, in order.
+    #[inline]
+    pub(super) fn among(&self, marked: &Marks) -> impl Iterator<Item = &'static str> {
+        let each = if self.all.meets(marked) { self.each } else { &[] };
+        each.iter().filter(|(_, hash)| marked.has(*hash)).map(|(name, _)| *name)
+    }
+}
+
+/// [`Names`] of these texts.
+macro_rules! names {
+    ($($name:expr),* $(,)?) => {{
+        const EACH: &[(&str, u8)] = &[$(($name, $crate::json::quick_hash($name))),*];
+        const NAMES: &$crate::formats::otlp::names::Names = &$crate::formats::otlp::names::Names::new(EACH);
+        NAMES
+    }};
+}
+pub(super) use names;
+
+pub(super) const INPUT: &Names = names![
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.prompt_tokens",
     "llm.token_count.prompt",
@@ -15,7 +77,7 @@ pub(super) const INPUT: &[&str] = &[
     "langfuse.observation.usage_details",
     "mlflow.chat.tokenUsage",
 ];
-pub(super) const OUTPUT: &[&str] = &[
+pub(super) const OUTPUT: &Names = names![
     "gen_ai.usage.output_tokens",
     "gen_ai.usage.completion_tokens",
     "llm.token_count.completion",
@@ -24,9 +86,9 @@ pub(super) const OUTPUT: &[&str] = &[
     "ai.usage.completionTokens",
     "gen_ai.response.completion_tokens",
 ];
-pub(super) const TOTAL: &[&str] =
-    &["gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens", "ai.usage.totalTokens"];
-pub(super) const CACHE_READ: &[&str] = &[
+pub(super) const TOTAL: &Names =
+    names!["gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens", "ai.usage.totalTokens"];
+pub(super) const CACHE_READ: &Names = names![
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_read_input_tokens",
     "gen_ai.usage.cache_read_tokens",
@@ -47,7 +109,7 @@ pub(super) const CACHE_READ: &[&str] = &[
     "ai.usage.inputTokenDetails.cacheReadTokens",
     "ai.usage.cachedInputTokens",
 ];
-pub(super) const CACHE_WRITE: &[&str] = &[
+pub(super) const CACHE_WRITE: &Names = names![
     "gen_ai.usage.cache_creation.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens",
     "gen_ai.usage.cache_write.input_tokens",
@@ -63,8 +125,8 @@ pub(super) const CACHE_WRITE: &[&str] = &[
     "ai.usage.inputTokenDetails.cacheWriteTokens",
 ];
 /// Input that is in neither cache count, where an emitter states it by itself.
-pub(super) const UNCACHED: &[&str] = &["ai.usage.inputTokenDetails.noCacheTokens"];
-pub(super) const REASONING: &[&str] = &[
+pub(super) const UNCACHED: &Names = names!["ai.usage.inputTokenDetails.noCacheTokens"];
+pub(super) const REASONING: &Names = names![
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
     "gen_ai.usage.output_tokens.reasoning",
@@ -83,15 +145,15 @@ pub(super) const REASONING: &[&str] = &[
     "ai.usage.outputTokenDetails.reasoningTokens",
     "ai.usage.reasoningTokens",
 ];
-pub(super) const INPUT_AUDIO: &[&str] =
-    &["llm.token_count.prompt_details.audio", "gen_ai.usage.details.input_audio_tokens"];
-pub(super) const OUTPUT_AUDIO: &[&str] =
-    &["llm.token_count.completion_details.audio", "gen_ai.usage.details.output_audio_tokens"];
+pub(super) const INPUT_AUDIO: &Names =
+    names!["llm.token_count.prompt_details.audio", "gen_ai.usage.details.input_audio_tokens"];
+pub(super) const OUTPUT_AUDIO: &Names =
+    names!["llm.token_count.completion_details.audio", "gen_ai.usage.details.output_audio_tokens"];
 /// A whole usage object as JSON text, and the tool that writes it.
-pub(super) const LANGFUSE_USAGE: &[&str] = &["langfuse.observation.usage_details"];
-pub(super) const MLFLOW_USAGE: &[&str] = &["mlflow.chat.tokenUsage"];
+pub(super) const LANGFUSE_USAGE: &Names = names!["langfuse.observation.usage_details"];
+pub(super) const MLFLOW_USAGE: &Names = names!["mlflow.chat.tokenUsage"];
 
-pub(super) const PROVIDER: &[&str] = &[
+pub(super) const PROVIDER: &Names = names![
     "gen_ai.provider.name",
     "gen_ai.system",
     "llm.provider",
@@ -99,7 +161,7 @@ pub(super) const PROVIDER: &[&str] = &[
     "ai.model.provider",
     "mlflow.llm.provider",
 ];
-pub(super) const REQUEST_MODEL: &[&str] = &[
+pub(super) const REQUEST_MODEL: &Names = names![
     "gen_ai.request.model",
     "llm.request.model",
     "llm.model_name",
@@ -108,10 +170,10 @@ pub(super) const REQUEST_MODEL: &[&str] = &[
     "langfuse.observation.model.name",
     "mlflow.llm.model",
 ];
-pub(super) const RESPONSE_MODEL: &[&str] = &["gen_ai.response.model", "llm.response.model", "ai.response.model"];
-pub(super) const RESPONSE_ID: &[&str] = &["gen_ai.response.id", "ai.response.id", "llm.response.id"];
-pub(super) const HOST: &[&str] = &["server.address", "net.peer.name", "url.full", "gen_ai.openai.api_base"];
-pub(super) const COST: &[&str] = &[
+pub(super) const RESPONSE_MODEL: &Names = names!["gen_ai.response.model", "llm.response.model", "ai.response.model"];
+pub(super) const RESPONSE_ID: &Names = names!["gen_ai.response.id", "ai.response.id", "llm.response.id"];
+pub(super) const HOST: &Names = names!["server.address", "net.peer.name", "url.full", "gen_ai.openai.api_base"];
+pub(super) const COST: &Names = names![
     "gen_ai.cost.total_cost",
     "litellm.cost.total",
     "gen_ai.usage.cost",
@@ -120,9 +182,9 @@ pub(super) const COST: &[&str] = &[
     "operation.cost",
     "llm.cost.total",
 ];
-pub(super) const SESSION: &[&str] =
-    &["gen_ai.conversation.id", "session.id", "langfuse.session.id", "copilot_chat.chat_session_id"];
-pub(super) const USER: &[&str] = &["user.id", "enduser.id", "langfuse.user.id", "ai.telemetry.metadata.userId"];
+pub(super) const SESSION: &Names =
+    names!["gen_ai.conversation.id", "session.id", "langfuse.session.id", "copilot_chat.chat_session_id"];
+pub(super) const USER: &Names = names!["user.id", "enduser.id", "langfuse.user.id", "ai.telemetry.metadata.userId"];
 
 /// Names of frameworks that some emitters put where the provider belongs.
 pub(super) const FRAMEWORKS: &[&str] = &[

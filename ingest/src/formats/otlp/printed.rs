@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Signal};
-use super::{names, read};
+use super::read;
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
 use crate::json::{Json, Kind, Object};
@@ -20,8 +20,13 @@ pub(crate) fn is_span(object: &Object<'_>) -> bool {
 
 /// True for a record that states counts under the names of the conventions.
 pub(crate) fn is_flat(object: &Object<'_>) -> bool {
-    let counts = [names::INPUT[0], names::INPUT[1], names::INPUT[2], names::OUTPUT[0]];
-    counts.iter().any(|name| object.get(name).is_some())
+    const COUNTS: [&str; 4] = [
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "llm.token_count.prompt",
+        "gen_ai.usage.output_tokens",
+    ];
+    COUNTS.iter().any(|name| object.get(name).is_some())
 }
 
 pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<'a>, out: &mut Out<'_>) {
@@ -45,7 +50,7 @@ pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<
         ..Entry::default()
     };
     batch.push(Ok(entry), 1);
-    read(batch, Signal::Traces, envelope, out);
+    read(batch, Signal::Traces, Some(envelope), out);
 }
 
 fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {

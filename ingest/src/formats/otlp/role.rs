@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::batch::Entry;
-use super::names;
+use super::names::{self, Names, names};
 use crate::json::Json;
 use crate::problem::Problem;
 
@@ -21,7 +21,7 @@ pub(super) enum Role {
 }
 
 /// Where emitters say what a span is, most precise first.
-const KINDS: &[&str] = &[
+const KINDS: &Names = names![
     "gen_ai.operation.name",
     "ai.operationId",
     "openinference.span.kind",
@@ -89,24 +89,27 @@ fn inner_call(name: &str) -> Role {
     Role::Model(Cow::Borrowed(if name.contains("embed") { "embeddings" } else { "chat" }))
 }
 
-/// For each span, whether one beneath it in the same batch is a model call with usage.
-pub(super) fn repeated(entries: &[Result<Entry<'_>, (Problem, Option<Json<'_>>)>]) -> Vec<bool> {
-    let mut repeated = vec![false; entries.len()];
-    // Nearly every batch says what its spans are, and needs none of this.
-    let unstated = |entry: &Entry<'_>| of(entry) == Role::Unstated;
-    if !entries.iter().flatten().any(unstated) {
-        return repeated;
+/// What the spans of a batch are. One of which nothing says what it is repeats the usage of the model call beneath it.
+pub(super) fn of_each(entries: &[Result<Entry<'_>, (Problem, Option<Json<'_>>)>]) -> Vec<Role> {
+    let mut roles: Vec<Role> = entries.iter().map(|entry| entry.as_ref().map_or(Role::Other, of)).collect();
+    // Nearly every batch says what its spans are, and needs none of what follows.
+    if !roles.contains(&Role::Unstated) {
+        return roles;
     }
     let places = entries.iter().enumerate();
     let places = places.filter_map(|(index, entry)| Some((entry.as_ref().ok()?.span_id.as_deref()?, index)));
     let places: BTreeMap<&str, usize> = places.collect();
-    for entry in entries.iter().flatten().filter(|entry| matches!(of(entry), Role::Model(_) | Role::Unstated)) {
-        let mut parent = entry.parent_id.as_deref();
+    let parent = |entry: usize| entries[entry].as_ref().ok().and_then(|entry| entry.parent_id.as_deref());
+    let mut repeated = vec![false; entries.len()];
+    for (entry, _) in roles.iter().enumerate().filter(|(_, role)| matches!(role, Role::Model(_) | Role::Unstated)) {
+        let mut above = parent(entry);
         // A chain that was walked already, also one that bites its own tail, ends here.
-        while let Some(place) = parent.and_then(|id| places.get(id)).filter(|place| !repeated[**place]) {
+        while let Some(place) = above.and_then(|id| places.get(id)).filter(|place| !repeated[**place]) {
             repeated[*place] = true;
-            parent = entries[*place].as_ref().ok().and_then(|entry| entry.parent_id.as_deref());
+            above = parent(*place);
         }
     }
-    repeated
+    let repeats = roles.iter_mut().zip(repeated).filter(|(role, repeated)| *repeated && **role == Role::Unstated);
+    repeats.for_each(|(role, _)| *role = Role::Repeats);
+    roles
 }

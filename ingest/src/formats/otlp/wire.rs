@@ -215,7 +215,7 @@ fn value(bytes: &[u8]) -> Result<Option<Value<'_>>> {
         found = match field? {
             (1, Wire::Bytes(string)) => Some(Value::Text(text(string))),
             (2, Wire::Varint(flag)) => Some(Value::Bool(flag != 0)),
-            (3, Wire::Varint(number)) => Some(Value::Number(Cow::Owned((number as i64).to_string()))),
+            (3, Wire::Varint(number)) => Some(Value::Whole(number as i64)),
             (4, Wire::Fixed64(bits)) => Some(Value::Number(Cow::Owned(f64::from_bits(bits).to_string()))),
             (5..=7, Wire::Bytes(_)) => Some(Value::Nested),
             _ => found,
