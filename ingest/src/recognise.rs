@@ -3,6 +3,11 @@
 
 use crate::json::{Json, Kind, Object};
 
+mod within;
+
+use within::RECORDS_SEEN;
+pub(crate) use within::{body, captured, records};
+
 schemas::symbols! {
     /// The formats ingest knows. The names are what `spend-format` headers, topic settings and reports use.
     pub enum Shape {
@@ -713,92 +718,6 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::Status, "another category of Azure's diagnostic logs"));
     }
     captured(object).map(|(name, _)| (Shape::Envelope, name))
-}
-
-/// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
-/// a call: answers are logged under the same names.
-pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
-    let (name, body) = object.first(&["response", "body"])?;
-    let counted = object.get("usage").is_some() || FLAT.iter().any(|name| object.has(name));
-    let wraps =
-        matches!(body.kind(), Kind::Object | Kind::Array | Kind::String) && (!counted || speaks_of_a_call(body));
-    wraps.then_some((name, body))
-}
-
-/// The body within an object of which nothing else is known, under the names that HTTP clients, recorders and log shippers give
-/// it. It must be told by itself.
-pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
-    // Lists are looked into where their name says that they are pieces of one answer.
-    const LISTS: [&str; 2] = ["chunks", "events"];
-    const NAMES: [&str; 16] = [
-        "chunks",
-        "events",
-        "data",
-        "payload",
-        "result",
-        "output",
-        "completion",
-        "raw_response",
-        "response_body",
-        "responseBody",
-        "message",
-        "log",
-        "content",
-        "string",
-        "text",
-        "record",
-    ];
-    let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
-    let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
-    found.find(|(_, body)| speaks_of_a_call(*body))
-}
-
-/// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
-fn speaks_of_a_call(body: Json<'_>) -> bool {
-    let told = |object: &Object<'_>| recognise(object).is_some_and(|(shape, _)| is_call(shape));
-    match body.kind() {
-        Kind::Object => body.object().is_some_and(|inner| told(&inner)),
-        Kind::Array => {
-            let list = body.array().unwrap_or_default();
-            list.into_iter().take(RECORDS_SEEN).filter_map(Json::object).any(|inner| told(&inner))
-        }
-        // Contents are texts, too: only what is a whole object, or a stream, is looked into.
-        Kind::String => match body.text().get(1..).unwrap_or_default() {
-            text if text.starts_with("data:") || text.starts_with("event:") => true,
-            text if text.starts_with('{') => {
-                let text = body.string().unwrap_or_default();
-                Json::parse_object(&text).is_some_and(|(_, inner)| told(&inner))
-            }
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// True for what speaks of a call by itself, or holds what does.
-fn is_call(shape: Shape) -> bool {
-    !matches!(
-        shape,
-        Shape::Status
-            | Shape::Fragment
-            | Shape::Error
-            | Shape::Correction
-            | Shape::Usage
-            | Shape::FlatUsage
-            | Shape::SeatList
-    )
-}
-
-/// Most records of a list that are looked at to tell what it is.
-const RECORDS_SEEN: usize = 16;
-
-/// The records of a list that is wrapped in one object: Azure's diagnostic logs, captured interactions, HTTP archives.
-pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json<'a>>)> {
-    if let Some(entries) = object.object("log").and_then(|log| log.array("entries")) {
-        return Some(("log.entries", entries));
-    }
-    let (name, list) = object.first(&["records", "interactions"])?;
-    Some((name, list.array()?))
 }
 
 /// True for what a call of the Vercel AI SDK gives back, written down.
