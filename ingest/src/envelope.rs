@@ -65,9 +65,13 @@ pub(crate) fn owned(object: &Object<'_>, name: &str) -> Result<Option<Text>> {
     Ok(text(object, name)?.map(Text::from))
 }
 
-/// A time in any form of [`number::time_text`].
+/// A time in any form of [`number::time_text`]. A time of day is none that is stated: which day, only its arrival could say.
 pub(crate) fn time(object: &Object<'_>, name: &str) -> Result<Option<Timestamp>> {
-    object.get(name).map(|value| time_value(value, name)).transpose()
+    let Some(value) = object.get(name) else { return Ok(None) };
+    match time_value(value, name) {
+        Err(_) if value.string().is_some_and(|text| number::is_time_of_day(&text)) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 pub(crate) fn time_value(value: Json<'_>, name: &str) -> Result<Timestamp> {
@@ -102,8 +106,15 @@ pub(crate) fn provider_name(text: &str) -> Text {
         | "google_ai_studio"
         | "google-gla"
         | "gcp.gen_ai" => "gcp.gemini",
-        "vertex" | "vertexai" | "vertex_ai" | "vertex-ai" | "google_vertexai" | "google-vertex" | "google.vertex"
-        | "google-vertexai" => "gcp.vertex_ai",
+        "vertex"
+        | "vertexai"
+        | "vertex_ai"
+        | "vertex-ai"
+        | "google_vertexai"
+        | "google-vertex"
+        | "google.vertex"
+        | "google-vertexai"
+        | "google-vertex-anthropic" => "gcp.vertex_ai",
         "mistral" | "mistralai" => "mistral_ai",
         "xai" | "x-ai" | "x.ai" | "grok" => "x_ai",
         "together" | "togetherai" | "together-ai" | "together.ai" => "together_ai",
