@@ -1,6 +1,7 @@
 //! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
+use crate::formats::{bedrock_stream, kong, openai, tgi, veo, workers_ai};
 use crate::json::{Json, Kind, Object};
 
 mod within;
@@ -63,6 +64,8 @@ schemas::symbols! {
         GeminiInteractionEvent = "gemini.interaction_event",
         /// Gemini and Vertex embeddings.
         GeminiEmbedding = "gemini.embedding",
+        /// A long-running operation of Veo.
+        GeminiVideo = "gemini.video",
         /// Text recognition billed by the page.
         MistralOcr = "mistral.ocr",
         /// Bedrock Converse.
@@ -71,6 +74,8 @@ schemas::symbols! {
         BedrockConverseEvent = "bedrock.converse_event",
         /// A Bedrock InvokeModel body in the spelling of Titan or Llama, whole or one frame of a stream.
         BedrockInvoke = "bedrock.invoke_model",
+        /// A chunk of Bedrock's InvokeModelWithResponseStream, around an event of a model's own stream.
+        BedrockChunk = "bedrock.stream_chunk",
         /// A line of a Bedrock batch output.
         BedrockBatchLine = "bedrock.batch_output",
         /// A Bedrock model invocation log entry.
@@ -81,6 +86,14 @@ schemas::symbols! {
         CohereEvent = "cohere.event",
         /// Ollama's own API.
         Ollama = "ollama.generate",
+        /// Text Generation Inference's own API.
+        Tgi = "tgi.generate",
+        /// A token of a stream of Text Generation Inference.
+        TgiFrame = "tgi.generate_stream",
+        /// Cloudflare Workers AI in its own shape, whole or the last frame of a stream.
+        WorkersAi = "cloudflare.workers_ai",
+        /// A frame of a stream of Workers AI.
+        WorkersAiFrame = "cloudflare.workers_ai_frame",
         /// LiteLLM StandardLoggingPayload.
         LiteLlm = "litellm.standard_logging",
         /// What OpenRouter says about one generation when asked for it by its id.
@@ -97,6 +110,8 @@ schemas::symbols! {
         Helicone = "helicone.request",
         /// A log exported from Portkey.
         Portkey = "portkey.log",
+        /// The log of a request that Kong's AI gateway proxied.
+        Kong = "kong.ai_log",
         /// An LLM log entry of Azure API Management.
         AzureApim = "azure.apim_llm_log",
         /// A token count in the style of OpenMeter.
@@ -177,6 +192,9 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     let generation = object.object("data").filter(|data| data.has("id"));
     if [generation.as_ref(), Some(object)].into_iter().flatten().any(is_generation) {
         return Some((Shape::OpenRouterGeneration, "native_tokens_prompt and total_cost"));
+    }
+    if kong::is_log(object) {
+        return Some((Shape::Kong, "ai with usage and meta of a plugin"));
     }
     if object.has("req_units") && object.has("res_units") {
         return Some((Shape::Portkey, "req_units and res_units"));
@@ -441,6 +459,24 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::BedrockInvoke, "inputTextTokenCount, generation_token_count or invocation metrics"));
     }
+    if bedrock_stream::is_chunk(object) {
+        return Some((Shape::BedrockChunk, "chunk.bytes"));
+    }
+    if tgi::is_frame(object) {
+        return Some((Shape::TgiFrame, "token beside generated_text and details"));
+    }
+    if tgi::is_answer(object) {
+        return Some((Shape::Tgi, "generated_text and details.generated_tokens"));
+    }
+    if workers_ai::is_result(object) || workers_ai::is_answer(object) {
+        return Some((Shape::WorkersAi, "response and usage, and nothing else"));
+    }
+    if workers_ai::is_frame(object) {
+        return Some((Shape::WorkersAiFrame, "response and padding"));
+    }
+    if veo::is_operation(object) {
+        return Some((Shape::GeminiVideo, "name of an operation of Veo"));
+    }
     // Ollama streams one object a line, and only the last one counts.
     if object.get("done").and_then(Json::boolean) == Some(false) && object.has("created_at") {
         return Some((Shape::Fragment, "done false and created_at"));
@@ -478,14 +514,7 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("created") && object.has("data") && !object.has("usage") && is_images(object) {
         return Some((Shape::OpenAiImage, "created and data of images"));
     }
-    let drawn = |first: &Json<'_>| {
-        let first = first.object();
-        first.is_some_and(|first| {
-            (first.has("bytesBase64Encoded") || first.has("gcsUri"))
-                && first.string("mimeType").is_some_and(|kind| kind.starts_with("image/"))
-        })
-    };
-    if object.array("predictions").is_some_and(|predictions| predictions.first().is_some_and(drawn)) {
+    if object.array("predictions").is_some_and(|found| found.iter().take(RECORDS_SEEN).any(openai::is_prediction)) {
         return Some((Shape::OpenAiImage, "predictions of images"));
     }
     if (object.is("task", "transcribe") || object.is("task", "translate"))

@@ -9,6 +9,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     let fingerprint = object.string("system_fingerprint");
     if object.has("x_groq") || (has("queue_time") && has("total_time")) {
         Some("groq")
+    } else if has("neurons") {
+        Some("cloudflare")
     } else if has("prompt_cache_hit_tokens") {
         Some("deepseek")
     } else if has("cost_in_usd_ticks") || has("num_sources_used") {
@@ -83,6 +85,8 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("rerank-", "cohere"),
         ("sonar", "perplexity"),
         ("sora-", "openai"),
+        ("@cf/", "cloudflare"),
+        ("@hf/", "cloudflare"),
         ("kimi-latest", "moonshot_ai"),
         ("moonshot-v1", "moonshot_ai"),
         ("voyage-", "voyageai"),

@@ -4,6 +4,7 @@
 mod ai_sdk;
 pub(crate) mod anthropic;
 mod bedrock;
+pub(crate) mod bedrock_stream;
 mod billing;
 mod cohere;
 pub(crate) mod event;
@@ -12,6 +13,7 @@ pub(crate) mod families;
 mod gateway;
 mod gemini;
 mod interaction;
+pub(crate) mod kong;
 pub(crate) mod mapping;
 mod media;
 mod ollama;
@@ -22,7 +24,10 @@ mod resource;
 pub(crate) mod seats;
 pub(crate) mod stream;
 pub(crate) mod table;
+pub(crate) mod tgi;
 mod transcript;
+pub(crate) mod veo;
+pub(crate) mod workers_ai;
 
 use schemas::RejectReason;
 
@@ -152,9 +157,16 @@ fn shaped<'a>(
         Shape::BedrockInvoke => bedrock::invoke(object)?,
         Shape::BedrockBatchLine => return event::bedrock_batch_line(object, envelope, wrappers, out),
         Shape::CloudWatchLogs => return bedrock::cloudwatch(object, &envelope, wrappers, out),
+        Shape::BedrockChunk => {
+            return bedrock_stream::read(std::slice::from_ref(object), envelope, wrappers, out);
+        }
         Shape::BedrockLog => return bedrock::log(json, object, envelope, out),
         Shape::Cohere => cohere::response(object)?,
         Shape::Ollama => ollama::response(object)?,
+        Shape::Tgi | Shape::TgiFrame => tgi::response(object)?,
+        Shape::WorkersAi | Shape::WorkersAiFrame => workers_ai::response(object, &envelope)?,
+        Shape::GeminiVideo => return veo::operation(json, object, envelope, out),
+        Shape::Kong => return kong::log(json, object, envelope, out),
         Shape::LiteLlm => return gateway::litellm(json, object, envelope, out),
         Shape::OpenRouterGeneration => return openrouter::generation(json, object, envelope, out),
         Shape::AiSdkResult => return ai_sdk::result(json, object, envelope, out),

@@ -7,7 +7,7 @@ use schemas::{Flag, RejectReason};
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, gemini, transcript};
+use crate::formats::{self, bedrock_stream, gemini, transcript, workers_ai};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
 use crate::problem::{Problem, Result};
@@ -247,6 +247,10 @@ enum Family {
     Converse,
     Cohere,
     Invoke,
+    /// Chunks of Bedrock, each around an event that is told when all are there.
+    Chunks,
+    Tgi,
+    WorkersAi,
 }
 
 /// The family of a frame, and the frame within the wrapper that the Gemini CLI puts around each. A Gemini frame looks
@@ -265,6 +269,11 @@ fn frame<'a>(
         Shape::BedrockConverseEvent => Family::Converse,
         Shape::CohereEvent => Family::Cohere,
         Shape::BedrockInvoke if many => Family::Invoke,
+        Shape::BedrockChunk => Family::Chunks,
+        Shape::TgiFrame => Family::Tgi,
+        Shape::WorkersAiFrame => Family::WorkersAi,
+        Shape::WorkersAi if many && object.has("response") => Family::WorkersAi,
+        Shape::Envelope if many && workers_ai::is_piece(object) => Family::WorkersAi,
         Shape::GeminiInteractionEvent => Family::Interaction,
         // Events of an agent look like frames, and each is a call of its own.
         Shape::Gemini if many && !gemini::is_agent_event(object) => Family::Gemini,
@@ -299,6 +308,10 @@ impl<'a> Stream<'a> {
 
     /// True when a frame goes on with this call rather than beginning another.
     fn takes(&self, family: Family, frame: &Object<'a>) -> bool {
+        // Cloudflare ends streams of every shape in a frame of its own, with the counts.
+        if (self.family, family) == (Family::OpenAiChat, Family::WorkersAi) {
+            return frame.has("usage");
+        }
         let Some(last) = self.frames.last().filter(|_| family == self.family) else { return false };
         // Frames of Azure's content filters have an empty id: they belong to whatever stands around them.
         let stated = |frame: &Object<'a>, name: &str| frame.string(name).filter(|text| !text.is_empty());
@@ -314,6 +327,10 @@ impl<'a> Stream<'a> {
             Family::Converse => !frame.has("messageStart"),
             Family::Cohere => !frame.is("type", "message-start") && !frame.is("event_type", "stream-start"),
             Family::Invoke => !last.has("amazon-bedrock-invocationMetrics") && frame.object("results").is_none(),
+            Family::Chunks => true,
+            Family::Tgi => last.get("generated_text").is_none(),
+            // Some models count in each frame, and pad it; what is not padded and counts is whole.
+            Family::WorkersAi => !last.has("usage") || last.has("p"),
             Family::Interaction => {
                 let kind = frame.string("event_type").or_else(|| frame.string("type"));
                 !matches!(kind.as_deref(), Some("interaction.created" | "interaction.start"))
@@ -330,6 +347,16 @@ impl<'a> Stream<'a> {
     }
 
     fn finish(self, mut envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+        if self.family == Family::Chunks {
+            if let Err(problem) = bedrock_stream::read(&self.frames, envelope, wrappers, out) {
+                out.reject(problem, Some(self.first));
+            }
+            return;
+        }
+        if self.family == Family::WorkersAi && self.frames.iter().all(workers_ai::is_unproven) {
+            let message = "pieces of an answer, and nothing that says whose";
+            return out.reject(Problem::new(RejectReason::UnknownFormat, "response", message), Some(self.first));
+        }
         let whole = match self.family {
             Family::OpenAiChat => self.chat(),
             Family::OpenAiCompletion => self.completion(),
@@ -340,6 +367,9 @@ impl<'a> Stream<'a> {
             Family::Converse => self.converse(),
             Family::Cohere => self.cohere(),
             Family::Invoke => Some((Shape::BedrockInvoke, overlay(self.frames.iter()), true)),
+            Family::Tgi => self.tgi(),
+            Family::WorkersAi => self.workers_ai(),
+            Family::Chunks => None,
         };
         let Some((shape, text, complete)) = whole else {
             let name = match self.family {
@@ -352,6 +382,9 @@ impl<'a> Stream<'a> {
                 Family::Converse => Shape::BedrockConverseEvent,
                 Family::Cohere => Shape::CohereEvent,
                 Family::Invoke => Shape::BedrockInvoke,
+                Family::Tgi => Shape::TgiFrame,
+                Family::WorkersAi => Shape::WorkersAiFrame,
+                Family::Chunks => Shape::BedrockChunk,
             };
             out.recognised(&envelope.wrapped, name.as_str(), "type");
             return self.frames.iter().for_each(|_| out.ignore(IgnoreReason::StreamFragment));
@@ -504,6 +537,30 @@ impl<'a> Stream<'a> {
         put(&mut text, "usage", Some(usage));
         text.push('}');
         Some((Shape::Cohere, text, true))
+    }
+
+    /// The last frame has the whole text, and the details where they were asked for.
+    fn tgi(&self) -> Option<(Shape, String, bool)> {
+        let details = self.frames.iter().rev().find_map(|frame| frame.get("details"));
+        if details.is_none() && self.frames.len() == 1 {
+            return None;
+        }
+        let mut text = String::from("{");
+        put(&mut text, "details", details);
+        text.push('}');
+        Some((Shape::Tgi, text, self.frames.iter().any(|frame| frame.get("generated_text").is_some())))
+    }
+
+    /// The last frame that counts has the counts of the whole.
+    fn workers_ai(&self) -> Option<(Shape, String, bool)> {
+        let usage = self.frames.iter().rev().find_map(|frame| frame.get("usage"));
+        if usage.is_none() && self.frames.len() == 1 {
+            return None;
+        }
+        let mut text = String::from("{");
+        put(&mut text, "usage", usage);
+        text.push('}');
+        Some((Shape::WorkersAi, text, usage.is_some()))
     }
 
     /// The metadata event holds the usage.

@@ -11,6 +11,7 @@ mod exports;
 mod http;
 mod matrix;
 mod mutations;
+mod natives;
 mod openai;
 mod otlp_wire;
 mod providers;

@@ -120,6 +120,8 @@ pub(super) const USAGE_FIELDS: &[&str] = &[
     "cachedInputTokens",
     "reasoningTokens",
     "raw",
+    // Cloudflare: what it bills instead of tokens, reckoned from them.
+    "neurons",
     // DeepSeek
     "prompt_cache_hit_tokens",
     "prompt_cache_miss_tokens",

@@ -247,4 +247,10 @@ pub(super) const ROWS: &[Row] = &[
         Rejected(r#"{"specversion":"1.0","type":"prompt","id":"1","source":"a","data":{"tokens":"x","model":"gpt-4-turbo",
             "type":"input"}}"#, "invalid_field", "data.tokens"),
     ]),
+    ("kong.ai_log", [
+        See("natives::every_plugin_of_kong_that_called_a_model_is_a_call"),
+        Never("it keeps two counts, and not what of them was cached"),
+        Never(NO_STREAM), Never(NO_TIER),
+        See("natives::kong_says_what_its_cache_answered_and_what_it_could_not_count"),
+    ]),
 ];
