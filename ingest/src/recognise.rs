@@ -1,7 +1,7 @@
 //! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
-use crate::formats::{bedrock_stream, kong, openai, tgi, veo, workers_ai};
+use crate::formats::{bedrock_stream, gemini_cli, kong, openai, opencode, tgi, veo, workers_ai};
 use crate::json::{Json, Kind, Object};
 
 mod within;
@@ -136,6 +136,12 @@ schemas::symbols! {
         ClaudeResult = "claude_code.result",
         /// A line of a Codex transcript.
         CodexTranscript = "codex.transcript",
+        /// A chat of Gemini CLI, or a line of one.
+        GeminiCliChat = "gemini_cli.session",
+        /// A record of the file that Gemini CLI writes its telemetry to.
+        GeminiCliTelemetry = "gemini_cli.telemetry",
+        /// What opencode stores of a session.
+        Opencode = "opencode.message",
         /// OTLP spans.
         OtlpTraces = "otlp.traces",
         /// OTLP logs.
@@ -196,6 +202,9 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if kong::is_log(object) {
         return Some((Shape::Kong, "ai with usage and meta of a plugin"));
     }
+    if let Some(found) = by_agent(object) {
+        return Some(found);
+    }
     if object.has("req_units") && object.has("res_units") {
         return Some((Shape::Portkey, "req_units and res_units"));
     }
@@ -209,6 +218,17 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             object.is("category", "GatewayLlmLogs") || (object.has("CorrelationId") && object.has("PromptTokens"));
         apim.then_some((Shape::AzureApim, "category GatewayLlmLogs, or CorrelationId and PromptTokens"))
     })
+}
+
+/// By fields that only the files of one coding agent have.
+fn by_agent(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if gemini_cli::is_chat(object) {
+        return Some((Shape::GeminiCliChat, "sessionId and projectHash, or a message of type gemini"));
+    }
+    if gemini_cli::is_telemetry(object) {
+        return Some((Shape::GeminiCliTelemetry, "attributes with event.name, or scopeMetrics"));
+    }
+    opencode::is_stored(object).then_some((Shape::Opencode, "modelID, providerID and tokens, or sessionID"))
 }
 
 /// By fields that only the bills and lists of one tool have.
@@ -746,7 +766,10 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("category") && object.has("operationName") && object.has("resourceId") {
         return Some((Shape::Status, "another category of Azure's diagnostic logs"));
     }
-    captured(object).map(|(name, _)| (Shape::Envelope, name))
+    if let Some((name, _)) = captured(object) {
+        return Some((Shape::Envelope, name));
+    }
+    gemini_cli::is_remark(object).then_some((Shape::GeminiCliChat, "id, timestamp, type and content"))
 }
 
 /// True for what a call of the Vercel AI SDK gives back, written down.

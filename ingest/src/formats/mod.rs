@@ -12,12 +12,14 @@ mod exports;
 pub(crate) mod families;
 mod gateway;
 mod gemini;
+pub(crate) mod gemini_cli;
 mod interaction;
 pub(crate) mod kong;
 pub(crate) mod mapping;
 mod media;
 mod ollama;
 pub(crate) mod openai;
+pub(crate) mod opencode;
 mod openrouter;
 pub(crate) mod otlp;
 mod resource;
@@ -167,6 +169,9 @@ fn shaped<'a>(
         Shape::WorkersAi | Shape::WorkersAiFrame => workers_ai::response(object, &envelope)?,
         Shape::GeminiVideo => return veo::operation(json, object, envelope, out),
         Shape::Kong => return kong::log(json, object, envelope, out),
+        Shape::GeminiCliChat => return gemini_cli::chat(json, object, envelope, out),
+        Shape::GeminiCliTelemetry => return gemini_cli::telemetry(json, object, envelope, out),
+        Shape::Opencode => return opencode::stored(json, object, envelope, out),
         Shape::LiteLlm => return gateway::litellm(json, object, envelope, out),
         Shape::OpenRouterGeneration => return openrouter::generation(json, object, envelope, out),
         Shape::AiSdkResult => return ai_sdk::result(json, object, envelope, out),

@@ -7,7 +7,7 @@ use schemas::{Flag, RejectReason};
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, bedrock_stream, gemini, transcript, workers_ai};
+use crate::formats::{self, bedrock_stream, gemini, gemini_cli, transcript, workers_ai};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
 use crate::problem::{Problem, Result};
@@ -183,6 +183,7 @@ pub(crate) fn items<'a>(
         if let (Some(object), Some((shape, _))) = (&object, shape) {
             match shape {
                 Shape::CodexTranscript => transcript::codex_context(object, &mut context),
+                Shape::GeminiCliChat => gemini_cli::chat_context(object, &mut context),
                 Shape::OpenAiResponseEvent if object.has("session") => {
                     let model = object.object("session").and_then(|session| session.string("model"));
                     let model = model.filter(|model| (1..=crate::TEXT_BYTES_MAX).contains(&model.len()));

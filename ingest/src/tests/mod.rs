@@ -9,6 +9,7 @@ mod emitters;
 mod event;
 mod exports;
 mod http;
+mod local_files;
 mod matrix;
 mod mutations;
 mod natives;
