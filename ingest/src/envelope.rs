@@ -66,9 +66,13 @@ pub(crate) fn owned(object: &Object<'_>, name: &str) -> Result<Option<Text>> {
     Ok(text(object, name)?.map(Text::from))
 }
 
-/// A time in any form of [`number::time_text`].
+/// A time in any form of [`number::time_text`]. A time of day is none that is stated: which day, only its arrival could say.
 pub(crate) fn time(object: &Object<'_>, name: &str) -> Result<Option<Timestamp>> {
-    object.get(name).map(|value| time_value(value, name)).transpose()
+    let Some(value) = object.get(name) else { return Ok(None) };
+    match time_value(value, name) {
+        Err(_) if value.string().is_some_and(|text| number::is_time_of_day(&text)) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 pub(crate) fn time_value(value: Json<'_>, name: &str) -> Result<Timestamp> {

@@ -53,7 +53,6 @@ schemas::symbols! {
 
 /// One item of a raw record.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all items are events; boxing them would allocate for each")]
 pub enum Item {
     /// A billable call.
     Event(Box<UsageEvent>),

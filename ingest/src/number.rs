@@ -149,6 +149,12 @@ pub(crate) fn time_text(text: &str) -> Option<Timestamp> {
     })
 }
 
+/// True for a time of day without a date (`09:59:50`, `9:59`, `09:59:50,123`), as loggers on a console write it.
+pub(crate) fn is_time_of_day(text: &str) -> bool {
+    let text = text.trim().trim_end_matches('Z').replacen(',', ".", 1);
+    ["%H:%M:%S%.f", "%H:%M"].iter().any(|form| chrono::NaiveTime::parse_from_str(&text, form).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +202,16 @@ mod tests {
         assert_eq!(time_text("2026-08-01"), Some("2026-08-01T00:00:00Z".parse().unwrap()));
         for text in ["", "yesterday", "2026-13-01", "12:00"] {
             assert_eq!(time_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_is_told_from_what_is_no_time_at_all() {
+        for text in ["09:59:50", "9:59", "09:59:50.123", "09:59:50,123", "23:59:59Z", " 00:00 "] {
+            assert!(is_time_of_day(text), "{text}");
+        }
+        for text in ["", "24:00:00", "12:60", "12", "12:00 o'clock", "2026-08-01", "1785578400", "PT10:00"] {
+            assert!(!is_time_of_day(text), "{text}");
         }
     }
 

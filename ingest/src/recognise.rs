@@ -2,8 +2,16 @@
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
 use crate::formats::otlp::printed;
-use crate::formats::{bedrock, bifrost, dashscope, langchain, pydantic_ai, replicate, speech, watsonx};
+use crate::formats::{
+    bedrock, bedrock_stream, bifrost, dashscope, gemini_cli, kong, langchain, openai, opencode, pydantic_ai, replicate,
+    speech, tgi, veo, watsonx, workers_ai,
+};
 use crate::json::{Json, Kind, Object};
+
+mod within;
+
+use within::{RECORDS_SEEN, speaks_of_a_call};
+pub(crate) use within::{body, captured, is_call, records};
 
 schemas::symbols! {
     /// The formats ingest knows. The names are what `spend-format` headers, topic settings and reports use.
@@ -60,6 +68,8 @@ schemas::symbols! {
         GeminiInteractionEvent = "gemini.interaction_event",
         /// Gemini and Vertex embeddings.
         GeminiEmbedding = "gemini.embedding",
+        /// A long-running operation of Veo.
+        GeminiVideo = "gemini.video",
         /// Text recognition billed by the page.
         MistralOcr = "mistral.ocr",
         /// Bedrock Converse.
@@ -70,6 +80,8 @@ schemas::symbols! {
         BedrockInvoke = "bedrock.invoke_model",
         /// An answer of a model on Bedrock that counts nothing itself, with the head it came with.
         BedrockHeaders = "bedrock.response_headers",
+        /// A chunk of Bedrock's InvokeModelWithResponseStream, around an event of a model's own stream.
+        BedrockChunk = "bedrock.stream_chunk",
         /// A line of a Bedrock batch output.
         BedrockBatchLine = "bedrock.batch_output",
         /// A Bedrock model invocation log entry.
@@ -98,6 +110,14 @@ schemas::symbols! {
         Replicate = "replicate.prediction",
         /// A message of Pydantic AI.
         PydanticAi = "pydantic_ai.message",
+        /// Text Generation Inference's own API.
+        Tgi = "tgi.generate",
+        /// A token of a stream of Text Generation Inference.
+        TgiFrame = "tgi.generate_stream",
+        /// Cloudflare Workers AI in its own shape, whole or the last frame of a stream.
+        WorkersAi = "cloudflare.workers_ai",
+        /// A frame of a stream of Workers AI.
+        WorkersAiFrame = "cloudflare.workers_ai_frame",
         /// LiteLLM StandardLoggingPayload.
         LiteLlm = "litellm.standard_logging",
         /// A log entry of Bifrost.
@@ -116,6 +136,8 @@ schemas::symbols! {
         Helicone = "helicone.request",
         /// A log exported from Portkey.
         Portkey = "portkey.log",
+        /// The log of a request that Kong's AI gateway proxied.
+        Kong = "kong.ai_log",
         /// An LLM log entry of Azure API Management.
         AzureApim = "azure.apim_llm_log",
         /// A token count in the style of OpenMeter.
@@ -144,6 +166,12 @@ schemas::symbols! {
         CodexTranscript = "codex.transcript",
         /// A span as an SDK prints it, or a flat record named by the conventions.
         OtelSpan = "otel.span",
+        /// A chat of Gemini CLI, or a line of one.
+        GeminiCliChat = "gemini_cli.session",
+        /// A record of the file that Gemini CLI writes its telemetry to.
+        GeminiCliTelemetry = "gemini_cli.telemetry",
+        /// What opencode stores of a session.
+        Opencode = "opencode.message",
         /// OTLP spans.
         OtlpTraces = "otlp.traces",
         /// OTLP logs.
@@ -213,6 +241,12 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if replicate::is_prediction(object) {
         return Some((Shape::Replicate, "status, version and where to get the prediction"));
     }
+    if kong::is_log(object) {
+        return Some((Shape::Kong, "ai with usage and meta of a plugin"));
+    }
+    if let Some(found) = by_agent(object) {
+        return Some(found);
+    }
     if object.has("req_units") && object.has("res_units") {
         return Some((Shape::Portkey, "req_units and res_units"));
     }
@@ -226,6 +260,17 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             object.is("category", "GatewayLlmLogs") || (object.has("CorrelationId") && object.has("PromptTokens"));
         apim.then_some((Shape::AzureApim, "category GatewayLlmLogs, or CorrelationId and PromptTokens"))
     })
+}
+
+/// By fields that only the files of one coding agent have.
+fn by_agent(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if gemini_cli::is_chat(object) {
+        return Some((Shape::GeminiCliChat, "sessionId and projectHash, or a message of type gemini"));
+    }
+    if gemini_cli::is_telemetry(object) {
+        return Some((Shape::GeminiCliTelemetry, "attributes with event.name, or scopeMetrics"));
+    }
+    opencode::is_stored(object).then_some((Shape::Opencode, "modelID, providerID and tokens, or sessionID"))
 }
 
 /// By fields that only the bills and lists of one tool have.
@@ -513,6 +558,24 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::Fragment, "a piece that is not finished"));
     }
+    if bedrock_stream::is_chunk(object) {
+        return Some((Shape::BedrockChunk, "chunk.bytes"));
+    }
+    if tgi::is_frame(object) {
+        return Some((Shape::TgiFrame, "token beside generated_text and details"));
+    }
+    if tgi::is_answer(object) {
+        return Some((Shape::Tgi, "generated_text and details.generated_tokens"));
+    }
+    if workers_ai::is_result(object) || workers_ai::is_answer(object) {
+        return Some((Shape::WorkersAi, "response and usage, and nothing else"));
+    }
+    if workers_ai::is_frame(object) {
+        return Some((Shape::WorkersAiFrame, "response and padding"));
+    }
+    if veo::is_operation(object) {
+        return Some((Shape::GeminiVideo, "name of an operation of Veo"));
+    }
     // Ollama streams one object a line, and only the last one counts.
     if object.get("done").and_then(Json::boolean) == Some(false) && object.has("created_at") {
         return Some((Shape::Fragment, "done false and created_at"));
@@ -588,14 +651,7 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::OpenAiImage, "created, or a cost, and data of images"));
     }
-    let drawn = |first: &Json<'_>| {
-        let first = first.object();
-        first.is_some_and(|first| {
-            (first.has("bytesBase64Encoded") || first.has("gcsUri"))
-                && first.string("mimeType").is_some_and(|kind| kind.starts_with("image/"))
-        })
-    };
-    if object.array("predictions").is_some_and(|predictions| predictions.first().is_some_and(drawn)) {
+    if object.array("predictions").is_some_and(|found| found.iter().take(RECORDS_SEEN).any(openai::is_prediction)) {
         return Some((Shape::OpenAiImage, "predictions of images"));
     }
     if (object.is("task", "transcribe") || object.is("task", "translate"))
@@ -839,139 +895,10 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("category") && object.has("operationName") && object.has("resourceId") {
         return Some((Shape::Status, "another category of Azure's diagnostic logs"));
     }
-    captured(object).map(|(name, _)| (Shape::Envelope, name))
-}
-
-/// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
-/// a call: answers are logged under the same names.
-pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
-    let (name, body) = object.first(&["response", "body"])?;
-    let counted = object.get("usage").is_some() || FLAT.iter().any(|name| object.has(name));
-    let wraps =
-        matches!(body.kind(), Kind::Object | Kind::Array | Kind::String) && (!counted || speaks_of_a_call(body));
-    wraps.then_some((name, body))
-}
-
-/// The body within an object of which nothing else is known, under the names that HTTP clients, recorders and log shippers give
-/// it. It must be told by itself.
-pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
-    // Lists are looked into where their name says that they are pieces of one answer.
-    const LISTS: [&str; 3] = ["chunks", "events", "stream"];
-    const NAMES: [&str; 36] = [
-        "chunks",
-        "events",
-        "stream",
-        // SAP's orchestration, whose other results repeat the last of them.
-        "final_result",
-        "orchestration_result",
-        "data",
-        "payload",
-        "result",
-        "output",
-        "completion",
-        // Recorders that keep a body as JSON.
-        "parsed_body",
-        "raw_response",
-        "raw",
-        "meta",
-        "event",
-        "chunk",
-        "frame",
-        "response_body",
-        "responseBody",
-        "message",
-        "log",
-        "content",
-        "string",
-        "text",
-        "record",
-        // What clouds and log stores put around what they carry.
-        "jsonPayload",
-        "detail",
-        "_source",
-        "Sns",
-        "Message",
-        "line",
-        "msg",
-        "json",
-        "value",
-        "response_json",
-        "doc",
-    ];
-    let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
-    let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
-    found.find(|(_, body)| speaks_of_a_call(*body))
-}
-
-/// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
-fn speaks_of_a_call(body: Json<'_>) -> bool {
-    let told = |object: &Object<'_>| recognise(object).is_some_and(|(shape, _)| is_call(shape));
-    match body.kind() {
-        Kind::Object => body.object().is_some_and(|inner| told(&inner)),
-        Kind::Array => {
-            let list = body.array().unwrap_or_default();
-            list.into_iter().take(RECORDS_SEEN).filter_map(Json::object).any(|inner| told(&inner))
-        }
-        // Contents are texts, too: only what is a whole object, or a stream, is looked into.
-        Kind::String => match body.text().get(1..).unwrap_or_default() {
-            text if text.starts_with("data:") || text.starts_with("event:") => true,
-            text if text.starts_with('{') => {
-                let text = body.string().unwrap_or_default();
-                Json::parse_object(&text).is_some_and(|(_, inner)| told(&inner))
-            }
-            _ => false,
-        },
-        _ => false,
+    if let Some((name, _)) = captured(object) {
+        return Some((Shape::Envelope, name));
     }
-}
-
-/// True for what speaks of a call by itself, or holds what does.
-pub(crate) fn is_call(shape: Shape) -> bool {
-    !matches!(
-        shape,
-        Shape::Status
-            | Shape::Fragment
-            | Shape::Error
-            | Shape::Correction
-            | Shape::Usage
-            | Shape::FlatUsage
-            | Shape::SeatList
-    )
-}
-
-/// Most records of a list that are looked at to tell what it is.
-const RECORDS_SEEN: usize = 16;
-
-/// The records of a list that is wrapped in one object: Azure's diagnostic logs, captured interactions, HTTP archives.
-pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json<'a>>)> {
-    if let Some(entries) = object.object("log").and_then(|log| log.array("entries")) {
-        return Some(("log.entries", entries));
-    }
-    if let Some((_, answers)) = object.first(&["inlinedResponses", "inlined_responses"]) {
-        let nested =
-            answers.object().and_then(|nested| Some(nested.first(&["inlinedResponses", "inlined_responses"])?.1));
-        return Some(("inlinedResponses", nested.unwrap_or(answers).array()?));
-    }
-    if let Some((name, list)) = object.first(&["records", "interactions", "observations", "Records"]) {
-        return Some((name, list.array()?));
-    }
-    // A page of Bifrost's log.
-    if object.has("pagination")
-        && let Some(logs) = object.array("logs")
-    {
-        return Some(("logs", logs));
-    }
-    // A page of Langfuse's observations.
-    if object.has("meta")
-        && let Some(page) = object.array("data")
-        && page.first().and_then(|first| first.object()).is_some_and(|first| first.has("traceId"))
-    {
-        return Some(("data", page));
-    }
-    // A page of the results of a batch of xAI.
-    let results = object.array("results")?;
-    let batched = results.first()?.object()?.has("batch_result");
-    batched.then_some(("results", results))
+    gemini_cli::is_remark(object).then_some((Shape::GeminiCliChat, "id, timestamp, type and content"))
 }
 
 /// True for what a call of the Vercel AI SDK gives back, written down.

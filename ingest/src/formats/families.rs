@@ -15,6 +15,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("aws.bedrock")
     } else if object.has("x_groq") || (has("queue_time") && has("total_time")) {
         Some("groq")
+    } else if has("neurons") {
+        Some("cloudflare")
     } else if has("prompt_cache_hit_tokens") {
         Some("deepseek")
     } else if has("cost_in_usd_ticks") || has("num_sources_used") || has("cached_prompt_text_tokens") {
@@ -90,6 +92,8 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("rerank-", "cohere"),
         ("sonar", "perplexity"),
         ("sora-", "openai"),
+        ("@cf/", "cloudflare"),
+        ("@hf/", "cloudflare"),
         ("kimi-latest", "moonshot_ai"),
         ("moonshot-v1", "moonshot_ai"),
         ("voyage-", "voyageai"),

@@ -4,6 +4,7 @@
 mod ai_sdk;
 pub(crate) mod anthropic;
 pub(crate) mod bedrock;
+pub(crate) mod bedrock_stream;
 pub(crate) mod bifrost;
 mod billing;
 mod cohere;
@@ -13,12 +14,15 @@ mod exports;
 pub(crate) mod families;
 mod gateway;
 mod gemini;
+pub(crate) mod gemini_cli;
 mod interaction;
+pub(crate) mod kong;
 pub(crate) mod langchain;
 pub(crate) mod mapping;
 mod media;
 mod ollama;
 pub(crate) mod openai;
+pub(crate) mod opencode;
 mod openrouter;
 pub(crate) mod otlp;
 pub(crate) mod pydantic_ai;
@@ -29,8 +33,11 @@ mod servers;
 pub(crate) mod speech;
 pub(crate) mod stream;
 pub(crate) mod table;
+pub(crate) mod tgi;
 mod transcript;
+pub(crate) mod veo;
 pub(crate) mod watsonx;
+pub(crate) mod workers_ai;
 
 use schemas::RejectReason;
 
@@ -162,6 +169,9 @@ fn shaped<'a>(
         Shape::BedrockHeaders => bedrock::counted_in_headers(object)?,
         Shape::BedrockBatchLine => return event::bedrock_batch_line(object, envelope, wrappers, out),
         Shape::CloudWatchLogs => return bedrock::cloudwatch(object, &envelope, wrappers, out),
+        Shape::BedrockChunk => {
+            return bedrock_stream::read(std::slice::from_ref(object), envelope, wrappers, out);
+        }
         Shape::BedrockLog => return bedrock::log(json, object, envelope, out),
         Shape::Cohere => cohere::response(object)?,
         Shape::Ollama => ollama::response(object)?,
@@ -175,6 +185,13 @@ fn shaped<'a>(
         Shape::Replicate => return replicate::prediction(json, object, envelope, out),
         Shape::PydanticAi => return pydantic_ai::message(json, object, envelope, out),
         Shape::Bifrost => return bifrost::entry(json, object, envelope, out),
+        Shape::Tgi | Shape::TgiFrame => tgi::response(object)?,
+        Shape::WorkersAi | Shape::WorkersAiFrame => workers_ai::response(object, &envelope)?,
+        Shape::GeminiVideo => return veo::operation(json, object, envelope, out),
+        Shape::Kong => return kong::log(json, object, envelope, out),
+        Shape::GeminiCliChat => return gemini_cli::chat(json, object, envelope, out),
+        Shape::GeminiCliTelemetry => return gemini_cli::telemetry(json, object, envelope, out),
+        Shape::Opencode => return opencode::stored(json, object, envelope, out),
         Shape::LiteLlm => return gateway::litellm(json, object, envelope, out),
         Shape::OpenRouterGeneration => return openrouter::generation(json, object, envelope, out),
         Shape::AiSdkResult => return ai_sdk::result(json, object, envelope, out),

@@ -592,7 +592,11 @@ pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         let images = Counts::new(&usage, "usage").or_zero("generated_images")?;
         found.parts[0].usage.add(Meter::OutputImages, images);
     } else if !counted {
-        let images = predictions.or_else(|| object.array("data")).unwrap_or_default().len();
+        // What was filtered is not billed.
+        let images = match predictions {
+            Some(predictions) => predictions.iter().filter(|prediction| is_prediction(prediction)).count(),
+            None => object.array("data").unwrap_or_default().len(),
+        };
         found.parts[0].usage.add(Meter::OutputImages, i64::try_from(images).unwrap_or(i64::MAX));
         found.raw_usage = Cow::Owned(format!("{{\"images\":{images}}}"));
         found.flags.clear(Flag::UsageMissing);
@@ -600,6 +604,15 @@ pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     found.context.size = envelope::owned(object, "size")?;
     found.context.quality = envelope::owned(object, "quality")?;
     Ok(found)
+}
+
+/// True for an image among Vertex's predictions; others say why one was filtered, or how safe the prompt is
+/// (<https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api>, documentation only).
+pub(crate) fn is_prediction(prediction: &Json<'_>) -> bool {
+    prediction.object().is_some_and(|image| {
+        (image.has("bytesBase64Encoded") || image.has("gcsUri"))
+            && image.string("mimeType").is_some_and(|kind| kind.starts_with("image/"))
+    })
 }
 
 /// Transcriptions: tokens or seconds.

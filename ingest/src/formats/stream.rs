@@ -7,7 +7,7 @@ use schemas::{Flag, RejectReason};
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, gemini, transcript, watsonx};
+use crate::formats::{self, bedrock_stream, gemini, gemini_cli, transcript, watsonx, workers_ai};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
 use crate::problem::{Problem, Result};
@@ -185,6 +185,7 @@ pub(crate) fn items<'a>(
         if let (Some(object), Some((shape, _))) = (&object, shape) {
             match shape {
                 Shape::CodexTranscript => transcript::codex_context(object, &mut context),
+                Shape::GeminiCliChat => gemini_cli::chat_context(object, &mut context),
                 Shape::OpenAiResponseEvent if object.has("session") => {
                     transcriber = transcriber.or_else(|| transcribing(object));
                     let model = object.object("session").and_then(|session| session.string("model"));
@@ -265,6 +266,10 @@ enum Family {
     Watsonx,
     DashScope,
     SgLang,
+    /// Chunks of Bedrock, each around an event that is told when all are there.
+    Chunks,
+    Tgi,
+    WorkersAi,
 }
 
 /// The family of a frame, and the frame within the wrapper that the Gemini CLI puts around each. A Gemini frame looks
@@ -286,6 +291,11 @@ fn frame<'a>(
         Shape::Watsonx if many => Family::Watsonx,
         Shape::DashScope if many => Family::DashScope,
         Shape::SgLang if many => Family::SgLang,
+        Shape::BedrockChunk => Family::Chunks,
+        Shape::TgiFrame => Family::Tgi,
+        Shape::WorkersAiFrame => Family::WorkersAi,
+        Shape::WorkersAi if many && object.has("response") => Family::WorkersAi,
+        Shape::Envelope if many && workers_ai::is_piece(object) => Family::WorkersAi,
         Shape::GeminiInteractionEvent => Family::Interaction,
         // Events of an agent look like frames, and each is a call of its own.
         Shape::Gemini if many && !gemini::is_agent_event(object) => Family::Gemini,
@@ -326,6 +336,10 @@ impl<'a> Stream<'a> {
 
     /// True when a frame goes on with this call rather than beginning another.
     fn takes(&self, family: Family, frame: &Object<'a>) -> bool {
+        // Cloudflare ends streams of every shape in a frame of its own, with the counts.
+        if (self.family, family) == (Family::OpenAiChat, Family::WorkersAi) {
+            return frame.has("usage");
+        }
         let Some(last) = self.frames.last().filter(|_| family == self.family) else { return false };
         // Frames of Azure's content filters have an empty id: they belong to whatever stands around them.
         let stated = |frame: &Object<'a>, name: &str| frame.string(name).filter(|text| !text.is_empty());
@@ -350,6 +364,10 @@ impl<'a> Stream<'a> {
                 let id = |frame: &Object<'a>| frame.object("meta_info")?.string("id");
                 id(frame).is_some() && id(last) == id(frame)
             }
+            Family::Chunks => true,
+            Family::Tgi => last.get("generated_text").is_none(),
+            // Some models count in each frame, and pad it; what is not padded and counts is whole.
+            Family::WorkersAi => !last.has("usage") || last.has("p"),
             Family::Interaction => {
                 let kind = frame.string("event_type").or_else(|| frame.string("type"));
                 !matches!(kind.as_deref(), Some("interaction.created" | "interaction.start"))
@@ -366,6 +384,16 @@ impl<'a> Stream<'a> {
     }
 
     fn finish(self, mut envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+        if self.family == Family::Chunks {
+            if let Err(problem) = bedrock_stream::read(&self.frames, envelope, wrappers, out) {
+                out.reject(problem, Some(self.first));
+            }
+            return;
+        }
+        if self.family == Family::WorkersAi && self.frames.iter().all(workers_ai::is_unproven) {
+            let message = "pieces of an answer, and nothing that says whose";
+            return out.reject(Problem::new(RejectReason::UnknownFormat, "response", message), Some(self.first));
+        }
         let whole = match self.family {
             Family::OpenAiChat => self.chat(),
             Family::OpenAiCompletion => self.completion(),
@@ -380,6 +408,9 @@ impl<'a> Stream<'a> {
             // Their counts grow from frame to frame.
             Family::DashScope => self.frames.last().map(|last| (Shape::DashScope, overlay([last].into_iter()), true)),
             Family::SgLang => self.frames.last().map(|last| (Shape::SgLang, overlay([last].into_iter()), true)),
+            Family::Tgi => self.tgi(),
+            Family::WorkersAi => self.workers_ai(),
+            Family::Chunks => None,
         };
         let Some((shape, text, complete)) = whole else {
             let name = match self.family {
@@ -395,6 +426,9 @@ impl<'a> Stream<'a> {
                 Family::Watsonx => Shape::Watsonx,
                 Family::DashScope => Shape::DashScope,
                 Family::SgLang => Shape::SgLang,
+                Family::Tgi => Shape::TgiFrame,
+                Family::WorkersAi => Shape::WorkersAiFrame,
+                Family::Chunks => Shape::BedrockChunk,
             };
             out.recognised(&envelope.wrapped, name.as_str(), "type");
             return self.frames.iter().for_each(|_| out.ignore(IgnoreReason::StreamFragment));
@@ -561,6 +595,30 @@ impl<'a> Stream<'a> {
         put(&mut text, "usage", Some(usage));
         text.push('}');
         Some((Shape::Cohere, text, true))
+    }
+
+    /// The last frame has the whole text, and the details where they were asked for.
+    fn tgi(&self) -> Option<(Shape, String, bool)> {
+        let details = self.frames.iter().rev().find_map(|frame| frame.get("details"));
+        if details.is_none() && self.frames.len() == 1 {
+            return None;
+        }
+        let mut text = String::from("{");
+        put(&mut text, "details", details);
+        text.push('}');
+        Some((Shape::Tgi, text, self.frames.iter().any(|frame| frame.get("generated_text").is_some())))
+    }
+
+    /// The last frame that counts has the counts of the whole.
+    fn workers_ai(&self) -> Option<(Shape, String, bool)> {
+        let usage = self.frames.iter().rev().find_map(|frame| frame.get("usage"));
+        if usage.is_none() && self.frames.len() == 1 {
+            return None;
+        }
+        let mut text = String::from("{");
+        put(&mut text, "usage", usage);
+        text.push('}');
+        Some((Shape::WorkersAi, text, usage.is_some()))
     }
 
     /// The metadata event holds the usage.

@@ -1,6 +1,6 @@
 //! Bodies as others have captured and published them, composed anew: each test is something they hold that was read wrongly.
 
-use super::{check, decoded, event, events, line};
+use super::{arrival, check, check_rejected, decoded, event, events, line};
 use crate::{IgnoreReason, Item};
 
 #[test]
@@ -566,4 +566,25 @@ fn totals_of_zero_and_commas_before_a_fraction_are_what_they_are_elsewhere() {
         BODY.replace("1785578390", "null")
     ));
     assert_eq!(logged.event_time.to_string(), "2026-08-01T09:00:00.123Z");
+}
+
+#[test]
+fn a_time_of_day_is_no_time_that_is_stated() {
+    let body = |time: &str| {
+        format!(
+            r#"{{"id":"1","source":"app","time":"{time}","response":{{"id":"x","object":"chat.completion","model":"llama","choices":[],
+            "usage":{{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}}}}}"#
+        )
+    };
+    for time in ["09:59:50", "09:59:50,123", "9:59"] {
+        let read = event(&body(time));
+        assert_eq!(line(&read), "unknown llama: input_text_tokens 3, output_text_tokens 2 [time_assumed]", "{time}");
+        assert_eq!(read.event_time, arrival());
+    }
+    // Another name for it may say the whole.
+    let both = body("09:59:50").replacen('{', r#"{"timestamp":"2026-08-01T09:00:00Z","#, 1);
+    assert_eq!(event(&both).event_time.to_string(), "2026-08-01T09:00:00Z");
+    check_rejected(&body("noon"), "invalid_field", "time", &["RFC 3339"]);
+    // What arrives again hashes as it did.
+    assert_eq!(event(&body("09:59:50")).content_hash, event(&body("10:00:50")).content_hash);
 }

@@ -17,6 +17,11 @@ const SEEDS: &[&str] = &[
     r#"{"litellm_call_id":"b","call_type":"acompletion","custom_llm_provider":"openai","model":"gpt-4o","startTime":1785578390.5,"prompt_tokens":10,"completion_tokens":1,"total_tokens":11,"metadata":{}}"#,
     r#"{"batch":[{"id":"e","type":"generation-create","timestamp":"2026-08-01T09:00:01Z","body":{"id":"g","model":"gpt-5.4","usageDetails":{"input":1,"output":2,"total":3}}}]}"#,
     r#"{"timestamp":"2026-08-01T09:00:02Z","type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"total_tokens":350},"last_token_usage":{"input_tokens":200,"cached_input_tokens":100,"output_tokens":30,"total_tokens":230}}}}"#,
+    r#"{"request":{"id":"b6c1"},"response":{"status":200},"started_at":1785578390123,"ai":{"proxy":{"usage":{"prompt_tokens":28,"completion_tokens":20,"total_tokens":48,"cost":0.1},"meta":{"provider_name":"openai","request_model":"gpt-4o"}}}}"#,
+    r#"{"sessionId":"s1","projectHash":"f","messages":[{"id":"a1","timestamp":"2026-08-01T09:00:00.000Z","type":"gemini","tokens":{"input":100,"output":20,"cached":60,"thoughts":7,"tool":3,"total":130},"model":"gemini-2.5-pro"}]}"#,
+    r#"{"id":"msg_1","sessionID":"ses_1","role":"assistant","time":{"created":1785574800000,"completed":1785574802000},"modelID":"gpt-5.4","providerID":"openai","cost":0.01,"tokens":{"input":100,"output":80,"reasoning":30,"cache":{"read":10,"write":0},"total":190}}"#,
+    r#"{"generated_text":"x","details":{"generated_tokens":20,"input_length":7,"best_of_sequences":[{"generated_tokens":3}]}}"#,
+    r#"{"chunk":{"bytes":"eyJhbWF6b24tYmVkcm9jay1pbnZvY2F0aW9uTWV0cmljcyI6eyJpbnB1dFRva2VuQ291bnQiOjksIm91dHB1dFRva2VuQ291bnQiOjR9fQ=="}}"#,
     "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"claude-sonnet-4-6\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\r\n\r\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":9}}\r\n\r\n",
 ];
 

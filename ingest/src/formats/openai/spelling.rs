@@ -124,6 +124,8 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "cachedInputTokens",
     "reasoningTokens",
     "raw",
+    // Cloudflare: what it bills instead of tokens, reckoned from them.
+    "neurons",
     // DeepSeek
     "prompt_cache_hit_tokens",
     "prompt_cache_miss_tokens",

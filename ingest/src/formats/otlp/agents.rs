@@ -10,6 +10,7 @@ use super::names::{Names, names};
 use super::{Item, reported};
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::Envelope;
+use crate::formats::gemini_cli;
 use crate::problem::Result;
 use crate::usage::rest;
 
@@ -128,6 +129,9 @@ pub(super) fn call<'a>(
     // Signed in with a subscription, a request adds no marginal cost.
     if attributes.text(names!["auth_mode"]).is_some_and(|mode| mode.eq_ignore_ascii_case("chatgpt")) {
         call.cost_basis = Some(CostBasis::Included);
+    }
+    if agent.extractor == "otlp.gemini_cli" {
+        gemini_cli::signed_in(attributes.text(&["auth_type"]).as_deref(), &mut call);
     }
     let application = if qwen { "qwen-code" } else { agent.application };
     envelope.claimed.application = Some(application.into());

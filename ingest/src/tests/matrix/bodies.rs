@@ -357,4 +357,32 @@ pub(super) const ROWS: &[Row] = &[
         See("published::lines_of_codex_exec_sum_up_a_run"),
         Never("it sums up a run"), Never("it sums up a run"), Never("it sums up a run"), Never("it sums up a run"),
     ]),
+    ("bedrock.stream_chunk", [
+        See("natives::chunks_of_bedrock_are_decoded_and_put_together"),
+        See("natives::chunks_of_bedrock_are_decoded_and_put_together"),
+        See("natives::chunks_of_bedrock_are_decoded_and_put_together"),
+        Never("the tier stands in a header of the answer"),
+        See("natives::chunks_of_bedrock_that_cannot_be_read_say_so"),
+    ]),
+    ("tgi.generate", [
+        See("natives::tgi_counts_what_it_generated_and_says_when_nobody_states_the_prompt"),
+        Never("what its prefix cache saved is not stated"),
+        See("natives::the_last_token_of_a_stream_of_tgi_has_the_details"),
+        Never("it is one's own hardware"),
+        See("natives::tgi_counts_what_it_generated_and_says_when_nobody_states_the_prompt"),
+    ]),
+    ("cloudflare.workers_ai", [
+        See("natives::workers_ai_counts_whole_and_in_streams"),
+        See("natives::workers_ai_counts_whole_and_in_streams"),
+        See("natives::workers_ai_counts_whole_and_in_streams"),
+        Never(NO_TIER),
+        See("natives::workers_ai_counts_whole_and_in_streams"),
+    ]),
+    ("gemini.video", [
+        See("natives::videos_of_veo_are_billed_by_the_second_where_it_was_asked_for"),
+        Never("a video is not cached"),
+        Never("an operation is asked for until it is done"),
+        Never(NO_TIER),
+        See("natives::videos_of_veo_are_billed_by_the_second_where_it_was_asked_for"),
+    ]),
 ];

@@ -265,4 +265,29 @@ pub(super) const ROWS: &[Row] = &[
         Rejected(r#"{"specversion":"1.0","type":"prompt","id":"1","source":"a","data":{"tokens":"x","model":"gpt-4-turbo",
             "type":"input"}}"#, "invalid_field", "data.tokens"),
     ]),
+    ("kong.ai_log", [
+        See("natives::every_plugin_of_kong_that_called_a_model_is_a_call"),
+        Never("it keeps two counts, and not what of them was cached"),
+        Never(NO_STREAM), Never(NO_TIER),
+        See("natives::kong_says_what_its_cache_answered_and_what_it_could_not_count"),
+    ]),
+    ("gemini_cli.session", [
+        See("local_files::the_answers_of_a_chat_of_gemini_cli_are_its_calls"),
+        See("local_files::the_answers_of_a_chat_of_gemini_cli_are_its_calls"),
+        See("local_files::a_line_of_a_chat_that_is_written_anew_is_the_same_call"),
+        Never(NO_TIER),
+        See("local_files::counts_of_a_chat_of_gemini_cli_are_checked_by_their_total"),
+    ]),
+    ("gemini_cli.telemetry", [
+        See("local_files::the_telemetry_file_of_gemini_cli_says_what_its_logs_over_otlp_say"),
+        See("local_files::the_telemetry_file_of_gemini_cli_says_what_its_logs_over_otlp_say"),
+        Never(NO_STREAM), Never(NO_TIER),
+        See("local_files::how_somebody_signed_in_says_who_is_paid"),
+    ]),
+    ("opencode.message", [
+        See("local_files::the_steps_of_a_message_of_opencode_are_its_requests"),
+        See("local_files::reasoning_of_opencode_is_inside_the_output_where_the_total_or_the_age_says_so"),
+        Never(NO_STREAM), Never(NO_TIER),
+        See("local_files::a_message_of_opencode_that_used_nothing_is_running_or_failed"),
+    ]),
 ];

@@ -103,6 +103,8 @@ fn every_format_has_a_row_and_every_row_is_documented() {
         Shape::BedrockConverseEvent,
         Shape::CohereEvent,
         Shape::GeminiInteractionEvent,
+        Shape::TgiFrame,
+        Shape::WorkersAiFrame,
         Shape::Fragment,
         Shape::Status,
         Shape::Error,

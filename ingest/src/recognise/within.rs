@@ -1,0 +1,141 @@
+//! What stands within an object that says nothing of itself: the body in a producer's envelope, in what HTTP clients, recorders
+//! and log shippers write down, in a list of records.
+//!
+//! Names alone decide nothing, since prompts and answers are logged under the same ones: what is found there is taken only
+//! if it can be told by itself. Each look goes one level down; what is found is recognised like any other object, within the
+//! bound of wrappers that `formats` keeps.
+
+use super::{FLAT, Shape, recognise};
+use crate::json::{Json, Kind, Object};
+
+/// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
+/// a call: answers are logged under the same names.
+pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
+    let (name, body) = object.first(&["response", "body"])?;
+    let counted = object.get("usage").is_some() || FLAT.iter().any(|name| object.has(name));
+    let wraps =
+        matches!(body.kind(), Kind::Object | Kind::Array | Kind::String) && (!counted || speaks_of_a_call(body));
+    wraps.then_some((name, body))
+}
+
+/// The body within an object of which nothing else is known, under the names that HTTP clients, recorders and log shippers give
+/// it. It must be told by itself.
+pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
+    // Lists are looked into where their name says that they are pieces of one answer.
+    const LISTS: [&str; 3] = ["chunks", "events", "stream"];
+    const NAMES: [&str; 36] = [
+        "chunks",
+        "events",
+        "stream",
+        // SAP's orchestration, whose other results repeat the last of them.
+        "final_result",
+        "orchestration_result",
+        "data",
+        "payload",
+        "result",
+        "output",
+        "completion",
+        // Recorders that keep a body as JSON.
+        "parsed_body",
+        "raw_response",
+        "raw",
+        "meta",
+        "event",
+        "chunk",
+        "frame",
+        "response_body",
+        "responseBody",
+        "message",
+        "log",
+        "content",
+        "string",
+        "text",
+        "record",
+        // What clouds and log stores put around what they carry.
+        "jsonPayload",
+        "detail",
+        "_source",
+        "Sns",
+        "Message",
+        "line",
+        "msg",
+        "json",
+        "value",
+        "response_json",
+        "doc",
+    ];
+    let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
+    let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
+    found.find(|(_, body)| speaks_of_a_call(*body))
+}
+
+/// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
+pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
+    let told = |object: &Object<'_>| recognise(object).is_some_and(|(shape, _)| is_call(shape));
+    match body.kind() {
+        Kind::Object => body.object().is_some_and(|inner| told(&inner)),
+        Kind::Array => {
+            let list = body.array().unwrap_or_default();
+            list.into_iter().take(RECORDS_SEEN).filter_map(Json::object).any(|inner| told(&inner))
+        }
+        // Contents are texts, too: only what is a whole object, or a stream, is looked into.
+        Kind::String => match body.text().get(1..).unwrap_or_default() {
+            text if text.starts_with("data:") || text.starts_with("event:") => true,
+            text if text.starts_with('{') => {
+                let text = body.string().unwrap_or_default();
+                Json::parse_object(&text).is_some_and(|(_, inner)| told(&inner))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// True for what speaks of a call by itself, or holds what does.
+pub(crate) fn is_call(shape: Shape) -> bool {
+    !matches!(
+        shape,
+        Shape::Status
+            | Shape::Fragment
+            | Shape::Error
+            | Shape::Correction
+            | Shape::Usage
+            | Shape::FlatUsage
+            | Shape::SeatList
+    )
+}
+
+/// Most records of a list that are looked at to tell what it is.
+pub(super) const RECORDS_SEEN: usize = 16;
+
+/// The records of a list that is wrapped in one object: Azure's diagnostic logs, captured interactions, HTTP archives.
+pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json<'a>>)> {
+    if let Some(entries) = object.object("log").and_then(|log| log.array("entries")) {
+        return Some(("log.entries", entries));
+    }
+    if let Some((_, answers)) = object.first(&["inlinedResponses", "inlined_responses"]) {
+        let nested =
+            answers.object().and_then(|nested| Some(nested.first(&["inlinedResponses", "inlined_responses"])?.1));
+        return Some(("inlinedResponses", nested.unwrap_or(answers).array()?));
+    }
+    if let Some((name, list)) = object.first(&["records", "interactions", "observations", "Records"]) {
+        return Some((name, list.array()?));
+    }
+    // A page of Bifrost's log.
+    if object.has("pagination")
+        && let Some(logs) = object.array("logs")
+    {
+        return Some(("logs", logs));
+    }
+    // A page of Langfuse's observations.
+    if object.has("meta")
+        && let Some(page) = object.array("data")
+        && page.first().and_then(|first| first.object()).is_some_and(|first| first.has("traceId"))
+    {
+        return Some(("data", page));
+    }
+    // A page of the results of a batch of xAI.
+    let results = object.array("results")?;
+    let batched = results.first()?.object()?.has("batch_result");
+    batched.then_some(("results", results))
+}
