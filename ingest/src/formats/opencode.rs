@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, provider_name, time};
 use crate::item::IgnoreReason;
-use crate::json::{Json, Object};
+use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw};
 
@@ -156,8 +156,9 @@ fn tokens(holder: &Object<'_>, inside: bool) -> Result<Part> {
     if mismatch {
         part.flags.set(Flag::TotalMismatch);
     }
-    if counts.has_unknown(&["input", "output", "reasoning", "cache", "total"]) || cache.has_unknown(&["read", "write"])
-    {
+    static COUNTS: NameSet = NameSet::new(&["input", "output", "reasoning", "cache", "total"]);
+    static CACHE: NameSet = NameSet::new(&["read", "write"]);
+    if counts.has_unknown(&COUNTS) || cache.has_unknown(&CACHE) {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)

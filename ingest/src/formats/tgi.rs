@@ -1,6 +1,6 @@
 //! Text Generation Inference's own API (`/generate`, `/generate_stream`): hardware that is paid by the hour, so tokens add no
 //! marginal cost. Fields: its published OpenAPI document (`docs/openapi.json` of huggingface/text-generation-inference,
-//! `Details` and `StreamDetails`), read 2026-11-29.
+//! `Details`), read 2026-11-29; `input_length` is not verified.
 
 use std::borrow::Cow;
 

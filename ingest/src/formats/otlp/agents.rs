@@ -131,7 +131,7 @@ pub(super) fn call<'a>(
         call.cost_basis = Some(CostBasis::Included);
     }
     if agent.extractor == "otlp.gemini_cli" {
-        gemini_cli::signed_in(attributes.text(&["auth_type"]).as_deref(), &mut call);
+        gemini_cli::signed_in(attributes.text(names!["auth_type"]).as_deref(), &mut call);
     }
     let application = if qwen { "qwen-code" } else { agent.application };
     envelope.claimed.application = Some(application.into());
