@@ -152,7 +152,7 @@ fn chunks_of_bedrock_that_cannot_be_read_say_so() {
     );
     // Chunks within chunks end somewhere.
     let mut nested = format!(r#"{{"generation":"",{METRICS}}}"#);
-    for _ in 0..8 {
+    for _ in 0..10 {
         nested = chunks(&[&nested])[0].clone();
     }
     check_rejected(&nested, "too_large", "chunk.bytes", &["envelopes"]);
