@@ -588,3 +588,25 @@ fn a_time_of_day_is_no_time_that_is_stated() {
     // What arrives again hashes as it did.
     assert_eq!(event(&body("09:59:50")).content_hash, event(&body("10:00:50")).content_hash);
 }
+
+#[test]
+fn details_that_langsmith_writes_as_text_are_parts_of_the_counts() {
+    check(
+        &span(
+            "ChatOpenAI",
+            &[
+                ("langsmith.span.kind", "llm"),
+                ("gen_ai.system", "openai"),
+                ("gen_ai.request.model", "gpt-5.4"),
+                ("gen_ai.usage.input_tokens", "25"),
+                ("gen_ai.usage.output_tokens", "7"),
+                ("gen_ai.usage.input_token_details", r#"{"cache_read": 10, "audio": 0}"#),
+                ("gen_ai.usage.output_token_details", r#"{"reasoning": 2}"#),
+            ],
+        ),
+        "otlp.traces",
+        &[
+            "openai gpt-5.4: input_text_tokens 15, cache_read_text_tokens 10, output_text_tokens 5, output_reasoning_tokens 2",
+        ],
+    );
+}

@@ -1,7 +1,6 @@
 //! A log in one SQLite file.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -14,7 +13,7 @@ use rusqlite::{Connection, params};
 use schemas::Timestamp;
 use schemas::topics::TopicSpec;
 
-use super::store::{self, Catalogue, Partition, Topic, offset_of, row_id};
+use super::store::{self, Catalogue, FolderLock, Partition, Topic, offset_of, row_id};
 use super::writer::{Append, Job, Place, Position, Request, Shared, Writer, Written};
 use crate::log::{Log, StoredRecord};
 use crate::processor::OutRecord;
@@ -49,7 +48,7 @@ pub struct LocalLog {
 struct WriterThread {
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl LocalLog {

@@ -151,8 +151,19 @@ pub(crate) fn is_locked(error: &anyhow::Error) -> bool {
     error.is::<Locked>()
 }
 
-/// Takes the folder for this process. The lock goes with the process, however it ends.
-pub(crate) fn lock(folder: &Path) -> Result<File> {
+/// A folder that this process has to itself. The lock goes with the process, however it ends.
+#[derive(Debug)]
+pub(crate) struct FolderLock(File);
+
+impl Drop for FolderLock {
+    /// Closing the file is not enough: a child that another thread is just starting has a copy of it until it runs its program.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// Takes the folder for this process.
+pub(crate) fn lock(folder: &Path) -> Result<FolderLock> {
     let path = folder.join(LOCK);
     let mut file =
         OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).with_context(|| {
@@ -173,7 +184,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
     file.set_len(0)?;
     file.rewind()?;
     write!(file, "{}", std::process::id())?;
-    Ok(file)
+    Ok(FolderLock(file))
 }
 
 /// Opens the file for writing, making it first where there is none.

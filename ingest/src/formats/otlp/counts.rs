@@ -2,14 +2,14 @@
 
 use schemas::{Flag, Meter};
 
-use super::batch::{Attributes, Scope};
+use super::batch::{Attributes, Scope, Value};
 use super::names::{self, Names};
 use crate::assemble::{Part, Tokens};
 use crate::envelope::Envelope;
 use crate::formats::{families, gateway, openai};
 use crate::json::Json;
 use crate::problem::Result;
-use crate::usage::rest;
+use crate::usage::{Counts, rest};
 
 pub(super) fn part<'a>(
     attributes: &Attributes<'a>,
@@ -23,9 +23,15 @@ pub(super) fn part<'a>(
     }
     let count = |names: &Names| attributes.count(names).map(|found| found.unwrap_or(0));
     let (input, output) = (count(names::INPUT)?, count(names::OUTPUT)?);
-    let (read, written) = (count(names::CACHE_READ)?, count(names::CACHE_WRITE)?);
-    let reasoning = count(names::REASONING)?;
-    let (audio_in, audio_out) = (count(names::INPUT_AUDIO)?, count(names::OUTPUT_AUDIO)?);
+    let part_of = |names: &Names, details: &Names, field: &str| match count(names)? {
+        0 => detail(attributes, details, field),
+        stated => Ok(stated),
+    };
+    let read = part_of(names::CACHE_READ, names::INPUT_DETAILS, "cache_read")?;
+    let written = part_of(names::CACHE_WRITE, names::INPUT_DETAILS, "cache_creation")?;
+    let reasoning = part_of(names::REASONING, names::OUTPUT_DETAILS, "reasoning")?;
+    let audio_in = part_of(names::INPUT_AUDIO, names::INPUT_DETAILS, "audio")?;
+    let audio_out = part_of(names::OUTPUT_AUDIO, names::OUTPUT_DETAILS, "audio")?;
     let total = attributes.count(names::TOTAL)?;
     let provider = provider.or_else(|| model.and_then(families::family));
     let (uncached, checked) = match attributes.count(names::UNCACHED)? {
@@ -60,10 +66,20 @@ pub(super) fn part<'a>(
     Ok(part)
 }
 
+/// A part of a count that LangSmith writes into the text of an object (its SDK's `input_token_details`, in spans that others published,
+/// read 2026-11-29).
+fn detail(attributes: &Attributes<'_>, names: &Names, field: &str) -> Result<i64> {
+    let Some((name, Value::Text(text))) = attributes.get(names) else { return Ok(0) };
+    match Json::parse(text).ok().and_then(Json::object) {
+        Some(details) => Counts::new(&details, name).or_zero(field),
+        None => Ok(0),
+    }
+}
+
 /// Usage as the text of a JSON object, which some tools write instead of attributes.
 fn embedded(attributes: &Attributes<'_>, model: Option<&str>) -> Result<Option<Part>> {
     let stated = |names: &Names| match attributes.get(names) {
-        Some((_, super::batch::Value::Text(text))) => Some(text.to_string()),
+        Some((_, Value::Text(text))) => Some(text.to_string()),
         _ => None,
     };
     if let Some(text) = stated(names::LANGFUSE_USAGE)

@@ -149,6 +149,9 @@ pub(super) const INPUT_AUDIO: &Names =
     names!["llm.token_count.prompt_details.audio", "gen_ai.usage.details.input_audio_tokens"];
 pub(super) const OUTPUT_AUDIO: &Names =
     names!["llm.token_count.completion_details.audio", "gen_ai.usage.details.output_audio_tokens"];
+/// Parts of the counts as LangChain names them, as JSON text: LangSmith's.
+pub(super) const INPUT_DETAILS: &Names = names!["gen_ai.usage.input_token_details"];
+pub(super) const OUTPUT_DETAILS: &Names = names!["gen_ai.usage.output_token_details"];
 /// A whole usage object as JSON text, and the tool that writes it.
 pub(super) const LANGFUSE_USAGE: &Names = names!["langfuse.observation.usage_details"];
 pub(super) const MLFLOW_USAGE: &Names = names!["mlflow.chat.tokenUsage"];
