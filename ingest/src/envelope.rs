@@ -308,7 +308,7 @@ impl<'a> Envelope<'a> {
             }
         }
         // What a recorded answer says in its head, where the body says nothing.
-        if let Some(headers) = head::headers(object).or_else(|| head::headers(&object.object("response")?)) {
+        if let Some(headers) = head::headers(object).or_else(|| head::headers_within(object.get("response")?)) {
             self.time = self.time.or_else(|| head::date(headers));
             let request_id = || head::header(headers, "x-amzn-requestid");
             self.response_id = self.response_id.take().or_else(request_id);

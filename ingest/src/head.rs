@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemas::Timestamp;
 
 use crate::config::TEXT_BYTES_MAX;
-use crate::json::{Json, Object};
+use crate::json::{Json, Kind, Object};
 
 /// A header, by its name in lower case: an object of texts or of lists of them (recorders), or a list of names and values
 /// (HTTP archives).
@@ -25,6 +25,13 @@ pub(crate) fn header<'a>(headers: Json<'a>, name: &str) -> Option<Cow<'a, str>> 
 /// The headers beside a body: of a recorded answer, or as the AWS SDK for Python hands them on.
 pub(crate) fn headers<'a>(answer: &Object<'a>) -> Option<Json<'a>> {
     answer.get("headers").or_else(|| answer.object("ResponseMetadata")?.get("HTTPHeaders"))
+}
+
+/// As [`headers`], of an answer that is opened only if its text says that there are any: most are whole bodies.
+pub(crate) fn headers_within(answer: Json<'_>) -> Option<Json<'_>> {
+    let told = |name: &str| memchr::memmem::find(answer.text().as_bytes(), name.as_bytes()).is_some();
+    let any = answer.kind() == Kind::Object && (told("\"headers\"") || told("\"HTTPHeaders\""));
+    if any { headers(&answer.object()?) } else { None }
 }
 
 /// When an answer was sent (`Date`, RFC 9110).
