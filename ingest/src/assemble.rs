@@ -192,9 +192,13 @@ impl<'r> Out<'r> {
         Position { topic: self.record.topic.into(), partition: self.record.partition, offset: self.record.offset, item }
     }
 
-    /// True when the record holds more items than are taken.
-    pub(crate) fn is_full(&self) -> bool {
-        self.next as usize >= self.config.items_max
+    /// Room for one more of what `field` lists.
+    pub(crate) fn room(&self, field: &str) -> Result<()> {
+        if self.next as usize >= self.config.items_max {
+            let message = format!("the record holds more than {} items", self.config.items_max);
+            return Err(Problem::new(RejectReason::TooLarge, field, message));
+        }
+        Ok(())
     }
 
     pub(crate) fn reject(&mut self, problem: Problem, item: Option<Json<'_>>) {

@@ -286,10 +286,7 @@ pub(crate) fn cloudwatch<'a>(
         out.ignore(IgnoreReason::StatusOnly);
     }
     for (index, event) in events.into_iter().enumerate() {
-        if out.is_full() {
-            let message = format!("the record holds more than {} items", out.config.items_max);
-            return Err(Problem::new(RejectReason::TooLarge, "logEvents", message));
-        }
+        out.room("logEvents")?;
         let message = event.object().and_then(|event| event.string("message")).unwrap_or_default();
         let path = format!("logEvents[{index}].message");
         if deeper_than(message.as_bytes(), crate::DEPTH_MAX) {

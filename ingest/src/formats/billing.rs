@@ -42,10 +42,7 @@ pub(crate) fn opencost<'a>(
     let Some(sets) = object.array("data") else { return allocation(json, object, envelope, out) };
     for set in sets.into_iter().filter_map(Json::object) {
         for (_, json) in set.iter() {
-            if out.is_full() {
-                let message = format!("the record holds more than {} items", out.config.items_max);
-                return Err(Problem::new(schemas::RejectReason::TooLarge, "data", message));
-            }
+            out.room("data")?;
             let one = json.object().ok_or_else(|| Problem::wrong_type("data", json, "allocations"));
             if let Err(problem) = one.and_then(|one| allocation(json, &one, envelope.clone(), out)) {
                 out.reject(problem, Some(json));

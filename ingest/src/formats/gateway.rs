@@ -149,9 +149,8 @@ pub(crate) fn langfuse<'a>(
             },
             _ => event,
         };
-        if out.is_full() {
-            let message = format!("the record holds more than {} items", out.config.items_max);
-            out.reject(Problem::new(schemas::RejectReason::TooLarge, "batch", message), None);
+        if let Err(problem) = out.room("batch") {
+            out.reject(problem, None);
             break;
         }
         if let Err(problem) = langfuse_event(event, outer.clone(), out) {

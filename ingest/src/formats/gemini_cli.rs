@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use schemas::{CostBasis, Flag, RejectReason, Text, Timestamp};
+use schemas::{CostBasis, Flag, Text, Timestamp};
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
@@ -48,10 +48,7 @@ pub(crate) fn chat<'a>(
         out.ignore(IgnoreReason::NotAModelCall);
     }
     for said in messages {
-        if out.is_full() {
-            let message = format!("the record holds more than {} items", out.config.items_max);
-            return Err(Problem::new(RejectReason::TooLarge, "messages", message));
-        }
+        out.room("messages")?;
         if let Err(problem) = message(said, envelope.clone(), out) {
             out.reject(problem, Some(said));
         }

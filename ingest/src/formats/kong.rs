@@ -68,10 +68,7 @@ pub(crate) fn log<'a>(
     let status = object.object("response").and_then(|response| response.get("status")?.number());
     let failed = status.and_then(|status| number::count(status).ok()).is_some_and(|status| status >= 400);
     for (plugin, entry) in entries {
-        if out.is_full() {
-            let message = format!("the record holds more than {} items", out.config.items_max);
-            return Err(Problem::new(schemas::RejectReason::TooLarge, "ai", message));
-        }
+        out.room("ai")?;
         let mut envelope = envelope.clone();
         if let Some(request) = &request {
             envelope.event_id = Some(Cow::Owned(format!("{request}/{plugin}")));

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use schemas::{Flag, RejectReason, Text};
+use schemas::{Flag, Text};
 use smallvec::SmallVec;
 
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
@@ -52,10 +52,7 @@ pub(crate) fn stored<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope
         out.ignore(IgnoreReason::NotAModelCall);
     }
     for said in messages {
-        if out.is_full() {
-            let message = format!("the record holds more than {} items", out.config.items_max);
-            return Err(Problem::new(RejectReason::TooLarge, "messages", message));
-        }
+        out.room("messages")?;
         let read = match said.object() {
             Some(object) => message(said, &object, envelope.clone(), out),
             None => Err(Problem::wrong_type("messages", said, "objects")),

@@ -160,9 +160,8 @@ pub(crate) fn items<'a>(
     let count = documents.len();
     let many = count > 1;
     for (index, document) in documents.into_iter().enumerate() {
-        if out.is_full() {
-            let message = format!("the record holds more than {} items", out.config.items_max);
-            return out.reject(Problem::new(RejectReason::TooLarge, "", message), None);
+        if let Err(problem) = out.room("") {
+            return out.reject(problem, None);
         }
         let Document { json, object } = match document {
             Ok(document) => document,

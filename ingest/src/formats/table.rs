@@ -18,10 +18,7 @@ pub(crate) fn rows(text: &str, hint: Option<Shape>, out: &mut Out<'_>) -> Result
     let mut lines = Rows(text);
     let names = lines.next().unwrap_or_default();
     for cells in lines.filter(|cells| cells.iter().any(|cell| !cell.is_empty())) {
-        if out.is_full() {
-            let message = format!("the record holds more than {} items", out.config.items_max);
-            return Err(Problem::new(RejectReason::TooLarge, "", message));
-        }
+        out.room("")?;
         if cells.len() > names.len() {
             let message = format!("a row has {} cells but the table has {} columns", cells.len(), names.len());
             out.reject(Problem::new(RejectReason::Malformed, "", message), None);

@@ -1,6 +1,6 @@
 //! Bodies as others have captured and published them, composed anew: each test is something they hold that was read wrongly.
 
-use super::{arrival, check, check_rejected, decoded, event, events, line};
+use super::{arrival, check, check_rejected, decoded, event, events, line, span};
 use crate::{IgnoreReason, Item};
 
 #[test]
@@ -212,21 +212,6 @@ fn what_a_streamed_message_wrote_later_has_the_lifetime_that_was_asked_for() {
     }
 }
 
-fn span(name: &str, attributes: &[(&str, &str)]) -> String {
-    let attributes: Vec<String> = attributes
-        .iter()
-        .map(|(key, value)| {
-            let value = serde_json::Value::from(*value);
-            format!(r#"{{"key":"{key}","value":{{"stringValue":{value}}}}}"#)
-        })
-        .collect();
-    format!(
-        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736",
-        "spanId":"00f067aa0ba902b7","name":"{name}","startTimeUnixNano":"1785578390000000000","attributes":[{}]}}]}}]}}]}}"#,
-        attributes.join(",")
-    )
-}
-
 #[test]
 fn a_request_of_claude_code_is_one_call_as_a_span_a_log_record_and_a_line_of_its_transcript() {
     let counts = [
@@ -240,13 +225,13 @@ fn a_request_of_claude_code_is_one_call_as_a_span_a_log_record_and_a_line_of_its
         ("cache_creation_tokens", "7096"),
         ("request_id", "req_1"),
     ];
-    let traced = event(&span("claude_code.llm_request", &counts));
+    let traced = event(&span("", "claude_code.llm_request", &counts));
     assert_eq!(
         line(&traced),
         "anthropic claude-opus-4-8: input_text_tokens 2, cache_read_text_tokens 84562, cache_write_5m_tokens 7096, \
          output_text_tokens 1200 [assumed_5m]"
     );
-    let record = span("claude_code.llm_request", &counts)
+    let record = span("", "claude_code.llm_request", &counts)
         .replace("resourceSpans", "resourceLogs")
         .replace("scopeSpans", "scopeLogs")
         .replace("\"spans\"", "\"logRecords\"")
@@ -266,7 +251,7 @@ fn a_span_of_the_vercel_ai_sdk_is_read_from_what_the_provider_said() {
     let call = |more: &[(&str, &str)]| {
         let mut attributes = vec![("ai.operationId", "ai.generateText.doGenerate"), ("ai.usage.inputTokens", "7")];
         attributes.extend(more);
-        event(&span("ai.generateText.doGenerate", &attributes))
+        event(&span("", "ai.generateText.doGenerate", &attributes))
     };
     let anthropic = call(&[
         ("gen_ai.response.model", "claude-sonnet-4-6"),
@@ -593,6 +578,7 @@ fn a_time_of_day_is_no_time_that_is_stated() {
 fn details_that_langsmith_writes_as_text_are_parts_of_the_counts() {
     check(
         &span(
+            "",
             "ChatOpenAI",
             &[
                 ("langsmith.span.kind", "llm"),

@@ -91,6 +91,20 @@ pub(crate) fn line(event: &UsageEvent) -> String {
     format!("{} {}: {}{flags}", event.provider, event.model, meters.join(", "))
 }
 
+/// A batch of one span, with attributes that are texts.
+pub(crate) fn span(scope: &str, name: &str, attributes: &[(&str, &str)]) -> String {
+    let attribute = |(key, value): &(&str, &str)| {
+        let value = serde_json::Value::from(*value);
+        format!(r#"{{"key":"{key}","value":{{"stringValue":{value}}}}}"#)
+    };
+    let attributes: Vec<String> = attributes.iter().map(attribute).collect();
+    format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"name":"{scope}"}},"spans":[{{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736",
+        "spanId":"00f067aa0ba902b7","name":"{name}","startTimeUnixNano":"1785578390000000000","attributes":[{}]}}]}}]}}]}}"#,
+        attributes.join(",")
+    )
+}
+
 /// Checks the events of a record, one line each.
 #[track_caller]
 pub(crate) fn check(payload: &str, recognised_as: &str, expected: &[&str]) {

@@ -3,7 +3,7 @@
 
 use schemas::CostBasis;
 
-use super::{check, check_rejected, decoded, event, events, line};
+use super::{check, check_rejected, decoded, event, events, line, span};
 use crate::{IgnoreReason, Item};
 
 const BODY: &str = r#"{"id":"chatcmpl-W","object":"chat.completion","created":1785578390,"model":"gpt-5.4","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#;
@@ -601,22 +601,6 @@ fn lines_of_codex_exec_sum_up_a_run() {
     assert_eq!(found, [none, none, none, Some(IgnoreReason::RunSummary)]);
 }
 
-/// One span of a batch with these attributes.
-fn span(scope: &str, attributes: &[(&str, &str)]) -> String {
-    let attributes: Vec<String> = attributes
-        .iter()
-        .map(|(key, value)| {
-            let value = serde_json::Value::from(*value);
-            format!(r#"{{"key":"{key}","value":{{"stringValue":{value}}}}}"#)
-        })
-        .collect();
-    format!(
-        r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"name":"{scope}"}},"spans":[{{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736",
-        "spanId":"00f067aa0ba902b7","name":"chat","startTimeUnixNano":"1785578390000000000","attributes":[{}]}}]}}]}}]}}"#,
-        attributes.join(",")
-    )
-}
-
 #[test]
 fn spans_spell_details_as_their_emitters_do() {
     let cached = "openai gpt-5.4: input_text_tokens 36, cache_read_text_tokens 64, output_text_tokens 12, output_reasoning_tokens 8";
@@ -628,11 +612,12 @@ fn spans_spell_details_as_their_emitters_do() {
         ["gen_ai.usage.input_tokens_details.cached_tokens", "gen_ai.usage.output_tokens_details.reasoning_tokens"],
     ] {
         let details = [(details[0], "64"), (details[1], "8")];
-        assert_eq!(line(&event(&span("x", &[&call[..], &counts, &details].concat()))), cached);
+        assert_eq!(line(&event(&span("x", "chat", &[&call[..], &counts, &details].concat()))), cached);
     }
     let agent = [("gen_ai.operation.name", "chat"), ("gen_ai.system", "strands-agents"), ("gen_ai.request.model", "m")];
     assert!(
-        line(&event(&span("strands", &[&agent[..], &counts].concat()))).starts_with("unknown m: input_text_tokens 100")
+        line(&event(&span("strands", "chat", &[&agent[..], &counts].concat())))
+            .starts_with("unknown m: input_text_tokens 100")
     );
     let logged = [
         ("mlflow.spanType", "\"CHAT_MODEL\""),
@@ -640,7 +625,7 @@ fn spans_spell_details_as_their_emitters_do() {
         ("mlflow.llm.provider", "\"openai\""),
         ("mlflow.chat.tokenUsage", r#"{"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}"#),
     ];
-    assert_eq!(line(&event(&span("mlflow", &logged))), COUNTED);
+    assert_eq!(line(&event(&span("mlflow", "chat", &logged))), COUNTED);
 }
 
 #[test]
@@ -648,6 +633,7 @@ fn thinking_of_gemini_that_a_span_leaves_out_is_in_its_total() {
     let call = |total: &str| {
         line(&event(&span(
             "opentelemetry.instrumentation.google_generativeai",
+            "chat",
             &[
                 ("gen_ai.system", "Google"),
                 ("gen_ai.request.model", "gemini-2.5-flash"),

@@ -389,3 +389,19 @@ pub(crate) fn unpack_headers(stored: &[u8]) -> Result<Vec<(String, Bytes)>> {
     reader.finish()?;
     Ok(headers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_free_when_its_lock_is_dropped_though_a_child_has_a_copy_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock(folder.path()).unwrap();
+        let copy = held.0.try_clone().unwrap();
+        assert!(is_locked(&lock(folder.path()).unwrap_err()));
+        drop(held);
+        lock(folder.path()).unwrap();
+        drop(copy);
+    }
+}
