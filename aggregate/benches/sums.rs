@@ -28,7 +28,7 @@ fn source(stage: &dyn Stage) -> Source {
 }
 
 fn tick() -> Tick {
-    Tick { now: fixture::lineage().watermark, caught_up: true, skips: Arc::default() }
+    Tick { now: fixture::lineage().watermark, caught_up: true, hurry: false, skips: Arc::default() }
 }
 
 fn budgets() -> Arc<Reference<Budgets>> {

@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
     stream::memory::small_pages();
     let keys: u32 = std::env::args().nth(1).map_or(Ok(250_000), |text| text.parse())?;
     let hour: Timestamp = "2026-11-22T10:00:00Z".parse().map_err(anyhow::Error::msg)?;
-    let tick = Tick { now: hour, caught_up: true, skips: Arc::new(Vec::new()) };
+    let tick = Tick { now: hour, caught_up: true, hurry: false, skips: Arc::new(Vec::new()) };
 
     let mut writer = BatchWriter::new(PARTIALS, 1);
     for number in 0..keys {

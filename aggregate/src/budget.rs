@@ -11,7 +11,7 @@ use schemas::{BudgetPeriod, Id128, Money, ReferenceRow, Text, Timestamp};
 use stream::reference::{Compiled, Versions};
 
 pub use read::{Finding, Findings, parse_budgets, read_budgets};
-pub use scope::{DIMENSIONS, Scope};
+pub use scope::Scope;
 
 use crate::calendar::Calendar;
 use crate::spend::Spend;

@@ -230,20 +230,22 @@ impl Merge {
     fn write_windows(
         &mut self,
         watermark: Timestamp,
-        now: Timestamp,
+        tick: &Tick,
         books: &mut Books,
         out: &mut Output,
     ) -> Result<(), Halt> {
+        // Nobody's hurry makes a window final: that is the watermark's.
+        let by = if tick.hurry { Timestamp::MAX } else { tick.now };
         let mut room = UPSERTS_MAX;
         while room > 0 {
-            let Some(id) = self.settling.take(watermark).or_else(|| self.writing.take(now)) else { break };
+            let Some(id) = self.settling.take(watermark).or_else(|| self.writing.take(by)) else { break };
             let Some(held) = self.windows.get(&id) else { continue };
             let (key, mut window) = (held.key.clone(), held.state());
             let (settles_at, expires_at) = (window.settles_at(&self.config), window.expires_at(&self.config));
-            match window.due(&self.config, watermark, now) {
+            match window.due(&self.config, watermark, by) {
                 Some(status) => {
                     let name = key::window_record(key.hash, window.granularity, window.start);
-                    let written = window.write(key.key(), status, watermark, now);
+                    let written = window.write(key.key(), status, watermark, tick.now);
                     self.windows.insert(id, HeldWindow::new(key.clone(), &window));
                     out.records.push(self.formats.windows.record(key.hash, name, Some(&written)));
                     books.count("windows.upserted", 1);
@@ -478,7 +480,7 @@ impl Processor for Merge {
 
     fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
         let watermark = books.watermark();
-        self.write_windows(watermark, tick.now, books, out)?;
+        self.write_windows(watermark, tick, books, out)?;
         self.judge_budgets(watermark, tick.now, books, out);
         self.write_changes(out);
         Ok(())

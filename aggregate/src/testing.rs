@@ -150,7 +150,7 @@ pub fn budgets(definitions: Vec<Definition>) -> Arc<Reference<Budgets>> {
 }
 
 pub fn tick(now: Timestamp) -> Tick {
-    Tick { now, caught_up: true, skips: Arc::new(vec![]) }
+    Tick { now, caught_up: true, hurry: false, skips: Arc::new(vec![]) }
 }
 
 /// A processor whose state can be looked at.

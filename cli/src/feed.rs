@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use anyhow::Context;
 use bytes::Bytes;
-use ingest::{Item, RawRecord};
+use ingest::RawRecord;
 use schemas::ids::hash_parts;
 use schemas::topics::{Kept, Partitions, RAW, TopicSpec};
-use schemas::{Flag, Id128, Timestamp};
+use schemas::{Id128, Timestamp};
 use serde::{Deserialize, Serialize};
 use stream::{Log, OutRecord};
 
@@ -58,10 +59,10 @@ pub struct Feeder<'a> {
     topic: Arc<str>,
     partitions: u32,
     positions: HashMap<String, Position>,
-    config: ingest::Config,
-    /// Told after every append how many records it had.
+    config: Arc<ingest::Config>,
+    /// Told of every batch on its way how many records it has.
     progress: &'a mut dyn FnMut(u64),
-    /// Asked before every append whether to go on.
+    /// Asked before every batch whether to go on.
     stopping: &'a dyn Fn() -> bool,
 }
 
@@ -72,12 +73,13 @@ impl std::fmt::Debug for Feeder<'_> {
 }
 
 impl<'a> Feeder<'a> {
-    /// Reads how far every source has come.
+    /// Reads how far every source has come. Records of files are read by `config`, as ingest will, for when their calls were made.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub fn new(
         log: &'a dyn Log,
+        config: Arc<ingest::Config>,
         progress: &'a mut dyn FnMut(u64),
         stopping: &'a dyn Fn() -> bool,
     ) -> anyhow::Result<Self> {
@@ -90,7 +92,6 @@ impl<'a> Feeder<'a> {
             }
             Ok(())
         })?;
-        let config = ingest::Config::default();
         Ok(Feeder { log, topic: RAW.into(), partitions, positions, config, progress, stopping })
     }
 
@@ -109,28 +110,22 @@ impl<'a> Feeder<'a> {
         let skip = usize::try_from(fed).context("skip what was fed")?;
         let left = usize::try_from(count - fed.min(count)).context("--sample is too large for this machine")?;
         let mut traffic = Traffic::new(seed, Shape::Sample, start, span_seconds, count).skip(skip).take(left);
-        let mut done = Fed { new: 0, before: fed };
-        loop {
-            let partitions = self.partitions;
-            let records: Vec<OutRecord> = traffic
-                .by_ref()
-                .take(APPEND_RECORDS)
-                .map(|record| OutRecord {
-                    topic: self.topic.clone(),
-                    partition: record.slot % partitions,
-                    key: record.key.map(Bytes::from),
-                    payload: Some(Bytes::from(record.payload)),
-                    headers: record.headers.into_iter().map(|(name, value)| (name, Bytes::from(value))).collect(),
-                    timestamp: Some(record.timestamp),
-                })
-                .collect();
-            if records.is_empty() || (self.stopping)() {
-                return Ok(done);
-            }
-            done.new += records.len() as u64;
-            let position = Position::Sample { seed, start, span_seconds, count, fed: fed + done.new };
-            self.append("sample", position, records)?;
-        }
+        let (topic, partitions) = (self.topic.clone(), self.partitions);
+        let mut new = 0;
+        self.append("sample", || {
+            let records = traffic.by_ref().take(APPEND_RECORDS).map(|record| OutRecord {
+                topic: topic.clone(),
+                partition: record.slot % partitions,
+                key: record.key.map(Bytes::from),
+                payload: Some(Bytes::from(record.payload)),
+                headers: record.headers.into_iter().map(|(name, value)| (name, Bytes::from(value))).collect(),
+                timestamp: Some(record.timestamp),
+            });
+            let records: Vec<OutRecord> = records.collect();
+            new += records.len() as u64;
+            Ok((records, Position::Sample { seed, start, span_seconds, count, fed: fed + new }))
+        })
+        .map(|new| Fed { new, before: fed })
     }
 
     /// Feeds a file, or what is left of it.
@@ -152,72 +147,94 @@ impl<'a> Feeder<'a> {
             _ => 0,
         };
         let mut records = records.skip(usize::try_from(before).context("skip what was fed")?);
-        let mut done = Fed { new: 0, before };
-        let mut latest = None;
-        loop {
+        let (topic, partitions, config) = (self.topic.clone(), self.partitions, self.config.clone());
+        let (mut fed, mut latest) = (before, None);
+        self.append(&key, || {
             let (mut batch, mut bytes) = (Vec::new(), 0);
             while batch.len() < APPEND_RECORDS && bytes < APPEND_BYTES {
                 let Some(record) = records.next() else { break };
                 let record = record.with_context(|| format!("read {}", path.display()))?;
                 bytes += record.payload.len();
-                let timestamp =
-                    record.timestamp.or_else(|| self.event_time(&record, now)).or(latest).unwrap_or(now).min(now);
+                let told = record.timestamp.or_else(|| event_time(&record, &config, now));
+                let timestamp = told.or(latest).unwrap_or(now).min(now);
                 latest = Some(timestamp);
-                let number = before + done.new + batch.len() as u64;
                 batch.push(OutRecord {
-                    topic: self.topic.clone(),
-                    partition: u32::try_from(number % u64::from(self.partitions)).unwrap_or(0),
+                    topic: topic.clone(),
+                    partition: u32::try_from(fed % u64::from(partitions)).unwrap_or(0),
                     key: None,
                     payload: Some(Bytes::from(record.payload)),
                     headers: record.headers.into_iter().map(|(name, value)| (name, Bytes::from(value))).collect(),
                     timestamp: Some(timestamp),
                 });
+                fed += 1;
             }
-            if batch.is_empty() || (self.stopping)() {
-                return Ok(done);
-            }
-            done.new += batch.len() as u64;
-            self.append(&key, Position::File { fed: before + done.new }, batch)?;
-        }
-    }
-
-    /// When a record of a file arrived, if nobody wrote that down: when its call was made.
-    fn event_time(&self, record: &input::FileRecord, now: Timestamp) -> Option<Timestamp> {
-        let headers: Vec<(&str, &[u8])> =
-            record.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let raw = RawRecord {
-            topic: RAW,
-            partition: 0,
-            offset: 0,
-            // Ingest refuses times far ahead of their arrival.
-            timestamp: now,
-            key: None,
-            headers: &headers,
-            payload: Some(&record.payload),
-        };
-        let items = ingest::decode(&raw, &self.config).items;
-        items.iter().find_map(|item| match item {
-            Item::Event(event) if !event.flags.contains(&Flag::TimeAssumed) => Some(event.event_time),
-            Item::Fact(fact) => Some(fact.event_time),
-            _ => None,
+            Ok((batch, Position::File { fed }))
         })
+        .map(|new| Fed { new, before })
     }
 
-    fn append(&mut self, key: &str, position: Position, mut records: Vec<OutRecord>) -> anyhow::Result<()> {
-        let count = records.len() as u64;
-        records.push(OutRecord {
-            topic: POSITIONS.into(),
-            partition: 0,
-            key: Some(Bytes::from(key.to_owned())),
-            payload: Some(Bytes::from(serde_json::to_vec(&position)?)),
-            headers: Vec::new(),
-            timestamp: None,
-        });
-        self.log.append(records).context("append to the log")?;
-        self.positions.insert(key.to_owned(), position);
-        (self.progress)(count);
-        Ok(())
+    /// Appends what is made until nothing is, each batch together with how far it comes; the next one is made meanwhile, for an
+    /// append waits for the disk. Gives how many records there were.
+    fn append(
+        &mut self,
+        key: &str,
+        mut make: impl FnMut() -> anyhow::Result<(Vec<OutRecord>, Position)>,
+    ) -> anyhow::Result<u64> {
+        let (log, mut fed, mut reached) = (self.log, 0, None);
+        std::thread::scope(|scope| {
+            let (batches, waiting) = sync_channel::<Vec<OutRecord>>(1);
+            let appending = scope.spawn(move || waiting.into_iter().try_for_each(|batch| log.append(batch)));
+            let made = loop {
+                let (mut batch, position) = match make() {
+                    Ok(made) => made,
+                    Err(error) => break Err(error),
+                };
+                if batch.is_empty() || (self.stopping)() {
+                    break Ok(());
+                }
+                let count = batch.len() as u64;
+                batch.push(OutRecord {
+                    topic: POSITIONS.into(),
+                    partition: 0,
+                    key: Some(Bytes::from(key.to_owned())),
+                    payload: Some(Bytes::from(serde_json::to_vec(&position)?)),
+                    headers: Vec::new(),
+                    timestamp: None,
+                });
+                if batches.send(batch).is_err() {
+                    // An append has failed, and says why below.
+                    break Ok(());
+                }
+                fed += count;
+                reached = Some(position);
+                (self.progress)(count);
+            };
+            drop(batches);
+            let appended = appending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            appended.context("append to the log").and(made)
+        })?;
+        if let Some(position) = reached {
+            self.positions.insert(key.to_owned(), position);
+        }
+        Ok(fed)
     }
+}
+
+/// When a record of a file arrived, if nobody wrote that down: when its call was made.
+fn event_time(record: &input::FileRecord, config: &ingest::Config, now: Timestamp) -> Option<Timestamp> {
+    let headers: Vec<(&str, &[u8])> =
+        record.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let raw = RawRecord {
+        topic: RAW,
+        partition: 0,
+        offset: 0,
+        // Ingest refuses times far ahead of their arrival.
+        timestamp: now,
+        key: None,
+        headers: &headers,
+        payload: Some(&record.payload),
+    };
+    ingest::event_time(&raw, config)
 }
 
 /// The day the sample tells of: the last 24 hours, but within one month (UTC), so that its budgets tell one story.
@@ -247,6 +264,20 @@ mod tests {
     fn span(now: &str) -> (String, i64) {
         let (start, seconds) = sample_span(now.parse().unwrap());
         (start.to_string(), seconds)
+    }
+
+    #[test]
+    fn records_of_a_house_format_arrive_when_their_calls_were_made() {
+        let mapping = "formats:\n- name: acme\n  when: {$.kind: call}\n  fields: {id: $.id, time: $.at, source: acme, provider: \
+                       openai, model: $.m, usage.input_text_tokens: $.n}\n";
+        let mappings = ingest::Mapping::parse("formats.yaml", mapping).unwrap();
+        let config = ingest::Config { mappings, ..ingest::Config::default() };
+        let payload = br#"{"kind":"call","id":"1","at":"2026-11-02T03:04:05Z","m":"gpt-4o","n":1000}"#.to_vec();
+        let record = input::FileRecord { number: 1, timestamp: None, headers: Vec::new(), payload };
+        let now = "2026-11-29T00:00:00Z".parse().unwrap();
+        let made = "2026-11-02T03:04:05Z".parse().unwrap();
+        assert_eq!(event_time(&record, &config, now), Some(made));
+        assert_eq!(event_time(&record, &ingest::Config::default(), now), None);
     }
 
     #[test]

@@ -131,7 +131,12 @@ impl Bench {
         let targets = [topics::EVENTS, topics::CHARGES].map(|topic| (topic.to_owned(), partitions));
         let targets: Arc<HashMap<String, u32>> = Arc::new(targets.into_iter().collect());
         let source = Source { topic: topics::EVENTS.into(), partition: 0, partitions, generation: 0, targets };
-        let tick = Tick { now: Timestamp::from_millis(1_800_000_000_000), caught_up: false, skips: Arc::default() };
+        let tick = Tick {
+            now: Timestamp::from_millis(1_800_000_000_000),
+            caught_up: false,
+            hurry: false,
+            skips: Arc::default(),
+        };
         Ok(Bench { stage, source, tick })
     }
 

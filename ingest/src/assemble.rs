@@ -156,6 +156,8 @@ pub(crate) struct Out<'r> {
     pub claims_not_allowed: i64,
     /// When it arrived for the first time: what stands in for a time nobody states.
     pub arrived: Timestamp,
+    /// Where only the time of the first call or fact is wanted: that time, once it was told. No items are made then.
+    pub only_time: Option<Option<Timestamp>>,
     /// What a hash is taken of: kept, so that the next item needs no memory of its own for it.
     hashed: Vec<u8>,
     next: i32,
@@ -172,9 +174,15 @@ impl<'r> Out<'r> {
             bound: Bound::of(record),
             claims_not_allowed: 0,
             arrived: record.timestamp,
+            only_time: None,
             hashed: Vec::new(),
             next: 0,
         }
+    }
+
+    /// Makes no items: finds when the first was made.
+    pub(crate) fn for_its_time(record: &'r RawRecord<'r>, config: &'r Config) -> Self {
+        Out { only_time: Some(None), ..Out::new(record, config) }
     }
 
     /// Names what the record is; the first name stays.
@@ -215,11 +223,24 @@ impl<'r> Out<'r> {
     /// A fact, made from its position.
     pub(crate) fn fact(&mut self, make: impl FnOnce(Position) -> Fact) {
         let position = self.position();
-        self.items.push(Item::Fact(Box::new(make(position))));
+        let fact = make(position);
+        match &mut self.only_time {
+            Some(time) => *time = time.or(Some(fact.event_time)),
+            None => self.items.push(Item::Fact(Box::new(fact))),
+        }
     }
 
     /// One call: an event for each model call in it, and a link for each weaker key.
     pub(crate) fn call<'j>(&mut self, call: Call<'_>, envelope: Envelope<'_>, item: impl Into<Option<Json<'j>>>) {
+        if let Some(None) = self.only_time {
+            let time = call.time.or(envelope.time).or(self.config.time);
+            let first = call.parts.first().and_then(|part| part.share.as_ref());
+            let time = time.map(|time| first.map_or(time, |share| share.start));
+            self.only_time = Some(time.filter(|time| check_time(*time, self.record.timestamp).is_ok()));
+        }
+        if self.only_time.is_some() {
+            return;
+        }
         // Positions are taken by items, so an item that is rejected after all gives its own back.
         let first = self.next;
         if let Err(problem) = self.assemble(call, envelope) {

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::OnceLock;
 
 use schemas::codec::Format;
-use schemas::{Correction, RejectReason};
+use schemas::{Correction, RejectReason, Timestamp};
 
 use crate::assemble::Out;
 use crate::config::{Config, DEPTH_MAX};
@@ -33,6 +33,15 @@ pub fn decode(record: &RawRecord<'_>, config: &Config) -> Decoded {
     }
     let Out { recognised_as, evidence, items, claims_not_allowed, .. } = out;
     Decoded { recognised_as, evidence, items, claims_not_allowed }
+}
+
+/// When the first call or fact in a raw record was made, as [`decode`] would read it; `None` where the record does not say. Costs
+/// less than to decode it.
+pub fn event_time(record: &RawRecord<'_>, config: &Config) -> Option<Timestamp> {
+    let mut out = Out::for_its_time(record, config);
+    // What goes wrong after a time was told does not make it untold.
+    let _ = record_items(record, config, &mut out);
+    out.only_time.flatten()
 }
 
 fn record_items<'r>(record: &'r RawRecord<'r>, config: &'r Config, out: &mut Out<'r>) -> Result<()> {

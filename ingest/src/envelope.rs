@@ -344,38 +344,13 @@ impl<'a> Envelope<'a> {
 
     /// Dimensions the producer claims, by the names of [`Dimensions`].
     fn read_claims(&mut self, object: &Object<'_>, path: &str, config: &Config) -> Result<()> {
-        let claimed = &mut self.claimed;
-        let slots: [(&str, &mut Option<Text>); 20] = [
-            ("team", &mut claimed.team),
-            ("project", &mut claimed.project),
-            ("cost_center", &mut claimed.cost_center),
-            ("business_unit", &mut claimed.business_unit),
-            ("environment", &mut claimed.environment),
-            ("customer", &mut claimed.customer),
-            ("application", &mut claimed.application),
-            ("feature", &mut claimed.feature),
-            ("use_case", &mut claimed.use_case),
-            ("workload_profile", &mut claimed.workload_profile),
-            ("task_class", &mut claimed.task_class),
-            ("routing_lane", &mut claimed.routing_lane),
-            ("agent", &mut claimed.agent),
-            ("session", &mut claimed.session),
-            ("run_id", &mut claimed.run_id),
-            ("billing_account", &mut claimed.billing_account),
-            ("sub_account", &mut claimed.sub_account),
-            ("invoice", &mut claimed.invoice),
-            ("cost_category", &mut claimed.cost_category),
-            ("parent", &mut claimed.parent),
-        ];
         let at = |problem: Problem, name: &str| Problem { field: format!("{path}{name}").into(), ..problem };
-        // One pass over what is there: most objects claim two or three of these.
-        let mut slots = slots;
-        for (name, _) in object.iter() {
-            if let Some((known, slot)) = slots.iter_mut().find(|(known, _)| *known == name) {
-                put_text(slot, object, known).map_err(|problem| at(problem, known))?;
+        // By what is there: most objects claim two or three.
+        for (name, _) in object.iter().filter(|(name, _)| *name != "user") {
+            if let Some(slot) = self.claimed.named_mut(name) {
+                put_text(slot, object, name).map_err(|problem| at(problem, name))?;
             }
         }
-        put_text(&mut claimed.spend_class, object, "spend_class").map_err(|problem| at(problem, "spend_class"))?;
         if let Some(user) = text(object, "user").map_err(|problem| at(problem, "user"))? {
             self.claim_user(&user, config);
         }

@@ -37,7 +37,7 @@ pub mod users;
 mod tests;
 
 pub use config::{Config, DEPTH_MAX, RAW_USAGE_BYTES_MAX, SKELETON_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX};
-pub use decode::decode;
+pub use decode::{decode, event_time};
 pub use formats::mapping::Mapping;
 pub use identity::UNIQUE_RESPONSE_IDS;
 pub use item::{Decoded, IgnoreReason, Item, RawRecord};

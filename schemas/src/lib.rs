@@ -21,6 +21,7 @@ pub mod wire;
 
 mod aggregate;
 mod charge;
+mod dimensions;
 mod event;
 mod lineage;
 mod meter;

@@ -63,6 +63,8 @@ pub struct Tick {
     pub now: Timestamp,
     /// True when nothing more was waiting in the source partition.
     pub caught_up: bool,
+    /// True when somebody waits for what is held back, and nothing else is under way: hold nothing back.
+    pub hurry: bool,
     /// Orders to go on past something.
     pub skips: Arc<Vec<Skip>>,
 }

@@ -1,47 +1,14 @@
 //! What spend a budget is about.
 
 use schemas::ids::hash_parts;
-use schemas::{BudgetPeriod, Id128, Text, Timestamp};
+use schemas::{BudgetPeriod, Dimensions, Id128, Text, Timestamp};
 
 use super::Definition;
 use crate::calendar::Calendar;
 use crate::spend::Spend;
 
-/// Reads one dimension of a charge.
-type Reader = fn(&Spend) -> Option<&str>;
-
-macro_rules! owner {
-    ($($name:ident),*) => { [$( (stringify!($name), (|charge: &Spend| charge.owner.$name.as_deref()) as Reader) ),*] };
-}
-
-/// Dimensions that come from attribution, by the name a budget's scope uses.
-const OWNER: [(&str, Reader); 22] = owner![
-    team,
-    project,
-    cost_center,
-    business_unit,
-    environment,
-    customer,
-    user,
-    application,
-    feature,
-    use_case,
-    workload_profile,
-    task_class,
-    routing_lane,
-    agent,
-    session,
-    run_id,
-    billing_account,
-    sub_account,
-    invoice,
-    cost_category,
-    spend_class,
-    parent
-];
-
 /// Dimensions that come with the event or its price.
-const EVENT: [(&str, Reader); 12] = [
+const EVENT: [(&str, fn(&Spend) -> Option<&str>); 12] = [
     ("provider", |charge| Some(&charge.event.provider)),
     ("publisher", |charge| charge.event.publisher.as_deref()),
     ("model", |charge| Some(&charge.event.model)),
@@ -56,13 +23,30 @@ const EVENT: [(&str, Reader); 12] = [
     ("charge_category", |charge| Some(charge.event.charge_category.as_str())),
 ];
 
-/// Every name a scope may use, besides `tag.<key>`.
-pub const DIMENSIONS: fn() -> Vec<&'static str> = || OWNER.iter().chain(&EVENT).map(|(name, _)| *name).collect();
-
 #[derive(Debug, Clone)]
 enum Field {
-    Dimension(Reader),
+    Owner(fn(&Dimensions) -> &Option<Text>),
+    Event(fn(&Spend) -> Option<&str>),
     Tag(Text),
+}
+
+impl Field {
+    fn named(name: &str) -> Result<Self, String> {
+        let event = || EVENT.iter().find(|(dimension, _)| *dimension == name).map(|(_, read)| Field::Event(*read));
+        let tag = || name.strip_prefix("tag.").map(|key| Field::Tag(key.into()));
+        Dimensions::reader(name).map(Field::Owner).or_else(event).or_else(tag).ok_or_else(|| {
+            let known: Vec<&str> = Dimensions::NAMES.iter().copied().chain(EVENT.map(|(name, _)| name)).collect();
+            format!("scope: {name} is not a dimension; use tag.<key> or one of {}", known.join(", "))
+        })
+    }
+
+    fn read<'a>(&self, charge: &'a Spend) -> Option<&'a str> {
+        match self {
+            Field::Owner(read) => read(&charge.owner).as_deref(),
+            Field::Event(read) => read(charge),
+            Field::Tag(key) => charge.event.tags.iter().find(|tag| tag.key == *key).map(|tag| tag.value.as_str()),
+        }
+    }
 }
 
 /// A scope: what spend, by which calendar, in which currency. Budgets that agree in these share their sums.
@@ -90,16 +74,7 @@ impl Scope {
         valid_from: Option<Timestamp>,
         valid_to: Option<Timestamp>,
     ) -> Result<Self, String> {
-        let matchers = definition.scope.iter().map(|(name, value)| {
-            if let Some(tag) = name.strip_prefix("tag.") {
-                return Ok((Field::Tag(tag.into()), value.clone()));
-            }
-            let known = OWNER.iter().chain(&EVENT).find(|(dimension, _)| *dimension == name.as_str());
-            let (_, reader) = known.ok_or_else(|| {
-                format!("scope: {name} is not a dimension; use tag.<key> or one of {}", DIMENSIONS().join(", "))
-            })?;
-            Ok((Field::Dimension(*reader), value.clone()))
-        });
+        let matchers = definition.scope.iter().map(|(name, value)| Ok((Field::named(name)?, value.clone())));
         let from = valid_from.map(|from| from.micros().to_be_bytes());
         let mut parts: Vec<&[u8]> = vec![
             b"scope",
@@ -140,14 +115,6 @@ impl Scope {
         let time = charge.event.event_time;
         self.valid_from.is_none_or(|from| from <= time)
             && self.valid_to.is_none_or(|to| time < to)
-            && self.matchers.iter().all(|(field, wanted)| {
-                let found = match field {
-                    Field::Dimension(read) => read(charge),
-                    Field::Tag(key) => {
-                        charge.event.tags.iter().find(|tag| tag.key == *key).map(|tag| tag.value.as_str())
-                    }
-                };
-                found == wanted.as_deref()
-            })
+            && self.matchers.iter().all(|(field, wanted)| field.read(charge) == wanted.as_deref())
     }
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use enrich::quote::Question;
 use enrich::{Directory, Severity};
-use schemas::{Dimensions, PriceContext, ReferenceRow, Tag, Text, Timestamp};
+use schemas::{PriceContext, ReferenceRow, Tag, Text, Timestamp};
 use stream::reference::{Compiled, manifest};
 
 use super::open::{key_value, now};
@@ -195,8 +195,10 @@ impl Who {
             (Some(team), Some(rule)) => println!("{team} by {rule}, {}", found.confidence),
             _ => println!("unallocated: no key, rule or claim names a team"),
         }
-        for (name, value) in stated(&found.owner) {
-            println!("  {name}: {value}");
+        for (name, value) in found.owner.named().filter(|(name, _)| *name != "team") {
+            if let Some(value) = value {
+                println!("  {name}: {value}");
+            }
         }
         println!("  for calls made {at}, by directory {}", directory.version());
         for tenure in directory.tenures(&self.key) {
@@ -207,22 +209,4 @@ impl Who {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn stated(owner: &Dimensions) -> Vec<(&'static str, &Text)> {
-    let each = [
-        ("project", &owner.project),
-        ("cost_center", &owner.cost_center),
-        ("business_unit", &owner.business_unit),
-        ("environment", &owner.environment),
-        ("customer", &owner.customer),
-        ("application", &owner.application),
-        ("feature", &owner.feature),
-        ("use_case", &owner.use_case),
-        ("workload_profile", &owner.workload_profile),
-        ("agent", &owner.agent),
-        ("cost_category", &owner.cost_category),
-        ("spend_class", &owner.spend_class),
-    ];
-    each.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect()
 }

@@ -130,13 +130,14 @@ impl Up {
         let stages = stages_with(&[topics::RAW], &ingest_config, users, scratch, &telemetry)?;
         let runtime = start(log.clone(), stages, tables, options, shutdown.clone())?;
         inbox::take(log.clone(), &self.data, shutdown.clone())?;
+        let decoding = Arc::new(ingest_config.clone());
         let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
         door.register_metrics(telemetry.registry())?;
         let server = telemetry.serve(self.listen, door.router(), tls, shutdown.clone())?;
         let begun = if fresh { "made" } else { "going on with" };
         eprintln!("{begun} {}, serving on {scheme}://{}", self.data.display(), server.address());
 
-        let worked = self.feed_and_report(&log, &files, &runtime, &telemetry, &lake, &shutdown);
+        let worked = self.feed_and_report(&log, &files, decoding, &runtime, &telemetry, &lake, &shutdown);
         let code = match &worked {
             Ok(balanced) => {
                 if !self.exit_when_idle && !shutdown.is_set() {
@@ -168,6 +169,7 @@ impl Up {
         &self,
         log: &Arc<LocalLog>,
         files: &[PathBuf],
+        decoding: Arc<ingest::Config>,
         runtime: &LocalRuntime,
         telemetry: &Telemetry,
         lake: &Lake,
@@ -176,7 +178,7 @@ impl Up {
         let progress = Progress::start(log.clone())?;
         let mut appended = |records: u64| progress.fed(records);
         let stopping = || shutdown.is_set();
-        let mut feeder = Feeder::new(&**log, &mut appended, &stopping)?;
+        let mut feeder = Feeder::new(&**log, decoding, &mut appended, &stopping)?;
         let default = if files.is_empty() { SAMPLE_RECORDS } else { 0 };
         let sample = self.sample.unwrap_or(default);
         let mut fed = Fed::default();

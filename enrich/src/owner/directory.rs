@@ -3,7 +3,7 @@
 use hashbrown::HashMap as FastMap;
 use schemas::{Confidence, Dimensions, Text, Timestamp, UsageEvent};
 
-use super::row::{Claims, Key, Listed, Matches, Patterns, Project, Row, Rule, Stated, Team, dimension, fill};
+use super::row::{Claims, Key, Listed, Matches, Patterns, Project, Row, Rule, Stated, Team, dimension};
 use super::shared::{Among, Method, Shared, SharedRules, Split, Weights};
 use crate::finding::Finding;
 use crate::period::{Contradiction, Dated};
@@ -118,14 +118,14 @@ impl Directory {
         let mut won = self.by_key(event).or_else(|| self.by_rule(event)).or_else(|| self.by_claim(event));
         let mut owner = won.as_mut().map(|won| std::mem::take(&mut won.owner)).unwrap_or_default();
         for rule in self.rules.iter().filter(|rule| !rule.names_team && rule.matches(event)) {
-            fill(&mut owner, &rule.owner_of(event));
+            owner.fill(&rule.owner_of(event));
         }
         if owner.project.is_none() {
             owner.project.clone_from(&event.claimed.project);
         }
         self.complete(&mut owner, time);
         let team = owner.team.take();
-        fill(&mut owner, &event.claimed);
+        owner.fill(&event.claimed);
         // A claimed team has been weighed above.
         owner.team = team;
         match won {

@@ -191,63 +191,12 @@ pub fn glob(pattern: &str, text: &str) -> bool {
     true
 }
 
+/// Dimensions that only events state: the directory does not know who made a call, or which call it belongs to.
+const ONLY_OF_EVENTS: [&str; 3] = ["user", "invoice", "parent"];
+
 /// The dimension of this name that a row of the directory may state.
 pub(crate) fn dimension<'a>(dimensions: &'a mut Dimensions, name: &str) -> Option<&'a mut Option<Text>> {
-    Some(match name {
-        "team" => &mut dimensions.team,
-        "project" => &mut dimensions.project,
-        "cost_center" => &mut dimensions.cost_center,
-        "business_unit" => &mut dimensions.business_unit,
-        "environment" => &mut dimensions.environment,
-        "customer" => &mut dimensions.customer,
-        "application" => &mut dimensions.application,
-        "feature" => &mut dimensions.feature,
-        "use_case" => &mut dimensions.use_case,
-        "workload_profile" => &mut dimensions.workload_profile,
-        "task_class" => &mut dimensions.task_class,
-        "routing_lane" => &mut dimensions.routing_lane,
-        "agent" => &mut dimensions.agent,
-        "session" => &mut dimensions.session,
-        "run_id" => &mut dimensions.run_id,
-        "billing_account" => &mut dimensions.billing_account,
-        "sub_account" => &mut dimensions.sub_account,
-        "cost_category" => &mut dimensions.cost_category,
-        "spend_class" => &mut dimensions.spend_class,
-        _ => return None,
-    })
-}
-
-/// Fills what is null from `from`.
-pub(crate) fn fill(into: &mut Dimensions, from: &Dimensions) {
-    macro_rules! each {
-        ($($field:ident),* $(,)?) => {
-            $(if into.$field.is_none() { into.$field.clone_from(&from.$field); })*
-        };
-    }
-    each!(
-        team,
-        project,
-        cost_center,
-        business_unit,
-        environment,
-        customer,
-        user,
-        application,
-        feature,
-        use_case,
-        workload_profile,
-        task_class,
-        routing_lane,
-        agent,
-        session,
-        run_id,
-        billing_account,
-        sub_account,
-        invoice,
-        cost_category,
-        spend_class,
-        parent,
-    );
+    dimensions.named_mut(name).filter(|_| !ONLY_OF_EVENTS.contains(&name))
 }
 
 #[cfg(test)]

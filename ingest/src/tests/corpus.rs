@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use schemas::Flag;
+
 use super::{config, record};
-use crate::{Config, Item, Shape, decode};
+use crate::{Config, Item, Shape, decode, event_time};
 
 /// Mutations of each file; the whole takes a few seconds.
 const MUTATIONS: usize = 600;
@@ -67,6 +69,26 @@ fn every_file_of_the_corpus_is_recognised() {
         let known = !decoded.recognised_as.is_empty() || name == "house.json";
         assert!(known, "{name} is nothing known: {decoded:?}");
     }
+}
+
+#[test]
+fn the_time_alone_is_the_time_of_the_first_call_or_fact() {
+    let mut told = 0;
+    for (name, bytes) in files() {
+        let record = record(&bytes, &[]);
+        let times = decode(&record, &config()).items.into_iter().find_map(|item| match item {
+            Item::Event(event) if event.flags.contains(&Flag::TimeAssumed) => Some(None),
+            Item::Event(event) => Some(Some(event.event_time)),
+            Item::Fact(fact) => Some(Some(fact.event_time)),
+            _ => None,
+        });
+        // A record of several calls may state the time of a later one alone.
+        if let Some(Some(time)) = times {
+            assert_eq!(event_time(&record, &config()), Some(time), "{name}");
+            told += 1;
+        }
+    }
+    assert!(told > 40, "only {told} files state a time");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn run(topic: &str, payloads: &[&[u8]], caught_up: bool) -> (Output, Books) {
     let stage = IngestStage::new(topic, config(), None);
     let mut processor = stage.processor(&source);
     let mut books = Books::new(stage.name(), source);
-    let tick = Tick { now: arrival().plus_seconds(3_600), caught_up, skips: Arc::default() };
+    let tick = Tick { now: arrival().plus_seconds(3_600), caught_up, hurry: false, skips: Arc::default() };
     let records: Vec<Record<'_>> = payloads
         .iter()
         .enumerate()
@@ -143,7 +143,7 @@ fn an_aborted_run_leaves_nothing_behind() {
     let stage = IngestStage::new("usage.raw", config(), None);
     let mut processor = stage.processor(&source);
     let mut books = Books::new(stage.name(), source);
-    let tick = Tick { now: arrival(), caught_up: true, skips: Arc::default() };
+    let tick = Tick { now: arrival(), caught_up: true, hurry: false, skips: Arc::default() };
     let payload = event("1");
     let record =
         Record { offset: 0, timestamp: arrival(), key: None, payload: Some(payload.as_bytes()), headers: Vec::new() };
@@ -163,7 +163,7 @@ fn without_keys_it_halts_and_a_copy_sent_after_its_user_was_forgotten_has_the_sa
     let stage = IngestStage::new("usage.raw", Config::default(), Some(users.clone()));
     let mut processor = stage.processor(&source);
     let mut books = Books::new(stage.name(), source);
-    let tick = Tick { now: arrival(), caught_up: true, skips: Arc::default() };
+    let tick = Tick { now: arrival(), caught_up: true, hurry: false, skips: Arc::default() };
     let payload = event("1").replace(r#""id""#, r#""user":"alice","id""#);
     let record =
         Record { offset: 0, timestamp: arrival(), key: None, payload: Some(payload.as_bytes()), headers: Vec::new() };

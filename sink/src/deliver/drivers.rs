@@ -268,7 +268,7 @@ mod tests {
             "cost_basis",
             "charge_category",
         ];
-        for name in crate::rows::DIMENSIONS.iter().chain(&event) {
+        for name in schemas::Dimensions::NAMES.iter().chain(&event) {
             assert!(schema.field_with_name(column(name)).is_ok(), "{name}");
         }
     }

@@ -88,6 +88,58 @@ fn a_merged_file_is_sorted_and_has_every_column_of_its_sources() {
     }
 }
 
+/// Columns of files: the day is in their path.
+fn in_files(spec: &TableSpec) -> SchemaRef {
+    let schema = spec.schema();
+    let fields = schema.fields().iter().filter(|field| field.name() != EVENT_DATE);
+    Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+}
+
+/// Writes every file of the table anew with all columns of the table, as releases did that wrote columns without values.
+fn with_columns_without_values(lake: &Lake) {
+    let maintenance = maintenance(lake);
+    let (spec, mut table) = maintenance.open("charges").unwrap().unwrap();
+    let store = table.log_store().object_store(None);
+    for (number, file) in data_files(&table).unwrap().into_iter().enumerate() {
+        let mut rows = FileRows::open(lake, store.clone(), &file).unwrap();
+        rows.schema = in_files(spec);
+        let layout = Layout { rows: rows.rows, sort: spec.sort, lookups: spec.lookups, parallel: false };
+        let encoded = encode(rows.schema.clone(), rows, layout).unwrap();
+        let add = add_of(file.day, &format!("whole-{number}"), &encoded, NOW, false);
+        lake.wait(upload(store.as_ref(), &add.path, encoded.bytes)).unwrap();
+        let before = lake.wait(fence(spec, &table)).unwrap();
+        assert!(lake.wait(replace(spec, &mut table, before, &[file], &add, 1, NOW)).unwrap());
+    }
+}
+
+#[test]
+fn columns_without_values_in_all_files_are_left_out_when_these_are_merged() {
+    let lake = in_memory();
+    let log = small_files(&lake);
+    with_columns_without_values(&lake);
+    let columns = || {
+        let (spec, table) = maintenance(&lake).open("charges").unwrap().unwrap();
+        let store = table.log_store().object_store(None);
+        let builder = |file: DataFile| {
+            let stored = StoredFile::new(store.clone(), Path::parse(&file.path).unwrap(), file.bytes);
+            lake.wait(ParquetRecordBatchStreamBuilder::new(stored)).unwrap()
+        };
+        let files = data_files(&table).unwrap().into_iter().map(builder);
+        let of = |file: ParquetRecordBatchStreamBuilder<StoredFile>| {
+            (file.schema().fields().len(), empty_columns(file.metadata()).len())
+        };
+        (in_files(spec).fields().len(), files.map(of).collect::<Vec<_>>())
+    };
+    let (whole, before) = columns();
+    assert_eq!(before.len(), 36);
+    assert!(before.iter().all(|(columns, empty)| (*columns, *empty > 0) == (whole, true)), "{before:?} of {whole}");
+
+    assert_eq!(maintenance(&lake).compact("charges", later_day()).unwrap().replaced, 36);
+    let (_, after) = columns();
+    assert!(after.iter().all(|(columns, empty)| *columns < whole && *empty == 0), "{after:?} of {whole}");
+    assert_eq!(rows_of(&lake), log.oracle);
+}
+
 #[test]
 fn of_two_compactors_one_wins_and_the_other_leaves_nothing() {
     let lake = in_memory();

@@ -9,7 +9,7 @@ use schemas::{
 
 use super::{Cells, Days, LakeReader, Scan};
 use crate::catalogue;
-use crate::rows::{DIMENSIONS, dimension, meter_name};
+use crate::rows::meter_name;
 
 impl LakeReader {
     /// Scans every column of `charges`, for [`charges_of`].
@@ -38,8 +38,8 @@ fn charge(cells: Cells<'_>, row: usize) -> anyhow::Result<Charge> {
     let flags = flags(cells, "flags", row)?.unwrap_or_default();
     let event = event(cells, row, class, &flags)?;
     let mut owner = Dimensions::default();
-    for name in DIMENSIONS {
-        if let (Some(value), Some(field)) = (cells.text(name, row)?, dimension(&mut owner, name)) {
+    for name in Dimensions::NAMES {
+        if let (Some(value), Some(field)) = (cells.text(name, row)?, owner.named_mut(name)) {
             *field = Some(value.into());
         }
     }
@@ -92,7 +92,7 @@ fn event(cells: Cells<'_>, row: usize, class: ChargeClass, charge_flags: &[Flag]
     let text = |name: &str| optional(cells, name, row);
     let mut claimed = Dimensions::default();
     for (name, value) in cells.pairs("claimed", row)? {
-        *dimension(&mut claimed, &name).with_context(|| format!("column claimed names {name:?}"))? = Some(value);
+        *claimed.named_mut(&name).with_context(|| format!("column claimed names {name:?}"))? = Some(value);
     }
     let tags = cells.pairs("tags", row)?.into_iter().map(|(key, value)| Tag { key, value }).collect();
     Ok(UsageEvent {
@@ -290,9 +290,9 @@ mod tests {
     #[test]
     fn every_dimension_and_meter_comes_back() {
         let mut charge = fixture::charge();
-        for name in DIMENSIONS {
-            *dimension(&mut charge.owner, name).unwrap() = Some(format!("owner {name}").into());
-            *dimension(&mut charge.event.claimed, name).unwrap() = Some(format!("claimed {name}").into());
+        for name in Dimensions::NAMES {
+            *charge.owner.named_mut(name).unwrap() = Some(format!("owner {name}").into());
+            *charge.event.claimed.named_mut(name).unwrap() = Some(format!("claimed {name}").into());
         }
         let metered =
             |(nth, meter): (usize, &Meter)| Metered { meter: *meter, quantity: Quantity::from_units(nth as i64 + 1) };

@@ -2,7 +2,7 @@
 
 use schemas::codec::Format;
 use schemas::{
-    Batch, Charge, ChargeClass, Costs, Counterfactual, Dimensions, Line, Meter, Quantity, Text, UnpricedMeter, topics,
+    Batch, Charge, ChargeClass, Costs, Counterfactual, Dimensions, Line, Meter, Quantity, UnpricedMeter, topics,
 };
 use stream::Record;
 
@@ -249,24 +249,6 @@ macro_rules! dimensions {
                 }),
             ]
         }
-
-        /// Gives each known dimension to a callback.
-        pub(super) fn each_dimension(of: &Dimensions, each: &mut dyn FnMut(&str, &str)) {
-            $(if let Some(value) = &of.$name {
-                each(stringify!($name), value);
-            })*
-        }
-
-        /// The dimension of this name.
-        pub(crate) fn dimension<'a>(of: &'a mut Dimensions, name: &str) -> Option<&'a mut Option<Text>> {
-            match name {
-                $(stringify!($name) => Some(&mut of.$name),)*
-                _ => None,
-            }
-        }
-
-        /// Names of the dimensions.
-        pub const DIMENSIONS: &[&str] = &[$(stringify!($name)),*];
     };
 }
 
@@ -293,6 +275,11 @@ dimensions! {
     cost_category: "compute, api_and_licences, data_and_labelling, people, tooling or compliance.",
     spend_class: "production, development, experimental or embedded.",
     parent: "Parent call or charge.",
+}
+
+/// Gives each known dimension to a callback.
+pub(super) fn each_dimension(of: &Dimensions, each: &mut dyn FnMut(&str, &str)) {
+    of.named().filter_map(|(name, value)| Some((name, value.as_deref()?))).for_each(|(name, value)| each(name, value));
 }
 
 /// Unit of a meter.

@@ -116,7 +116,7 @@ pub fn charge(number: i64) -> Charge {
 }
 
 fn tick() -> Tick {
-    Tick { now: NOW, caught_up: true, skips: Arc::default() }
+    Tick { now: NOW, caught_up: true, hurry: false, skips: Arc::default() }
 }
 
 /// Batches of charges from one source partition into each partition, written by the runtime's own writer. Offsets have

@@ -123,7 +123,7 @@ impl Task {
     }
 
     fn tick(&self, now: Timestamp, skips: &Arc<Vec<Skip>>) -> Tick {
-        Tick { now, caught_up: self.at_end, skips: skips.clone() }
+        Tick { now, caught_up: self.at_end, hurry: false, skips: skips.clone() }
     }
 
     /// Takes a run of records. On a halt the partition is as it was before the transaction.

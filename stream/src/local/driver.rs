@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -35,10 +36,21 @@ impl Default for LocalOptions {
     }
 }
 
+/// How far all stages are.
+enum Progress {
+    /// Everything is read and nothing is held back, up to these ends of all partitions.
+    AllOut(Vec<i64>),
+    /// Everything is read, with so many commits, and something is held back.
+    AllRead(u64),
+    /// With so many commits.
+    Reading(u64),
+}
+
 /// When something was last done, and what cannot go on.
 #[derive(Debug)]
 pub(super) struct Activity {
     worked_at: Mutex<Instant>,
+    hurry: AtomicBool,
     halted: Mutex<BTreeMap<(Arc<str>, u32), String>>,
 }
 
@@ -55,6 +67,11 @@ impl Activity {
             Some(reason) => halted.insert((reader.clone(), partition), reason),
             None => halted.remove(&(reader.clone(), partition)),
         };
+    }
+
+    /// Whether somebody waits for what stages hold back, and for nothing else.
+    pub(super) fn hurry(&self) -> bool {
+        self.hurry.load(Ordering::Relaxed)
     }
 
     /// How long nothing but heartbeats has moved.
@@ -140,7 +157,11 @@ pub fn start(
     let mut follower = Follower::new(stages.iter().flat_map(|stage| stage.references()));
     follower.refresh(&*log).context("read reference data")?;
     let follower = Arc::new(Mutex::new(follower));
-    let activity = Arc::new(Activity { worked_at: Mutex::new(Instant::now()), halted: Mutex::default() });
+    let activity = Arc::new(Activity {
+        worked_at: Mutex::new(Instant::now()),
+        hurry: AtomicBool::new(false),
+        halted: Mutex::default(),
+    });
     let mut runtime = LocalRuntime {
         log: log.clone(),
         activity: activity.clone(),
@@ -211,27 +232,41 @@ impl LocalRuntime {
     /// has failed: [`LocalRuntime::stop`] says how.
     pub fn wait_idle(&self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
-        loop {
+        let idle = loop {
             if self.shutdown.is_set() || self.activity.any_halted() || Instant::now() >= until {
-                return false;
+                break false;
             }
-            match self.all_out() {
-                Ok(ends) => return self.flush_tables(&ends, until),
-                Err(seen) => self.log.shared().wait(seen, Duration::from_millis(500)),
+            match self.progress() {
+                Progress::AllOut(ends) => break self.flush_tables(&ends, until),
+                Progress::AllRead(seen) => {
+                    if !self.activity.hurry.swap(true, Ordering::Relaxed) {
+                        self.log.shared().wake();
+                    }
+                    self.log.shared().wait(seen, Duration::from_millis(500));
+                }
+                Progress::Reading(seen) => {
+                    self.activity.hurry.store(false, Ordering::Relaxed);
+                    self.log.shared().wait(seen, Duration::from_millis(500));
+                }
             }
-        }
+        };
+        self.activity.hurry.store(false, Ordering::Relaxed);
+        idle
     }
 
-    /// The ends of all partitions, if every stage has read up to them and holds nothing back, all seen at one moment; else
-    /// how many commits there were.
-    fn all_out(&self) -> Result<Vec<i64>, u64> {
+    /// How far the stages are, all seen at one moment.
+    fn progress(&self) -> Progress {
         let heads = self.log.shared().heads();
-        let out = |reader: &Arc<str>, slot: usize| {
-            let place = heads.places.get(&(reader.clone(), slot));
-            place.is_some_and(|place| place.all_out && place.next_offset >= heads.next[slot])
+        let places = || {
+            let slots = self.stages.iter().flat_map(|(reader, slots)| slots.iter().map(move |slot| (reader, *slot)));
+            slots.map(|(reader, slot)| (heads.places.get(&(reader.clone(), slot)), heads.next[slot]))
         };
-        let all = self.stages.iter().all(|(reader, slots)| slots.iter().all(|slot| out(reader, *slot)));
-        if all { Ok(heads.next.clone()) } else { Err(heads.commits) }
+        let read = places().all(|(place, end)| place.is_some_and(|place| place.next_offset >= end));
+        match read && places().all(|(place, _)| place.is_some_and(|place| place.all_out)) {
+            true => Progress::AllOut(heads.next.clone()),
+            false if read => Progress::AllRead(heads.commits),
+            false => Progress::Reading(heads.commits),
+        }
     }
 
     fn flush_tables(&self, ends: &[i64], until: Instant) -> bool {

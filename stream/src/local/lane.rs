@@ -246,7 +246,7 @@ impl Lane {
             follower.refresh(&*self.log)?;
             follower.skips()
         };
-        let heartbeat = self.heartbeat();
+        let (heartbeat, hurry) = (self.heartbeat(), self.activity.hurry());
         let mut all = Vec::new();
         for index in 0..self.partitions.len() {
             let partition = &mut self.partitions[index];
@@ -265,11 +265,12 @@ impl Lane {
                 false => Vec::new(),
             };
             let due = partition.committed_at.is_none_or(|at| at.elapsed() >= heartbeat)
-                || partition.processor.due_at().is_some_and(|at| at <= now);
+                || partition.processor.due_at().is_some_and(|at| at <= now || hurry);
             if records.is_empty() && !due {
                 continue;
             }
-            match partition.take(&records, now, end, &skips) {
+            let moment = Tick { now, caught_up: false, hurry, skips: skips.clone() };
+            match partition.take(&records, &moment, end) {
                 Ok(taken) => all.push(Pending { index, began, ..taken }),
                 Err(reason) => {
                     let known = matches!(&partition.life, Life::Halted { reason: known, .. } if *known == reason);
@@ -356,17 +357,11 @@ impl Lane {
 
 impl Partition {
     /// Processes the records, or those before the one it stops at: what comes before a bad record is good and goes on.
-    fn take(
-        &mut self,
-        records: &[StoredRecord],
-        now: Timestamp,
-        end: i64,
-        skips: &Arc<Vec<Skip>>,
-    ) -> Result<Pending, Halt> {
+    fn take(&mut self, records: &[StoredRecord], moment: &Tick, end: i64) -> Result<Pending, Halt> {
         let mut taken = records;
         loop {
             let position = taken.last().map_or(self.position, |last| last.offset + 1);
-            let tick = Tick { now, caught_up: position >= end, skips: skips.clone() };
+            let tick = Tick { caught_up: position >= end, ..moment.clone() };
             match self.process(taken, &tick) {
                 Ok((output, books)) => {
                     let bytes = taken.iter().map(StoredRecord::size).sum();

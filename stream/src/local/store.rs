@@ -30,6 +30,10 @@ const OFFSET_BITS: u32 = 40;
 /// Payloads from this size on are compressed: batches hold the same names over and over.
 const COMPRESS_BYTES_MIN: usize = 1024;
 
+/// Of Zstandard, below its ordinary levels: of batches of events, charges and their changelog it makes 1.10 to 1.14 times what level
+/// 1 makes, in 0.56 to 0.78 of the time (`zstd --fast=3 -b -B262144`, 2026-11-29, on what `up --sample 60000` had written).
+const COMPRESSION_LEVEL: i32 = -3;
+
 const SCHEMA: &str = "
 CREATE TABLE topics (
     name TEXT PRIMARY KEY,
@@ -333,7 +337,7 @@ pub(crate) fn pack(payload: Bytes) -> (Bytes, u8) {
     }
     let packed = COMPRESSOR.with_borrow_mut(|slot| {
         if slot.is_none() {
-            *slot = zstd::bulk::Compressor::new(1).ok();
+            *slot = zstd::bulk::Compressor::new(COMPRESSION_LEVEL).ok();
         }
         let compressed = slot.as_mut()?.compress(&payload).ok()?;
         // The size goes first: the reader allocates once, and no more than a record may have.

@@ -241,7 +241,7 @@ impl Partition {
     }
 
     fn tick(&self) -> Tick {
-        Tick { now: self.now, caught_up: self.log.is_empty(), skips: Arc::default() }
+        Tick { now: self.now, caught_up: self.log.is_empty(), hurry: false, skips: Arc::default() }
     }
 
     /// What ingest sends in one batch.
