@@ -44,8 +44,11 @@ pub(crate) fn converse<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     if let Some(performance) = object.object("performanceConfig") {
         call.context.speed = envelope::owned(&performance, "latency")?.filter(|latency| latency != "standard");
     }
-    if let Some(metadata) = object.object("ResponseMetadata") {
-        call.response_id = envelope::text(&metadata, "RequestId")?.map(|id| Cow::Owned(id.into_owned()));
+    // As the SDKs for Python and for JavaScript hand it on.
+    for (metadata, name) in [("ResponseMetadata", "RequestId"), ("$metadata", "requestId")] {
+        if let Some(metadata) = object.object(metadata) {
+            call.response_id = envelope::text(&metadata, name)?.map(|id| Cow::Owned(id.into_owned()));
+        }
     }
     call.parts = smallvec![self::usage(&usage)?];
     call.reported_cost = envelope::gateway_cost(&usage);
