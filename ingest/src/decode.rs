@@ -15,8 +15,8 @@ use crate::formats::{self, otlp, stream, stream::malformed, table};
 use crate::head;
 use crate::item::{Decoded, IgnoreReason, Item, RawRecord};
 use crate::json::{self, Json};
+use crate::printed;
 use crate::problem::{Problem, Result};
-use crate::python;
 use crate::recognise::Shape;
 use crate::replay::Original;
 
@@ -142,7 +142,7 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
     }
-    let plain = encoded::plain(text).or_else(|| python::json(text));
+    let plain = encoded::plain(text).or_else(|| printed::json(text));
     let text = plain.as_deref().unwrap_or(text);
     if text.is_empty() {
         return Err(Problem::new(RejectReason::Empty, "", "the record holds only white space"));

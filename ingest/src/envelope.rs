@@ -339,6 +339,9 @@ impl<'a> Envelope<'a> {
         if let Some(headers) = head::headers(object).or_else(|| head::headers_within(object.get("response")?)) {
             self.time = self.time.or_else(|| head::date(headers));
             self.provider = self.provider.take().or_else(|| head::provider(headers).map(Text::const_new));
+            if head::is_cached(headers) {
+                self.cost_basis.get_or_insert(CostBasis::GatewayCache);
+            }
             let request_id = || head::header(headers, "x-amzn-requestid");
             self.response_id = self.response_id.take().or_else(request_id);
         }

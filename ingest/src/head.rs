@@ -51,6 +51,15 @@ pub(crate) fn provider(headers: Json<'_>) -> Option<&'static str> {
     AZURE.iter().any(|name| header(headers, name).is_some()).then_some("azure.ai.openai")
 }
 
+/// True for an answer that a gateway gave out of its cache: nobody was called, and nobody bills for it
+/// (<https://docs.helicone.ai/features/advanced-usage/caching>, <https://portkey.ai/docs/product/ai-gateway/cache-simple-and-semantic>,
+/// <https://developers.cloudflare.com/ai-gateway/features/caching/>; not opened).
+pub(crate) fn is_cached(headers: Json<'_>) -> bool {
+    const CACHES: [&str; 3] = ["helicone-cache", "x-portkey-cache-status", "cf-aig-cache-status"];
+    let hit = |status: Cow<'_, str>| matches!(status.to_ascii_uppercase().as_str(), "HIT" | "SEMANTIC HIT");
+    CACHES.iter().any(|name| header(headers, name).is_some_and(hit))
+}
+
 /// What the head of an answer says that was written down before it, as `curl -i` does.
 pub(crate) fn of_answer(head: &str) -> Envelope<'_> {
     let mut envelope = Envelope::default();

@@ -1,6 +1,8 @@
 //! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
+use std::cell::LazyCell;
+
 use crate::formats::otlp::printed;
 use crate::formats::{
     bedrock, bedrock_stream, bifrost, dashscope, gemini_cli, kong, langchain, openai, opencode, pictures, pydantic_ai,
@@ -15,7 +17,7 @@ mod within;
 
 use refused::State;
 pub use shape::Shape;
-use within::{RECORDS_SEEN, speaks_of_a_call};
+use within::{RECORDS_SEEN, is_counted, speaks_of_a_call};
 pub(crate) use within::{body, captured, is_call, records};
 
 /// What an object is and the evidence for it; `None` when it is nothing known.
@@ -608,9 +610,15 @@ fn bare(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)
     const OURS: [&str; 10] =
         ["provider", "source", "time", "timestamp", "usage_format", "key_id", "key", "team", "tags", "dimensions"];
     let holds = || object.has("response") || object.has("body");
-    if OURS.iter().any(|name| object.has(name)) || (holds() && (object.has("model") || body(object).is_some())) {
+    if OURS.iter().any(|name| object.has(name)) || (holds() && object.has("model")) {
         return None;
     }
+    let found = spelled(object, usage)?;
+    Some(body(object).map_or(found, |(name, _)| (Shape::Envelope, name)))
+}
+
+/// Whose spelling the counts of a bare usage object have.
+fn spelled(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)> {
     if usage.has("prompt_tokens") {
         return Some((Shape::OpenAiChat, "usage.prompt_tokens"));
     }
@@ -721,10 +729,13 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("event_type") && object.has("is_finished") {
         return Some((Shape::CohereEvent, "event_type and is_finished"));
     }
-    if bedrock::has_counts(object)
-        && !body(object).is_some_and(|(_, body)| speaks_of_a_call(body))
-        && captured(object).is_none()
-    {
+    // Looking into what an object holds is looked at once: twice on each level would be endless for what is nested deeply.
+    let held = body(object);
+    let failed = refused::is_failed_answer(object);
+    let headed = bedrock::has_counts(object);
+    let answered = (headed || failed) && held.is_some_and(|(_, body)| is_counted(object) || speaks_of_a_call(body));
+    let kept = LazyCell::new(|| captured(object));
+    if headed && !answered && kept.is_none() {
         return Some((Shape::BedrockHeaders, "headers with counts of tokens"));
     }
     if object.has("custom_id") && object.has("method") && object.has("body") {
@@ -733,14 +744,11 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if speech::is_counted_in_headers(object) {
         return Some((Shape::ElevenLabsSpeech, "headers with character-cost"));
     }
-    if let Some((name, body)) = body(object) {
-        if refused::is_failed_answer(object) && !speaks_of_a_call(body) {
-            return Some((Shape::Error, "a status of HTTP from 400 on"));
-        }
-        return Some((Shape::Envelope, name));
-    }
-    if refused::is_failed_answer(object) && captured(object).is_none() {
+    if failed && !answered && (held.is_some() || kept.is_none()) {
         return Some((Shape::Error, "a status of HTTP from 400 on"));
+    }
+    if let Some((name, _)) = held {
+        return Some((Shape::Envelope, name));
     }
     if object.has("usage") && object.has("model") {
         return Some((Shape::Usage, "usage and model"));
@@ -773,7 +781,7 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("category") && object.has("operationName") && object.has("resourceId") {
         return Some((Shape::Status, "another category of Azure's diagnostic logs"));
     }
-    if let Some((name, _)) = captured(object) {
+    if let Some((name, _)) = *kept {
         return Some((Shape::Envelope, name));
     }
     gemini_cli::is_remark(object).then_some((Shape::GeminiCliChat, "id, timestamp, type and content"))

@@ -180,7 +180,8 @@ pub(crate) fn counted_in_headers<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let [input, output, cache_read, written] = counts;
     let mut call = Call::new("bedrock.response_headers", "chat", precedence::PROVIDER);
     call.provider = Some(Text::const_new("aws.bedrock"));
-    call.response_id = head::header(headers, "x-amzn-requestid");
+    let told = || object.object("ResponseMetadata")?.string("RequestId").filter(|id| id.len() <= crate::TEXT_BYTES_MAX);
+    call.response_id = head::header(headers, "x-amzn-requestid").or_else(told);
     call.time = head::date(headers);
     let shown: Vec<String> =
         COUNTED.iter().zip(counts).map(|((_, name), count)| format!("\"{name}\":{count}")).collect();

@@ -12,8 +12,8 @@ use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, openai,
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object, deeper_than};
 use crate::number;
+use crate::printed;
 use crate::problem::{Problem, Result};
-use crate::python;
 use crate::recognise::{self, Shape};
 use crate::usage::{Counts, raw};
 
@@ -216,7 +216,7 @@ pub(crate) fn captured<'a>(text: &'a str, envelope: Envelope<'a>, wrappers: u8, 
     if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
         return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
     }
-    let plain = encoded::plain(text.trim_ascii()).or_else(|| python::json(text.trim_ascii()));
+    let plain = encoded::plain(text.trim_ascii()).or_else(|| printed::json(text.trim_ascii()));
     let text = plain.as_deref().unwrap_or(text);
     let spread = stream::on_one_line(text);
     let documents = stream::documents(spread.as_deref().unwrap_or(text).trim_ascii())?;

@@ -206,10 +206,14 @@ pub(crate) fn items<'a>(
                 Shape::GeminiCliChat => gemini_cli::chat_context(object, &mut context),
                 Shape::OpenAiResponseEvent if object.has("session") => {
                     transcriber = transcriber.or_else(|| transcribing(object));
-                    let model = object.object("session").and_then(|session| session.string("model"));
-                    let model = model.filter(|model| (1..=crate::TEXT_BYTES_MAX).contains(&model.len()));
-                    let model = model.map(schemas::Text::from);
-                    context.model = context.model.or(model);
+                    context.model = context.model.or_else(|| session_model(object));
+                }
+                // Events that were logged in an envelope each.
+                Shape::Envelope if json.text().contains("\"session.") => {
+                    if let Some(event) = captured(object).and_then(|(_, event)| event.object()) {
+                        transcriber = transcriber.or_else(|| transcribing(&event));
+                        context.model = context.model.or_else(|| session_model(&event));
+                    }
                 }
                 Shape::GeminiLive => {
                     let model = object.object("setup").and_then(|setup| setup.string("model"));
@@ -238,8 +242,7 @@ pub(crate) fn items<'a>(
                 }
                 // Nothing comes after the last document, so what surrounds it need not be kept.
                 let mut own = if index + 1 == count { std::mem::take(&mut context) } else { context.clone() };
-                let spoken = matches!(shape, Some((Shape::OpenAiTranscription, _)));
-                if spoken && object.as_ref().is_some_and(|object| object.has("item_id")) {
+                if object.as_ref().is_some_and(|object| is_of_transcriber(object, shape)) {
                     own.model = transcriber.clone();
                 }
                 formats::read(json, object, shape, own, wrappers, out);
@@ -248,6 +251,23 @@ pub(crate) fn items<'a>(
     }
     if let Some(done) = open {
         done.finish(context, wrappers, out);
+    }
+}
+
+/// The model of a Realtime session.
+fn session_model(object: &Object<'_>) -> Option<schemas::Text> {
+    let model = object.object("session")?.string("model")?;
+    (1..=crate::TEXT_BYTES_MAX).contains(&model.len()).then(|| schemas::Text::from(model))
+}
+
+/// True for a transcription of a session, also within an envelope of its own: another model made it than the session's.
+fn is_of_transcriber(object: &Object<'_>, shape: Option<(Shape, &'static str)>) -> bool {
+    match shape {
+        Some((Shape::OpenAiTranscription, _)) => object.has("item_id"),
+        Some((Shape::Envelope, _)) => captured(object).and_then(|(_, event)| event.object()).is_some_and(|event| {
+            event.has("item_id") && matches!(recognise(&event), Some((Shape::OpenAiTranscription, _)))
+        }),
+        _ => false,
     }
 }
 

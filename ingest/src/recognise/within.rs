@@ -15,10 +15,14 @@ use crate::json::{Json, Kind, Object};
 /// a call: answers are logged under the same names.
 pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     let (name, body) = object.first(&["response", "body"])?;
-    let counted = object.get("usage").is_some() || FLAT.iter().any(|name| object.has(name));
-    let wraps =
-        matches!(body.kind(), Kind::Object | Kind::Array | Kind::String) && (!counted || speaks_of_a_call(body));
+    let wraps = matches!(body.kind(), Kind::Object | Kind::Array | Kind::String)
+        && (!is_counted(object) || speaks_of_a_call(body));
     wraps.then_some((name, body))
+}
+
+/// True for an object with usage of its own.
+pub(super) fn is_counted(object: &Object<'_>) -> bool {
+    object.get("usage").is_some() || FLAT.iter().any(|name| object.has(name))
 }
 
 /// The body within an object of which nothing else is known, under the names that HTTP clients, recorders and log shippers give
@@ -84,18 +88,26 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "response_json",
         "doc",
     ];
+    let archive = object.object("log").is_some_and(|log| log.has("entries"));
     let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
+    let found = found.filter(|(name, _)| !(archive && *name == "log"));
     let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
     if let Some(found) = found.find(|(_, body)| speaks_of_a_call(*body)) {
         return Some(found);
     }
     // Houses call it as they like. Each field is looked into once, so the work is bounded by the depth.
+    // What was looked into before, and holds nothing, is not looked into again.
+    let answer = object.first(&["response", "body"]).map(|(name, _)| name);
+    let listed = if object.is("object", "list") { None } else { records(object).map(|(name, _)| name) };
+    let listed = listed.map(|name| name.split('.').next().unwrap_or(name));
+    let seen = |name: &str| [answer, listed].contains(&Some(name));
     let asked = |name: &str| ASKED.contains(&name) || name.starts_with("request");
-    let others = object.iter().filter(|(name, body)| match body.kind() {
-        Kind::Array => !LISTS.contains(name) && !asked(name),
+    let others = object.iter().filter(|(name, _)| !asked(name) && !seen(name));
+    let others = others.filter(|(name, body)| match body.kind() {
+        Kind::Array => !LISTS.contains(name),
         // Contents are texts, too.
-        Kind::String => !NAMES.contains(name) && !asked(name) && is_of_an_answer(name),
-        _ => !NAMES.contains(name) && !asked(name),
+        Kind::String => !NAMES.contains(name) && is_of_an_answer(name),
+        _ => !NAMES.contains(name),
     });
     let mut calls = others.map(|(_, body)| body).filter(|body| speaks_of_a_call(*body));
     let found = calls.next()?;

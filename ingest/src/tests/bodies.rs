@@ -201,8 +201,71 @@ fn what_python_prints_is_read_as_the_json_it_would_have_been() {
     for broken in ["Name(", "{'a': 'b", "{'a': <b", "Name(a=(1, 2)", "{'a': \\", "{'a': '\\u12"] {
         assert!(matches!(decoded(broken).items[..], [Item::Rejected(_)]), "{broken}");
     }
+    check_lines(
+        "model_version='gemini-2.5-flash' parsed=None headers=<dict len=11> usage_metadata=Usage(prompt_token_count=5, \
+         candidates_token_count=9, total_token_count=14)",
+        &["gcp.gemini gemini-2.5-flash: input_text_tokens 5, output_text_tokens 9 [id_from_position, time_assumed]"],
+    );
     let deep = format!("Name(a={}{})", "(".repeat(200), ")".repeat(200));
     assert!(matches!(decoded(&deep).items[..], [Item::Rejected(_)]));
+}
+
+#[test]
+fn what_javascript_prints_is_read_too() {
+    let printed = "{\n  id: 'chatcmpl-W',\n  object: 'chat.completion',\n  created: 1785578390,\n  model: 'gpt-5.4',\n  request: undefined,
+        choices: [ { index: 0, message: [Object], text: 'a' +\n  \"b'\" } ],\n  headers: Headers { a: `x` },
+        usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }\n}";
+    check_lines(printed, &[COUNTED]);
+}
+
+#[test]
+fn what_is_nested_deeply_is_looked_into_once_on_each_level() {
+    for (open, close) in [
+        (r#"{"status":500,"headers":{"x-amzn-bedrock-input-token-count":"1"},"x":"#, "}"),
+        (r#"{"status":500,"headers":{},"usage":{"prompt_tokens":1},"response":"#, "}"),
+        (r#"{"usage":{"input_tokens":1},"response":"#, "}"),
+        (r#"{"records":["#, "]}"),
+        (r#"{"log":{"entries":["#, "]}}"),
+        (r#"{"object":"list","data":["#, "]}"),
+        (r#"{"x":["#, "]}"),
+    ] {
+        let levels = 120 / open.matches(['{', '[']).count().min(2);
+        let levels = levels.min(if open.contains("entries") { 38 } else { 58 });
+        let nested = format!("{}{{}}{}", open.repeat(levels), close.repeat(levels));
+        assert!(!decoded(&nested).items.is_empty());
+    }
+}
+
+#[test]
+fn what_a_gateway_gave_out_of_its_cache_was_no_call() {
+    for header in
+        [r#""helicone-cache":"HIT""#, r#""x-portkey-cache-status":"SEMANTIC HIT""#, r#""cf-aig-cache-status":"HIT""#]
+    {
+        let recorded = format!(r#"{{"status":200,"headers":{{{header}}},"body":{BODY}}}"#);
+        assert_eq!(event(&recorded).cost_basis, CostBasis::GatewayCache);
+    }
+    let missed = format!(r#"{{"status":200,"headers":{{"helicone-cache":"MISS"}},"body":{BODY}}}"#);
+    assert_eq!(event(&missed).cost_basis, CostBasis::OnDemand);
+}
+
+#[test]
+fn events_of_a_session_in_an_envelope_each_have_its_model() {
+    let wrapped = |event: &str| format!(r#"{{"ts":"2026-08-01T09:00:00Z","direction":"in","event":{event}}}"#);
+    let done =
+        r#"{"type":"response.done","response":{"object":"realtime.response","id":"resp_r1","usage":{"total_tokens":15,
+        "input_tokens":10,"output_tokens":5}}}"#
+            .replace('\n', "");
+    let session = r#"{"type":"session.created","session":{"id":"s1","model":"gpt-realtime","audio":{"input":{"transcription":{"model":"whisper-1"}}}}}"#;
+    let heard = r#"{"type":"conversation.item.input_audio_transcription.completed","item_id":"i","transcript":"x","usage":{"type":"duration","seconds":3}}"#;
+    let decoded = decoded(&[wrapped(session), wrapped(&done), wrapped(heard)].join("\n"));
+    let lines: Vec<String> = events(&decoded).into_iter().map(line).collect();
+    assert_eq!(
+        lines,
+        [
+            "openai gpt-realtime: input_text_tokens 10, output_text_tokens 5",
+            "openai whisper-1: input_audio_seconds 3 [id_from_position]"
+        ]
+    );
 }
 
 #[test]

@@ -1,28 +1,50 @@
-//! What Python prints of an answer: a dictionary, or an object of an SDK with its fields. Who logs `response` rather than
-//! `response.model_dump_json()` has this in the log. It is read as the JSON it would have been.
+//! What Python and JavaScript print of an answer: a dictionary, or an object of an SDK with its fields. Who logs `response` rather
+//! than `response.model_dump_json()` or `JSON.stringify(response)` has this in the log. It is read as the JSON it would have been.
 
 use crate::config::DEPTH_MAX;
 use crate::json::{self, Json};
 
-/// True for a text that begins like a dictionary, a list of them or an object as Python prints them.
-pub(crate) fn is_printed(text: &str) -> bool {
-    if text.starts_with("{'") || text.starts_with("[{'") {
-        return true;
+/// True for a text that begins like a dictionary, an object or a list of either as they are printed.
+fn is_printed(text: &str) -> bool {
+    let text = text.strip_prefix('[').unwrap_or(text);
+    if let Some(inner) = text.strip_prefix('{') {
+        let inner = inner.trim_ascii_start();
+        let name = length_of_name(inner);
+        return inner.starts_with('\'') || (name > 0 && inner[name..].starts_with(':'));
     }
-    let name = text.bytes().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    let name = length_of_name(text);
     name > 0 && text.as_bytes()[0].is_ascii_uppercase() && text[name..].starts_with('(')
+}
+
+/// True for the fields of an object without its name, as Pydantic prints them for humans.
+fn are_fields(text: &str) -> bool {
+    let name = length_of_name(text);
+    name > 0 && text[name..].starts_with('=') && text.contains('(')
+}
+
+/// How many bytes of a text are a name.
+fn length_of_name(text: &str) -> usize {
+    text.bytes().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
 }
 
 /// The same as JSON, if it is well-formed.
 pub(crate) fn json(text: &str) -> Option<String> {
-    if !is_printed(text) {
+    let fields = are_fields(text);
+    if !fields && !is_printed(text) {
         return None;
     }
-    let mut printed = Printed { rest: text, json: String::with_capacity(text.len()), open: Vec::new() };
+    let mut printed = Printed { rest: text, json: String::with_capacity(text.len()), open: Vec::new(), fields };
+    if fields {
+        printed.json.push('{');
+    }
     while !printed.rest.is_empty() {
         printed.step()?;
     }
-    Json::parse(&printed.json).ok()?;
+    if fields {
+        printed.json.push('}');
+    }
+    // Several may stand one after the other.
+    Json::parse_all(&printed.json)?;
     Some(printed.json)
 }
 
@@ -31,6 +53,8 @@ struct Printed<'a> {
     json: String,
     /// What closes each of the brackets that are open.
     open: Vec<char>,
+    /// Whether fields stand beside one another without an object around them.
+    fields: bool,
 }
 
 impl<'a> Printed<'a> {
@@ -42,11 +66,12 @@ impl<'a> Printed<'a> {
             '[' => self.open('[', ']'),
             '(' => self.open('[', ']'),
             '}' | ']' | ')' => self.close(),
-            '\'' | '"' => self.string(),
+            '\'' | '"' | '`' => self.string(),
             '<' => self.member(),
             '=' => self.put(':', first),
             ',' | ':' => self.put(first, first),
-            _ if first.is_ascii_whitespace() => self.put(' ', first),
+            _ if first.is_ascii_whitespace() && self.fields && self.open.is_empty() => self.put(',', first),
+            _ if first.is_ascii_whitespace() => self.put(first, first),
             _ if first.is_ascii_digit() || matches!(first, '-' | '+') => self.number(),
             _ if first.is_ascii_alphabetic() || first == '_' => self.name(),
             _ => None,
@@ -93,7 +118,11 @@ impl<'a> Printed<'a> {
             return self.string();
         }
         self.rest = rest;
-        if rest.starts_with('=') {
+        // Objects of JavaScript have names before them, too.
+        if rest.trim_ascii_start().starts_with('{') {
+            return Some(());
+        }
+        if rest.starts_with('=') || (rest.starts_with(':') && self.open.last() == Some(&'}')) {
             json::quote(&mut self.json, name);
             return Some(());
         }
@@ -101,8 +130,8 @@ impl<'a> Printed<'a> {
             return if is_fields(&rest[1..]) { self.open('{', '}') } else { self.skip() };
         }
         self.json.push_str(match name {
-            "True" => "true",
-            "False" => "false",
+            "True" | "true" => "true",
+            "False" | "false" => "false",
             _ => "null",
         });
         Some(())
@@ -137,17 +166,25 @@ impl<'a> Printed<'a> {
     }
 
     fn string(&mut self) -> Option<()> {
-        let mut chars = self.rest.chars();
-        let quote = chars.next()?;
         let mut text = String::new();
         loop {
-            match chars.next()? {
-                c if c == quote => break,
-                '\\' => text.push(escaped(&mut chars)?),
-                c => text.push(c),
+            let mut chars = self.rest.chars();
+            let quote = chars.next()?;
+            loop {
+                match chars.next()? {
+                    c if c == quote => break,
+                    '\\' => text.push(escaped(&mut chars)?),
+                    c => text.push(c),
+                }
+            }
+            self.rest = chars.as_str();
+            // JavaScript prints long texts as a sum over several lines.
+            let more = self.rest.trim_ascii_start().strip_prefix('+').map(str::trim_ascii_start);
+            match more.filter(|more| more.starts_with(['\'', '"', '`'])) {
+                Some(more) => self.rest = more,
+                None => break,
             }
         }
-        self.rest = chars.as_str();
         json::quote(&mut self.json, &text);
         Some(())
     }
