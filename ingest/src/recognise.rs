@@ -213,6 +213,9 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             }
             "speech.audio.done" => Shape::OpenAiSpeech,
             "speech.audio.delta"
+            | "transcription.language"
+            | "transcription.segment"
+            | "transcription.text.delta"
             | "image_generation.partial_succeeded"
             | "image_generation.partial_failed"
             | "transcript.text.delta"

@@ -21,6 +21,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("deepseek")
     } else if has("cost_in_usd_ticks") || has("num_sources_used") || has("cached_prompt_text_tokens") {
         Some("x_ai")
+    } else if gateway(object).is_some() {
+        Some("vercel")
     } else if (object.has("provider") && object.string("id").is_some_and(|id| id.starts_with("gen-"))) || has("is_byok")
     {
         Some("openrouter")
@@ -55,6 +57,20 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     } else {
         None
     }
+}
+
+/// What Vercel's gateway says of a call, beside the answer or within a message of it: whom it asked, and the cost
+/// (<https://vercel.com/docs/ai-gateway>, not opened; answers that others published, 2026-11-29).
+pub(super) fn gateway<'a>(object: &Object<'a>) -> Option<Object<'a>> {
+    let told = |object: &Object<'a>| {
+        let about = object.object("provider_metadata").or_else(|| object.object("providerMetadata"))?;
+        about.object("gateway").filter(|gateway| gateway.has("routing"))
+    };
+    let within = || {
+        let choices = object.get("choices").filter(|choices| choices.text().contains("\"gateway\""))?;
+        choices.array()?.into_iter().filter_map(Json::object).find_map(|choice| told(&choice.object("message")?))
+    };
+    told(object).or_else(within)
 }
 
 /// True for choices, or images, with what Azure's filters found in them.

@@ -368,11 +368,20 @@ fn call<'a>(
             smallvec![Part::default()]
         }
     };
+    if call.provider.as_deref() == Some("vercel") {
+        let told = families::gateway(object).unwrap_or_default();
+        call.reported_cost = envelope::cost(&told, "cost", "billed_by_provider").unwrap_or(None);
+    }
     if call.provider.as_deref().is_some_and(families::is_self_hosted) {
         call.cost_basis = Some(schemas::CostBasis::SelfHosted);
     }
     if let Some(found) = &usage_object {
-        call.reported_cost = reported_cost(found)?.or_else(|| envelope::gateway_cost(found));
+        let told = call.reported_cost.take();
+        call.reported_cost = reported_cost(found)?.or_else(|| envelope::gateway_cost(found)).or(told);
+        if object.has("text") && found.has("prompt_audio_seconds") {
+            // What Mistral heard is counted like a chat.
+            call.operation = Cow::Borrowed("transcription");
+        }
         call.context.search_context = envelope::owned(found, "search_context_size")?;
         if found.get("is_byok").and_then(Json::boolean) == Some(true) {
             call.cost_basis = Some(schemas::CostBasis::BringYourOwnKey);

@@ -326,6 +326,42 @@ fn fields_of_one_provider_alone_name_it_and_nulls_do_not() {
 }
 
 #[test]
+fn vercels_gateway_says_whom_it_asked_and_what_it_cost() {
+    let gateway = r#"{"gateway":{"routing":{"finalProvider":"anthropic"},"cost":"0.0006","generationId":"gen_1"}}"#;
+    let usage = r#""usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"is_byok":false}"#;
+    for told in [
+        format!(r#""choices":[],"provider_metadata":{gateway}"#),
+        format!(r#""choices":[{{"message":{{"content":"x","provider_metadata":{gateway}}}}}]"#),
+    ] {
+        let event = event(&format!(
+            r#"{{"id":"gen_1","object":"chat.completion","created":1785578390,"model":"anthropic/claude-sonnet-4.5",{told},{usage}}}"#
+        ));
+        assert_eq!(
+            line(&event),
+            "vercel anthropic/claude-sonnet-4.5: input_text_tokens 10, output_text_tokens 5 [id_from_position]"
+        );
+        assert_eq!(event.reported_cost.unwrap().amount.to_string(), "0.0006");
+    }
+}
+
+#[test]
+fn what_mistral_heard_in_a_stream_is_one_transcription() {
+    let stream = [
+        r#"{"type":"transcription.language","audio_language":"en"}"#,
+        r#"{"type":"transcription.text.delta","text":"x"}"#,
+        r#"{"type":"transcription.done","model":"voxtral-mini-2507","text":"x","segments":[],"usage":{"prompt_audio_seconds":3,
+            "prompt_tokens":4,"completion_tokens":10,"total_tokens":60}}"#,
+    ];
+    let decoded = decoded(&format!("[{}]", stream.join(",")));
+    let [event] = events(&decoded)[..] else { panic!("{decoded:#?}") };
+    assert_eq!(&*event.operation, "transcription");
+    assert!(line(event).starts_with(
+        "mistral_ai voxtral-mini-2507: input_text_tokens 4, output_text_tokens 10, input_audio_seconds 3 "
+    ));
+    assert!(!decoded.items.iter().any(|item| matches!(item, Item::Rejected(_))));
+}
+
+#[test]
 fn pictures_and_sound_of_those_who_count_no_tokens_are_counted() {
     let place = "[id_from_position, time_assumed]";
     for (answer, expected) in [
