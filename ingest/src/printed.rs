@@ -126,8 +126,8 @@ impl<'a> Printed<'a> {
             json::quote(&mut self.json, name);
             return Some(());
         }
-        if rest.starts_with('(') {
-            return if is_fields(&rest[1..]) { self.open('{', '}') } else { self.skip() };
+        if let Some(fields) = rest.strip_prefix('(') {
+            return if is_fields(fields) { self.open('{', '}') } else { self.skip() };
         }
         self.json.push_str(match name {
             "True" | "true" => "true",

@@ -67,16 +67,21 @@ pub(super) fn gateway<'a>(object: &Object<'a>) -> Option<Object<'a>> {
         about.object("gateway").filter(|gateway| gateway.has("routing"))
     };
     let within = || {
-        let choices = object.get("choices").filter(|choices| choices.text().contains("\"gateway\""))?;
+        let choices = object.get("choices").filter(|choices| holds(choices, "\"gateway\""))?;
         choices.array()?.into_iter().filter_map(Json::object).find_map(|choice| told(&choice.object("message")?))
     };
     told(object).or_else(within)
 }
 
+/// True for a value whose text has these words: contents are long, and are only opened for a reason.
+fn holds(value: &Json<'_>, words: &str) -> bool {
+    memchr::memmem::find(value.text().as_bytes(), words.as_bytes()).is_some()
+}
+
 /// True for choices, or images, with what Azure's filters found in them.
 fn is_filtered(object: &Object<'_>) -> bool {
     let list = object.get("choices").or_else(|| object.get("data"));
-    list.filter(|list| list.text().contains("\"content_filter_results\"")).and_then(Json::array).is_some_and(|list| {
+    list.filter(|list| holds(list, "\"content_filter_results\"")).and_then(Json::array).is_some_and(|list| {
         list.into_iter().filter_map(Json::object).any(|choice| choice.get("content_filter_results").is_some())
     })
 }
