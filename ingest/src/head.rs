@@ -45,7 +45,7 @@ pub(crate) fn date(headers: Json<'_>) -> Option<Timestamp> {
 }
 
 /// Who served an answer, where its head alone says it: Azure names the deployment or its session
-/// (recorded answers that others published, 2026-11-29).
+/// (written from knowledge of its answers).
 pub(crate) fn provider(headers: Json<'_>) -> Option<&'static str> {
     const AZURE: [&str; 3] = ["azureml-model-session", "x-ms-deployment-name", "azureml-model-group"];
     AZURE.iter().any(|name| header(headers, name).is_some()).then_some("azure.ai.openai")

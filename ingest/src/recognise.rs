@@ -322,7 +322,7 @@ fn is_interaction_event(object: &Object<'_>) -> bool {
 }
 
 /// True for an event of a streamed conversation with one of Mistral's agents (<https://docs.mistral.ai/agents/agents>, not opened;
-/// streams that others published, 2026-11-29).
+/// written from knowledge of the service).
 fn is_conversation_event(kind: &str) -> bool {
     const KINDS: [&str; 5] =
         ["conversation.response.", "message.output.delta", "tool.execution.", "function.call.delta", "agent.handoff."];

@@ -37,8 +37,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     } else if object.has("stats") && (object.has("model_info") || object.has("runtime")) {
         Some("lm_studio")
     } else if object.array("prompt").is_some() && object.has("choices") {
-        // The texts of the prompt, empty for chats (<https://docs.together.ai/reference/chat-completions-1>, not opened; answers
-        // that others published, 2026-11-29).
+        // The texts of the prompt, empty for chats (<https://docs.together.ai/reference/chat-completions-1>, not opened:
+        // written from knowledge of the service).
         Some("together_ai")
     } else if object.has("time_info") {
         Some("cerebras")

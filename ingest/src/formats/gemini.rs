@@ -346,7 +346,7 @@ fn grounding(object: &Object<'_>, model: &str, part: &mut Part) {
 }
 
 /// True for an answer that places of Google Maps support, which is billed by the prompt
-/// (<https://ai.google.dev/gemini-api/docs/maps-grounding>, not opened; answers that others published, 2026-11-29).
+/// (<https://ai.google.dev/gemini-api/docs/maps-grounding>, not opened: written from knowledge of it).
 fn is_mapped(candidate: &Object<'_>) -> bool {
     let grounding = candidate.first(&["groundingMetadata", "grounding_metadata"]).and_then(|(_, found)| found.object());
     let chunks = grounding.and_then(|found| found.first(&["groundingChunks", "grounding_chunks"])?.1.array());

@@ -702,7 +702,7 @@ pub(crate) fn ocr<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = Call::new("mistral.ocr", "ocr", precedence::PROVIDER);
     found.model = envelope::text(object, "model")?;
     // Upstage's parser of documents counts them in `usage` (<https://console.upstage.ai/api/document-digitization/document-parsing>,
-    // not opened; answers that others published, 2026-11-29).
+    // not opened: written from knowledge of the service).
     let (name, pages) = match object.has("usage_info") {
         true => ("usage_info", "pages_processed"),
         false => ("usage", "pages"),

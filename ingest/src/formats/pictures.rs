@@ -1,7 +1,7 @@
 //! Images of those who count no tokens: what is billed are the pictures. The forms are those of Stability (also on Bedrock), Nova
 //! Canvas, fal and Black Forest Labs (<https://platform.stability.ai/docs/api-reference>,
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-stability-diffusion.html>,
-//! <https://fal.ai/models/fal-ai/flux/dev/api>, <https://docs.bfl.ai/>; not opened, answers that others published, 2026-11-29).
+//! <https://fal.ai/models/fal-ai/flux/dev/api>, <https://docs.bfl.ai/>; not opened: written from knowledge).
 
 use std::borrow::Cow;
 

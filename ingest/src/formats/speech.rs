@@ -78,7 +78,7 @@ pub(crate) fn transcribed(object: &Object<'_>) -> Option<(Shape, &'static str)> 
 }
 
 /// A transcription of AssemblyAI, billed by the second of sound (<https://www.assemblyai.com/docs/api-reference/transcripts/get>,
-/// not opened; transcripts that others published, 2026-11-29).
+/// not opened; `speech_model_used` as in transcripts that others published, 2026-11-29).
 pub(crate) fn assemblyai<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut call = Call::new("assemblyai.transcription", "transcription", precedence::PROVIDER);
     call.provider = Some(Text::const_new("assemblyai"));
@@ -93,7 +93,7 @@ pub(crate) fn assemblyai<'a>(object: &Object<'a>) -> Result<Call<'a>> {
 }
 
 /// A transcription of ElevenLabs, billed by the time of sound, which newer answers state
-/// (<https://elevenlabs.io/docs/api-reference/speech-to-text/convert>, not opened; answers that others published, 2026-11-29).
+/// (<https://elevenlabs.io/docs/api-reference/speech-to-text/convert>, not opened: written from knowledge).
 pub(crate) fn elevenlabs<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut call = Call::new("elevenlabs.transcription", "transcription", precedence::PROVIDER);
     call.provider = Some(Text::const_new("elevenlabs"));
@@ -121,8 +121,8 @@ pub(crate) fn is_counted_in_headers(object: &Object<'_>) -> bool {
     object.has("headers") && head::headers(object).is_some_and(|headers| head::header(headers, CHARACTERS).is_some())
 }
 
-/// The header with the characters that were billed (<https://elevenlabs.io/docs/api-reference/introduction>, not opened; recorded
-/// answers that others published, 2026-11-29).
+/// The header with the characters that were billed (<https://elevenlabs.io/docs/api-reference/introduction>, not opened: written
+/// from knowledge of the service).
 const CHARACTERS: &str = "character-cost";
 
 /// Speech of ElevenLabs: the answer is sound, and its head counts the characters.

@@ -1,5 +1,5 @@
 //! Providers' answers in full, and what is written around them: resources and reports that are no calls, errors in the words of
-//! each provider, and answers as clients, recorders and Python keep them. Composed from what others published.
+//! each provider, and answers as clients, recorders and Python keep them. Composed from what is known of the services.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
