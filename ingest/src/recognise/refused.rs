@@ -1,11 +1,10 @@
 //! Answers that are none: what providers say when a call failed, each in words of its own, and what proxies and recorders note
 //! of it. Nothing was used, so nothing may be billed; and it is no unknown format either.
 //!
-//! The words are written from knowledge of the providers' answers; of their pages of errors none was opened:
+//! The words are written from knowledge of the providers' answers; of their pages of errors only the last was opened:
 //! <https://docs.mistral.ai/api/>, <https://docs.cohere.com/reference/errors>, <https://docs.x.ai/docs/key-information/debugging>,
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>, <https://docs.ollama.com/api/errors>,
-//! <https://developers.deepgram.com/docs/errors>, <https://www.rfc-editor.org/rfc/rfc9457> (NVIDIA, Replicate); none but the last
-//! opened.
+//! <https://developers.deepgram.com/docs/errors>, <https://www.rfc-editor.org/rfc/rfc9457> (NVIDIA, Replicate).
 
 use crate::json::{Json, Kind, NameSet, Object};
 use crate::number;
