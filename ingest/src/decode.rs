@@ -9,10 +9,13 @@ use schemas::{Correction, RejectReason, Timestamp};
 
 use crate::assemble::Out;
 use crate::config::{Config, DEPTH_MAX};
+use crate::encoded;
 use crate::envelope::{Envelope, provider_name};
 use crate::formats::{self, otlp, stream, stream::malformed, table};
+use crate::head;
 use crate::item::{Decoded, IgnoreReason, Item, RawRecord};
 use crate::json::{self, Json};
+use crate::printed;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
 use crate::replay::Original;
@@ -141,7 +144,15 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         return otlp::protobuf(payload, signal, out);
     }
     let text = text_of(payload)?;
-    let text = stream::without_head(text.trim_ascii());
+    let (head, text) = stream::head_and_body(text.trim_ascii());
+    let envelope = head::of_answer(head);
+    if head::has_failed(head) && !text.starts_with(['{', '[']) {
+        out.recognised("", Shape::Error.as_str(), "a status of HTTP from 400 on");
+        out.ignore(IgnoreReason::FailedCall);
+        return Ok(());
+    }
+    let plain = encoded::plain(text).or_else(|| printed::json(text));
+    let text = plain.as_deref().unwrap_or(text);
     if text.is_empty() {
         return Err(Problem::new(RejectReason::Empty, "", "the record holds only white space"));
     }
@@ -161,7 +172,7 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
     }
     let spread = stream::on_one_line(text);
     let documents = stream::documents(spread.as_deref().unwrap_or(text))?;
-    stream::items(documents, hint, Envelope::default(), 0, out);
+    stream::items(documents, hint, envelope, 0, out);
     Ok(())
 }
 

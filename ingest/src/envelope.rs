@@ -130,6 +130,7 @@ pub(crate) fn provider_name(text: &str) -> Text {
         "zhipu" | "zhipuai" | "z.ai" | "z-ai" | "z_ai" => "zai",
         "alibaba" | "aliyun" | "qwen" | "alibaba_cloud" => "dashscope",
         "voyage" | "voyage_ai" | "voyage-ai" => "voyageai",
+        "ark" | "doubao" | "volcano" | "bytedance" => "volcengine",
         "watsonx" | "watsonx.ai" | "ibm_watsonx" => "ibm.watsonx.ai",
         // The Vercel AI SDK and LiteLLM name the provider and its interface: `openai.responses`, `azure-openai.chat`.
         other => match other.rsplit_once('.') {
@@ -183,6 +184,23 @@ pub(crate) fn host_provider(text: &str) -> Option<&'static str> {
         ("router.huggingface.co", "huggingface"),
         (".ml.cloud.ibm.com", "ibm.watsonx.ai"),
         (".snowflakecomputing.com", "snowflake"),
+        (".volces.com", "volcengine"),
+        ("ai-gateway.vercel.sh", "vercel"),
+        ("models.github.ai", "github"),
+        ("api.ai21.com", "ai21"),
+        ("api.jina.ai", "jina"),
+        ("api.assemblyai.com", "assemblyai"),
+        ("api.stability.ai", "stability"),
+        ("api.bfl.ai", "black_forest_labs"),
+        ("fal.run", "fal"),
+        ("api.siliconflow.cn", "siliconflow"),
+        ("api.novita.ai", "novita"),
+        ("api.studio.nebius.ai", "nebius"),
+        ("api.writer.com", "writer"),
+        ("api.upstage.ai", "upstage"),
+        ("api.reka.ai", "reka"),
+        ("api.stepfun.com", "stepfun"),
+        ("qianfan.baidubce.com", "qianfan"),
     ];
     let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
     let host = after_scheme.split(['/', ':', '?']).next().unwrap_or("").to_ascii_lowercase();
@@ -307,9 +325,23 @@ impl<'a> Envelope<'a> {
                 _ => {}
             }
         }
+        // HTTP clients and recorders that note the address beside the answer, or with the settings of the call.
+        let settings = object.object("config");
+        let addresses = [
+            object.first(&["url", "uri", "request_url", "endpoint", "scope"]),
+            settings.as_ref().and_then(|settings| settings.first(&["url"])),
+        ];
+        for address in addresses.into_iter().flatten().filter_map(|(_, address)| address.string()) {
+            self.provider = self.provider.take().or_else(|| host_provider(&address).map(Text::const_new));
+            self.requested_model = self.requested_model.take().or_else(|| head::model(&address).map(Text::from));
+        }
         // What a recorded answer says in its head, where the body says nothing.
         if let Some(headers) = head::headers(object).or_else(|| head::headers_within(object.get("response")?)) {
             self.time = self.time.or_else(|| head::date(headers));
+            self.provider = self.provider.take().or_else(|| head::provider(headers).map(Text::const_new));
+            if head::is_cached(headers) {
+                self.cost_basis.get_or_insert(CostBasis::GatewayCache);
+            }
             let request_id = || head::header(headers, "x-amzn-requestid");
             self.response_id = self.response_id.take().or_else(request_id);
         }
@@ -318,7 +350,9 @@ impl<'a> Envelope<'a> {
 
     /// What was asked for, and what a price may depend on where the answer does not repeat it.
     fn read_request(&mut self, request: &Object<'_>) -> Result<()> {
-        put_text(&mut self.requested_model, request, "model")?;
+        for name in ["model_id", "model"] {
+            put_text(&mut self.requested_model, request, name)?;
+        }
         put_text(&mut self.price_context.requested_tier, request, "service_tier")?;
         let plain = |name: &str| request.string(name).filter(|text| text != "auto" && text.len() <= TEXT_BYTES_MAX);
         let context = &mut self.price_context;

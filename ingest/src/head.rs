@@ -6,18 +6,22 @@ use std::borrow::Cow;
 use schemas::Timestamp;
 
 use crate::config::TEXT_BYTES_MAX;
+use crate::envelope::Envelope;
 use crate::json::{Json, Kind, Object};
 
 /// A header, by its name in lower case: an object of texts or of lists of them (recorders), or a list of names and values
-/// (HTTP archives).
+/// (HTTP archives) or of pairs (mitmproxy).
 pub(crate) fn header<'a>(headers: Json<'a>, name: &str) -> Option<Cow<'a, str>> {
     let text = |value: Json<'a>| value.string().or_else(|| value.array()?.first()?.string());
+    let same = |key: Option<Cow<'a, str>>| key.is_some_and(|key| key.eq_ignore_ascii_case(name));
+    let of_pair = |pair: Json<'a>| match (pair.object(), pair.array().as_deref()) {
+        (Some(pair), _) => same(pair.string("name")).then(|| pair.get("value")).flatten(),
+        (None, Some([key, value])) => same(key.string()).then_some(*value),
+        _ => None,
+    };
     let found = match headers.object() {
         Some(object) => object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value),
-        None => headers.array()?.into_iter().filter_map(Json::object).find_map(|pair| {
-            let same = pair.string("name").is_some_and(|key| key.eq_ignore_ascii_case(name));
-            same.then(|| pair.get("value")).flatten()
-        }),
+        None => headers.array()?.into_iter().find_map(of_pair),
     };
     found.and_then(text).filter(|text| !text.is_empty() && text.len() <= TEXT_BYTES_MAX)
 }
@@ -38,6 +42,45 @@ pub(crate) fn headers_within(answer: Json<'_>) -> Option<Json<'_>> {
 pub(crate) fn date(headers: Json<'_>) -> Option<Timestamp> {
     let date = chrono::DateTime::parse_from_rfc2822(&header(headers, "date")?).ok()?;
     Some(Timestamp::from_millis(date.timestamp_millis()))
+}
+
+/// Who served an answer, where its head alone says it: Azure names the deployment or its session
+/// (written from knowledge of its answers).
+pub(crate) fn provider(headers: Json<'_>) -> Option<&'static str> {
+    const AZURE: [&str; 3] = ["azureml-model-session", "x-ms-deployment-name", "azureml-model-group"];
+    AZURE.iter().any(|name| header(headers, name).is_some()).then_some("azure.ai.openai")
+}
+
+/// True for an answer that a gateway gave out of its cache: nobody was called, and nobody bills for it
+/// (<https://docs.helicone.ai/features/advanced-usage/caching>, <https://portkey.ai/docs/product/ai-gateway/cache-simple-and-semantic>,
+/// <https://developers.cloudflare.com/ai-gateway/features/caching/>; not opened).
+pub(crate) fn is_cached(headers: Json<'_>) -> bool {
+    const CACHES: [&str; 3] = ["helicone-cache", "x-portkey-cache-status", "cf-aig-cache-status"];
+    let hit = |status: Cow<'_, str>| matches!(status.to_ascii_uppercase().as_str(), "HIT" | "SEMANTIC HIT");
+    CACHES.iter().any(|name| header(headers, name).is_some_and(hit))
+}
+
+/// What the head of an answer says that was written down before it, as `curl -i` does.
+pub(crate) fn of_answer(head: &str) -> Envelope<'_> {
+    let mut envelope = Envelope::default();
+    for (name, value) in head.lines().filter_map(|line| line.split_once(':')) {
+        let value = value.trim();
+        match name.to_ascii_lowercase().as_str() {
+            "date" => {
+                let date = chrono::DateTime::parse_from_rfc2822(value).ok();
+                envelope.time = date.map(|date| Timestamp::from_millis(date.timestamp_millis()));
+            }
+            "x-amzn-requestid" if value.len() <= TEXT_BYTES_MAX => envelope.response_id = Some(Cow::Borrowed(value)),
+            _ => {}
+        }
+    }
+    envelope
+}
+
+/// True for the head of an answer with a status from 400 on.
+pub(crate) fn has_failed(head: &str) -> bool {
+    let status = head.split_ascii_whitespace().nth(1).and_then(|status| status.parse::<u16>().ok());
+    status.is_some_and(|status| (400..600).contains(&status))
 }
 
 /// The model in the path of a request to Bedrock, Gemini or Vertex.

@@ -1,22 +1,30 @@
 //! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
+use std::cell::LazyCell;
+
 use crate::formats::otlp::printed;
 use crate::formats::{
-    bedrock, bedrock_stream, bifrost, dashscope, gemini_cli, kong, langchain, openai, opencode, pydantic_ai, replicate,
-    speech, tgi, veo, watsonx, workers_ai,
+    bedrock, bedrock_stream, bifrost, dashscope, gemini_cli, kong, langchain, openai, opencode, pictures, pydantic_ai,
+    replicate, speech, tgi, veo, watsonx, workers_ai,
 };
 use crate::json::{Json, Kind, Object};
 
+mod refused;
+mod resources;
 mod shape;
 mod within;
 
+use refused::State;
 pub use shape::Shape;
-use within::{RECORDS_SEEN, speaks_of_a_call};
+use within::{RECORDS_SEEN, is_counted, speaks_of_a_call};
 pub(crate) use within::{body, captured, is_call, records};
 
 /// What an object is and the evidence for it; `None` when it is nothing known.
 pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if object.has("base_resp") && refused::is_error(object) {
+        return Some((Shape::Error, "base_resp.status_code"));
+    }
     // The commonest bodies say what they are; Bifrost's log says it of what it logged.
     if object.has("object") && bifrost::is_entry(object) {
         return Some((Shape::Bifrost, "provider, status and token_usage"));
@@ -41,7 +49,22 @@ pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if printed::is_span(object) {
         return Some((Shape::OtelSpan, "attributes, and a context with ids"));
     }
-    by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object)).or_else(|| by_wrapping(object))
+    by_marker(object)
+        .or_else(|| by_export(object))
+        .or_else(|| by_usage(object))
+        .or_else(|| by_wrapping(object))
+        .or_else(|| by_failure(object))
+}
+
+/// What says that nothing came of a call, or nothing yet.
+fn by_failure(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if refused::is_error(object) {
+        return Some((Shape::Error, "what is wrong, and nothing of a call"));
+    }
+    match refused::state(object)? {
+        State::Running => Some((Shape::Status, "the state of a job that still runs")),
+        State::Failed => Some((Shape::Error, "the state of a job that failed")),
+    }
 }
 
 /// By fields that only the logs and exports of one tool have.
@@ -150,28 +173,14 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             "response" | "realtime.response" | "response.compaction" => Shape::OpenAiResponse,
             "text_completion" | "text_completion.chunk" | "text.completion" => Shape::OpenAiCompletion,
             "interaction" if object.has("usage") => Shape::GeminiInteraction,
-            "list" if object.has("usage") && object.has("model") => Shape::OpenAiEmbedding,
+            "list" if object.object("usage").is_some() => Shape::OpenAiEmbedding,
+            "list" if is_images(object) => Shape::OpenAiImage,
+            "list" if records(object).is_some() => Shape::Records,
+            "list" => Shape::Status,
             "video" if object.is("status", "completed") => Shape::OpenAiVideo,
             // A run of the Assistants API states the tokens of all its steps.
             "thread.run" if object.object("usage").is_some() => Shape::OpenAiChat,
-            "list"
-            | "page"
-            | "batch"
-            | "file"
-            | "bucket"
-            | "video"
-            | "response.input_tokens"
-            | "response.deleted"
-            | "interaction"
-            | "thread"
-            | "thread.message"
-            | "thread.run"
-            | "thread.run.step"
-            | "realtime.session"
-            | "realtime.client_secret"
-            | "fine_tuning.job"
-            | "vector_store"
-            | "model" => Shape::Status,
+            name if resources::is_named(name) => Shape::Status,
             _ => return None,
         };
         return Some((shape, "object"));
@@ -182,6 +191,8 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if let Some(kind) = object.string("type") {
         let shape = match &*kind {
             "message" if object.has("usage") => Shape::AnthropicMessage,
+            // The API before messages counted nothing.
+            "completion" if object.has("completion") && object.has("stop_reason") => Shape::AnthropicMessage,
             "message_start"
             | "message_delta"
             | "message_stop"
@@ -202,6 +213,11 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             }
             "speech.audio.done" => Shape::OpenAiSpeech,
             "speech.audio.delta"
+            | "transcription.language"
+            | "transcription.segment"
+            | "transcription.text.delta"
+            | "image_generation.partial_succeeded"
+            | "image_generation.partial_failed"
             | "transcript.text.delta"
             | "transcript.text.segment"
             | "image_generation.partial_image"
@@ -216,6 +232,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             {
                 Shape::OpenAiResponseEvent
             }
+            _ if is_conversation_event(&kind) => Shape::MistralEvent,
             "message-start" | "message-end" | "content-start" | "content-delta" | "content-end" | "tool-plan-delta"
             | "tool-call-start" | "tool-call-delta" | "tool-call-end" | "citation-start" | "citation-end" => {
                 Shape::CohereEvent
@@ -304,6 +321,14 @@ fn is_interaction_event(object: &Object<'_>) -> bool {
     })
 }
 
+/// True for an event of a streamed conversation with one of Mistral's agents (<https://docs.mistral.ai/agents/agents>, not opened;
+/// written from knowledge of the service).
+fn is_conversation_event(kind: &str) -> bool {
+    const KINDS: [&str; 5] =
+        ["conversation.response.", "message.output.delta", "tool.execution.", "function.call.delta", "agent.handoff."];
+    KINDS.iter().any(|name| kind.starts_with(name))
+}
+
 /// True for a response that still runs: what it used stands in a later copy.
 fn is_unfinished(object: &Object<'_>) -> bool {
     object.get("usage").is_none() && (object.is("status", "queued") || object.is("status", "in_progress"))
@@ -331,6 +356,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         && object.iter().all(|(name, _)| name == "usageMetadata" || LIVE.contains(&name))
     {
         return Some((Shape::GeminiLive, "serverContent, setup or another message of a session"));
+    }
+    if resources::is_cache(object) || resources::is_of_anthropic(object) {
+        return Some((Shape::Status, "a resource, or a row of a report"));
     }
     if object.has("usageMetadata") {
         let live = object.object("usageMetadata").is_some_and(|usage| usage.has("responseTokenCount"))
@@ -394,6 +422,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if veo::is_operation(object) {
         return Some((Shape::GeminiVideo, "name of an operation of Veo"));
     }
+    if object.is("done_reason", "load") || object.is("done_reason", "unload") {
+        return Some((Shape::Status, "done_reason load"));
+    }
     // Ollama streams one object a line, and only the last one counts.
     if object.get("done").and_then(Json::boolean) == Some(false) && object.has("created_at") {
         return Some((Shape::Fragment, "done false and created_at"));
@@ -432,6 +463,12 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if speech::is_heard(object) {
         return Some((Shape::Deepgram, "metadata.model_info and metadata.duration"));
+    }
+    if let Some(found) = speech::transcribed(object) {
+        return Some(found);
+    }
+    if let Some(found) = pictures::evidence(object) {
+        return Some((Shape::Pictures, found));
     }
     if speech::is_said(object) {
         return Some((Shape::MiniMaxSpeech, "base_resp and extra_info.usage_characters"));
@@ -478,6 +515,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::OpenAiTranscription, "task and duration"));
     }
+    if object.has("text") && object.object("x_groq").is_some_and(|groq| groq.has("id")) && !object.has("choices") {
+        return Some((Shape::OpenAiTranscription, "text and x_groq"));
+    }
     // An answer that a call failed, and nothing else.
     if object.object("error").is_some_and(|error| error.has("message") || error.has("code"))
         && !object.has("usage")
@@ -486,7 +526,8 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::Error, "error with a message"));
     }
     // What counting tokens ahead answers: no call was made.
-    const COUNTED: [&str; 7] = [
+    const COUNTED: [&str; 8] = [
+        "inputTokens",
         "cacheTokensDetails",
         "input_tokens",
         "totalTokens",
@@ -495,7 +536,7 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         "cachedContentTokenCount",
         "context_management",
     ];
-    if (object.has("input_tokens") || object.has("totalTokens"))
+    if ["input_tokens", "totalTokens", "inputTokens"].iter().any(|name| object.has(name))
         && object.iter().all(|(name, _)| COUNTED.contains(&name))
     {
         return Some((Shape::Status, "a count of tokens alone"));
@@ -523,6 +564,18 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if object.has("choices") || (object.has("outputs") && object.has("conversation_id")) {
         return Some((Shape::OpenAiChat, "choices and usage"));
+    }
+    if object.get("embeddings").is_some() && usage.has("prompt_tokens") {
+        return Some((Shape::OpenAiEmbedding, "embeddings and usage.prompt_tokens"));
+    }
+    if object.has("data") && usage.has("rerank_units") {
+        return Some((Shape::OpenAiEmbedding, "data and usage.rerank_units"));
+    }
+    if usage.has("pages") && object.has("elements") {
+        return Some((Shape::MistralOcr, "elements and usage.pages"));
+    }
+    if usage.has("completion_tokens") && object.object("content").is_some_and(|content| content.has("video_url")) {
+        return Some((Shape::OpenAiChat, "content.video_url and usage.completion_tokens"));
     }
     if (object.has("data") || object.has("results") || object.has("rankings"))
         && (usage.has("prompt_tokens") || (usage.has("total_tokens") && !usage.has("input_tokens")))
@@ -560,9 +613,15 @@ fn bare(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)
     const OURS: [&str; 10] =
         ["provider", "source", "time", "timestamp", "usage_format", "key_id", "key", "team", "tags", "dimensions"];
     let holds = || object.has("response") || object.has("body");
-    if OURS.iter().any(|name| object.has(name)) || (holds() && (object.has("model") || body(object).is_some())) {
+    if OURS.iter().any(|name| object.has(name)) || (holds() && object.has("model")) {
         return None;
     }
+    let found = spelled(object, usage)?;
+    Some(body(object).map_or(found, |(name, _)| (Shape::Envelope, name)))
+}
+
+/// Whose spelling the counts of a bare usage object have.
+fn spelled(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)> {
     if usage.has("prompt_tokens") {
         return Some((Shape::OpenAiChat, "usage.prompt_tokens"));
     }
@@ -673,13 +732,25 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("event_type") && object.has("is_finished") {
         return Some((Shape::CohereEvent, "event_type and is_finished"));
     }
-    if bedrock::has_counts(object)
-        && !body(object).is_some_and(|(_, body)| speaks_of_a_call(body))
-        && captured(object).is_none()
-    {
+    // Looking into what an object holds is looked at once: twice on each level would be endless for what is nested deeply.
+    let held = body(object);
+    let failed = refused::is_failed_answer(object);
+    let headed = bedrock::has_counts(object);
+    let answered = (headed || failed) && held.is_some_and(|(_, body)| is_counted(object) || speaks_of_a_call(body));
+    let kept = LazyCell::new(|| captured(object));
+    if headed && !answered && kept.is_none() {
         return Some((Shape::BedrockHeaders, "headers with counts of tokens"));
     }
-    if let Some((name, _)) = body(object) {
+    if object.has("custom_id") && object.has("method") && object.has("body") {
+        return Some((Shape::Status, "a request of a batch"));
+    }
+    if speech::is_counted_in_headers(object) {
+        return Some((Shape::ElevenLabsSpeech, "headers with character-cost"));
+    }
+    if failed && !answered && (held.is_some() || kept.is_none()) {
+        return Some((Shape::Error, "a status of HTTP from 400 on"));
+    }
+    if let Some((name, _)) = held {
         return Some((Shape::Envelope, name));
     }
     if object.has("usage") && object.has("model") {
@@ -713,7 +784,7 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("category") && object.has("operationName") && object.has("resourceId") {
         return Some((Shape::Status, "another category of Azure's diagnostic logs"));
     }
-    if let Some((name, _)) = captured(object) {
+    if let Some((name, _)) = *kept {
         return Some((Shape::Envelope, name));
     }
     gemini_cli::is_remark(object).then_some((Shape::GeminiCliChat, "id, timestamp, type and content"))

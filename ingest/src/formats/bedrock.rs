@@ -44,8 +44,11 @@ pub(crate) fn converse<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     if let Some(performance) = object.object("performanceConfig") {
         call.context.speed = envelope::owned(&performance, "latency")?.filter(|latency| latency != "standard");
     }
-    if let Some(metadata) = object.object("ResponseMetadata") {
-        call.response_id = envelope::text(&metadata, "RequestId")?.map(|id| Cow::Owned(id.into_owned()));
+    // As the SDKs for Python and for JavaScript hand it on.
+    for (metadata, name) in [("ResponseMetadata", "RequestId"), ("$metadata", "requestId")] {
+        if let Some(metadata) = object.object(metadata) {
+            call.response_id = envelope::text(&metadata, name)?.map(|id| Cow::Owned(id.into_owned()));
+        }
     }
     call.parts = smallvec![self::usage(&usage)?];
     call.reported_cost = envelope::gateway_cost(&usage);
@@ -177,7 +180,8 @@ pub(crate) fn counted_in_headers<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let [input, output, cache_read, written] = counts;
     let mut call = Call::new("bedrock.response_headers", "chat", precedence::PROVIDER);
     call.provider = Some(Text::const_new("aws.bedrock"));
-    call.response_id = head::header(headers, "x-amzn-requestid");
+    let told = || object.object("ResponseMetadata")?.string("RequestId").filter(|id| id.len() <= crate::TEXT_BYTES_MAX);
+    call.response_id = head::header(headers, "x-amzn-requestid").or_else(told);
     call.time = head::date(headers);
     let shown: Vec<String> =
         COUNTED.iter().zip(counts).map(|((_, name), count)| format!("\"{name}\":{count}")).collect();

@@ -6,11 +6,13 @@ use schemas::{Flag, Meter, RejectReason};
 use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Out, Part, precedence};
+use crate::encoded;
 use crate::envelope::{self, Envelope};
 use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, openai, resource, stream};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object, deeper_than};
 use crate::number;
+use crate::printed;
 use crate::problem::{Problem, Result};
 use crate::recognise::{self, Shape};
 use crate::usage::{Counts, raw};
@@ -198,6 +200,13 @@ pub(crate) fn records<'a>(object: &Object<'a>, mut envelope: Envelope<'a>, wrapp
 
 /// The chunks of a captured stream.
 fn chunks<'a>(body: Json<'a>, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+    // Frames that were kept as the texts they came as.
+    if let Some(frames) = stream::joined(body) {
+        if let Err(problem) = captured(&frames, envelope, wrappers, out) {
+            out.reject(problem, Some(body));
+        }
+        return;
+    }
     let chunks = body.array().unwrap_or_default().into_iter().map(|chunk| Ok(chunk.into())).collect();
     stream::items(chunks, None, envelope, wrappers + 1, out);
 }
@@ -207,6 +216,8 @@ pub(crate) fn captured<'a>(text: &'a str, envelope: Envelope<'a>, wrappers: u8, 
     if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
         return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
     }
+    let plain = encoded::plain(text.trim_ascii()).or_else(|| printed::json(text.trim_ascii()));
+    let text = plain.as_deref().unwrap_or(text);
     let spread = stream::on_one_line(text);
     let documents = stream::documents(spread.as_deref().unwrap_or(text).trim_ascii())?;
     stream::items(documents, None, envelope, wrappers + 1, out);

@@ -1,6 +1,6 @@
 //! Who serves a body that does not name its provider.
 
-use crate::json::Object;
+use crate::json::{Json, Object};
 
 /// Who serves a body that does not say so, told by fields only that provider writes.
 pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Option<&'static str> {
@@ -21,15 +21,34 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("deepseek")
     } else if has("cost_in_usd_ticks") || has("num_sources_used") || has("cached_prompt_text_tokens") {
         Some("x_ai")
+    } else if gateway(object).is_some() {
+        Some("vercel")
     } else if (object.has("provider") && object.string("id").is_some_and(|id| id.starts_with("gen-"))) || has("is_byok")
     {
         Some("openrouter")
+    } else if has("acceptance_rate") || has("completion_tokens_after_first_per_sec") {
+        Some("sambanova")
+    } else if has("estimated_cost") {
+        Some("deepinfra")
+    } else if object.get("base_resp").is_some() {
+        Some("minimax")
+    } else if object.object("timings").is_some_and(|timings| timings.has("predicted_n")) {
+        Some("llama_cpp")
+    } else if object.has("stats") && (object.has("model_info") || object.has("runtime")) {
+        Some("lm_studio")
+    } else if object.array("prompt").is_some() && object.has("choices") {
+        // The texts of the prompt, empty for chats (<https://docs.together.ai/reference/chat-completions-1>, not opened:
+        // written from knowledge of the service).
+        Some("together_ai")
     } else if object.has("time_info") {
         Some("cerebras")
-    } else if object.has("prompt_filter_results") || object.has("content_filters") {
+    } else if object.get("prompt_filter_results").is_some()
+        || object.get("content_filters").is_some()
+        || is_filtered(object)
+    {
         Some("azure.ai.openai")
     } else if ["num_search_queries", "search_context_size", "tool_calls_details"].iter().any(|name| has(name))
-        || object.has("search_results")
+        || (object.has("search_results") && object.string("model").is_none_or(|model| model.contains("sonar")))
         || cost.is_some_and(|cost| cost.has("input_cost") || cost.has("input_tokens_cost"))
     {
         Some("perplexity")
@@ -38,6 +57,38 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     } else {
         None
     }
+}
+
+/// What Vercel's gateway says of a call, beside the answer or within a message of it: whom it asked, and the cost
+/// (<https://vercel.com/docs/ai-gateway>, not opened; answers that others published, 2026-11-29).
+pub(super) fn gateway<'a>(object: &Object<'a>) -> Option<Object<'a>> {
+    let told = |object: &Object<'a>| {
+        let about = object.object("provider_metadata").or_else(|| object.object("providerMetadata"))?;
+        about.object("gateway").filter(|gateway| gateway.has("routing"))
+    };
+    let within = || {
+        let choices = object.get("choices").filter(|choices| holds(choices, "\"gateway\""))?;
+        choices.array()?.into_iter().filter_map(Json::object).find_map(|choice| told(&choice.object("message")?))
+    };
+    told(object).or_else(within)
+}
+
+/// True for a value whose text has these words: contents are long, and are only opened for a reason.
+fn holds(value: &Json<'_>, words: &str) -> bool {
+    memchr::memmem::find(value.text().as_bytes(), words.as_bytes()).is_some()
+}
+
+/// True for choices, or images, with what Azure's filters found in them.
+fn is_filtered(object: &Object<'_>) -> bool {
+    let list = object.get("choices").or_else(|| object.get("data"));
+    list.filter(|list| holds(list, "\"content_filter_results\"")).and_then(Json::array).is_some_and(|list| {
+        list.into_iter().filter_map(Json::object).any(|choice| choice.get("content_filter_results").is_some())
+    })
+}
+
+/// True for a server that one runs oneself.
+pub(super) fn is_self_hosted(provider: &str) -> bool {
+    matches!(provider, "llama_cpp" | "lm_studio")
 }
 
 /// Who makes and serves a family of models that nobody else serves under the same bare name. Open-weight models
@@ -97,6 +148,18 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("kimi-latest", "moonshot_ai"),
         ("moonshot-v1", "moonshot_ai"),
         ("voyage-", "voyageai"),
+        ("accounts/fireworks/", "fireworks"),
+        ("doubao-", "volcengine"),
+        ("palmyra-", "writer"),
+        ("jamba-", "ai21"),
+        ("qwen-max", "dashscope"),
+        ("qwen-plus", "dashscope"),
+        ("qwen-turbo", "dashscope"),
+        ("qwen-flash", "dashscope"),
+        ("qwen3-max", "dashscope"),
+        ("document-parse", "upstage"),
+        ("text-embedding-004", "gcp.gemini"),
+        ("text-embedding-005", "gcp.vertex_ai"),
     ];
     if is_of_bedrock(model) {
         return Some("aws.bedrock");

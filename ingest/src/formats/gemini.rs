@@ -336,10 +336,21 @@ fn grounding(object: &Object<'_>, model: &str, part: &mut Part) {
     // An event of the Agent Development Kit has it beside the usage.
     let mut queries = queries(object);
     let candidates = object.get("candidates").filter(grounded).and_then(Json::array).unwrap_or_default();
+    let mut mapped = 0;
     for candidate in candidates.into_iter().filter_map(Json::object) {
         queries += self::queries(&candidate);
+        mapped = mapped.max(i64::from(is_mapped(&candidate)));
     }
+    part.usage.add(Meter::MapsGroundings, mapped);
     part.usage.add(Meter::WebSearches, searches(model, queries));
+}
+
+/// True for an answer that places of Google Maps support, which is billed by the prompt
+/// (<https://ai.google.dev/gemini-api/docs/maps-grounding>, not opened: written from knowledge of it).
+fn is_mapped(candidate: &Object<'_>) -> bool {
+    let grounding = candidate.first(&["groundingMetadata", "grounding_metadata"]).and_then(|(_, found)| found.object());
+    let chunks = grounding.and_then(|found| found.first(&["groundingChunks", "grounding_chunks"])?.1.array());
+    chunks.unwrap_or_default().into_iter().filter_map(Json::object).any(|chunk| chunk.get("maps").is_some())
 }
 
 /// The queries in the grounding metadata of a candidate.

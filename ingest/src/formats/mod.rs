@@ -25,6 +25,7 @@ pub(crate) mod openai;
 pub(crate) mod opencode;
 mod openrouter;
 pub(crate) mod otlp;
+pub(crate) mod pictures;
 pub(crate) mod pydantic_ai;
 pub(crate) mod replicate;
 mod resource;
@@ -138,7 +139,7 @@ fn shaped<'a>(
             out.ignore(IgnoreReason::StreamFragment);
             return Ok(());
         }
-        Shape::OpenAiChat | Shape::OpenAiChatChunk => openai::chat(object)?,
+        Shape::OpenAiChat | Shape::OpenAiChatChunk | Shape::MistralEvent => openai::chat(object)?,
         Shape::OpenAiResponse => openai::response(object)?,
         Shape::OpenAiCompletion => openai::completion(object)?,
         Shape::OpenAiEmbedding => openai::embedding(object)?,
@@ -178,6 +179,10 @@ fn shaped<'a>(
         Shape::Watsonx => watsonx::answer(object)?,
         Shape::DashScope => dashscope::answer(object)?,
         Shape::Deepgram => speech::heard(object)?,
+        Shape::AssemblyAi => speech::assemblyai(object)?,
+        Shape::ElevenLabs => speech::elevenlabs(object)?,
+        Shape::ElevenLabsSpeech => speech::counted_in_headers(object)?,
+        Shape::Pictures => pictures::answer(object)?,
         Shape::MiniMaxSpeech => speech::said(object)?,
         Shape::SgLang => servers::sglang(object)?,
         Shape::LlamaCpp => servers::llama_cpp(object)?,

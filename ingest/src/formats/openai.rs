@@ -33,6 +33,8 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let input = match (counts.count(spelling.input)?, total) {
         (Some(input), _) => input,
         (None, Some(total)) if !object.has(spelling.output) => total,
+        // Videos of Seedance are all output, and what they were asked with is not counted.
+        (None, Some(total)) if total == output => 0,
         (None, _) => counts.need(spelling.input)?,
     };
     let total = total.filter(|total| *total > 0);
@@ -366,8 +368,20 @@ fn call<'a>(
             smallvec![Part::default()]
         }
     };
+    if call.provider.as_deref() == Some("vercel") {
+        let told = families::gateway(object).unwrap_or_default();
+        call.reported_cost = envelope::cost(&told, "cost", "billed_by_provider").unwrap_or(None);
+    }
+    if call.provider.as_deref().is_some_and(families::is_self_hosted) {
+        call.cost_basis = Some(schemas::CostBasis::SelfHosted);
+    }
     if let Some(found) = &usage_object {
-        call.reported_cost = reported_cost(found)?.or_else(|| envelope::gateway_cost(found));
+        let told = call.reported_cost.take();
+        call.reported_cost = reported_cost(found)?.or_else(|| envelope::gateway_cost(found)).or(told);
+        if object.has("text") && found.has("prompt_audio_seconds") {
+            // What Mistral heard is counted like a chat.
+            call.operation = Cow::Borrowed("transcription");
+        }
         call.context.search_context = envelope::owned(found, "search_context_size")?;
         if found.get("is_byok").and_then(Json::boolean) == Some(true) {
             call.cost_basis = Some(schemas::CostBasis::BringYourOwnKey);
@@ -445,6 +459,9 @@ pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     if found.model.as_deref().is_some_and(|model| model.starts_with("gpt-") && model.contains("-search-")) {
         found.parts[0].usage.add(Meter::WebSearches, 1);
     }
+    if object.object("content").is_some_and(|content| content.has("video_url")) {
+        found.operation = Cow::Borrowed("video_generation");
+    }
     if let Some(choices) = object.get("choices").filter(|choices| choices.text().contains("\"executed_tools\"")) {
         executed(choices, &mut found.parts[0].usage);
     }
@@ -481,7 +498,15 @@ pub(crate) fn completion<'a>(object: &Object<'a>) -> Result<Call<'a>> {
 
 /// Embeddings. Most have no id and no time.
 pub(crate) fn embedding<'a>(object: &Object<'a>) -> Result<Call<'a>> {
-    let mut found = call(object, "openai.embedding", "embeddings", &CHAT)?;
+    let reranked = object.object("usage").filter(|usage| usage.has("rerank_units"));
+    let mut found = match &reranked {
+        // Pinecone counts requests of a reranker (<https://docs.pinecone.io/reference/api/latest/inference/rerank>, not opened).
+        Some(usage) => reranked_by_units(object, usage)?,
+        None => call(object, "openai.embedding", "embeddings", &CHAT)?,
+    };
+    if found.model.is_none() {
+        found.usual_provider = "unknown";
+    }
     // Rerankers of embedders answer in the same form.
     let first = object.get("data").or_else(|| object.get("results"));
     if object.has("rankings") {
@@ -501,6 +526,18 @@ pub(crate) fn embedding<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         vector.set(Meter::InputTextTokens, text);
         vector.set(Meter::InputImageTokens, images);
     }
+    Ok(found)
+}
+
+/// An answer of a reranker that counts its units alone.
+fn reranked_by_units<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Call<'a>> {
+    let mut found = Call::new("openai.embedding", "rerank", precedence::PROVIDER);
+    found.usual_provider = "pinecone";
+    found.model = envelope::text(object, "model")?;
+    found.raw_usage = Cow::Borrowed(raw(object.get("usage")));
+    let mut part = Part::default();
+    part.usage.add(Meter::RerankSearches, Counts::new(usage, "usage").need("rerank_units")?);
+    found.parts = smallvec![part];
     Ok(found)
 }
 
@@ -580,10 +617,12 @@ pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.image", "image_generation", &IMAGES)?;
     // Vertex answers with the images of Imagen as predictions.
     let predictions = object.array("predictions");
-    // OpenAI's images do not name their model; others' do.
+    // OpenAI's images do not name their model; others' do, or say which filter saw them (Zhipu).
+    let zhipu = object.array("content_filter").is_some();
     found.usual_provider = match (&predictions, found.model.as_deref()) {
         (Some(_), _) => "gcp.vertex_ai",
         (None, Some(model)) => families::family(model).unwrap_or("unknown"),
+        (None, None) if zhipu => "zai",
         (None, None) => "openai",
     };
     // Grok's images state what they cost and no tokens; Seedream's how many they are, which is what is billed.
@@ -626,6 +665,12 @@ pub(crate) fn transcription<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     found.usual_provider = "openai";
     found.model = envelope::text(object, "model")?;
     found.provider = families::by_fields(object, None).map(Text::const_new);
+    if usage_object.is_empty() && object.get("duration").is_none() {
+        // Groq says nothing but the text, unless it is asked for more.
+        found.flags.set(Flag::UsageMissing);
+        found.parts = smallvec![Part::default()];
+        return Ok(found);
+    }
     // Older and other servers state the length of the audio alone, which is not yet rounded as the provider bills it.
     let seconds = match usage_object.is_empty() {
         true => {
@@ -655,11 +700,17 @@ pub(crate) fn speech<'a>(object: &Object<'a>) -> Result<Call<'a>> {
 /// Mistral's text recognition: pages, annotated or not (<https://docs.mistral.ai/api/#tag/ocr>, not opened).
 pub(crate) fn ocr<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = Call::new("mistral.ocr", "ocr", precedence::PROVIDER);
-    found.usual_provider = "mistral_ai";
     found.model = envelope::text(object, "model")?;
-    found.raw_usage = Cow::Borrowed(raw(object.get("usage_info")));
-    let usage_info = object.object("usage_info").unwrap_or_default();
-    let pages = Counts::new(&usage_info, "usage_info").need("pages_processed")?;
+    // Upstage's parser of documents counts them in `usage` (<https://console.upstage.ai/api/document-digitization/document-parsing>,
+    // not opened: written from knowledge of the service).
+    let (name, pages) = match object.has("usage_info") {
+        true => ("usage_info", "pages_processed"),
+        false => ("usage", "pages"),
+    };
+    found.usual_provider = if name == "usage" { "upstage" } else { "mistral_ai" };
+    found.raw_usage = Cow::Borrowed(raw(object.get(name)));
+    let usage_info = object.object(name).unwrap_or_default();
+    let pages = Counts::new(&usage_info, name).need(pages)?;
     let annotated = object.get("document_annotation").is_some();
     let mut part = Part::default();
     part.usage.add(if annotated { Meter::AnnotatedPages } else { Meter::OcrPages }, pages);

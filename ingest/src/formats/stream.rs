@@ -102,17 +102,36 @@ fn event_stream(text: &str) -> Vec<Result<Json<'_>>> {
     data.map(|data| Json::parse(data).map_err(|error| malformed(&error))).collect()
 }
 
-/// What follows the head of an answer of HTTP that was written down whole.
-pub(crate) fn without_head(text: &str) -> &str {
-    if !text.starts_with("HTTP/") {
-        return text;
+/// The last head of an answer of HTTP that was written down whole, and what follows it. Heads before it are those of proxies, or
+/// say that the answer goes on.
+pub(crate) fn head_and_body(text: &str) -> (&str, &str) {
+    let (mut head, mut body) = ("", text);
+    while body.starts_with("HTTP/") {
+        let ends = ["\r\n\r\n", "\n\n"].iter().filter_map(|end| body.split_once(end));
+        let Some((first, rest)) = ends.min_by_key(|(first, _)| first.len()) else { break };
+        (head, body) = (first, rest.trim_ascii_start());
     }
-    let end = ["\r\n\r\n", "\n\n"].iter().find_map(|end| text.split_once(end));
-    end.map_or(text, |(_, body)| body.trim_ascii_start())
+    (head, body)
 }
 
-/// A stream whose events spread their data over several lines, with each on one.
+/// The texts of a list of frames, one after the other; `None` if they are no texts.
+pub(crate) fn joined(list: Json<'_>) -> Option<String> {
+    let frames = list.array().filter(|frames| !frames.is_empty())?;
+    let frame = |frame: &Json<'_>| {
+        let frame = frame.string()?;
+        let frame = frame.trim_ascii();
+        let told = ["{", "data:", "event:", ":", "id:", "retry:"].iter().any(|start| frame.starts_with(start));
+        (told || frame.is_empty()).then(|| frame.to_owned())
+    };
+    let frames: Vec<String> = frames.iter().map(frame).collect::<Option<_>>()?;
+    Some(frames.join("\n"))
+}
+
+/// A stream whose events spread their data over several lines, or were kept as a list of texts, with each on one.
 pub(crate) fn on_one_line(text: &str) -> Option<String> {
+    if text.starts_with("[\"") {
+        return Json::parse(text).ok().and_then(joined);
+    }
     let spread = |line: &str| matches!(line.strip_prefix("data:").map(str::trim), Some("{" | "["));
     if !is_event_stream(text) || !text.lines().any(spread) {
         return None;
@@ -187,10 +206,14 @@ pub(crate) fn items<'a>(
                 Shape::GeminiCliChat => gemini_cli::chat_context(object, &mut context),
                 Shape::OpenAiResponseEvent if object.has("session") => {
                     transcriber = transcriber.or_else(|| transcribing(object));
-                    let model = object.object("session").and_then(|session| session.string("model"));
-                    let model = model.filter(|model| (1..=crate::TEXT_BYTES_MAX).contains(&model.len()));
-                    let model = model.map(schemas::Text::from);
-                    context.model = context.model.or(model);
+                    context.model = context.model.or_else(|| session_model(object));
+                }
+                // Events that were logged in an envelope each.
+                Shape::Envelope if json.text().contains("\"session.") => {
+                    if let Some(event) = captured(object).and_then(|(_, event)| event.object()) {
+                        transcriber = transcriber.or_else(|| transcribing(&event));
+                        context.model = context.model.or_else(|| session_model(&event));
+                    }
                 }
                 Shape::GeminiLive => {
                     let model = object.object("setup").and_then(|setup| setup.string("model"));
@@ -219,8 +242,7 @@ pub(crate) fn items<'a>(
                 }
                 // Nothing comes after the last document, so what surrounds it need not be kept.
                 let mut own = if index + 1 == count { std::mem::take(&mut context) } else { context.clone() };
-                let spoken = matches!(shape, Some((Shape::OpenAiTranscription, _)));
-                if spoken && object.as_ref().is_some_and(|object| object.has("item_id")) {
+                if object.as_ref().is_some_and(|object| is_of_transcriber(object, shape)) {
                     own.model = transcriber.clone();
                 }
                 formats::read(json, object, shape, own, wrappers, out);
@@ -229,6 +251,23 @@ pub(crate) fn items<'a>(
     }
     if let Some(done) = open {
         done.finish(context, wrappers, out);
+    }
+}
+
+/// The model of a Realtime session.
+fn session_model(object: &Object<'_>) -> Option<schemas::Text> {
+    let model = object.object("session")?.string("model")?;
+    (1..=crate::TEXT_BYTES_MAX).contains(&model.len()).then(|| schemas::Text::from(model))
+}
+
+/// True for a transcription of a session, also within an envelope of its own: another model made it than the session's.
+fn is_of_transcriber(object: &Object<'_>, shape: Option<(Shape, &'static str)>) -> bool {
+    match shape {
+        Some((Shape::OpenAiTranscription, _)) => object.has("item_id"),
+        Some((Shape::Envelope, _)) => captured(object).and_then(|(_, event)| event.object()).is_some_and(|event| {
+            event.has("item_id") && matches!(recognise(&event), Some((Shape::OpenAiTranscription, _)))
+        }),
+        _ => false,
     }
 }
 
@@ -259,6 +298,7 @@ enum Family {
     Anthropic,
     Gemini,
     Interaction,
+    Conversation,
     Converse,
     Cohere,
     Invoke,
@@ -296,6 +336,7 @@ fn frame<'a>(
         Shape::WorkersAi if many && object.has("response") => Family::WorkersAi,
         Shape::Envelope if many && workers_ai::is_piece(object) => Family::WorkersAi,
         Shape::GeminiInteractionEvent => Family::Interaction,
+        Shape::MistralEvent => Family::Conversation,
         // Events of an agent look like frames, and each is a call of its own.
         Shape::Gemini if many && !gemini::is_agent_event(object) => Family::Gemini,
         Shape::Envelope if many => {
@@ -351,6 +392,7 @@ impl<'a> Stream<'a> {
             Family::OpenAiCompletion => stated(frame, "id").is_some() && stated(last, "id") == stated(frame, "id"),
             Family::OpenAiResponse => !last.string("type").is_some_and(|kind| is_final(&kind)),
             Family::Anthropic => !frame.is("type", "message_start"),
+            Family::Conversation => !frame.is("type", "conversation.response.started"),
             Family::Converse => !frame.has("messageStart"),
             Family::Cohere => !frame.is("type", "message-start") && !frame.is("event_type", "stream-start"),
             Family::Invoke => !last.has("amazon-bedrock-invocationMetrics") && frame.object("results").is_none(),
@@ -400,6 +442,7 @@ impl<'a> Stream<'a> {
             Family::Anthropic => self.anthropic(),
             Family::Gemini => self.gemini(),
             Family::Interaction => self.interaction(),
+            Family::Conversation => self.conversation(),
             Family::Converse => self.converse(),
             Family::Cohere => self.cohere(),
             Family::Invoke => Some((Shape::BedrockInvoke, overlay(self.frames.iter()), true)),
@@ -419,6 +462,7 @@ impl<'a> Stream<'a> {
                 Family::Anthropic => Shape::AnthropicEvent,
                 Family::Gemini => Shape::Gemini,
                 Family::Interaction => Shape::GeminiInteractionEvent,
+                Family::Conversation => Shape::MistralEvent,
                 Family::Converse => Shape::BedrockConverseEvent,
                 Family::Cohere => Shape::CohereEvent,
                 Family::Invoke => Shape::BedrockInvoke,
@@ -562,7 +606,9 @@ impl<'a> Stream<'a> {
         }
         let candidates = |frame: &Object<'a>| frame.get("candidates");
         let grounded = |value: &Json<'a>| {
-            value.text().contains("\"webSearchQueries\"") || value.text().contains("\"web_search_queries\"")
+            ["\"webSearchQueries\"", "\"web_search_queries\"", "\"maps\""]
+                .iter()
+                .any(|name| value.text().contains(name))
         };
         put(&mut text, "candidates", self.frames.iter().rev().filter_map(candidates).find(grounded));
         if !usages.is_empty() {
@@ -580,6 +626,18 @@ impl<'a> Stream<'a> {
         }
         let counted = told.iter().any(|interaction| interaction.get("usage").is_some());
         Some((Shape::GeminiInteraction, overlay(told.iter()), counted))
+    }
+
+    /// The first event names the conversation, pieces of what was said the model, and the last one has the usage.
+    fn conversation(&self) -> Option<(Shape, String, bool)> {
+        let done = self.frames.iter().rev().find(|frame| frame.is("type", "conversation.response.done"));
+        let mut text = String::from("{\"object\":\"conversation.response\"");
+        put(&mut text, "conversation_id", self.frames.iter().find_map(|frame| frame.get("conversation_id")));
+        put(&mut text, "created_at", self.frames.iter().find_map(|frame| frame.get("created_at")));
+        put(&mut text, "model", self.frames.iter().find_map(|frame| frame.get("model")));
+        put(&mut text, "usage", done.and_then(|done| done.get("usage")));
+        text.push('}');
+        (done.is_some() || self.frames.len() > 1).then_some((Shape::OpenAiChat, text, done.is_some()))
     }
 
     /// The first event has the id, the last one the billed units. The last event of the first API holds the whole.

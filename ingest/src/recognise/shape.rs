@@ -83,6 +83,16 @@ schemas::symbols! {
         Watsonx = "watsonx.generation",
         /// DashScope's own API, whole or one frame of a stream.
         DashScope = "dashscope.generation",
+        /// An event of a streamed conversation with an agent of Mistral.
+        MistralEvent = "mistral.conversation_event",
+        /// Images of those who count them by the piece.
+        Pictures = "pictures",
+        /// A transcription of AssemblyAI.
+        AssemblyAi = "assemblyai.transcription",
+        /// A transcription of ElevenLabs.
+        ElevenLabs = "elevenlabs.transcription",
+        /// Speech of ElevenLabs, counted in the head of its answer.
+        ElevenLabsSpeech = "elevenlabs.speech",
         /// A transcription of Deepgram.
         Deepgram = "deepgram.transcription",
         /// Speech of MiniMax.

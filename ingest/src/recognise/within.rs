@@ -5,17 +5,24 @@
 //! if it can be told by itself. Each look goes one level down; what is found is recognised like any other object, within the
 //! bound of wrappers that `formats` keeps.
 
+use std::borrow::Cow;
+
 use super::{FLAT, Shape, recognise};
+use crate::encoded;
 use crate::json::{Json, Kind, Object};
 
 /// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
 /// a call: answers are logged under the same names.
 pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     let (name, body) = object.first(&["response", "body"])?;
-    let counted = object.get("usage").is_some() || FLAT.iter().any(|name| object.has(name));
-    let wraps =
-        matches!(body.kind(), Kind::Object | Kind::Array | Kind::String) && (!counted || speaks_of_a_call(body));
+    let wraps = matches!(body.kind(), Kind::Object | Kind::Array | Kind::String)
+        && (!is_counted(object) || speaks_of_a_call(body));
     wraps.then_some((name, body))
+}
+
+/// True for an object with usage of its own.
+pub(super) fn is_counted(object: &Object<'_>) -> bool {
+    object.get("usage").is_some() || FLAT.iter().any(|name| object.has(name))
 }
 
 /// The body within an object of which nothing else is known, under the names that HTTP clients, recorders and log shippers give
@@ -23,6 +30,23 @@ pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> 
 pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     // Lists are looked into where their name says that they are pieces of one answer.
     const LISTS: [&str; 3] = ["chunks", "events", "stream"];
+    // What was asked may hold anything, also the answers before it.
+    const ASKED: [&str; 14] = [
+        "request",
+        "req",
+        "input",
+        "inputs",
+        "prompt",
+        "messages",
+        "history",
+        "requestBody",
+        "request_body",
+        "rawRequest",
+        "llm_request",
+        "config",
+        "variables",
+        "choices",
+    ];
     const NAMES: [&str; 36] = [
         "chunks",
         "events",
@@ -64,9 +88,57 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "response_json",
         "doc",
     ];
+    let archive = object.object("log").is_some_and(|log| log.has("entries"));
     let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
+    let found = found.filter(|(name, _)| !(archive && *name == "log"));
     let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
-    found.find(|(_, body)| speaks_of_a_call(*body))
+    if let Some(found) = found.find(|(_, body)| speaks_of_a_call(*body)) {
+        return Some(found);
+    }
+    // Houses call it as they like. Each field is looked into once, so the work is bounded by the depth.
+    // What was looked into before, and holds nothing, is not looked into again.
+    let answer = object.first(&["response", "body"]).map(|(name, _)| name);
+    let listed = if object.is("object", "list") { None } else { records(object).map(|(name, _)| name) };
+    let listed = listed.map(|name| name.split('.').next().unwrap_or(name));
+    let seen = |name: &str| [answer, listed].contains(&Some(name));
+    let asked = |name: &str| ASKED.contains(&name) || name.starts_with("request");
+    let others = object.iter().filter(|(name, _)| !asked(name) && !seen(name));
+    let others = others.filter(|(name, body)| match body.kind() {
+        Kind::Array => !LISTS.contains(name),
+        // Contents are texts, too.
+        Kind::String => !NAMES.contains(name) && is_of_an_answer(name),
+        _ => !NAMES.contains(name),
+    });
+    let mut calls = others.map(|(_, body)| body).filter(|body| speaks_of_a_call(*body));
+    let found = calls.next()?;
+    // Two that are not the same are two calls, of which neither may be lost.
+    calls.all(|other| is_same(found, other)).then_some(("a field that holds a call", found))
+}
+
+/// True for a name that says that a text is an answer.
+fn is_of_an_answer(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "res",
+        "raw",
+        "body",
+        "output",
+        "result",
+        "completion",
+        "answer",
+        "reply",
+        "payload",
+        "data",
+        "content",
+        "json",
+    ];
+    let name = name.to_ascii_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+/// True for one answer in two places: the same text, or the same id.
+fn is_same(one: Json<'_>, other: Json<'_>) -> bool {
+    let id = |body: Json<'_>| body.object()?.string("id").map(Cow::into_owned);
+    one.text() == other.text() || id(one).is_some_and(|one| Some(one) == id(other))
 }
 
 /// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
@@ -81,6 +153,14 @@ pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
         // Contents are texts, too: only what is a whole object, or a stream, is looked into.
         Kind::String => match body.text().get(1..).unwrap_or_default() {
             text if text.starts_with("data:") || text.starts_with("event:") => true,
+            // A comment, an id or a time to retry after may come first.
+            text if [":", "id:", "retry:"].iter().any(|field| text.starts_with(field)) => text.contains("\\ndata:"),
+            text if encoded::is_encoded(text) => {
+                let text = encoded::plain(text.trim_end_matches('"')).unwrap_or_default();
+                text.starts_with("data:")
+                    || text.starts_with("event:")
+                    || Json::parse_object(&text).is_some_and(|(_, inner)| told(&inner))
+            }
             text if text.starts_with('{') => {
                 let text = body.string().unwrap_or_default();
                 Json::parse_object(&text).is_some_and(|(_, inner)| told(&inner))
@@ -120,6 +200,12 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
     }
     if let Some((name, list)) = object.first(&["records", "interactions", "observations", "Records"]) {
         return Some((name, list.array()?));
+    }
+    // A page of answers that were stored, runs or videos, as OpenAI's API gives them back.
+    if object.is("object", "list")
+        && let Some(page) = object.array("data")
+    {
+        return speaks_of_a_call(object.get("data")?).then_some(("data", page));
     }
     // A page of Bifrost's log.
     if object.has("pagination")

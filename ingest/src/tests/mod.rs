@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod bad_input;
+mod bodies;
 mod captured;
 mod corpus;
 mod door;

@@ -895,7 +895,7 @@ fn who_serves_a_model_is_told_by_names_that_only_one_writes() {
         r#"{"model":"doubao-seedream-4-0","created":1785578390,"data":[{"url":"https://x"},{"error":{}}],"usage":{"generated_images":1,
             "output_tokens":16384,"total_tokens":16384}}"#,
         "openai.image",
-        &["unknown doubao-seedream-4-0: output_images 1 [id_from_position]"],
+        &["volcengine doubao-seedream-4-0: output_images 1 [id_from_position]"],
     );
     for (host, provider) in [
         ("dashscope-intl.aliyuncs.com", "dashscope"),

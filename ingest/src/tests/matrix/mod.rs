@@ -103,6 +103,7 @@ fn every_format_has_a_row_and_every_row_is_documented() {
         Shape::BedrockConverseEvent,
         Shape::CohereEvent,
         Shape::GeminiInteractionEvent,
+        Shape::MistralEvent,
         Shape::TgiFrame,
         Shape::WorkersAiFrame,
         Shape::Fragment,
