@@ -214,11 +214,11 @@ struct CodexPayload {
 
 impl Codex {
     /// The record a line makes: itself, after session and model where it counts tokens.
-    fn with_context(&mut self, line: &[u8]) -> Vec<u8> {
+    fn with_context(&mut self, line: Vec<u8>) -> Vec<u8> {
         if !line.starts_with(b"{\"timestamp\":") {
-            return line.to_vec();
+            return line;
         }
-        let Ok(CodexLine { timestamp, r#type, payload }) = serde_json::from_slice(line) else { return line.to_vec() };
+        let Ok(CodexLine { timestamp, r#type, payload }) = serde_json::from_slice(&line) else { return line };
         let short =
             |payload| serde_json::json!({"timestamp": timestamp, "type": r#type, "payload": payload}).to_string();
         match r#type.as_str() {
@@ -230,12 +230,12 @@ impl Codex {
             "event_msg" if payload.r#type.as_deref() == Some("token_count") => {
                 let context = [&self.session, &self.turn].into_iter().flatten();
                 let mut record: Vec<u8> = context.flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect();
-                record.extend_from_slice(line);
+                record.extend_from_slice(&line);
                 return record;
             }
             _ => {}
         }
-        line.to_vec()
+        line
     }
 }
 
@@ -269,7 +269,7 @@ impl FileRecords {
                 From::Lines(lines, codex) => {
                     let Some((number, line)) = lines.next()? else { return Ok(None) };
                     self.number = number;
-                    let record = if starts_message(&line) { lines.message(line)? } else { codex.with_context(&line) };
+                    let record = if starts_message(&line) { lines.message(line)? } else { codex.with_context(line) };
                     return Ok(Some(record));
                 }
             }
@@ -299,9 +299,10 @@ impl Lines {
                 skip_line(self.from.as_mut())?;
             }
             self.number += 1;
-            let trimmed = line.trim_ascii();
-            if !trimmed.is_empty() {
-                return Ok(Some((self.number, trimmed.to_vec())));
+            line.truncate(line.trim_ascii_end().len());
+            line.drain(..line.len() - line.trim_ascii_start().len());
+            if !line.is_empty() {
+                return Ok(Some((self.number, line)));
             }
         }
     }
@@ -341,8 +342,7 @@ fn kind(line: &[u8]) -> Option<String> {
 
 /// Whether a line is the first frame of a stream of Anthropic.
 fn starts_message(line: &[u8]) -> bool {
-    let named = std::str::from_utf8(line).is_ok_and(|text| text.contains("\"message_start\""));
-    named && kind(line).as_deref() == Some("message_start")
+    memchr::memmem::find(line, b"\"message_start\"").is_some() && kind(line).as_deref() == Some("message_start")
 }
 
 fn skip_line(lines: &mut dyn BufRead) -> std::io::Result<()> {
