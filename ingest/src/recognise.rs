@@ -1,10 +1,10 @@
 //! What an object is, by the fields that only that format has. Rules are tried in order; each names its evidence, and a
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
-use crate::formats::otlp::printed;
+use crate::formats::otlp::{exported, printed};
 use crate::formats::{
-    bedrock, bedrock_stream, bifrost, dashscope, gemini_cli, kong, langchain, openai, opencode, pydantic_ai, replicate,
-    speech, tgi, veo, watsonx, workers_ai,
+    bedrock, bedrock_stream, bifrost, billing, dashscope, gemini_cli, kong, langchain, log_lines, openai, opencode,
+    pydantic_ai, replicate, speech, sums, tgi, tools, veo, watsonx, workers_ai,
 };
 use crate::json::{Json, Kind, Object};
 
@@ -31,7 +31,9 @@ pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     for (names, shape) in [
         (["resourceSpans", "resource_spans"], Shape::OtlpTraces),
+        (["scopeSpans", "instrumentationLibrarySpans"], Shape::OtlpTraces),
         (["resourceLogs", "resource_logs"], Shape::OtlpLogs),
+        (["scopeLogs", "instrumentationLibraryLogs"], Shape::OtlpLogs),
         (["resourceMetrics", "resource_metrics"], Shape::OtlpMetrics),
     ] {
         if let Some((name, _)) = object.first(&names) {
@@ -41,11 +43,34 @@ pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if printed::is_span(object) {
         return Some((Shape::OtelSpan, "attributes, and a context with ids"));
     }
-    by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object)).or_else(|| by_wrapping(object))
+    let told = by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object));
+    told.or_else(|| by_store(object)).or_else(|| by_wrapping(object))
+}
+
+/// By what stores and consoles make of spans and log records.
+fn by_store(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if log_lines::is_answer(object) {
+        return Some((Shape::LogLines, "streams or rows of lines"));
+    }
+    if exported::is_entry(object) {
+        return Some((Shape::StoredSpan, "ids of a trace, and attributes"));
+    }
+    if exported::is_trace(object) {
+        return Some((Shape::StoredTrace, "spans with ids of a trace, and attributes"));
+    }
+    let batches = object.array("batches").and_then(|list| list.first()?.object());
+    let tempo = batches.is_some_and(|batch| batch.has("scopeSpans") || batch.has("instrumentationLibrarySpans"));
+    tempo.then_some((Shape::OtlpTraces, "batches of spans"))
 }
 
 /// By fields that only the logs and exports of one tool have.
 fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if let Some(shape) = tools::told(object) {
+        return Some((shape, "fields that mark a tool"));
+    }
+    if let Some(evidence) = sums::told(object) {
+        return Some((Shape::Sum, evidence));
+    }
     if object.has("run_type") && (object.has("dotted_order") || object.has("start_time")) {
         return Some((Shape::LangSmith, "run_type and start_time"));
     }
@@ -55,6 +80,9 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if pydantic_ai::is_message(object) {
         return Some((Shape::PydanticAi, "kind, and parts with their kinds"));
+    }
+    if bifrost::is_entry(object) {
+        return Some((Shape::Bifrost, "provider, status and token_usage"));
     }
     if replicate::is_prediction(object) {
         return Some((Shape::Replicate, "status, version and where to get the prediction"));
@@ -104,6 +132,9 @@ fn by_billing(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if object.get("code").is_some() && object.array("data").is_some_and(|sets| is_allocations(&sets)) {
         return Some((Shape::OpenCost, "code and sets of allocations"));
+    }
+    if billing::is_github(object) {
+        return Some((Shape::GitHubUsage, "product, sku and net amount"));
     }
     if object.has("cluster_hash") && object.has("total_cost") {
         return Some((Shape::SkyPilot, "cluster_hash and total_cost"));
@@ -171,13 +202,20 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             | "realtime.client_secret"
             | "fine_tuning.job"
             | "vector_store"
+            | "trace"
+            | "billing.meter_event"
             | "model" => Shape::Status,
+            _ if name.starts_with("organization.") => Shape::Status,
             _ => return None,
         };
         return Some((shape, "object"));
     }
     if object.is("schemaType", "ModelInvocationLog") {
         return Some((Shape::BedrockLog, "schemaType"));
+    }
+    if object.has("parentId") && object.object("data").is_some() && object.has("timestamp") {
+        // The events of Copilot CLI have the names of others.
+        return None;
     }
     if let Some(kind) = object.string("type") {
         let shape = match &*kind {
@@ -192,7 +230,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             // An observation as Langfuse's API gives it back.
             "GENERATION" | "EMBEDDING" | "SPAN" | "EVENT" | "AGENT" | "TOOL" | "CHAIN" | "RETRIEVER" | "EVALUATOR"
             | "GUARDRAIL"
-                if object.has("traceId") =>
+                if object.has("traceId") || (object.has("trace_id") && object.has("start_time")) =>
             {
                 Shape::Langfuse
             }
@@ -221,6 +259,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
                 Shape::CohereEvent
             }
             // Claude Code and Codex write one JSON object a line.
+            "assistant" if object.has("usageMetadata") => return None,
             "assistant" if object.has("sessionId") && object.has("message") => Shape::ClaudeTranscript,
             "result"
                 if object.has("total_cost_usd")
@@ -704,8 +743,8 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("data") && object.has("has_more") && object.has("next_page") {
         return Some((Shape::Status, "a page of a report"));
     }
-    if object.has("BilledCost") && object.has("ChargeCategory") {
-        return Some((Shape::Status, "a row of a FOCUS report"));
+    if let Some(evidence) = billing::told(object) {
+        return Some((Shape::Status, evidence));
     }
     if object.has("max_budget") && object.has("event") {
         return Some((Shape::Status, "a gateway's budget event"));
@@ -715,6 +754,9 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if let Some((name, _)) = captured(object) {
         return Some((Shape::Envelope, name));
+    }
+    if object.has("op_name") && object.has("started_at") && object.has("project_id") {
+        return Some((Shape::Sum, "a call of Weave that is none of a model"));
     }
     gemini_cli::is_remark(object).then_some((Shape::GeminiCliChat, "id, timestamp, type and content"))
 }
