@@ -17,6 +17,26 @@ pub(crate) use within::{body, captured, is_call, records};
 
 /// What an object is and the evidence for it; `None` when it is nothing known.
 pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    let level = LEVEL.get();
+    if level >= LEVELS_MAX {
+        return None;
+    }
+    LEVEL.set(level + 1);
+    let found = told(object);
+    LEVEL.set(level);
+    found
+}
+
+/// Most levels that are looked into to tell what the outermost is. Several rules look at what lies within, and each looks again from
+/// every level, so without a bound the looks would double with each.
+const LEVELS_MAX: u8 = 7;
+
+thread_local! {
+    /// How deep the look that is being taken is. It is nothing but the depth of the calls: it begins and ends at zero.
+    static LEVEL: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
+}
+
+fn told(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     // The commonest bodies say what they are; Bifrost's log says it of what it logged.
     if object.has("object") && bifrost::is_entry(object) {
         return Some((Shape::Bifrost, "provider, status and token_usage"));
@@ -43,8 +63,13 @@ pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if printed::is_span(object) {
         return Some((Shape::OtelSpan, "attributes, and a context with ids"));
     }
-    let told = by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object));
-    told.or_else(|| by_store(object)).or_else(|| by_wrapping(object))
+    let known = by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object));
+    known.or_else(|| by_store(object)).or_else(|| by_wrapping(object))
+}
+
+/// What a row of a page or of a log is, told by itself alone: a look at what lies within each would be taken once more on every level.
+fn row(object: &Object<'_>) -> Option<Shape> {
+    by_marker(object).or_else(|| by_export(object)).map(|(shape, _)| shape)
 }
 
 /// By what stores and consoles make of spans and log records.

@@ -59,7 +59,8 @@ fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
         },
         // Newline-delimited JSON, where one bad line does not spoil the others.
         Err(_) if looks_like_lines(text) => {
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            // Some who print an array line by line leave its commas.
+            let lines = text.lines().map(|line| line.trim().trim_end_matches(',')).filter(|line| !line.is_empty());
             Ok(lines.map(|line| Json::parse(line).map_err(|error| malformed(&error))).collect())
         }
         Err(error) => one_after_another(text).ok_or_else(|| malformed(&error)),

@@ -5,7 +5,7 @@
 //! if it can be told by itself. Each look goes one level down; what is found is recognised like any other object, within the
 //! bound of wrappers that `formats` keeps.
 
-use super::{FLAT, Shape, recognise};
+use super::{FLAT, Shape, recognise, row};
 use crate::json::{Json, Kind, Object};
 
 /// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
@@ -72,11 +72,11 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
     ];
     let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
     let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
-    found.find(|(_, body)| speaks_of_a_call(*body)).or_else(|| carried(object))
+    found.find(|(_, body)| speaks_of_a_call(*body)).or_else(|| carried(object, 1))
 }
 
 /// The record that a log store or a stream of changes carries, told by what it puts beside it: an event of ours will do.
-fn carried<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
+fn carried<'a>(object: &Object<'a>, levels: u8) -> Option<(&'static str, Json<'a>)> {
     const CARRIERS: [(&str, [&str; 2]); 6] = [
         // Cloud Logging, Datadog, Debezium, Kafka Connect, Splunk.
         ("jsonPayload", ["logName", "timestamp"]),
@@ -88,9 +88,17 @@ fn carried<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     ];
     CARRIERS.iter().find_map(|(name, beside)| {
         let body = object.get(name).filter(|_| beside.iter().all(|field| object.has(field)))?;
-        let told = recognise(&body.object()?)?.0;
-        (!matches!(told, Shape::Status | Shape::Fragment | Shape::Error)).then_some((*name, body))
+        let inner = body.object()?;
+        // Datadog's log has the program's own attributes within its own.
+        let nested = || levels > 0 && carried(&inner, levels - 1).is_some();
+        (states_usage(&inner) || nested()).then_some((*name, body))
     })
+}
+
+/// True for an event of ours, a flat record and a row of a tool: what is told without a look at what lies within.
+fn states_usage(object: &Object<'_>) -> bool {
+    let ours = object.has("model") && object.has("usage");
+    ours || FLAT.iter().any(|name| object.has(name)) || row(object).is_some()
 }
 
 /// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
@@ -179,7 +187,7 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
 
 /// True for a list among whose first elements is a row of a tool.
 fn is_page(page: &[Json<'_>]) -> bool {
-    let told = |row: Object<'_>| recognise(&row).is_some_and(|(shape, _)| is_row(shape) || is_other_row(&row));
+    let told = |object: Object<'_>| row(&object).is_some_and(is_row) || is_other_row(&object);
     page.iter().take(RECORDS_SEEN).filter_map(|row| row.object()).any(told)
 }
 

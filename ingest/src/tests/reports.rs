@@ -198,3 +198,38 @@ fn exports_of_langsmith_helicone_portkey_and_bifrost_have_more_than_counts() {
     );
     assert_eq!((cloudflare.claimed.team.as_deref(), cloudflare.claimed.user.is_some()), (Some("search"), true));
 }
+
+#[test]
+fn bodies_that_are_text_and_lines_that_end_in_commas_are_read() {
+    let call = event(
+        r#"{"request_id":"h1","user_id":"u","response_body":"{\"id\":\"chatcmpl-H\",\"object\":\"chat.completion\",\"created\":1785578390,\"model\":\"gpt-5.4\",\"usage\":{\"prompt_tokens\":30,\"completion_tokens\":9,\"total_tokens\":39}}",
+        "metadata":{"cost":0.0001},"provider":"OPENAI"}"#,
+    );
+    assert_eq!(
+        (line(&call).as_str(), &*call.call_key),
+        ("openai gpt-5.4: input_text_tokens 30, output_text_tokens 9", "openai/chatcmpl-H")
+    );
+    let record = |id: u32| {
+        format!(
+            r#"{{"id":"{id}","time":"2026-08-01T09:59:50Z","provider":"openai","model":"gpt-5.4","usage":{{"prompt_tokens":1,"completion_tokens":1}}}}"#
+        )
+    };
+    assert_eq!(events(&decoded(&format!("{},\n{}\n", record(1), record(2)))).len(), 2);
+}
+
+#[test]
+fn wrappers_within_wrappers_take_no_longer_on_every_level() {
+    for (open, close) in [
+        (r#"{"data":["#, "]}"),
+        (r#"{"id":"1","type":"t","message":"m","attributes":"#, "}"),
+        (r#"{"events":["#, "]}"),
+        (r#"{"items":["#, "]}"),
+        (r#"{"spans":[{"traceId":"1","attributes":"#, "}]}"),
+        (r#"{"usage":{},"response":"#, "}"),
+        (r#"{"logName":"l","timestamp":1,"jsonPayload":"#, "}"),
+    ] {
+        let started = std::time::Instant::now();
+        decoded(&format!("{}{{}}{}", open.repeat(30), close.repeat(30)));
+        assert!(started.elapsed() < std::time::Duration::from_secs(60), "{open}");
+    }
+}

@@ -382,3 +382,21 @@ fn a_count_that_is_none_is_rejected_by_its_path() {
         &["negative"],
     );
 }
+
+#[test]
+fn a_step_that_opencode_prints_is_a_call_of_an_unknown_model() {
+    let step = |kind: &str| {
+        format!(
+            r#"{{"type":"{kind}","timestamp":1785578390000,"sessionID":"ses_1","part":{{"id":"prt_1","messageID":"msg_1","cost":0.01,
+            "tokens":{{"input":12,"output":60,"reasoning":5,"cache":{{"read":4000,"write":0}}}}}}}}"#
+        )
+    };
+    check(
+        &step("step_finish"),
+        "tool.log",
+        &[
+            "unknown unknown: input_text_tokens 12, cache_read_text_tokens 4000, output_text_tokens 60, output_reasoning_tokens 5",
+        ],
+    );
+    ignored(&step("step_start"), IgnoreReason::NotAModelCall);
+}

@@ -74,6 +74,8 @@ struct Tool {
     read: Paths,
     written: Paths,
     reasoning: Paths,
+    /// Reasoning always stands beside the output.
+    reasoning_beside: bool,
     searches: Paths,
     cache: Cache,
     /// Where it says itself whether the cache stands beside the input.
@@ -130,6 +132,7 @@ const NOTHING: Tool = Tool {
     read: &[],
     written: &[],
     reasoning: &[],
+    reasoning_beside: false,
     searches: &[],
     cache: Cache::Inside,
     exclusive: &[],
@@ -338,7 +341,8 @@ impl<'a> Record<'_, 'a> {
         };
         let whole = input + output + if inside { 0 } else { cache };
         // Reasoning is inside the output, unless it does not fit or the total says that it stands beside it.
-        let beside = reasoning > output || (reasoning > 0 && total == Some(whole + reasoning));
+        let beside =
+            self.tool.reasoning_beside || reasoning > output || (reasoning > 0 && total == Some(whole + reasoning));
         let text = if beside { output } else { output - reasoning };
         let tokens =
             Tokens { input: uncached, cache_read: read, written, output: text, reasoning, ..Tokens::default() };

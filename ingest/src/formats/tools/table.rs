@@ -403,6 +403,24 @@ pub(super) const TOOLS: &[Tool] = &[
         cost: &["cost"],
         ..Tool::new(Shape::ToolLog, "dspy", precedence::SPAN)
     },
+    // What `opencode run` prints as JSON: a step counts itself, reasoning beside the output, and names no model.
+    Tool {
+        marks: &["sessionID", "part>messageID", "type"],
+        kind: &["type"],
+        calls: &["step_finish"],
+        id: &["part>messageID", "part>id"],
+        time: &["timestamp"],
+        input: &["part>tokens>input"],
+        output: &["part>tokens>output"],
+        reasoning: &["part>tokens>reasoning"],
+        read: &["part>tokens>cache>read"],
+        written: &["part>tokens>cache>write"],
+        cost: &["part>cost"],
+        session: &["sessionID"],
+        cache: Cache::Beside,
+        reasoning_beside: true,
+        ..Tool::new(Shape::ToolLog, "opencode", precedence::AGENT)
+    },
     // What Cloudflare's gateway pushes: its bodies are encrypted, so of usage there is the cost alone.
     Tool {
         marks: &["Gateway", "Provider", "Model", "StatusCode", "Metadata"],
