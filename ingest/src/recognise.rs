@@ -152,6 +152,9 @@ fn by_billing(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("amount") && object.has("timeBilledMs") {
         return Some((Shape::RunPod, "amount and timeBilledMs"));
     }
+    if object.has("object_id") && object.has("interval_start") && object.has("cost") {
+        return Some((Shape::Modal, "object_id, interval_start and cost"));
+    }
     if object.has("totalCost") && object.has("window") && (object.has("properties") || object.has("gpuHours")) {
         return Some((Shape::OpenCost, "totalCost, window and properties"));
     }

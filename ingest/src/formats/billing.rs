@@ -31,6 +31,26 @@ pub(crate) fn runpod<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope
     Ok(())
 }
 
+/// A row of Modal's billing report: what an app cost in one interval, without a word on the machines it ran on
+/// (<https://modal.com/docs/guide/billing>, not opened; rows others published, 2026-11-29).
+pub(crate) fn modal<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let mut bill = Bill::new("modal.billing", "modal", object, envelope, out)?;
+    let app = envelope::text(object, "object_id")?;
+    let app = app.ok_or_else(|| Problem::missing("object_id", "it is what the row is about"))?;
+    bill.call.model = Some(Cow::Borrowed("compute"));
+    bill.call.time = time(object, "interval_start")?;
+    bill.cost(envelope::cost(object, "cost", "billed_by_provider")?, "cost")?;
+    bill.identify(&[&app, &object.string("interval_start").unwrap_or_default()]);
+    bill.envelope.resource = Some(Text::from(&*app));
+    bill.envelope.claimed.application = envelope::owned(object, "description")?;
+    bill.envelope.claimed.environment = envelope::owned(object, "environment_name")?;
+    if let Some(tags) = object.object("tags") {
+        bill.envelope.add_labels(&tags, out.config);
+    }
+    bill.done(json, out);
+    Ok(())
+}
+
 /// What OpenCost (or Kubecost) allocates: one allocation, or the sets its API answers. Only workloads that held a GPU are
 /// AI spend; theirs is the whole allocation, with the processor and memory beside the GPU
 /// (<https://opencost.io/docs/integrations/api>, read 2026-11-27).

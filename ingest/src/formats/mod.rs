@@ -211,6 +211,7 @@ fn shaped<'a>(
         Shape::AzureApim => return exports::apim(json, object, envelope, out),
         Shape::Keeptrusts => return exports::keeptrusts(json, object, envelope, out),
         Shape::RunPod => return billing::runpod(json, object, envelope, out),
+        Shape::Modal => return billing::modal(json, object, envelope, out),
         Shape::OpenCost => return billing::opencost(json, object, envelope, out),
         Shape::GitHubUsage => return billing::github(json, object, envelope, out),
         Shape::Braintrust

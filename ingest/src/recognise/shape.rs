@@ -177,6 +177,8 @@ schemas::symbols! {
         Keeptrusts = "keeptrusts.event",
         /// A row of RunPod's billing history.
         RunPod = "runpod.billing",
+        /// A row of Modal's billing report.
+        Modal = "modal.billing",
         /// What OpenCost or Kubecost allocates to a workload.
         OpenCost = "opencost.allocation",
         /// A cluster in SkyPilot's cost report.

@@ -233,3 +233,16 @@ fn wrappers_within_wrappers_take_no_longer_on_every_level() {
         assert!(started.elapsed() < std::time::Duration::from_secs(60), "{open}");
     }
 }
+
+#[test]
+fn a_row_of_modals_report_is_what_an_app_cost() {
+    let row = event(
+        r#"{"object_id":"ap-1","description":"train","environment_name":"main","interval_start":"2026-07-31T00:00:00Z","cost":"1.23",
+        "tags":{"team":"ml"}}"#,
+    );
+    assert_eq!(line(&row), "modal compute: ");
+    assert_eq!(row.stated_cost.as_ref().unwrap().amount.to_string(), "1.23");
+    let claimed = &row.claimed;
+    assert_eq!((claimed.team.as_deref(), claimed.application.as_deref()), (Some("ml"), Some("train")));
+    assert_eq!((&*row.call_key, row.amends), ("event/modal/ap-1/2026-07-31T00:00:00Z", true));
+}

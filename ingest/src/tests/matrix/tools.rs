@@ -33,5 +33,7 @@ pub(super) const ROWS: &[Row] = &[
             "gen_ai.usage.input_tokens":3}}]}"#, "missing_field", "model")]),
     ("log.lines", [See("stores::lines_and_rows_of_log_stores_hold_records"), Never("as of the record in the line"), Never("each line is told by itself"), Never(NO_TIER), Never("a line that is no record is what a program prints")]),
     ("github.usage_report", [See("reports::of_githubs_report_copilot_is_ai_spend"), Never(NO_CALL), Never(NO_CALL), Never(NO_TIER), Rejected(r#"{"date":"2026-07-01","product":"copilot","sku":"s","quantity":-1,"net_amount":1}"#, "invalid_field", "quantity")]),
+    ("modal.billing", [See("reports::a_row_of_modals_report_is_what_an_app_cost"), Never(NO_CALL), Never(NO_CALL), Never(NO_TIER),
+        Rejected(r#"{"object_id":"ap-1","interval_start":"2026-07-31T00:00:00Z","cost":"much"}"#, "invalid_field", "cost")]),
     ("usage_sum", [See("reports::reports_that_add_up_calls_are_no_calls"), Never(NO_CALL), Never(NO_CALL), Never(NO_TIER), Never("nothing of it is read")]),
 ];
