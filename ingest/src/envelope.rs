@@ -226,7 +226,14 @@ impl<'a> Envelope<'a> {
             Ok(())
         };
         put(&mut self.event_id, "id")?;
-        put(&mut self.source, "source")?;
+        if self.event_id.is_none() {
+            // Cloud Logging's.
+            put(&mut self.event_id, "insertId")?;
+        }
+        // Log stores and streams of changes describe theirs in an object.
+        if object.object("source").is_none() {
+            put(&mut self.source, "source")?;
+        }
         put(&mut self.response_id, "response_id")?;
         put(&mut self.trace_id, "trace_id")?;
         put(&mut self.span_id, "span_id")?;
@@ -237,7 +244,9 @@ impl<'a> Envelope<'a> {
             }
         }
         // Names that recorders and log shippers give it; they may hold any form of a time, so one that is not known is none.
-        for name in ["ts", "@timestamp", "startedDateTime", "recorded_at", "request_time", "datetime_utc"] {
+        for name in
+            ["ts", "@timestamp", "startedDateTime", "recorded_at", "request_time", "datetime_utc", "logging_time"]
+        {
             if self.time.is_none() {
                 self.time = time(object, name).unwrap_or(None);
             }
@@ -252,9 +261,15 @@ impl<'a> Envelope<'a> {
         put(&mut self.requested_model, "requested_model")?;
         put(&mut self.operation, "operation")?;
         put(&mut self.publisher, "publisher")?;
-        put(&mut self.resource, "resource")?;
+        if object.object("resource").is_none() {
+            put(&mut self.resource, "resource")?;
+        }
         if let Some(provider) = text(object, "provider")? {
             self.provider = Some(provider_name(&provider));
+        }
+        if object.has("full_response") {
+            // Vertex's log of requests; its bodies are Gemini's.
+            self.provider.get_or_insert_with(|| "gcp.vertex_ai".into());
         }
         for name in ["key_id", "key", "api_key_id"] {
             if let Some(key) = text(object, name)? {

@@ -1,3 +1,5 @@
+// The names of the formats are more than a macro may spell out by default.
+#![recursion_limit = "256"]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 //! Raw records of any known format become canonical usage events.
 //!

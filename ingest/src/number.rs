@@ -143,7 +143,7 @@ pub(crate) fn time_text(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| {
         let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
         // Python's loggers put a comma before the fraction, as ISO 8601 allows.
-        let text = text.replacen(',', ".", 1);
+        let text = text.strip_suffix(" UTC").unwrap_or(text).replacen(',', ".", 1);
         let parsed = naive.iter().find_map(|form| chrono::NaiveDateTime::parse_from_str(&text, form).ok());
         parsed.map(|time| time.and_utc().into())
     })

@@ -3,10 +3,10 @@
 
 use std::cell::LazyCell;
 
-use crate::formats::otlp::printed;
+use crate::formats::otlp::{exported, printed};
 use crate::formats::{
-    bedrock, bedrock_stream, bifrost, dashscope, gemini_cli, kong, langchain, openai, opencode, pictures, pydantic_ai,
-    replicate, speech, tgi, veo, watsonx, workers_ai,
+    bedrock, bedrock_stream, bifrost, billing, dashscope, gemini_cli, kong, langchain, log_lines, openai, opencode,
+    pictures, pydantic_ai, replicate, speech, sums, tgi, tools, veo, watsonx, workers_ai,
 };
 use crate::json::{Json, Kind, Object};
 
@@ -22,6 +22,26 @@ pub(crate) use within::{body, captured, is_call, records};
 
 /// What an object is and the evidence for it; `None` when it is nothing known.
 pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    let level = LEVEL.get();
+    if level >= LEVELS_MAX {
+        return None;
+    }
+    LEVEL.set(level + 1);
+    let found = told(object);
+    LEVEL.set(level);
+    found
+}
+
+/// Most levels that are looked into to tell what the outermost is. Several rules look at what lies within, and each looks again from
+/// every level, so without a bound the looks would double with each.
+const LEVELS_MAX: u8 = 7;
+
+thread_local! {
+    /// How deep the look that is being taken is. It is nothing but the depth of the calls: it begins and ends at zero.
+    static LEVEL: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
+}
+
+fn told(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("base_resp") && refused::is_error(object) {
         return Some((Shape::Error, "base_resp.status_code"));
     }
@@ -39,7 +59,9 @@ pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     for (names, shape) in [
         (["resourceSpans", "resource_spans"], Shape::OtlpTraces),
+        (["scopeSpans", "instrumentationLibrarySpans"], Shape::OtlpTraces),
         (["resourceLogs", "resource_logs"], Shape::OtlpLogs),
+        (["scopeLogs", "instrumentationLibraryLogs"], Shape::OtlpLogs),
         (["resourceMetrics", "resource_metrics"], Shape::OtlpMetrics),
     ] {
         if let Some((name, _)) = object.first(&names) {
@@ -49,11 +71,8 @@ pub(crate) fn recognise(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if printed::is_span(object) {
         return Some((Shape::OtelSpan, "attributes, and a context with ids"));
     }
-    by_marker(object)
-        .or_else(|| by_export(object))
-        .or_else(|| by_usage(object))
-        .or_else(|| by_wrapping(object))
-        .or_else(|| by_failure(object))
+    let known = by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object));
+    known.or_else(|| by_store(object)).or_else(|| by_wrapping(object)).or_else(|| by_failure(object))
 }
 
 /// What says that nothing came of a call, or nothing yet.
@@ -67,8 +86,35 @@ fn by_failure(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
 }
 
+/// What a row of a page or of a log is, told by itself alone: a look at what lies within each would be taken once more on every level.
+fn row(object: &Object<'_>) -> Option<Shape> {
+    by_marker(object).or_else(|| by_export(object)).map(|(shape, _)| shape)
+}
+
+/// By what stores and consoles make of spans and log records.
+fn by_store(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if log_lines::is_answer(object) {
+        return Some((Shape::LogLines, "streams or rows of lines"));
+    }
+    if exported::is_entry(object) {
+        return Some((Shape::StoredSpan, "ids of a trace, and attributes"));
+    }
+    if exported::is_trace(object) {
+        return Some((Shape::StoredTrace, "spans with ids of a trace, and attributes"));
+    }
+    let batches = object.array("batches").and_then(|list| list.first()?.object());
+    let tempo = batches.is_some_and(|batch| batch.has("scopeSpans") || batch.has("instrumentationLibrarySpans"));
+    tempo.then_some((Shape::OtlpTraces, "batches of spans"))
+}
+
 /// By fields that only the logs and exports of one tool have.
 fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if let Some(shape) = tools::told(object) {
+        return Some((shape, "fields that mark a tool"));
+    }
+    if let Some(evidence) = sums::told(object) {
+        return Some((Shape::Sum, evidence));
+    }
     if object.has("run_type") && (object.has("dotted_order") || object.has("start_time")) {
         return Some((Shape::LangSmith, "run_type and start_time"));
     }
@@ -78,6 +124,9 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if pydantic_ai::is_message(object) {
         return Some((Shape::PydanticAi, "kind, and parts with their kinds"));
+    }
+    if bifrost::is_entry(object) {
+        return Some((Shape::Bifrost, "provider, status and token_usage"));
     }
     if replicate::is_prediction(object) {
         return Some((Shape::Replicate, "status, version and where to get the prediction"));
@@ -122,11 +171,17 @@ fn by_billing(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("amount") && object.has("timeBilledMs") {
         return Some((Shape::RunPod, "amount and timeBilledMs"));
     }
+    if object.has("object_id") && object.has("interval_start") && object.has("cost") {
+        return Some((Shape::Modal, "object_id, interval_start and cost"));
+    }
     if object.has("totalCost") && object.has("window") && (object.has("properties") || object.has("gpuHours")) {
         return Some((Shape::OpenCost, "totalCost, window and properties"));
     }
     if object.get("code").is_some() && object.array("data").is_some_and(|sets| is_allocations(&sets)) {
         return Some((Shape::OpenCost, "code and sets of allocations"));
+    }
+    if billing::is_github(object) {
+        return Some((Shape::GitHubUsage, "product, sku and net amount"));
     }
     if object.has("cluster_hash") && object.has("total_cost") {
         return Some((Shape::SkyPilot, "cluster_hash and total_cost"));
@@ -188,6 +243,10 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.is("schemaType", "ModelInvocationLog") {
         return Some((Shape::BedrockLog, "schemaType"));
     }
+    if object.has("parentId") && object.object("data").is_some() && object.has("timestamp") {
+        // The events of Copilot CLI have the names of others.
+        return None;
+    }
     if let Some(kind) = object.string("type") {
         let shape = match &*kind {
             "message" if object.has("usage") => Shape::AnthropicMessage,
@@ -203,7 +262,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             // An observation as Langfuse's API gives it back.
             "GENERATION" | "EMBEDDING" | "SPAN" | "EVENT" | "AGENT" | "TOOL" | "CHAIN" | "RETRIEVER" | "EVALUATOR"
             | "GUARDRAIL"
-                if object.has("traceId") =>
+                if object.has("traceId") || (object.has("trace_id") && object.has("start_time")) =>
             {
                 Shape::Langfuse
             }
@@ -238,6 +297,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
                 Shape::CohereEvent
             }
             // Claude Code and Codex write one JSON object a line.
+            "assistant" if object.has("usageMetadata") => return None,
             "assistant" if object.has("sessionId") && object.has("message") => Shape::ClaudeTranscript,
             "result"
                 if object.has("total_cost_usd")
@@ -775,8 +835,8 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("data") && object.has("has_more") && object.has("next_page") {
         return Some((Shape::Status, "a page of a report"));
     }
-    if object.has("BilledCost") && object.has("ChargeCategory") {
-        return Some((Shape::Status, "a row of a FOCUS report"));
+    if let Some(evidence) = billing::told(object) {
+        return Some((Shape::Status, evidence));
     }
     if object.has("max_budget") && object.has("event") {
         return Some((Shape::Status, "a gateway's budget event"));
@@ -786,6 +846,9 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if let Some((name, _)) = *kept {
         return Some((Shape::Envelope, name));
+    }
+    if object.has("op_name") && object.has("started_at") && object.has("project_id") {
+        return Some((Shape::Sum, "a call of Weave that is none of a model"));
     }
     gemini_cli::is_remark(object).then_some((Shape::GeminiCliChat, "id, timestamp, type and content"))
 }

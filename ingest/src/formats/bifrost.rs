@@ -13,7 +13,6 @@ use crate::formats::openai;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::Result;
-use crate::usage::raw;
 
 /// True for an entry: what was called stands beside how it ended and which key it took.
 pub(crate) fn is_entry(object: &Object<'_>) -> bool {
@@ -30,13 +29,17 @@ pub(crate) fn entry<'a>(
     mut envelope: Envelope<'a>,
     out: &mut Out<'_>,
 ) -> Result<()> {
-    let Some(value) = object.get("token_usage").filter(|usage| usage.object().is_some_and(|usage| !usage.is_empty()))
-    else {
+    // Rows of its database hold it as text.
+    let kept = object.get("token_usage").map(|value| value.string().unwrap_or(Cow::Borrowed(value.text())));
+    let kept = kept.unwrap_or_default();
+    let usage = Json::parse_object(&kept).map(|(_, usage)| usage).unwrap_or_default();
+    if usage.is_empty() {
         let running = object.is("status", "processing");
         out.ignore(if running { IgnoreReason::StatusOnly } else { IgnoreReason::FailedCall });
         return Ok(());
-    };
-    let operation = match object.string("object").as_deref() {
+    }
+    let kind = object.string("object").or_else(|| object.string("object_type"));
+    let operation = match kind.as_deref() {
         Some("embedding" | "list") => "embeddings",
         Some("text.completion" | "text_completion") => "text_completion",
         Some(kind) if kind.contains("speech") => "speech",
@@ -49,8 +52,7 @@ pub(crate) fn entry<'a>(
     call.model = envelope::text(object, "model")?;
     call.requested_model = envelope::owned(object, "alias")?;
     call.time = time(object, "timestamp")?;
-    call.raw_usage = Cow::Borrowed(raw(Some(value)));
-    let usage = value.object().unwrap_or_default();
+    call.raw_usage = Cow::Owned(kept.clone().into_owned());
     call.parts = smallvec![openai::usage(&usage, &openai::CHAT, call.model.as_deref().unwrap_or(""))?];
     call.reported_cost = envelope::cost(object, "cost", "estimate_at_list_price")?;
     if object.object("cache_debug").is_some_and(|cache| cache.get("cache_hit").and_then(Json::boolean) == Some(true)) {

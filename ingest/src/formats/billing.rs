@@ -8,6 +8,7 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope, time};
+use crate::identity;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
@@ -26,6 +27,26 @@ pub(crate) fn runpod<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope
     bill.cost(envelope::cost(object, "amount", "billed_by_provider")?, "amount")?;
     bill.identify(&[&resource, &object.string("time").unwrap_or_default()]);
     bill.envelope.resource = Some(Text::from(&*resource));
+    bill.done(json, out);
+    Ok(())
+}
+
+/// A row of Modal's billing report: what an app cost in one interval, without a word on the machines it ran on
+/// (<https://modal.com/docs/guide/billing>, not opened; rows others published, 2026-11-29).
+pub(crate) fn modal<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let mut bill = Bill::new("modal.billing", "modal", object, envelope, out)?;
+    let app = envelope::text(object, "object_id")?;
+    let app = app.ok_or_else(|| Problem::missing("object_id", "it is what the row is about"))?;
+    bill.call.model = Some(Cow::Borrowed("compute"));
+    bill.call.time = time(object, "interval_start")?;
+    bill.cost(envelope::cost(object, "cost", "billed_by_provider")?, "cost")?;
+    bill.identify(&[&app, &object.string("interval_start").unwrap_or_default()]);
+    bill.envelope.resource = Some(Text::from(&*app));
+    bill.envelope.claimed.application = envelope::owned(object, "description")?;
+    bill.envelope.claimed.environment = envelope::owned(object, "environment_name")?;
+    if let Some(tags) = object.object("tags") {
+        bill.envelope.add_labels(&tags, out.config);
+    }
     bill.done(json, out);
     Ok(())
 }
@@ -127,6 +148,86 @@ pub(crate) fn skypilot<'a>(
     bill.identify(&[&hash]);
     bill.envelope.resource = envelope::owned(object, "name")?;
     bill.done(json, out);
+    Ok(())
+}
+
+/// Rows of bills that are read by nobody here: they are what is reconciled with, and would count a second time what is metered. Columns
+/// of FOCUS (<https://focus.finops.org/focus-specification/v1-2/>), of the exports of AWS, Azure and Google Cloud, and of OpenAI's
+/// costs.
+pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
+    let has = |names: &[&str]| names.iter().all(|name| object.has(name));
+    match () {
+        () if has(&["BilledCost", "ChargeCategory"]) => Some("a row of a FOCUS report"),
+        () if has(&["line_item_usage_type", "line_item_product_code"]) => Some("a row of a bill of AWS"),
+        () if has(&["lineItem/UsageType", "lineItem/ProductCode"]) => Some("a row of a bill of AWS"),
+        () if has(&["MeterCategory", "MeterName"]) || has(&["meterCategory", "meterName"]) => {
+            Some("a row of a bill of Azure")
+        }
+        () if has(&["billing_account_id", "sku", "usage_start_time"]) => Some("a row of a bill of Google Cloud"),
+        () if has(&["amount_value", "amount_currency", "line_item"]) => Some("a row of OpenAI's costs"),
+        () => None,
+    }
+}
+
+/// True for a row of GitHub's usage reports, in the spelling of its exports or of its API.
+pub(crate) fn is_github(object: &Object<'_>) -> bool {
+    object.has("product")
+        && object.has("sku")
+        && object.has("quantity")
+        && (object.has("net_amount") || object.has("netAmount"))
+}
+
+/// A row of GitHub's usage reports: premium requests, AI credits and seats of Copilot, which GitHub bills by what it calls net amount
+/// (<https://docs.github.com/en/billing/reference/billing-reports>, not opened; reports others published, read 2026-11-29). Other
+/// products are no AI spend. Rows have no id: day, user, model and sku make one, and a later report amends.
+pub(crate) fn github<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let product = envelope::text(object, "product")?.unwrap_or_default().to_ascii_lowercase();
+    if !["copilot", "spark", "models"].iter().any(|name| product.contains(name)) {
+        out.ignore(IgnoreReason::NotAModelCall);
+        return Ok(());
+    }
+    let sku = envelope::text(object, "sku")?.unwrap_or_default();
+    let mut call = Call::new("github.usage_report", "credits", precedence::PROVIDER);
+    call.usual_provider = "github";
+    call.model = envelope::text(object, "model")?.or(Some(sku.clone()));
+    call.time = time(object, "date")?;
+    let quantity = Counts::new(object, "").quantity("quantity")?.unwrap_or(Quantity::ZERO);
+    let unit = first(object, &["unit_type", "unitType"])?.unwrap_or_default().to_ascii_lowercase();
+    let mut part = Part::default();
+    if unit.contains("request") || unit.contains("credit") {
+        part.usage.add_quantity(Meter::Credits, quantity);
+    } else {
+        // Seats are billed by the month, and stated by the day.
+        call.operation = Cow::Borrowed("seat");
+        call.charge_category = ChargeCategory::Purchase;
+    }
+    let net = if object.has("net_amount") { "net_amount" } else { "netAmount" };
+    envelope.stated_cost = envelope::cost(object, net, "billed_by_provider")?;
+    call.raw_usage = Cow::Owned(format!("{{\"quantity\":\"{quantity}\"}}"));
+    call.parts = smallvec![part];
+    envelope.provider = Some("github".into());
+    if let Some(user) = envelope::text(object, "username")? {
+        envelope.claim_user(&user, out.config);
+    }
+    envelope.claimed.business_unit = first(object, &["organization", "organizationName"])?.map(Text::from);
+    envelope.claimed.cost_center = first(object, &["cost_center_name", "costCenterName"])?.map(Text::from);
+    envelope.claimed.cost_category.get_or_insert_with(|| "api_and_licences".into());
+    if envelope.event_id.is_none() {
+        const NAMES: [&str; 7] =
+            ["date", "username", "sku", "model", "organization", "organizationName", "cost_center_name"];
+        let parts = NAMES.iter().map(|name| envelope::text(object, name).ok().flatten().unwrap_or_default());
+        // One of them names a person, who must not stand in an id.
+        let row = parts.collect::<Vec<_>>().join("/");
+        envelope.event_id = Some(Cow::Owned(identity::pseudonym(b"spendstream/github-row", &row).into_string()));
+        envelope.source = Some(Cow::Borrowed("github"));
+    }
+    envelope.amends = true;
+    out.call(call, envelope, json);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::encoded;
 use crate::envelope::{self, Envelope};
-use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, openai, resource, stream};
+use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, langfuse, openai, resource, stream};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object, deeper_than};
 use crate::number;
@@ -195,6 +195,18 @@ pub(crate) fn records<'a>(object: &Object<'a>, mut envelope: Envelope<'a>, wrapp
         }
         return;
     }
+    if name == "observations" {
+        langfuse::of_trace(object, &mut envelope, out);
+    }
+    if let Some(about) = object.object("data").and_then(|data| data.object("attributes")).filter(|_| name == "spans") {
+        // What Datadog is sent says once for all spans whose they are.
+        envelope.claimed.application = envelope::owned(&about, "ml_app").unwrap_or(None);
+        envelope.claimed.session = envelope::owned(&about, "session_id").unwrap_or(None);
+        for tag in about.array("tags").unwrap_or_default().into_iter().filter_map(Json::string) {
+            let (key, value) = tag.split_once(':').unwrap_or((&tag, "true"));
+            envelope.add_label(key, value, true, out.config);
+        }
+    }
     stream::items(list.into_iter().map(|record| Ok(record.into())).collect(), None, envelope, wrappers + 1, out);
 }
 
@@ -370,6 +382,9 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
             envelope.time = envelope::time(object, name)?;
         }
     }
+    if object.has("tokens_in") {
+        gateway_metadata(object, &mut envelope, out);
+    }
     // The second is what Cloudflare's gateway logs; what its cache answered was no call.
     let plain = [("promptTokens", "completionTokens"), ("tokens_in", "tokens_out")];
     if let Some((input, output)) = plain.into_iter().find(|(input, _)| object.has(input)) {
@@ -407,6 +422,19 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
     call.raw_usage = Cow::Owned(format!("{{{}}}", counts.join(",")));
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// What a caller of Cloudflare's gateway says of a call: an object, or the text of one.
+fn gateway_metadata(object: &Object<'_>, envelope: &mut Envelope<'_>, out: &Out<'_>) {
+    let kept = object.get("metadata").map(|value| value.string().unwrap_or(Cow::Borrowed(value.text())));
+    let kept = kept.unwrap_or_default();
+    let Some((_, metadata)) = Json::parse_object(&kept) else { return };
+    for (label, value) in metadata.iter().filter_map(|(label, value)| Some((label, value.string()?))) {
+        match label {
+            "user" | "user_id" | "userId" => envelope.claim_user(&value, out.config),
+            _ => envelope.add_label(label, &value, true, out.config),
+        }
+    }
 }
 
 /// The counts of a row of the `llm` tool: input and output in columns, and in another, as text, whatever else the provider's usage

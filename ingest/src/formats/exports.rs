@@ -147,6 +147,14 @@ pub(crate) fn langsmith<'a>(
             call.raw_usage = Cow::Borrowed(raw(answered));
             smallvec![openai::usage(&found, &openai::CHAT, call.model.as_deref().unwrap_or(""))?]
         }
+        // Its API gives a run back with the details of its counts.
+        (None, _) if object.has("prompt_token_details") || object.has("completion_token_details") => {
+            let text = details(object);
+            let found = Json::parse_object(&text).map(|(_, found)| found).unwrap_or_default();
+            let part = langchain_usage(&found, call.model.as_deref().unwrap_or(""))?;
+            call.raw_usage = Cow::Owned(text.clone());
+            smallvec![part]
+        }
         // The run's own counts say nothing of caches.
         (None, _) => {
             let (part, raw) = plain(object, "prompt_tokens", "completion_tokens")?;
@@ -157,10 +165,32 @@ pub(crate) fn langsmith<'a>(
     call.reported_cost = claimed_cost(object, "total_cost");
     envelope.event_id = envelope::text(object, "id")?;
     envelope.source = Some(Cow::Borrowed("langsmith"));
-    envelope.claimed.session = envelope::owned(object, "trace_id")?;
+    let session = ["thread_id", "session_id", "conversation_id"];
+    envelope.claimed.session = match first(&metadata, &session)? {
+        Some(thread) => Some(thread),
+        None => envelope::owned(object, "trace_id")?,
+    };
     envelope.claimed.project = envelope::owned(object, "session_name")?;
+    envelope.claimed.team = envelope::owned(&metadata, "team").unwrap_or(None);
+    envelope.claimed.environment = first(&metadata, &["environment", "env"])?;
+    if let Some(user) = first(&metadata, &["user_id", "user"])? {
+        envelope.claim_user(&user, out.config);
+    }
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// The counts of a run and their details, as LangChain spells them.
+fn details(run: &Object<'_>) -> String {
+    const NAMES: [(&str, &str); 5] = [
+        ("prompt_tokens", "input_tokens"),
+        ("completion_tokens", "output_tokens"),
+        ("total_tokens", "total_tokens"),
+        ("prompt_token_details", "input_token_details"),
+        ("completion_token_details", "output_token_details"),
+    ];
+    let found = NAMES.iter().filter_map(|(from, to)| Some(format!("\"{to}\":{}", run.get(from)?.text())));
+    format!("{{{}}}", found.collect::<Vec<_>>().join(","))
 }
 
 /// The usage in the message of the first generation, where LangChain's own tracer puts it.
@@ -204,11 +234,29 @@ pub(crate) fn helicone<'a>(
         .iter()
         .find_map(|name| claimed_cost(object, name).or_else(|| claimed_cost(&metadata, name)));
     envelope.reported_cost = cost;
-    let status = Counts::new(object, "").count("response_status").unwrap_or(None).unwrap_or(200);
+    // Rows of its database count costs in billionths of a dollar.
+    if object.has("cache_reference_id")
+        && let Some(cost) = &mut envelope.reported_cost
+    {
+        cost.amount = schemas::Money::from_picos(cost.amount.picos() / 1_000_000_000).unwrap_or_default();
+    }
+    let copied = object.string("cache_reference_id").is_some_and(|id| id.bytes().any(|byte| !b"0-".contains(&byte)));
+    if copied {
+        envelope.cost_basis = Some(schemas::CostBasis::GatewayCache);
+    }
+    let status =
+        ["response_status", "status"].iter().find_map(|name| Counts::new(object, "").count(name).ok().flatten());
+    let status = status.unwrap_or(200);
     if let Some(body) = body(object, "response_body") {
         envelope.precedence = Some(precedence::GATEWAY);
         formats::item(body, None, envelope, wrappers + 1, out);
         return Ok(());
+    }
+    // Its webhooks send the body as text.
+    let text = object.get("response_body").and_then(Json::string).unwrap_or_default();
+    if Json::parse_object(&text).is_some_and(|(_, body)| body.has("usage") && recognise(&body).is_some()) {
+        envelope.precedence = Some(precedence::GATEWAY);
+        return formats::event::captured(&text, shorter(&envelope), wrappers, out);
     }
     let (part, raw) = match object.has("prompt_tokens") {
         true => plain(object, "prompt_tokens", "completion_tokens")?,
@@ -223,6 +271,11 @@ pub(crate) fn helicone<'a>(
     call.parts = smallvec![part];
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// The same envelope, for a body that lives less long.
+fn shorter<'s>(envelope: &'s Envelope<'_>) -> Envelope<'s> {
+    envelope.clone()
 }
 
 /// A log of Portkey (<https://portkey.ai/docs/product/observability/logs-export>, from documentation only).
@@ -243,8 +296,16 @@ pub(crate) fn portkey<'a>(
     };
     envelope.claimed.session = envelope::owned(object, "trace_id")?;
     if let Some(metadata) = object.object("metadata") {
-        envelope.add_tags(&metadata, out.config);
+        if let Some(user) = first(&metadata, &["_user", "user", "user_id"])? {
+            envelope.claim_user(&user, out.config);
+        }
+        // Whatever names a person is no tag.
+        let labels = metadata.iter().filter(|(name, _)| !matches!(*name, "_user" | "user" | "user_id"));
+        for (label, value) in labels.filter_map(|(label, value)| Some((label, value.string()?))) {
+            envelope.add_label(label, &value, true, out.config);
+        }
     }
+    envelope.reported_cost = claimed_cost(object, "cost");
     if object.string("cache_status").is_some_and(|status| status.eq_ignore_ascii_case("hit")) {
         envelope.cost_basis = Some(schemas::CostBasis::GatewayCache);
     } else if let Some(body) = body(object, "response") {

@@ -6,7 +6,7 @@ pub(crate) mod anthropic;
 pub(crate) mod bedrock;
 pub(crate) mod bedrock_stream;
 pub(crate) mod bifrost;
-mod billing;
+pub(crate) mod billing;
 mod cohere;
 pub(crate) mod dashscope;
 pub(crate) mod event;
@@ -18,6 +18,8 @@ pub(crate) mod gemini_cli;
 mod interaction;
 pub(crate) mod kong;
 pub(crate) mod langchain;
+mod langfuse;
+pub(crate) mod log_lines;
 pub(crate) mod mapping;
 mod media;
 mod ollama;
@@ -33,8 +35,10 @@ pub(crate) mod seats;
 mod servers;
 pub(crate) mod speech;
 pub(crate) mod stream;
+pub(crate) mod sums;
 pub(crate) mod table;
 pub(crate) mod tgi;
+pub(crate) mod tools;
 mod transcript;
 pub(crate) mod veo;
 pub(crate) mod watsonx;
@@ -204,7 +208,7 @@ fn shaped<'a>(
             event::records(object, envelope, wrappers, out);
             return Ok(());
         }
-        Shape::Langfuse => return gateway::langfuse(json, object, envelope, out),
+        Shape::Langfuse => return langfuse::langfuse(json, object, envelope, out),
         Shape::LangChain => exports::langchain(object)?,
         Shape::LangSmith => return exports::langsmith(json, object, envelope, out),
         Shape::Helicone => return exports::helicone(json, object, envelope, wrappers, out),
@@ -212,7 +216,31 @@ fn shaped<'a>(
         Shape::AzureApim => return exports::apim(json, object, envelope, out),
         Shape::Keeptrusts => return exports::keeptrusts(json, object, envelope, out),
         Shape::RunPod => return billing::runpod(json, object, envelope, out),
+        Shape::Modal => return billing::modal(json, object, envelope, out),
         Shape::OpenCost => return billing::opencost(json, object, envelope, out),
+        Shape::GitHubUsage => return billing::github(json, object, envelope, out),
+        Shape::Braintrust
+        | Shape::DatadogSpan
+        | Shape::NewRelic
+        | Shape::PostHog
+        | Shape::Opik
+        | Shape::AgentsTrace
+        | Shape::ToolLog
+        | Shape::Metered
+        | Shape::OpenRouterActivity
+        | Shape::CursorUsage
+        | Shape::Aider
+        | Shape::Continue
+        | Shape::KimiCli
+        | Shape::CopilotCli
+        | Shape::Pi
+        | Shape::QwenCode
+        | Shape::Cline => return tools::read(json, object, shape, envelope, out),
+        Shape::LogLines => return log_lines::read(object, &envelope, wrappers, out),
+        Shape::Sum => {
+            out.ignore(IgnoreReason::RunSummary);
+            return Ok(());
+        }
         Shape::SkyPilot => return billing::skypilot(json, object, envelope, out),
         Shape::SeatList => return seats::row(json, object, envelope, out),
         Shape::OpenMeter => return event::openmeter(json, object, envelope, out),
@@ -226,6 +254,14 @@ fn shaped<'a>(
         Shape::CodexTranscript => return transcript::codex(json, object, envelope, out),
         Shape::OtelSpan => {
             otlp::printed::span(json, object, &envelope, out);
+            return Ok(());
+        }
+        Shape::StoredSpan => {
+            otlp::exported::entry(json, object, &envelope, out);
+            return Ok(());
+        }
+        Shape::StoredTrace => {
+            otlp::exported::trace(object, &envelope, out);
             return Ok(());
         }
         Shape::OtlpTraces => return otlp::json(object, otlp::Signal::Traces, &envelope, out),

@@ -33,9 +33,15 @@ pub(crate) fn generation<'a>(
         _ => "chat",
     };
     let mut call = Call::new("openrouter.generation", operation, precedence::GATEWAY);
-    call.provider = Some(Text::const_new("openrouter"));
+    // Vercel's gateway answers with the same record (<https://vercel.com/docs/ai-gateway/usage>, not opened; 2026-11-29).
+    let vercel = record.string("id").is_some_and(|id| id.starts_with("gen_"));
+    call.provider = Some(Text::const_new(if vercel { "vercel" } else { "openrouter" }));
     call.model = envelope::text(record, "model")?;
     call.response_id = envelope::text(record, "id")?;
+    if vercel {
+        envelope.event_id = call.response_id.as_ref().map(|id| Cow::Owned(id.clone().into_owned()));
+        envelope.source = Some(Cow::Borrowed("vercel"));
+    }
     if call.response_id.is_none() {
         return Err(Problem::missing("id", "send the whole record: its id says which call it is"));
     }

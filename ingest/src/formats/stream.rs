@@ -7,7 +7,7 @@ use schemas::{Flag, RejectReason};
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, bedrock_stream, gemini, gemini_cli, transcript, watsonx, workers_ai};
+use crate::formats::{self, bedrock_stream, gemini, gemini_cli, table, transcript, watsonx, workers_ai};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
 use crate::problem::{Problem, Result};
@@ -59,7 +59,8 @@ fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
         },
         // Newline-delimited JSON, where one bad line does not spoil the others.
         Err(_) if looks_like_lines(text) => {
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            // Some who print an array line by line leave its commas.
+            let lines = text.lines().map(|line| line.trim().trim_end_matches(',')).filter(|line| !line.is_empty());
             Ok(lines.map(|line| Json::parse(line).map_err(|error| malformed(&error))).collect())
         }
         Err(error) => one_after_another(text).ok_or_else(|| malformed(&error)),
@@ -144,7 +145,7 @@ pub(crate) fn on_one_line(text: &str) -> Option<String> {
     Some(whole)
 }
 
-/// True when a text can only be a table: its first line is names between commas.
+/// True when a text can only be a table: its first line is names between commas, semicolons or tabs.
 pub(crate) fn is_table(text: &str) -> bool {
     if text.starts_with(['{', '[']) {
         return false;
@@ -152,9 +153,11 @@ pub(crate) fn is_table(text: &str) -> bool {
     let (head, rest) = text.split_once('\n').unwrap_or((text, ""));
     let name = |name: &str| {
         let name = name.trim().trim_matches('"');
-        !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.- ".contains(&b))
+        let fits = |c: char| c.is_alphanumeric() || "_.- ()/$%#€".contains(c);
+        !name.is_empty() && name.len() <= 64 && name.chars().all(fits)
     };
-    head.contains(',') && !rest.trim().is_empty() && head.trim_end().split(',').all(name)
+    let delimiter = table::delimiter(head);
+    head.contains(delimiter) && !rest.trim().is_empty() && head.trim_end().split(delimiter).all(name)
 }
 
 /// True for a frame of no known type that holds nothing which could be usage.

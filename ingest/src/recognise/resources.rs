@@ -6,7 +6,7 @@ use crate::json::Object;
 /// True for the name of a resource of OpenAI's API and of those that copy it (<https://platform.openai.com/docs/api-reference>, its
 /// `object` fields, 2026-11-29).
 pub(super) fn is_named(name: &str) -> bool {
-    const NAMES: [&str; 17] = [
+    const NAMES: [&str; 19] = [
         "page",
         "batch",
         "file",
@@ -24,6 +24,8 @@ pub(super) fn is_named(name: &str) -> bool {
         "realtime.transcription_session",
         "realtime.client_secret",
         "response.input_tokens",
+        "trace",
+        "billing.meter_event",
     ];
     const FAMILIES: [&str; 9] = [
         "thread.",

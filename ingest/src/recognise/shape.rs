@@ -133,6 +133,44 @@ schemas::symbols! {
         Helicone = "helicone.request",
         /// A log exported from Portkey.
         Portkey = "portkey.log",
+        /// A span of Braintrust.
+        Braintrust = "braintrust.span",
+        /// A span of Datadog's LLM Observability.
+        DatadogSpan = "datadog.llm_span",
+        /// An event of New Relic's agents about a call of a model.
+        NewRelic = "newrelic.llm_event",
+        /// An event of PostHog.
+        PostHog = "posthog.event",
+        /// A span or trace of Opik.
+        Opik = "opik.span",
+        /// A span that OpenAI's Agents SDK exports.
+        AgentsTrace = "openai.agents_span",
+        /// A record of another tool whose counts stand under names of its own.
+        ToolLog = "tool.log",
+        /// An event of a service that meters usage, with a model and counts among its properties.
+        Metered = "metering.event",
+        /// A row of OpenRouter's activity.
+        OpenRouterActivity = "openrouter.activity",
+        /// A row of what Cursor bills.
+        CursorUsage = "cursor.usage_event",
+        /// An event of Aider's analytics.
+        Aider = "aider.analytics",
+        /// A row of Continue's development data.
+        Continue = "continue.dev_data",
+        /// A record of Kimi CLI.
+        KimiCli = "kimi_cli.wire",
+        /// An event of GitHub Copilot CLI.
+        CopilotCli = "copilot_cli.event",
+        /// A line of Pi, or of an agent made of it.
+        Pi = "pi.session",
+        /// A line of a chat of Qwen Code.
+        QwenCode = "qwen_code.chat",
+        /// A message of a Cline or Roo Code task.
+        Cline = "cline.message",
+        /// A row of a report of GitHub's billing.
+        GitHubUsage = "github.usage_report",
+        /// A report that adds up calls.
+        Sum = "usage_sum",
         /// The log of a request that Kong's AI gateway proxied.
         Kong = "kong.ai_log",
         /// An LLM log entry of Azure API Management.
@@ -141,12 +179,16 @@ schemas::symbols! {
         OpenMeter = "openmeter.tokens",
         /// Log entries as CloudWatch Logs delivers them to a subscriber.
         CloudWatchLogs = "aws.cloudwatch_logs",
+        /// Lines that a log store gives back.
+        LogLines = "log.lines",
         /// A list of records within one object, each told by itself.
         Records = "records",
         /// A decision of a Keeptrusts gateway.
         Keeptrusts = "keeptrusts.event",
         /// A row of RunPod's billing history.
         RunPod = "runpod.billing",
+        /// A row of Modal's billing report.
+        Modal = "modal.billing",
         /// What OpenCost or Kubecost allocates to a workload.
         OpenCost = "opencost.allocation",
         /// A cluster in SkyPilot's cost report.
@@ -163,6 +205,10 @@ schemas::symbols! {
         CodexTranscript = "codex.transcript",
         /// A span as an SDK prints it, or a flat record named by the conventions.
         OtelSpan = "otel.span",
+        /// A span or log record as a store, a console or a tool writes it.
+        StoredSpan = "otel.stored_span",
+        /// A trace as a store or a tool writes it.
+        StoredTrace = "otel.stored_trace",
         /// A chat of Gemini CLI, or a line of one.
         GeminiCliChat = "gemini_cli.session",
         /// A record of the file that Gemini CLI writes its telemetry to.

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::{FLAT, Shape, recognise};
+use super::{FLAT, Shape, recognise, row};
 use crate::encoded;
 use crate::json::{Json, Kind, Object};
 
@@ -47,7 +47,7 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "variables",
         "choices",
     ];
-    const NAMES: [&str; 36] = [
+    const NAMES: [&str; 41] = [
         "chunks",
         "events",
         "stream",
@@ -87,12 +87,18 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "value",
         "response_json",
         "doc",
+        "trace",
+        // Vertex's log of requests in BigQuery; what LiteLLM hands to its callbacks.
+        "full_response",
+        "standard_logging_object",
+        "kwargs",
+        "attributes",
     ];
     let archive = object.object("log").is_some_and(|log| log.has("entries"));
     let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
     let found = found.filter(|(name, _)| !(archive && *name == "log"));
     let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
-    if let Some(found) = found.find(|(_, body)| speaks_of_a_call(*body)) {
+    if let Some(found) = found.find(|(_, body)| speaks_of_a_call(*body)).or_else(|| carried(object, 1)) {
         return Some(found);
     }
     // Houses call it as they like. Each field is looked into once, so the work is bounded by the depth.
@@ -139,6 +145,32 @@ fn is_of_an_answer(name: &str) -> bool {
 fn is_same(one: Json<'_>, other: Json<'_>) -> bool {
     let id = |body: Json<'_>| body.object()?.string("id").map(Cow::into_owned);
     one.text() == other.text() || id(one).is_some_and(|one| Some(one) == id(other))
+}
+
+/// The record that a log store or a stream of changes carries, told by what it puts beside it: an event of ours will do.
+fn carried<'a>(object: &Object<'a>, levels: u8) -> Option<(&'static str, Json<'a>)> {
+    const CARRIERS: [(&str, [&str; 2]); 6] = [
+        // Cloud Logging, Datadog, Debezium, Kafka Connect, Splunk.
+        ("jsonPayload", ["logName", "timestamp"]),
+        ("attributes", ["message", "attributes"]),
+        ("attributes", ["id", "type"]),
+        ("after", ["op", "source"]),
+        ("payload", ["schema", "payload"]),
+        ("event", ["sourcetype", "event"]),
+    ];
+    CARRIERS.iter().find_map(|(name, beside)| {
+        let body = object.get(name).filter(|_| beside.iter().all(|field| object.has(field)))?;
+        let inner = body.object()?;
+        // Datadog's log has the program's own attributes within its own.
+        let nested = || levels > 0 && carried(&inner, levels - 1).is_some();
+        (states_usage(&inner) || nested()).then_some((*name, body))
+    })
+}
+
+/// True for an event of ours, a flat record and a row of a tool: what is told without a look at what lies within.
+fn states_usage(object: &Object<'_>) -> bool {
+    let ours = object.has("model") && object.has("usage");
+    ours || FLAT.iter().any(|name| object.has(name)) || row(object).is_some()
 }
 
 /// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
@@ -193,6 +225,10 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
     if let Some(entries) = object.object("log").and_then(|log| log.array("entries")) {
         return Some(("log.entries", entries));
     }
+    // What Elasticsearch finds.
+    if let Some(hits) = object.object("hits").and_then(|hits| hits.array("hits")) {
+        return Some(("hits", hits));
+    }
     if let Some((_, answers)) = object.first(&["inlinedResponses", "inlined_responses"]) {
         let nested =
             answers.object().and_then(|nested| Some(nested.first(&["inlinedResponses", "inlined_responses"])?.1));
@@ -221,7 +257,50 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
         return Some(("data", page));
     }
     // A page of the results of a batch of xAI.
-    let results = object.array("results")?;
-    let batched = results.first()?.object()?.has("batch_result");
-    batched.then_some(("results", results))
+    if let Some(results) = object.array("results")
+        && results.first().and_then(|first| first.object()).is_some_and(|first| first.has("batch_result"))
+    {
+        return Some(("results", results));
+    }
+    // What tools send and answer: a page of rows. Lists of these names hold anything, so the rows must be told.
+    const PAGES: [&str; 10] =
+        ["events", "usageEvents", "usageItems", "data", "result", "batch", "runs", "items", "logs", "replies"];
+    let intake = || Some(("spans", object.object("data")?.object("attributes")?.array("spans")?));
+    let mut pages = PAGES.iter().filter_map(|name| Some((*name, object.array(name)?)));
+    let spans = || Some(("spans", object.array("spans").filter(|spans| is_page(spans))?));
+    pages.find(|(_, page)| is_page(page)).or_else(spans).or_else(intake)
+}
+
+/// True for a list among whose first elements is a row of a tool.
+fn is_page(page: &[Json<'_>]) -> bool {
+    let told = |object: Object<'_>| row(&object).is_some_and(is_row) || is_other_row(&object);
+    page.iter().take(RECORDS_SEEN).filter_map(|row| row.object()).any(told)
+}
+
+/// True for a row of the log of Cloudflare's gateway, and for a reply of Haystack, whose `meta` is what the provider said.
+fn is_other_row(row: &Object<'_>) -> bool {
+    (row.has("tokens_in") && row.has("cached"))
+        || (row.has("role") && row.object("meta").is_some_and(|meta| meta.has("model") && meta.has("usage")))
+}
+
+/// True for the shapes that tools put into pages.
+fn is_row(shape: Shape) -> bool {
+    matches!(
+        shape,
+        Shape::Braintrust
+            | Shape::DatadogSpan
+            | Shape::NewRelic
+            | Shape::PostHog
+            | Shape::Opik
+            | Shape::AgentsTrace
+            | Shape::ToolLog
+            | Shape::Metered
+            | Shape::CursorUsage
+            | Shape::GitHubUsage
+            | Shape::LangSmith
+            | Shape::Langfuse
+            | Shape::LiteLlm
+            | Shape::Portkey
+            | Shape::Helicone
+    )
 }

@@ -369,8 +369,9 @@ fn rows_of_litellms_database_are_its_calls() {
     assert_eq!(line(&event), "openai gpt-4o: input_text_tokens 10, output_text_tokens 20");
     assert_eq!(
         (&*event.call_key, event.reported_cost.unwrap().amount.to_string()),
-        ("event/litellm/chatcmpl-R", "0.0012".to_owned())
+        ("openai/chatcmpl-R", "0.0012".to_owned())
     );
+    assert_eq!(event.weaker_keys, ["event/litellm/chatcmpl-R"]);
     assert_eq!(event.event_time.to_string(), "2026-08-01T09:00:00Z");
 }
 

@@ -29,6 +29,19 @@ pub(super) enum Value<'a> {
     Nested,
 }
 
+impl Value<'_> {
+    /// As it is, for longer.
+    pub(super) fn to_owned_value(&self) -> Value<'static> {
+        match self {
+            Value::Text(text) => Value::Text(Cow::Owned(text.as_ref().to_owned())),
+            Value::Number(digits) => Value::Number(Cow::Owned(digits.as_ref().to_owned())),
+            Value::Whole(number) => Value::Whole(*number),
+            Value::Bool(value) => Value::Bool(*value),
+            Value::Nested => Value::Nested,
+        }
+    }
+}
+
 /// Attributes of one thing: a later attribute of the same name counts.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Attributes<'a> {
@@ -41,6 +54,10 @@ impl<'a> Attributes<'a> {
     pub(super) fn push(&mut self, name: Cow<'a, str>, value: Value<'a>) {
         self.marks = self.marks.with(quick_hash(&name));
         self.each.push((name, value));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.each.len()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {

@@ -6,7 +6,7 @@ use super::batch::{Attributes, Scope, Value};
 use super::names::{self, Names};
 use crate::assemble::{Part, Tokens};
 use crate::envelope::Envelope;
-use crate::formats::{families, gateway, openai};
+use crate::formats::{families, langfuse, openai};
 use crate::json::Json;
 use crate::problem::Result;
 use crate::usage::{Counts, rest};
@@ -85,7 +85,7 @@ fn embedded(attributes: &Attributes<'_>, model: Option<&str>) -> Result<Option<P
     if let Some(text) = stated(names::LANGFUSE_USAGE)
         && let Some(usage) = Json::parse(&text).ok().and_then(Json::object)
     {
-        return gateway::langfuse_usage(&usage).map(Some);
+        return langfuse::langfuse_usage(&usage).map(Some);
     }
     if let Some(text) = stated(names::MLFLOW_USAGE)
         && let Some(usage) = Json::parse(&text).ok().and_then(Json::object)

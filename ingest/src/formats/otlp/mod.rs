@@ -8,6 +8,7 @@
 mod agents;
 mod batch;
 mod counts;
+pub(crate) mod exported;
 mod metadata;
 mod names;
 pub(crate) mod printed;
@@ -26,7 +27,7 @@ use self::role::Role;
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{Envelope, host_provider, provider_name};
 use crate::item::IgnoreReason;
-use crate::json::Object;
+use crate::json::{Json, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
 
@@ -166,11 +167,14 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     call.model = attributes.text(names::RESPONSE_MODEL).or_else(|| requested.clone());
     call.requested_model = requested.map(Text::from);
     call.response_id = attributes.text(names::RESPONSE_ID);
+    if call.model.is_none() {
+        answered(attributes, &mut call);
+    }
     let served = attributes.text(names!["openai.response.service_tier", "gen_ai.openai.response.service_tier"]);
     call.context.service_tier = served.map(Text::from).filter(|tier| tier != "auto");
     let asked = attributes.text(names!["openai.request.service_tier", "gen_ai.openai.request.service_tier"]);
     call.context.requested_tier = asked.map(Text::from);
-    call.reported_cost = reported(attributes, names::COST, "stated_by_producer");
+    call.reported_cost = reported(attributes, names::COST, "stated_by_producer").or_else(|| langfuse_cost(attributes));
     call.raw_usage = Cow::Owned(attributes.raw(names::is_usage));
     if metadata::read(attributes, &mut call)? {
         return Ok(call);
@@ -179,8 +183,25 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     if call.model.as_deref().is_some_and(|model| model.contains("gemini")) {
         hidden(attributes, &mut part)?;
     }
+    if !attributes.has(names::INPUT) && !attributes.has(names::OUTPUT) {
+        part.flags.set(Flag::UsageMissing);
+        envelope.flags.clear(Flag::PartialStream);
+    }
     call.parts = smallvec![part];
     Ok(call)
+}
+
+/// Model and id of an answer that MLflow keeps whole, where it keeps neither by itself (traces others published, 2026-11-29).
+fn answered(attributes: &Attributes<'_>, call: &mut Call<'_>) {
+    for names in [names!["mlflow.spanOutputs"], names!["mlflow.spanInputs"]] {
+        let Some((_, batch::Value::Text(text))) = attributes.get(names) else { continue };
+        let Some((_, kept)) = Json::parse_object(text) else { continue };
+        let short = |name: &str| kept.string(name).filter(|text| (1..=crate::TEXT_BYTES_MAX).contains(&text.len()));
+        if let Some(model) = short("model").filter(|_| call.model.is_none()) {
+            call.model = Some(Cow::Owned(model.into_owned()));
+            call.response_id = call.response_id.take().or_else(|| Some(Cow::Owned(short("id")?.into_owned())));
+        }
+    }
 }
 
 /// Thinking of Gemini that an instrumentation leaves out shows in the total it passes on, as in Gemini's own answers
@@ -210,6 +231,8 @@ fn unquoted(text: Cow<'_, str>) -> Cow<'_, str> {
 /// belongs to one provider alone knows better.
 fn provider(attributes: &Attributes<'_>) -> Option<Text> {
     let stated = attributes.text(names::PROVIDER);
+    // The Vercel AI SDK calls Vercel's gateway so.
+    let stated = stated.map(|name| if name == "gateway" { Cow::Borrowed("vercel") } else { name });
     let stated =
         stated.map(|name| provider_name(&unquoted(name))).filter(|name| !names::FRAMEWORKS.contains(&name.as_str()));
     let host = attributes.text(names::HOST).and_then(|host| host_provider(&host));
@@ -238,12 +261,19 @@ fn describe<'a>(item: Item<'_, 'a>, envelope: &mut Envelope<'a>, out: &Out<'_>) 
     );
     fill(&mut claimed.session, names::SESSION);
     fill(&mut claimed.agent, names!["gen_ai.agent.name", "agent_name", "agent.name"]);
-    fill(&mut claimed.team, names!["team", "team.name", "team.id"]);
+    fill(&mut claimed.team, names::TEAM);
     fill(&mut claimed.project, names!["project", "project.name", "service.namespace"]);
     fill(&mut claimed.cost_center, names!["cost_center"]);
     fill(&mut claimed.customer, names!["customer", "customer.id"]);
     fill(&mut claimed.feature, names!["feature", "ai.telemetry.functionId"]);
     fill(&mut claimed.run_id, names!["mlflow.run_id", "wandb.run_id", "clearml.task_id", "k8s.job.name"]);
+    // OpenInference keeps what its caller says of a call as the text of one object.
+    if claimed.team.is_none()
+        && let Some((_, batch::Value::Text(text))) = item.attributes.get(names!["metadata"])
+        && let Some((_, metadata)) = Json::parse_object(text)
+    {
+        claimed.team = crate::envelope::owned(&metadata, "team").unwrap_or(None);
+    }
     if claimed.user.is_none()
         && let Some(user) = both(names::USER)
     {
@@ -270,6 +300,15 @@ fn describe<'a>(item: Item<'_, 'a>, envelope: &mut Envelope<'a>, out: &Out<'_>) 
         let listed = out.config.tag_keys.as_ref().is_some_and(|keys| keys.contains(label));
         envelope.add_label(label, value, listed, out.config);
     }
+}
+
+/// What Langfuse's SDK says a generation costs: the text of an object.
+fn langfuse_cost(attributes: &Attributes<'_>) -> Option<schemas::ReportedCost> {
+    let (_, batch::Value::Text(text)) = attributes.get(names!["langfuse.observation.cost_details"])? else {
+        return None;
+    };
+    let (_, costs) = Json::parse_object(text)?;
+    crate::envelope::cost(&costs, "total", "stated_by_producer").ok().flatten()
 }
 
 /// A claim about the cost. It is kept beside ours, so one that is no number (NaN is common) loses no call.

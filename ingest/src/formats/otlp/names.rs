@@ -185,9 +185,41 @@ pub(super) const COST: &Names = names![
     "operation.cost",
     "llm.cost.total",
 ];
-pub(super) const SESSION: &Names =
-    names!["gen_ai.conversation.id", "session.id", "langfuse.session.id", "copilot_chat.chat_session_id"];
-pub(super) const USER: &Names = names!["user.id", "enduser.id", "langfuse.user.id", "ai.telemetry.metadata.userId"];
+pub(super) const SESSION: &Names = names![
+    "gen_ai.conversation.id",
+    "session.id",
+    "langfuse.session.id",
+    "copilot_chat.chat_session_id",
+    "langfuse.trace.session_id",
+    "traceloop.association.properties.session_id",
+    "traceloop.association.properties.thread_id",
+    "ai.telemetry.metadata.sessionId",
+    "ai.telemetry.metadata.threadId",
+    "langsmith.trace.session_id",
+    "langsmith.metadata.session_id",
+    "langsmith.metadata.thread_id",
+    "gcp.vertex.agent.session_id",
+];
+pub(super) const USER: &Names = names![
+    "user.id",
+    "enduser.id",
+    "langfuse.user.id",
+    "ai.telemetry.metadata.userId",
+    "traceloop.association.properties.user_id",
+    "langfuse.trace.user_id",
+    "langsmith.metadata.user_id",
+];
+pub(super) const TEAM: &Names = names![
+    "team",
+    "team.name",
+    "team.id",
+    "metadata.team",
+    "langfuse.trace.metadata.team",
+    "langfuse.observation.metadata.team",
+    "traceloop.association.properties.team",
+    "ai.telemetry.metadata.team",
+    "langsmith.metadata.team",
+];
 
 /// Names of frameworks that some emitters put where the provider belongs.
 pub(super) const FRAMEWORKS: &[&str] = &[

@@ -6,10 +6,14 @@
 use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Signal};
-use super::read;
+use super::{exported, read};
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
 use crate::json::{Json, Kind, Object};
+
+/// Identities of a flat record: the SDK's, Honeycomb's and Dynatrace's, and the columns of Phoenix.
+const TRACE: [&str; 4] = ["trace_id", "trace.trace_id", "trace.id", "context.trace_id"];
+const SPAN: [&str; 4] = ["span_id", "trace.span_id", "span.id", "context.span_id"];
 
 /// True for a span with its identity in `context`.
 pub(crate) fn is_span(object: &Object<'_>) -> bool {
@@ -26,7 +30,8 @@ pub(crate) fn is_flat(object: &Object<'_>) -> bool {
         "llm.token_count.prompt",
         "gen_ai.usage.output_tokens",
     ];
-    COUNTS.iter().any(|name| object.get(name).is_some())
+    let stated = |name: &str| object.get(name).is_some();
+    COUNTS.iter().any(|name| stated(name)) || stated("attributes.llm.token_count.prompt")
 }
 
 pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<'a>, out: &mut Out<'_>) {
@@ -37,12 +42,14 @@ pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<
         batch.resources.push(attributes(&resource.object("attributes").unwrap_or(resource)));
     }
     let about = context.as_ref().unwrap_or(object);
-    let start = ["start_time", "time", "timestamp", "ts"].iter().find_map(|name| time(object, name).ok().flatten());
+    let start = ["start_time", "time", "timestamp", "ts", "Timestamp", "@timestamp"]
+        .iter()
+        .find_map(|name| time(object, name).ok().flatten());
     let parent = object.get("parent_id").or_else(|| object.object("parent")?.get("span_id"));
     let entry = Entry {
-        name: object.string("name").unwrap_or_default(),
-        trace_id: about.get("trace_id").and_then(|id| hexadecimal(id, 32)),
-        span_id: about.get("span_id").and_then(|id| hexadecimal(id, 16)),
+        name: object.first(&["name", "span.name"]).and_then(|(_, name)| name.string()).unwrap_or_default(),
+        trace_id: about.first(&TRACE).and_then(|(_, id)| hexadecimal(id, 32)),
+        span_id: about.first(&SPAN).and_then(|(_, id)| hexadecimal(id, 16)),
         parent_id: parent.and_then(|id| hexadecimal(id, 16)),
         time: start,
         attributes: attributes(inner.as_ref().unwrap_or(object)),
@@ -53,15 +60,22 @@ pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<
     read(batch, Signal::Traces, Some(envelope), out);
 }
 
+/// Attributes as they are, those of objects within one another joined by dots; tables put `attributes.` before each.
 fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
     let mut found = Attributes::default();
-    for (name, value) in object.fields() {
-        if let Some(value) = super::text::plain_value(value) {
-            found.push(name, value);
+    exported::fill(&mut found, "", object, 0);
+    if object.iter().any(|(name, _)| name.starts_with(COLUMN)) {
+        let columns: Vec<_> = found.iter().map(|(name, value)| (name.to_owned(), value.to_owned_value())).collect();
+        found = Attributes::default();
+        for (name, value) in columns {
+            let name = name.strip_prefix(COLUMN).map_or_else(|| name.clone(), str::to_owned);
+            found.push(Cow::Owned(name), value);
         }
     }
     found
 }
+
+const COLUMN: &str = "attributes.";
 
 /// An id as hexadecimal digits, whether it is printed so or as a number.
 fn hexadecimal<'a>(id: Json<'a>, digits: usize) -> Option<Cow<'a, str>> {

@@ -30,6 +30,7 @@ const KINDS: &Names = names![
     "langsmith.span.kind",
     "mlflow.spanType",
     "llm.request.type",
+    "mastra.span.type",
 ];
 
 /// Told by what the emitter says it is, then by the names of spans that say nothing else.
@@ -39,9 +40,10 @@ pub(super) fn of(entry: &Entry<'_>) -> Role {
     let kind = attributes.text(KINDS).map(|kind| kind.trim_matches('"').to_ascii_lowercase());
     // MLflow's `CHAT_MODEL` and Langfuse's `generation` are what the conventions call a chat.
     let told = match kind.as_deref() {
-        Some("chat" | "chat.completions" | "chat_model" | "llm" | "generation" | "responses" | "response") => {
-            Some(Role::Model(Cow::Borrowed("chat")))
-        }
+        Some(
+            "chat" | "chat.completions" | "chat_model" | "llm" | "generation" | "model_generation" | "responses"
+            | "response",
+        ) => Some(Role::Model(Cow::Borrowed("chat"))),
         Some("completion" | "text_completion" | "text.completions") => {
             Some(Role::Model(Cow::Borrowed("text_completion")))
         }
@@ -76,6 +78,10 @@ pub(super) fn of(entry: &Entry<'_>) -> Role {
         }
     });
     match told {
+        // A call whose cost is all that is told was paid for all the same.
+        Some(Role::Model(_)) if !usage && attributes.has(names::COST) && attributes.has(names::REQUEST_MODEL) => {
+            told.unwrap_or(Role::Other)
+        }
         Some(Role::Model(_)) | None if !usage => Role::Other,
         Some(role) => role,
         None => Role::Unstated,
@@ -89,9 +95,38 @@ fn inner_call(name: &str) -> Role {
     Role::Model(Cow::Borrowed(if name.contains("embed") { "embeddings" } else { "chat" }))
 }
 
+/// A framework and the SDK beneath it may both be instrumented: then one call has two spans, parent and child, with the same counts.
+/// The child is closer to the provider, so the parent repeats it.
+fn twice(entries: &[Result<Entry<'_>, (Problem, Option<Json<'_>>)>], roles: &mut [Role]) {
+    let is_call = |role: &Role| matches!(role, Role::Model(_));
+    if roles.iter().filter(|role| is_call(role)).nth(1).is_none() {
+        return;
+    }
+    let spans = || entries.iter().zip(roles.iter()).enumerate().filter(|(_, (_, role))| is_call(role));
+    let spans = || spans().filter_map(|(index, (entry, _))| Some((index, entry.as_ref().ok()?)));
+    let places: BTreeMap<&str, usize> =
+        spans().filter_map(|(index, entry)| Some((entry.span_id.as_deref()?, index))).collect();
+    let counts = |entry: &Entry<'_>| {
+        let count = |names: &Names| entry.attributes.count(names).ok().flatten().filter(|count| *count > 0);
+        Some((count(names::INPUT)?, count(names::OUTPUT)?))
+    };
+    let repeated = spans().filter_map(|(_, entry)| {
+        let place = *places.get(entry.parent_id.as_deref()?)?;
+        let above = entries.get(place)?.as_ref().ok()?;
+        let same = counts(entry).is_some() && counts(entry) == counts(above);
+        (same && above.trace_id == entry.trace_id).then_some(place)
+    });
+    for place in repeated.collect::<Vec<_>>() {
+        if let Some(role) = roles.get_mut(place) {
+            *role = Role::Repeats;
+        }
+    }
+}
+
 /// What the spans of a batch are. One of which nothing says what it is repeats the usage of the model call beneath it.
 pub(super) fn of_each(entries: &[Result<Entry<'_>, (Problem, Option<Json<'_>>)>]) -> Vec<Role> {
     let mut roles: Vec<Role> = entries.iter().map(|entry| entry.as_ref().map_or(Role::Other, of)).collect();
+    twice(entries, &mut roles);
     // Nearly every batch says what its spans are, and needs none of what follows.
     if !roles.contains(&Role::Unstated) {
         return roles;

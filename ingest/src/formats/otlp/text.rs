@@ -5,30 +5,28 @@
 use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
+use super::exported;
 use crate::json::{Json, Kind, Object};
 use crate::problem::{Problem, Result};
 
 /// Walks resources, scopes and entries. An entry that cannot be used does not spoil the others.
 pub(super) fn read<'a>(object: &Object<'a>, signal: Signal, most: usize) -> Result<Batch<'a>> {
-    let (resources, scopes, entries): ([&'static str; 2], [&'static str; 2], [&'static str; 2]) = match signal {
-        Signal::Traces => (["resourceSpans", "resource_spans"], ["scopeSpans", "scope_spans"], ["spans", "spans"]),
-        Signal::Logs => (["resourceLogs", "resource_logs"], ["scopeLogs", "scope_logs"], ["logRecords", "log_records"]),
-        Signal::Metrics => {
-            (["resourceMetrics", "resource_metrics"], ["scopeMetrics", "scope_metrics"], ["metrics", "metrics"])
-        }
-    };
+    let Names { resources, scopes, entries } = names(signal);
     let mut batch = Batch::default();
-    for resource in list(object, &resources)? {
-        let Some(resource) = resource.object() else { continue };
+    // Loggers and the Collector's older files write what belongs to one resource by itself.
+    let alone = scopes.iter().any(|name| object.has(name));
+    let listed = if alone { Vec::new() } else { list(object, resources)? };
+    let listed = listed.into_iter().filter_map(Json::object);
+    for resource in listed.chain(alone.then(|| object.clone())) {
         batch.resources.push(resource.object("resource").map(|inner| attributes(&inner)).unwrap_or_default());
-        for scope in list(&resource, &scopes)? {
+        for scope in list(&resource, scopes)? {
             let Some(scope) = scope.object() else { continue };
-            let about = scope.object("scope").unwrap_or_default();
+            let about = scope.object("scope").or_else(|| scope.object("instrumentationLibrary")).unwrap_or_default();
             batch.scopes.push(Scope {
                 name: about.string("name").unwrap_or_default(),
                 version: about.string("version").unwrap_or_default(),
             });
-            for json in list(&scope, &entries)? {
+            for json in list(&scope, entries)? {
                 let entry = match json.object() {
                     Some(object) => Ok(entry(json, &object)),
                     None => Err((Problem::wrong_type(entries[0], json, "objects"), Some(json))),
@@ -38,6 +36,35 @@ pub(super) fn read<'a>(object: &Object<'a>, signal: Signal, most: usize) -> Resu
         }
     }
     Ok(batch)
+}
+
+/// What the levels of a batch are called: those of the protocol, in either spelling, and those of its versions before 1.0
+/// (`instrumentationLibrarySpans`), which Tempo still answers with, its resources as `batches`
+/// (<https://grafana.com/docs/tempo/latest/api_docs/>, not opened; traces others published, 2026-11-29).
+struct Names {
+    resources: &'static [&'static str],
+    scopes: &'static [&'static str],
+    entries: &'static [&'static str],
+}
+
+fn names(signal: Signal) -> Names {
+    match signal {
+        Signal::Traces => Names {
+            resources: &["resourceSpans", "resource_spans", "batches"],
+            scopes: &["scopeSpans", "scope_spans", "instrumentationLibrarySpans"],
+            entries: &["spans"],
+        },
+        Signal::Logs => Names {
+            resources: &["resourceLogs", "resource_logs"],
+            scopes: &["scopeLogs", "scope_logs", "instrumentationLibraryLogs"],
+            entries: &["logRecords", "log_records", "logs"],
+        },
+        Signal::Metrics => Names {
+            resources: &["resourceMetrics", "resource_metrics"],
+            scopes: &["scopeMetrics", "scope_metrics"],
+            entries: &["metrics"],
+        },
+    }
 }
 
 fn list<'a>(object: &Object<'a>, names: &[&'static str]) -> Result<Vec<Json<'a>>> {
@@ -80,11 +107,7 @@ fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
     let mut found = Attributes::default();
     let Some(attributes) = object.get("attributes") else { return found };
     if let Some(plain) = attributes.object() {
-        for (name, value) in plain.fields() {
-            if let Some(value) = plain_value(value) {
-                found.push(name, value);
-            }
-        }
+        exported::fill(&mut found, "", &plain, 0);
         return found;
     }
     for entry in attributes.array().unwrap_or_default().iter().filter_map(|entry| entry.object()) {
@@ -120,7 +143,12 @@ pub(super) fn plain_value(value: Json<'_>) -> Option<Value<'_>> {
 
 /// Trace and span ids in lower-case hexadecimal.
 fn id<'a>(object: &Object<'a>, names: &[&'static str]) -> Option<Cow<'a, str>> {
-    let text = object.first(names)?.1.string().filter(|id| !id.is_empty() && id.len() <= 64)?;
+    identity(object.first(names)?.1)
+}
+
+/// An id in lower-case hexadecimal, however it is written.
+pub(super) fn identity(id: Json<'_>) -> Option<Cow<'_, str>> {
+    let text = id.string().filter(|id| !id.is_empty() && id.len() <= 64)?;
     if text.ends_with('=')
         && let Ok(bytes) = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text.as_bytes())
     {

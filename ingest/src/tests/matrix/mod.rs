@@ -4,6 +4,7 @@
 mod bodies;
 mod emitters;
 mod others;
+mod tools;
 
 use std::collections::BTreeSet;
 
@@ -26,7 +27,7 @@ pub(super) enum Cell {
 pub(super) type Row = (&'static str, [Cell; 5]);
 
 fn rows() -> Vec<&'static Row> {
-    bodies::ROWS.iter().chain(emitters::ROWS).chain(others::ROWS).collect()
+    bodies::ROWS.iter().chain(emitters::ROWS).chain(others::ROWS).chain(tools::ROWS).collect()
 }
 
 /// An event's usage and what decides its price.

@@ -1,0 +1,75 @@
+//! Lines that a log store gives back or is sent: Loki's streams and CloudWatch's query results. A line that is JSON is read like any
+//! record; others are what programs print.
+//!
+//! <https://grafana.com/docs/loki/latest/reference/loki-http-api/>,
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetQueryResults.html>, not opened (2026-11-29).
+
+use std::borrow::Cow;
+
+use schemas::RejectReason;
+
+use crate::assemble::Out;
+use crate::envelope::Envelope;
+use crate::formats;
+use crate::item::IgnoreReason;
+use crate::json::{Json, Object, deeper_than};
+use crate::problem::{Problem, Result};
+
+/// True for streams of lines, and for rows of a query that hold a message.
+pub(crate) fn is_answer(object: &Object<'_>) -> bool {
+    streams(object).is_some() || rows(object).is_some()
+}
+
+/// Loki's streams: as they are pushed, and as a query answers.
+fn streams<'a>(object: &Object<'a>) -> Option<Vec<Json<'a>>> {
+    let list = object.array("streams").or_else(|| object.object("data")?.array("result"))?;
+    let first = list.first()?.object()?;
+    (first.has("stream") && first.has("values")).then_some(list)
+}
+
+/// CloudWatch's rows: fields with their values.
+fn rows<'a>(object: &Object<'a>) -> Option<Vec<Json<'a>>> {
+    let list = object.array("results").filter(|_| object.has("statistics"))?;
+    let first = list.first()?.array()?.first()?.object()?;
+    (first.has("field") && first.has("value")).then_some(list)
+}
+
+pub(crate) fn read<'a>(object: &Object<'a>, envelope: &Envelope<'a>, wrappers: u8, out: &mut Out<'_>) -> Result<()> {
+    for stream in streams(object).unwrap_or_default().into_iter().filter_map(Json::object) {
+        let mut envelope = envelope.clone();
+        if let Some(labels) = stream.object("stream") {
+            envelope.add_labels(&labels, out.config);
+        }
+        for value in stream.array("values").unwrap_or_default().into_iter().filter_map(Json::array) {
+            out.room("values")?;
+            let mut own = envelope.clone();
+            own.time = value.first().and_then(|time| crate::number::time_text(&time.string()?));
+            line(value.get(1).and_then(|line| line.string()), own, wrappers, out);
+        }
+    }
+    for row in rows(object).unwrap_or_default().into_iter().filter_map(Json::array) {
+        out.room("results")?;
+        let fields = || row.iter().filter_map(|field| field.object());
+        let named = |name: &str| fields().find(|field| field.is("field", name)).and_then(|field| field.string("value"));
+        let mut own = envelope.clone();
+        own.time = named("@timestamp").and_then(|time| crate::number::time_text(&time));
+        line(named("@message"), own, wrappers, out);
+    }
+    Ok(())
+}
+
+fn line(text: Option<Cow<'_, str>>, envelope: Envelope<'_>, wrappers: u8, out: &mut Out<'_>) {
+    let text = text.unwrap_or_default();
+    if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
+        return out.reject(Problem::new(RejectReason::TooLarge, "line", "the line nests too deeply"), None);
+    }
+    match Json::parse(&text).ok().filter(|line| line.object().is_some()) {
+        Some(entry) => formats::item(entry, None, shorter(&envelope), wrappers + 1, out),
+        None => out.ignore(IgnoreReason::NotAModelCall),
+    }
+}
+
+/// The same envelope, for a line that lives less long.
+fn shorter<'s>(envelope: &'s Envelope<'_>) -> Envelope<'s> {
+    envelope.clone()
+}

@@ -1,0 +1,320 @@
+//! Spans and log records as others keep them: stores (Jaeger, Zipkin, ClickHouse, Elasticsearch, CloudWatch, Application Insights,
+//! Cloud Trace), consoles of the SDKs for Go and JavaScript, and tools that keep a trace as JSON (Phoenix, MLflow, Sentry). They hold
+//! what OTLP holds under other names, so they become the same batch, and what a span means is decided once.
+//!
+//! Names: <https://www.jaegertracing.io/docs/latest/apis/>, <https://zipkin.io/zipkin-api/>,
+//! <https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/understanding-input-spans.html> (read in a copy 2026-11-29),
+//! <https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/exporter/clickhouseexporter>; others in spans that
+//! their users published (2026-11-29).
+
+use std::borrow::Cow;
+
+use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value};
+use super::{read, text};
+use crate::assemble::Out;
+use crate::envelope::{Envelope, time};
+use crate::json::{Json, Kind, Object};
+
+const ATTRIBUTES: [&str; 10] = [
+    "attributes",
+    "Attributes",
+    "SpanAttributes",
+    "LogAttributes",
+    "span_attributes",
+    "customDimensions",
+    "Properties",
+    "tags",
+    "labels",
+    "data",
+];
+const TRACE: [&str; 9] = [
+    "traceId",
+    "trace_id",
+    "TraceId",
+    "traceID",
+    "trace.id",
+    "trace.trace_id",
+    "context.trace_id",
+    "operation_Id",
+    "OperationId",
+];
+const SPAN: [&str; 9] =
+    ["spanId", "span_id", "SpanId", "spanID", "span.id", "trace.span_id", "context.span_id", "id", "Id"];
+const PARENT: [&str; 9] = [
+    "parentSpanId",
+    "parent_span_id",
+    "ParentSpanId",
+    "parent_id",
+    "parentId",
+    "span.parent_id",
+    "trace.parent_id",
+    "operation_ParentId",
+    "ParentId",
+];
+const NAME: [&str; 7] = ["name", "SpanName", "operationName", "span.name", "Name", "EventName", "description"];
+const TIME: [&str; 13] = [
+    "startTimeUnixNano",
+    "start_time_unix_nano",
+    "start_time",
+    "startTime",
+    "StartTime",
+    "start_timestamp",
+    "Timestamp",
+    "timestamp",
+    "time",
+    "@timestamp",
+    "TimeGenerated",
+    "timeUnixNano",
+    "ts",
+];
+
+/// Most levels of attributes that are objects within one another.
+const LEVELS_MAX: u8 = 8;
+
+/// Attributes whose names no reader knows are not worth their memory beyond this.
+const ATTRIBUTES_MAX: usize = 1_024;
+
+/// True for a span or log record whose identity and attributes stand under the names of a store, and which speaks of models.
+pub(crate) fn is_entry(object: &Object<'_>) -> bool {
+    if is_go(object) {
+        return true;
+    }
+    let identified = TRACE.iter().any(|name| object.has(name)) || object.has("LogAttributes");
+    identified && !object.has("scopeSpans") && attributes_of(object).is_some()
+}
+
+/// True for what the SDK for Go prints.
+fn is_go(object: &Object<'_>) -> bool {
+    object.object("SpanContext").is_some_and(|context| context.has("TraceID")) && object.has("Attributes")
+}
+
+/// The attributes of an entry. Containers whose name says little must hold a name of the conventions.
+fn attributes_of<'a>(object: &Object<'a>) -> Option<Json<'a>> {
+    let spans = TRACE.iter().any(|name| object.has(name)) && SPAN[..7].iter().any(|name| object.has(name));
+    let named = object.has("name") || object.has("operationName");
+    ATTRIBUTES.iter().find_map(|name| {
+        let value = object.get(name)?;
+        let certain = match *name {
+            "SpanAttributes" | "LogAttributes" => true,
+            "attributes" => spans && named && value.kind() == Kind::Object,
+            _ => false,
+        };
+        let container = matches!(value.kind(), Kind::Object | Kind::Array) || value.text().starts_with("\"{");
+        (container && (certain || speaks_of_models(value))).then_some(value)
+    })
+}
+
+/// True where an attribute is named by the conventions for models, or by one of their older spellings.
+fn speaks_of_models(attributes: Json<'_>) -> bool {
+    let telling = |name: &str| {
+        ["gen_ai", "llm", "openinference", "traceloop", "langfuse", "mlflow"]
+            .iter()
+            .any(|family| name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+            || name.starts_with("ai.")
+    };
+    match attributes.kind() {
+        Kind::Object => attributes.object().is_some_and(|object| object.iter().any(|(name, _)| telling(name))),
+        Kind::Array => {
+            let list = attributes.array().unwrap_or_default();
+            let keyed = list.into_iter().take(ATTRIBUTES_MAX).filter_map(Json::object);
+            keyed
+                .into_iter()
+                .any(|pair| pair.string("key").or_else(|| pair.string("Key")).is_some_and(|key| telling(&key)))
+        }
+        Kind::String => {
+            let text = attributes.string().unwrap_or_default();
+            Json::parse_object(&text).is_some_and(|(_, object)| object.iter().any(|(name, _)| telling(name)))
+        }
+        _ => false,
+    }
+}
+
+/// The spans of a trace that one object holds, and of several.
+pub(crate) fn spans<'a>(object: &Object<'a>) -> Option<Vec<Json<'a>>> {
+    let list = |holder: &Object<'a>| holder.array("spans").or_else(|| holder.array("items"));
+    if let Some(spans) = list(object).or_else(|| list(&object.object("data")?)) {
+        return Some(spans);
+    }
+    let traces = object.array("data").or_else(|| object.array("traces"))?;
+    let first = traces.first()?.object()?;
+    list(&first)?;
+    Some(traces.into_iter().filter_map(Json::object).filter_map(|trace| list(&trace)).flatten().collect())
+}
+
+/// True for a trace whose spans are told as those of a store.
+pub(crate) fn is_trace(object: &Object<'_>) -> bool {
+    const SEEN: usize = 16;
+    let shared = TRACE.iter().any(|name| object.has(name));
+    let about_models = |span: &Json<'_>| {
+        span.object().is_some_and(|span| is_entry(&span) || (shared && attributes_of(&span).is_some()))
+    };
+    spans(object).is_some_and(|spans| spans.iter().take(SEEN).any(about_models))
+}
+
+/// Reads one entry.
+pub(crate) fn entry<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<'a>, out: &mut Out<'_>) {
+    let mut batch = Batch::default();
+    let signal = push(&mut batch, json, object, None, 1);
+    read(batch, signal, Some(envelope), out);
+}
+
+/// Reads the spans of a trace as one batch, so that what repeats its children is seen.
+pub(crate) fn trace<'a>(object: &Object<'a>, envelope: &Envelope<'a>, out: &mut Out<'_>) {
+    let most = out.config.items_max;
+    let mut batch = Batch::default();
+    for json in spans(object).unwrap_or_default() {
+        let Some(span) = json.object() else { continue };
+        push(&mut batch, json, &span, Some(object), most);
+    }
+    read(batch, Signal::Traces, Some(envelope), out);
+}
+
+/// Adds one entry with what it stands under, and says which signal it belongs to.
+fn push<'a>(
+    batch: &mut Batch<'a>,
+    json: Json<'a>,
+    object: &Object<'a>,
+    trace: Option<&Object<'a>>,
+    most: usize,
+) -> Signal {
+    batch.resources.push(resource(object, trace));
+    batch.scopes.push(scope(object));
+    let go = object.object("SpanContext");
+    let identity = |names: &[&'static str], go_name: &str, digits: usize| {
+        let own = go.as_ref().and_then(|context| context.get(go_name));
+        let stated = || {
+            let stated = |object: &Object<'a>| object.first(names).map(|(_, value)| value);
+            stated(object).or_else(|| trace.filter(|_| digits == 32).and_then(stated))
+        };
+        text::identity(own.or_else(stated)?)
+    };
+    let logged = object.has("LogAttributes");
+    let body = object.get("Body").or_else(|| object.get("body")).and_then(Json::string);
+    let mut attributes = attributes_of(object).or_else(|| object.get("attributes")).map(all).unwrap_or_default();
+    if let Some(kind) = object.string("span_kind").filter(|_| object.has("context.span_id")) {
+        attributes.push("openinference.span.kind".into(), Value::Text(Cow::Owned(kind.into_owned())));
+    }
+    let entry = Entry {
+        name: object.first(&NAME).and_then(|(_, name)| name.string()).unwrap_or_default(),
+        body,
+        trace_id: identity(&TRACE, "TraceID", 32),
+        span_id: identity(&SPAN, "SpanID", 16),
+        parent_id: parent(object),
+        time: TIME.iter().find_map(|name| time(object, name).ok().flatten()),
+        attributes,
+        json: Some(json),
+        ..Entry::default()
+    };
+    batch.push(Ok(entry), most);
+    if logged { Signal::Logs } else { Signal::Traces }
+}
+
+fn parent<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
+    let go = || object.object("Parent")?.get("SpanID");
+    let script = || object.object("parentSpanContext")?.get("spanId");
+    let jaeger = || object.array("references")?.first()?.object()?.get("spanID");
+    let stated = object.first(&PARENT).map(|(_, value)| value);
+    text::identity(stated.or_else(go).or_else(script).or_else(jaeger)?)
+}
+
+/// What the entry's process says of itself.
+fn resource<'a>(object: &Object<'a>, trace: Option<&Object<'a>>) -> Attributes<'a> {
+    let process = || {
+        let id = object.string("processID")?;
+        let processes = |trace: &Object<'a>| trace.object("processes")?.object(&id);
+        let among = |trace: &Object<'a>| {
+            trace.array("data")?.into_iter().filter_map(Json::object).find_map(|one| processes(&one))
+        };
+        trace.and_then(|trace| processes(trace).or_else(|| among(trace)))
+    };
+    let process = object.object("process").or_else(process);
+    let inner = object.object("resource");
+    let stated = [
+        inner.as_ref().and_then(|inner| inner.get("attributes")),
+        object.get("ResourceAttributes"),
+        object.get("Resource"),
+        process.as_ref().and_then(|process| process.get("tags")),
+    ];
+    let mut found = stated.into_iter().flatten().next().map(all).unwrap_or_default();
+    let service = process.as_ref().and_then(|process| process.string("serviceName"));
+    let endpoint = || object.object("localEndpoint")?.string("serviceName");
+    let named = || {
+        const SERVICE: [&str; 4] = ["ServiceName", "service.name", "AppRoleName", "cloud_RoleName"];
+        object.first(&SERVICE)?.1.string()
+    };
+    if let Some(service) = service.or_else(endpoint).or_else(named) {
+        found.push("service.name".into(), Value::Text(service));
+    }
+    found
+}
+
+fn scope<'a>(object: &Object<'a>) -> Scope<'a> {
+    const SCOPE: [&str; 4] = ["scope", "instrumentationScope", "InstrumentationScope", "instrumentationLibrary"];
+    let inner = SCOPE.iter().find_map(|name| object.object(name));
+    let name = inner.and_then(|scope| scope.first(&["name", "Name"])?.1.string());
+    Scope { name: name.or_else(|| object.string("ScopeName")).unwrap_or_default(), ..Scope::default() }
+}
+
+/// All attributes of a container: an object, names and values in a list, or the text of an object.
+fn all<'a>(container: Json<'a>) -> Attributes<'a> {
+    let mut found = Attributes::default();
+    match container.kind() {
+        Kind::Object => fill(&mut found, "", &container.object().unwrap_or_default(), 0),
+        Kind::Array => pairs(&mut found, container),
+        Kind::String => {
+            let text = container.string().unwrap_or_default();
+            let mut inner = Attributes::default();
+            if let Some((_, object)) = Json::parse_object(&text) {
+                fill(&mut inner, "", &object, 0);
+            }
+            // Decoded text does not live as long as the record.
+            inner.iter().for_each(|(name, value)| found.push(Cow::Owned(name.to_owned()), value.to_owned_value()));
+        }
+        _ => {}
+    }
+    found
+}
+
+fn pairs<'a>(found: &mut Attributes<'a>, list: Json<'a>) {
+    for pair in list.array().unwrap_or_default().into_iter().take(ATTRIBUTES_MAX).filter_map(Json::object) {
+        let (Some((_, key)), Some((_, value))) = (pair.first(&["key", "Key"]), pair.first(&["value", "Value"])) else {
+            continue;
+        };
+        if let (Some(key), Some(value)) = (key.string(), text::plain_value(unwrapped(value))) {
+            found.push(key, value);
+        }
+    }
+}
+
+/// The attributes of a plain object; those of objects within it have names joined by dots.
+pub(super) fn fill<'a>(found: &mut Attributes<'a>, prefix: &str, object: &Object<'a>, level: u8) {
+    for (name, value) in object.fields() {
+        if found.len() >= ATTRIBUTES_MAX {
+            return;
+        }
+        let value = unwrapped(value);
+        let name = if prefix.is_empty() { name } else { Cow::Owned(format!("{prefix}.{name}")) };
+        match value.object().filter(|_| level < LEVELS_MAX && name.len() <= 128) {
+            Some(inner) => fill(found, &name, &inner, level + 1),
+            None => {
+                if let Some(value) = text::plain_value(value) {
+                    found.push(name, value);
+                }
+            }
+        }
+    }
+}
+
+/// A value that stands beside the name of its type (Go, Sentry), or within it (OTLP).
+fn unwrapped<'a>(value: Json<'a>) -> Json<'a> {
+    let Some(object) = value.object() else { return value };
+    let typed = object.first(&["type", "Type"]).is_some();
+    let only = || match object.iter().next() {
+        Some(("stringValue" | "intValue" | "doubleValue" | "boolValue", value)) => Some(value),
+        _ => None,
+    };
+    match object.first(&["value", "Value"]) {
+        Some((_, inner)) if typed => inner,
+        _ => only().unwrap_or(value),
+    }
+}

@@ -1,0 +1,79 @@
+//! Reports that add up calls: they look like one, and are none. What they add up is reported call by call elsewhere, so they are never
+//! billed; who has nothing else sends them as ledger entries.
+//!
+//! Read in reports that others published, 2026-11-29: ccusage (`--json`), LiteLLM's daily tables, OpenAI's usage API and its export,
+//! OpenRouter's activity, Anthropic's usage and Claude Code reports, CrewAI's and Gemini CLI's sums.
+
+use crate::json::{Json, Object};
+
+/// A number of requests beside counts of tokens.
+const REQUESTS: [&str; 8] = [
+    "num_model_requests",
+    "api_requests",
+    "successful_requests",
+    "num_requests",
+    "request_count",
+    "requests_count",
+    "total_requests",
+    "llm_calls",
+];
+
+/// Counts beside which a number of requests says that they are a sum.
+const COUNTS: [&str; 6] =
+    ["prompt_tokens", "input_tokens", "inputTokens", "promptTokens", "total_tokens", "uncached_input_tokens"];
+
+/// The evidence that an object adds up calls.
+pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
+    let counted = || COUNTS.iter().any(|name| object.has(name));
+    if REQUESTS.iter().any(|name| object.has(name)) && counted() && !is_one(object) {
+        return Some("a number of requests beside their tokens");
+    }
+    if object.has("byok_usage_inference") && object.has("date") && object.has("requests") {
+        return Some("a day's requests of OpenRouter");
+    }
+    if ["modelBreakdowns", "modelsUsed", "tokenCounts"].iter().any(|name| object.has(name)) && !object.has("usage") {
+        return Some("sums by model");
+    }
+    if object.has("core_metrics") && object.has("model_breakdown") {
+        return Some("sums of a day of Claude Code");
+    }
+    if object.has("uncached_input_tokens") && object.has("cache_read_input_tokens") && !object.has("id") {
+        return Some("a row of Anthropic's usage report");
+    }
+    if object.has("usage_date_utc") && (object.has("usage_input_tokens_no_cache") || object.has("cost_type")) {
+        return Some("a row of Anthropic's export");
+    }
+    if object.has("accumulated_total_tokens") && object.has("accumulated_input_tokens") {
+        return Some("sums of a session");
+    }
+    if object.has("cached_prompt_tokens") && object.has("successful_requests") {
+        return Some("sums of a crew");
+    }
+    if object.has("tokensIn") && object.has("tokensOut") && object.has("totalCost") && object.has("task") {
+        return Some("sums of a task");
+    }
+    if object.has("tokenUsage") && object.has("assistantActiveTimeMs") {
+        return Some("sums of a session");
+    }
+    if object.has("message_count") && object.has("prompt_tokens") && object.has("title") {
+        return Some("sums of a session");
+    }
+    if object.has("modelUsage") && object.has("dailyModelTokens") {
+        return Some("sums by day and model");
+    }
+    if object.has("session_id") && object.object("stats").is_some_and(|stats| stats.has("models")) {
+        return Some("sums of a session by model");
+    }
+    const LISTS: [&str; 6] = ["daily", "weekly", "monthly", "sessions", "blocks", "data"];
+    let sums = |list: Vec<Json<'_>>| {
+        let first = list.first().and_then(|first| first.object());
+        first.is_some_and(|first| !first.has("data") && told(&first).is_some())
+    };
+    let listed = LISTS.iter().any(|name| object.array(name).is_some_and(sums));
+    listed.then_some("a report of sums")
+}
+
+/// True where the number of requests is one: such a record is that call.
+fn is_one(object: &Object<'_>) -> bool {
+    REQUESTS.iter().filter_map(|name| object.get(name)).all(|count| count.number() == Some("1"))
+}

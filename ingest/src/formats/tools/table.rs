@@ -1,0 +1,523 @@
+//! How each tool writes a call down. A path names fields from the record inwards, between `>`; of several the first that is there
+//! counts.
+
+use super::{Cache, NOTHING, TIME, Tool};
+use crate::assemble::precedence;
+use crate::recognise::Shape;
+
+pub(super) const TOOLS: &[Tool] = &[
+    // Braintrust: the cache is inside the prompt, also Anthropic's (`_try_to_dict` and the exporters of its SDKs), reasoning inside the
+    // completion. Spans of tasks and functions add up what is beneath them.
+    Tool {
+        marks: &["span_attributes>type", "root_span_id"],
+        kind: &["span_attributes>type"],
+        calls: &["llm"],
+        sums: &["task", "function", "eval", "score"],
+        id: &["span_id"],
+        trace: &["root_span_id"],
+        session: &["root_span_id"],
+        time: &["metrics>start", "created"],
+        provider: &["metadata>provider"],
+        model: &["metadata>model"],
+        input: &["metrics>prompt_tokens"],
+        output: &["metrics>completion_tokens"],
+        total: &["metrics>tokens"],
+        read: &["metrics>prompt_cached_tokens"],
+        written: &["metrics>prompt_cache_creation_tokens"],
+        reasoning: &["metrics>completion_reasoning_tokens"],
+        cost: &["metrics>estimated_cost"],
+        user: &["metadata>user_id"],
+        project: &["project_id"],
+        tags: &["tags"],
+        ..Tool::new(Shape::Braintrust, "braintrust", precedence::SPAN)
+    },
+    // Datadog's LLM Observability, as its SDKs send it: the cache is inside the input.
+    Tool { marks: &["meta>kind", "metrics", "start_ns"], kind: &["meta>kind"], ..DATADOG },
+    Tool { marks: &["meta>span>kind", "metrics", "start_ns"], kind: &["meta>span>kind"], ..DATADOG },
+    Tool { marks: &["meta>span.kind", "metrics", "start_ns"], kind: &["meta>span.kind"], ..DATADOG },
+    // The same, as its API gives it back.
+    Tool {
+        marks: &["attributes>span_kind", "attributes>metrics"],
+        kind: &["attributes>span_kind"],
+        id: &["attributes>trace_id", "attributes>span_id"],
+        time: &["attributes>start_ms"],
+        provider: &["attributes>model_provider"],
+        model: &["attributes>model_name"],
+        input: &["attributes>metrics>input_tokens"],
+        output: &["attributes>metrics>output_tokens"],
+        total: &["attributes>metrics>total_tokens"],
+        read: &["attributes>metrics>cache_read_input_tokens"],
+        written: &["attributes>metrics>cache_write_input_tokens"],
+        reasoning: &["attributes>metrics>reasoning_output_tokens"],
+        session: &["attributes>session_id"],
+        application: &["attributes>ml_app"],
+        tags: &["attributes>tags"],
+        ..DATADOG
+    },
+    // New Relic's events of its agents.
+    Tool {
+        marks: &["vendor", "response.model"],
+        kind: &["eventType"],
+        calls: &["LlmChatCompletionSummary", "LlmEmbedding"],
+        unstated_is_call: true,
+        id: &["id"],
+        trace: &["trace_id"],
+        span: &["span_id"],
+        time: &["timestamp"],
+        provider: &["vendor"],
+        model: &["response.model"],
+        requested: &["request.model"],
+        input: &["response.usage.prompt_tokens"],
+        output: &["response.usage.completion_tokens"],
+        total: &["response.usage.total_tokens"],
+        application: &["appName"],
+        ..Tool::new(Shape::NewRelic, "newrelic", precedence::SPAN)
+    },
+    // PostHog: Anthropic's cache stands beside the input, everybody else's inside
+    // (<https://posthog.com/docs/ai-observability/calculating-costs>); a property may say otherwise.
+    Tool {
+        marks: &["event", "distinct_id", "properties"],
+        kind: &["event"],
+        calls: &["$ai_generation", "$ai_embedding"],
+        id: &["uuid"],
+        time: &["timestamp"],
+        provider: &["properties>$ai_provider"],
+        model: &["properties>$ai_model"],
+        input: &["properties>$ai_input_tokens"],
+        output: &["properties>$ai_output_tokens"],
+        read: &["properties>$ai_cache_read_input_tokens"],
+        written: &["properties>$ai_cache_creation_input_tokens"],
+        reasoning: &["properties>$ai_reasoning_tokens"],
+        searches: &["properties>$ai_web_search_count"],
+        cost: &["properties>$ai_total_cost_usd"],
+        session: &["properties>$session_id", "properties>$ai_session_id", "properties>$ai_trace_id"],
+        user: &["distinct_id"],
+        team: &["properties>team"],
+        feature: &["properties>feature"],
+        cache: Cache::BesideOfAnthropic,
+        exclusive: &["properties>$ai_cache_reporting_exclusive"],
+        ..Tool::new(Shape::PostHog, "posthog", precedence::SPAN)
+    },
+    // Opik keeps the provider's usage, its objects joined by dots, beside its own three counts.
+    Tool {
+        marks: &["trace_id", "type", "start_time", "usage>prompt_tokens"],
+        kind: &["type"],
+        calls: &["llm"],
+        sums: &["general", "agent"],
+        id: &["id"],
+        time: &["start_time"],
+        provider: &["provider"],
+        model: &["model"],
+        input: &["usage>prompt_tokens"],
+        output: &["usage>completion_tokens"],
+        total: &["usage>total_tokens"],
+        read: &[
+            "usage>original_usage.prompt_tokens_details.cached_tokens",
+            "usage>original_usage.input_tokens_details.cached_tokens",
+            "usage>original_usage.cache_read_input_tokens",
+            "usage>original_usage.cached_content_token_count",
+        ],
+        written: &["usage>original_usage.cache_creation_input_tokens"],
+        reasoning: &[
+            "usage>original_usage.completion_tokens_details.reasoning_tokens",
+            "usage>original_usage.output_tokens_details.reasoning_tokens",
+            "usage>original_usage.thoughts_token_count",
+        ],
+        cost: &["total_estimated_cost"],
+        session: &["trace_id"],
+        project: &["project_name"],
+        tags: &["tags"],
+        ..Tool::new(Shape::Opik, "opik", precedence::SPAN)
+    },
+    // Its other spans state no usage.
+    Tool {
+        marks: &["trace_id", "type", "start_time", "name", "project_name"],
+        kind: &["type"],
+        ..Tool::new(Shape::Opik, "opik", precedence::SPAN)
+    },
+    // A trace of Opik adds up its spans.
+    Tool {
+        marks: &["usage>prompt_tokens", "span_count", "start_time"],
+        sum: true,
+        ..Tool::new(Shape::Opik, "opik", precedence::SPAN)
+    },
+    // The spans that OpenAI's Agents SDK exports. Of a response it keeps the id alone.
+    Tool {
+        marks: &["span_data>type", "trace_id", "started_at"],
+        kind: &["span_data>type"],
+        calls: &["generation"],
+        sums: &["agent"],
+        usual_provider: "openai",
+        id: &["id"],
+        time: &["started_at"],
+        model: &["span_data>model"],
+        input: &["span_data>usage>input_tokens", "span_data>usage>prompt_tokens"],
+        output: &["span_data>usage>output_tokens", "span_data>usage>completion_tokens"],
+        total: &["span_data>usage>total_tokens"],
+        read: &[
+            "span_data>usage>input_tokens_details>cached_tokens",
+            "span_data>usage>prompt_tokens_details>cached_tokens",
+        ],
+        reasoning: &[
+            "span_data>usage>output_tokens_details>reasoning_tokens",
+            "span_data>usage>completion_tokens_details>reasoning_tokens",
+        ],
+        session: &["trace_id"],
+        ..Tool::new(Shape::AgentsTrace, "openai-agents", precedence::SPAN)
+    },
+    // Cursor bills what it calls usage-based, and counts four kinds of tokens apart.
+    Tool {
+        marks: &["model", "kind", "requestsCosts"],
+        id: &[TIME, "model", "tokenUsage>inputTokens", "tokenUsage>outputTokens", "tokenUsage>cacheReadTokens"],
+        time: &["timestamp"],
+        input: &["tokenUsage>inputTokens"],
+        output: &["tokenUsage>outputTokens"],
+        read: &["tokenUsage>cacheReadTokens"],
+        written: &["tokenUsage>cacheWriteTokens"],
+        cost: &["chargedCents", "tokenUsage>totalCents"],
+        cents: true,
+        user: &["userEmail"],
+        basis: &["kind"],
+        ..CURSOR
+    },
+    Tool {
+        marks: &["Model", "Input (w/o Cache Write)"],
+        id: &[TIME, "Model", "Input (w/o Cache Write)", "Output Tokens", "Cache Read"],
+        time: &["Date"],
+        model: &["Model"],
+        input: &["Input (w/o Cache Write)"],
+        output: &["Output Tokens"],
+        read: &["Cache Read"],
+        written: &["Input (w/ Cache Write)"],
+        cost: &["Cost"],
+        user: &["User"],
+        basis: &["Kind"],
+        ..CURSOR
+    },
+    // Aider's analytics; its prompt includes the cache, which it does not tell.
+    Tool {
+        marks: &["event", "properties", "user_id", "time"],
+        kind: &["event"],
+        calls: &["message_send"],
+        time: &["time"],
+        id: &["time", "properties>main_model", "properties>prompt_tokens", "properties>total_cost"],
+        model: &["properties>main_model"],
+        input: &["properties>prompt_tokens"],
+        output: &["properties>completion_tokens"],
+        total: &["properties>total_tokens"],
+        cost: &["properties>cost"],
+        user: &["user_id"],
+        ..Tool::new(Shape::Aider, "aider", precedence::AGENT)
+    },
+    // Continue's development data.
+    Tool {
+        marks: &["generatedTokens", "promptTokens"],
+        time: &["timestamp"],
+        provider: &["provider"],
+        model: &["model"],
+        input: &["promptTokens"],
+        output: &["generatedTokens"],
+        user: &["userId"],
+        ..Tool::new(Shape::Continue, "continue", precedence::AGENT)
+    },
+    // Kimi CLI: a record for each request of a turn, and others that say the running total of a session.
+    Tool {
+        marks: &["usage>inputOther"],
+        kind: &["usageScope"],
+        calls: &["turn"],
+        sums: &["session"],
+        unstated_is_call: true,
+        time: &["time"],
+        id: &["time", "model"],
+        model: &["model"],
+        input: &["usage>inputOther"],
+        output: &["usage>output"],
+        read: &["usage>inputCacheRead"],
+        written: &["usage>inputCacheCreation"],
+        ..KIMI
+    },
+    Tool {
+        marks: &["message>payload>token_usage>input_other"],
+        time: &["timestamp"],
+        id: &["message>payload>message_id"],
+        input: &["message>payload>token_usage>input_other"],
+        output: &["message>payload>token_usage>output"],
+        read: &["message>payload>token_usage>input_cache_read"],
+        written: &["message>payload>token_usage>input_cache_creation"],
+        ..KIMI
+    },
+    // GitHub Copilot CLI: each request, and at the end of a session their sums by model.
+    Tool {
+        marks: &["data", "parentId", "timestamp", "type"],
+        kind: &["type"],
+        calls: &["assistant.usage"],
+        sums: &["session.shutdown"],
+        id: &["id"],
+        time: &["timestamp"],
+        model: &["data>model"],
+        input: &["data>inputTokens"],
+        output: &["data>outputTokens"],
+        read: &["data>cacheReadTokens"],
+        written: &["data>cacheWriteTokens"],
+        provider_is: "github",
+        paid_otherwise: true,
+        ..Tool::new(Shape::CopilotCli, "copilot-cli", precedence::AGENT)
+    },
+    // Pi and the agents made of it.
+    Tool {
+        marks: &["message>usage>cacheRead", "message>usage>cacheWrite", "message>model"],
+        id: &["id"],
+        time: &["timestamp"],
+        provider: &["message>provider"],
+        model: &["message>model"],
+        input: &["message>usage>input"],
+        output: &["message>usage>output"],
+        total: &["message>usage>totalTokens"],
+        read: &["message>usage>cacheRead"],
+        written: &["message>usage>cacheWrite"],
+        cost: &["message>usage>cost>total"],
+        response_id: &["message>responseId"],
+        cache: Cache::Beside,
+        ..Tool::new(Shape::Pi, "pi", precedence::AGENT)
+    },
+    // Qwen Code's chats count as Gemini does: the cache inside, thoughts beside.
+    Tool {
+        marks: &["usageMetadata>promptTokenCount", "sessionId", "uuid"],
+        kind: &["type"],
+        calls: &["assistant"],
+        id: &["uuid"],
+        time: &["timestamp"],
+        model: &["model"],
+        input: &["usageMetadata>promptTokenCount"],
+        output: &["usageMetadata>candidatesTokenCount"],
+        total: &["usageMetadata>totalTokenCount"],
+        read: &["usageMetadata>cachedContentTokenCount"],
+        reasoning: &["usageMetadata>thoughtsTokenCount"],
+        session: &["sessionId"],
+        ..Tool::new(Shape::QwenCode, "qwen-code", precedence::AGENT)
+    },
+    // A message of a Cline or Roo Code task; the text within it states a request.
+    Tool {
+        marks: &["ts", "type", "say"],
+        kind: &["say"],
+        calls: &["api_req_started"],
+        id: &["ts"],
+        time: &["ts"],
+        provider: &["modelInfo>providerId"],
+        model: &["modelInfo>modelId"],
+        input: &["text>tokensIn"],
+        output: &["text>tokensOut"],
+        read: &["text>cacheReads"],
+        written: &["text>cacheWrites"],
+        cost: &["text>cost"],
+        cache: Cache::Beside,
+        ..Tool::new(Shape::Cline, "cline", precedence::AGENT)
+    },
+    Tool { marks: &["ts", "type", "ask"], kind: &["ask"], ..Tool::new(Shape::Cline, "cline", precedence::AGENT) },
+    // A row of the activity that OpenRouter exports: the id is that of the answer.
+    Tool {
+        marks: &["generation_id", "tokens_prompt", "model_permaslug"],
+        provider_is: "openrouter",
+        response_id: &["generation_id"],
+        time: &["created_at"],
+        model: &["model_permaslug"],
+        input: &["tokens_prompt"],
+        output: &["tokens_completion"],
+        read: &["tokens_cached"],
+        reasoning: &["tokens_reasoning"],
+        cost: &["cost_total"],
+        application: &["app_name"],
+        user: &["user"],
+        key: &["api_key_name"],
+        ..Tool::new(Shape::OpenRouterActivity, "openrouter", precedence::GATEWAY)
+    },
+    // PromptLayer, Humanloop, Lunary and TensorZero: counts without caches.
+    Tool {
+        marks: &["request_start_time", "provider_type", "engine"],
+        id: &["id"],
+        time: &["request_start_time"],
+        provider: &["provider_type"],
+        model: &["engine"],
+        input: &["input_tokens", "prompt_tokens"],
+        output: &["output_tokens", "completion_tokens"],
+        cost: &["price"],
+        user: &["metadata>user_id"],
+        tags: &["tags"],
+        ..Tool::new(Shape::ToolLog, "promptlayer", precedence::SPAN)
+    },
+    Tool {
+        marks: &["prompt>model", "prompt_tokens", "output_tokens"],
+        id: &["id"],
+        time: &["start_time", "created_at"],
+        provider: &["prompt>provider"],
+        model: &["prompt>model"],
+        input: &["prompt_tokens"],
+        output: &["output_tokens"],
+        user: &["user"],
+        session: &["session_id"],
+        environment: &["environment"],
+        ..Tool::new(Shape::ToolLog, "humanloop", precedence::SPAN)
+    },
+    Tool {
+        marks: &["type", "name", "promptTokens", "completionTokens", "createdAt"],
+        kind: &["type"],
+        calls: &["llm"],
+        sums: &["agent", "chain"],
+        id: &["id"],
+        time: &["createdAt"],
+        model: &["name"],
+        input: &["promptTokens"],
+        output: &["completionTokens"],
+        cost: &["cost"],
+        user: &["user>externalId"],
+        tags: &["tags"],
+        ..Tool::new(Shape::ToolLog, "lunary", precedence::SPAN)
+    },
+    Tool {
+        marks: &["model_name", "model_provider_name", "inference_id", "input_tokens"],
+        id: &["id"],
+        time: &["timestamp"],
+        provider: &["model_provider_name"],
+        model: &["model_name"],
+        input: &["input_tokens"],
+        output: &["output_tokens"],
+        read: &["provider_cache_read_input_tokens"],
+        written: &["provider_cache_write_input_tokens"],
+        cached: &["cached"],
+        ..Tool::new(Shape::ToolLog, "tensorzero", precedence::GATEWAY)
+    },
+    // The history that DSPy keeps of its calls.
+    Tool {
+        marks: &["response_model", "model_type", "usage>prompt_tokens", "uuid"],
+        prefixed: true,
+        id: &["uuid"],
+        time: &["timestamp"],
+        model: &["response_model", "model"],
+        requested: &["model"],
+        input: &["usage>prompt_tokens"],
+        output: &["usage>completion_tokens"],
+        total: &["usage>total_tokens"],
+        read: &["usage>prompt_tokens_details>cached_tokens", "usage>cache_read_input_tokens"],
+        written: &["usage>cache_creation_input_tokens"],
+        reasoning: &["usage>completion_tokens_details>reasoning_tokens"],
+        cost: &["cost"],
+        ..Tool::new(Shape::ToolLog, "dspy", precedence::SPAN)
+    },
+    // What `opencode run` prints as JSON: a step counts itself, reasoning beside the output, and names no model.
+    Tool {
+        marks: &["sessionID", "part>messageID", "type"],
+        kind: &["type"],
+        calls: &["step_finish"],
+        id: &["part>messageID", "part>id"],
+        time: &["timestamp"],
+        input: &["part>tokens>input"],
+        output: &["part>tokens>output"],
+        reasoning: &["part>tokens>reasoning"],
+        read: &["part>tokens>cache>read"],
+        written: &["part>tokens>cache>write"],
+        cost: &["part>cost"],
+        session: &["sessionID"],
+        cache: Cache::Beside,
+        reasoning_beside: true,
+        ..Tool::new(Shape::ToolLog, "opencode", precedence::AGENT)
+    },
+    // What Cloudflare's gateway pushes: its bodies are encrypted, so of usage there is the cost alone.
+    Tool {
+        marks: &["Gateway", "Provider", "Model", "StatusCode", "Metadata"],
+        time: &["Timestamp"],
+        provider: &["Provider"],
+        model: &["Model"],
+        requested: &["RequestedModel"],
+        input: &["Metrics>inputTokens"],
+        output: &["Metrics>outputTokens"],
+        cost: &["Metrics>cost"],
+        cached: &["Cached"],
+        user: &["Metadata>user"],
+        team: &["Metadata>team"],
+        ..Tool::new(Shape::ToolLog, "cloudflare-ai-gateway", precedence::GATEWAY)
+    },
+    // Envoy's AI gateway, in the names of its older examples.
+    Tool {
+        marks: &["genai_model_name", "genai_tokens_input"],
+        id: &["x-request-id", "request_id"],
+        time: &["start_time"],
+        model: &["genai_model_name_override", "genai_model_name"],
+        requested: &["genai_model_name"],
+        input: &["genai_tokens_input"],
+        output: &["genai_tokens_output"],
+        total: &["genai_tokens_total"],
+        session: &["session.id"],
+        ..Tool::new(Shape::ToolLog, "envoy-ai-gateway", precedence::GATEWAY)
+    },
+    // What meters usage (Orb, Metronome, Lago, Segment): a model and its counts among the properties of an event.
+    Tool {
+        marks: &["properties>model", "properties>input_tokens"],
+        input: &["properties>input_tokens"],
+        output: &["properties>output_tokens"],
+        ..METERED
+    },
+    Tool {
+        marks: &["properties>model", "properties>prompt_tokens"],
+        input: &["properties>prompt_tokens"],
+        output: &["properties>completion_tokens"],
+        ..METERED
+    },
+];
+
+const DATADOG: Tool = Tool {
+    calls: &["llm", "embedding"],
+    sums: &["agent", "workflow", "task"],
+    id: &["trace_id", "span_id"],
+    time: &["start_ns"],
+    provider: &["meta>model_provider", "meta>metadata>model_provider"],
+    model: &["meta>model_name", "meta>metadata>model_name"],
+    input: &["metrics>input_tokens", "metrics>prompt_tokens"],
+    output: &["metrics>output_tokens", "metrics>completion_tokens"],
+    total: &["metrics>total_tokens"],
+    read: &["metrics>cache_read_input_tokens"],
+    written: &["metrics>cache_write_input_tokens"],
+    reasoning: &["metrics>reasoning_output_tokens"],
+    session: &["session_id"],
+    tags: &["tags"],
+    ..Tool::new(Shape::DatadogSpan, "datadog", precedence::SPAN)
+};
+
+const CURSOR: Tool = Tool {
+    provider_is: "cursor",
+    model: &["model"],
+    included: &["Included", "Free", "User API Key"],
+    failed: &["Errored", "Aborted"],
+    billed: true,
+    cache: Cache::Beside,
+    ..Tool::new(Shape::CursorUsage, "cursor", precedence::GATEWAY)
+};
+
+const KIMI: Tool = Tool {
+    usual_provider: "moonshot_ai",
+    cache: Cache::Beside,
+    ..Tool::new(Shape::KimiCli, "kimi-cli", precedence::AGENT)
+};
+
+const METERED: Tool = Tool {
+    id: &["transaction_id", "idempotency_key", "messageId", "identifier"],
+    any_id: true,
+    time: &["timestamp"],
+    provider: &["properties>provider"],
+    model: &["properties>model"],
+    total: &["properties>total_tokens"],
+    read: &["properties>cache_read_tokens", "properties>cached_tokens", "properties>cache_read_input_tokens"],
+    written: &["properties>cache_creation_tokens", "properties>cache_creation_input_tokens"],
+    reasoning: &["properties>reasoning_tokens"],
+    cost: &["properties>cost", "properties>cost_usd"],
+    user: &["userId", "properties>user_id"],
+    customer: &["external_customer_id", "customer_id", "external_subscription_id"],
+    team: &["properties>team"],
+    feature: &["properties>feature"],
+    ..Tool::new(Shape::Metered, "metering", precedence::STATED)
+};
+
+impl Tool {
+    const fn new(shape: Shape, source: &'static str, precedence: i32) -> Self {
+        Tool { shape, source, precedence, ..NOTHING }
+    }
+}

@@ -1,0 +1,402 @@
+//! Records of tools and agents that differ in the names of their fields, composed from what their users published.
+
+use schemas::CostBasis;
+
+use super::{check, check_rejected, decoded, event, events, line};
+use crate::{IgnoreReason, Item};
+
+#[track_caller]
+fn ignored(payload: &str, reason: IgnoreReason) {
+    let items = decoded(payload).items;
+    assert!(matches!(&items[..], [Item::Ignored { reason: found, .. }] if *found == reason), "{payload}: {items:?}");
+}
+
+fn braintrust(kind: &str, metrics: &str) -> String {
+    format!(
+        r#"{{"id":"row","span_id":"s1","root_span_id":"r1","span_parents":["r1"],"created":"2026-08-01T09:59:50Z","project_id":"p",
+        "span_attributes":{{"type":"{kind}","name":"call"}},"metadata":{{"model":"claude-sonnet-4-6","provider":"anthropic"}},
+        "metrics":{{"start":1785578390.5,{metrics}}},"tags":["beta","env:staging"],"input":[],"output":{{}}}}"#
+    )
+}
+
+#[test]
+fn of_braintrust_the_cache_is_inside_the_prompt_and_tasks_add_up() {
+    let counts = r#""prompt_tokens":5000,"completion_tokens":60,"tokens":5060,"prompt_cached_tokens":4000,
+        "prompt_cache_creation_tokens":500,"completion_reasoning_tokens":20,"estimated_cost":0.01"#;
+    let call = event(&braintrust("llm", counts));
+    assert_eq!(
+        line(&call),
+        "anthropic claude-sonnet-4-6: input_text_tokens 500, cache_read_text_tokens 4000, cache_write_5m_tokens 500, \
+         output_text_tokens 40, output_reasoning_tokens 20 [assumed_5m]"
+    );
+    assert_eq!((&*call.call_key, call.claimed.environment.as_deref()), ("event/braintrust/s1", Some("staging")));
+    ignored(&braintrust("task", counts), IgnoreReason::AgentSpan);
+    check(
+        &format!(r#"{{"events":[{}],"cursor":"x"}}"#, braintrust("llm", r#""prompt_tokens":9,"completion_tokens":3"#)),
+        "records",
+        &["anthropic claude-sonnet-4-6: input_text_tokens 9, output_text_tokens 3"],
+    );
+}
+
+#[test]
+fn spans_of_datadog_are_read_as_they_are_sent_and_as_they_are_given_back() {
+    let metrics = r#"{"input_tokens":5000.0,"output_tokens":60.0,"total_tokens":5060.0,"cache_read_input_tokens":4000.0,
+        "cache_write_input_tokens":500.0,"non_cached_input_tokens":500.0}"#;
+    let span = |kind: &str| {
+        format!(
+            r#"{{"trace_id":"t","span_id":"7","parent_id":"1","name":"call","start_ns":1785578390000000000,"duration":1,"metrics":{metrics},
+            "tags":["env:prod","version:"],"meta":{{"span":{{"kind":"{kind}"}},"model_name":"claude-sonnet-4-6","model_provider":"anthropic"}}}}"#
+        )
+    };
+    let expected = "anthropic claude-sonnet-4-6: input_text_tokens 500, cache_read_text_tokens 4000, \
+                    cache_write_5m_tokens 500, output_text_tokens 60 [assumed_5m]";
+    let sent = decoded(&format!(
+        r#"{{"data":{{"type":"span","attributes":{{"ml_app":"bot","session_id":"s","tags":["team:search"],"spans":[{},{}]}}}}}}"#,
+        span("agent"),
+        span("llm")
+    ));
+    let [call] = events(&sent)[..] else { panic!("{sent:?}") };
+    assert_eq!((line(call).as_str(), call.claimed.application.as_deref()), (expected, Some("bot")));
+    assert_eq!((call.claimed.team.as_deref(), call.claimed.session.as_deref()), (Some("search"), Some("s")));
+    let given_back = event(&format!(
+        r#"{{"id":"A","type":"span","attributes":{{"span_kind":"llm","trace_id":"t","span_id":"7","start_ms":1785578390000,"ml_app":"bot",
+        "model_name":"claude-sonnet-4-6","model_provider":"anthropic","metrics":{metrics}}}}}"#
+    ));
+    assert_eq!((line(&given_back).as_str(), &given_back.call_key), (expected, &call.call_key));
+}
+
+#[test]
+fn of_new_relic_the_summary_is_the_call() {
+    let of = |kind: &str| {
+        format!(
+            r#"{{"eventType":"{kind}","timestamp":1785578390000,"id":"n1","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736",
+            "span_id":"00f067aa0ba902b7","appName":"shop","vendor":"openai","request.model":"gpt-5.4","response.model":"gpt-5.4-2026-03-01",
+            "response.usage.prompt_tokens":30,"response.usage.completion_tokens":9,"response.usage.total_tokens":39}}"#
+        )
+    };
+    let call = event(&of("LlmChatCompletionSummary"));
+    assert_eq!(line(&call), "openai gpt-5.4-2026-03-01: input_text_tokens 30, output_text_tokens 9");
+    assert_eq!(call.call_key, "span/4bf92f3577b34da6a3ce929d0e0e4736/00f067aa0ba902b7");
+    ignored(&of("LlmChatCompletionMessage"), IgnoreReason::NotAModelCall);
+}
+
+#[test]
+fn of_posthog_the_cache_stands_beside_the_input_of_anthropic_alone() {
+    let generation = |provider: &str, model: &str, more: &str| {
+        format!(
+            r#"{{"event":"$ai_generation","distinct_id":"u1","uuid":"e1","timestamp":"2026-08-01T09:59:50Z","properties":{{
+            "$ai_provider":"{provider}","$ai_model":"{model}","$ai_input_tokens":5000,"$ai_output_tokens":60,
+            "$ai_cache_read_input_tokens":4000,"$ai_total_cost_usd":0.02,"$ai_trace_id":"t1","team":"growth"{more}}}}}"#
+        )
+    };
+    let call = event(&generation("anthropic", "claude-sonnet-4-6", ""));
+    assert_eq!(
+        line(&call),
+        "anthropic claude-sonnet-4-6: input_text_tokens 5000, cache_read_text_tokens 4000, output_text_tokens 60"
+    );
+    assert_eq!((call.claimed.team.as_deref(), call.claimed.user.is_some()), (Some("growth"), true));
+    let inside = "cache_read_text_tokens 4000, output_text_tokens 60";
+    let call = event(&generation("openai", "gpt-5.4", ""));
+    assert_eq!(line(&call), format!("openai gpt-5.4: input_text_tokens 1000, {inside}"));
+    let call = event(&generation("anthropic", "claude-sonnet-4-6", r#","$ai_cache_reporting_exclusive":false"#));
+    assert_eq!(line(&call), format!("anthropic claude-sonnet-4-6: input_text_tokens 1000, {inside}"));
+    ignored(r#"{"event":"$pageview","distinct_id":"u1","properties":{}}"#, IgnoreReason::NotAModelCall);
+}
+
+#[test]
+fn opik_keeps_the_providers_details_beside_its_own_counts() {
+    let span = |kind: &str, usage: &str| {
+        format!(
+            r#"{{"id":"o1","project_name":"Default","trace_id":"t1","name":"call","type":"{kind}","start_time":"2026-08-01T09:59:50Z",
+            "model":"gpt-5.4","provider":"openai","tags":["a"],"usage":{usage}}}"#
+        )
+    };
+    let usage = r#"{"prompt_tokens":30,"completion_tokens":9,"total_tokens":39,
+        "original_usage.prompt_tokens_details.cached_tokens":10,"original_usage.completion_tokens_details.reasoning_tokens":4}"#;
+    check(
+        &span("llm", usage),
+        "opik.span",
+        &[
+            "openai gpt-5.4: input_text_tokens 20, cache_read_text_tokens 10, output_text_tokens 5, output_reasoning_tokens 4",
+        ],
+    );
+    ignored(&span("general", usage), IgnoreReason::AgentSpan);
+    ignored(&span("tool", "null"), IgnoreReason::NotAModelCall);
+    let trace = r#"{"id":"t1","start_time":"2026-08-01T09:59:50Z","usage":{"prompt_tokens":30,"completion_tokens":9},"span_count":3}"#;
+    ignored(trace, IgnoreReason::RunSummary);
+}
+
+#[test]
+fn of_the_agents_sdk_generations_are_calls_and_agents_are_not() {
+    let span = |data: &str| {
+        format!(
+            r#"{{"object":"trace.span","id":"span_1","trace_id":"trace_1","parent_id":"span_0","started_at":"2026-08-01T09:59:50+00:00",
+            "ended_at":"2026-08-01T09:59:51+00:00","span_data":{data},"error":null}}"#
+        )
+    };
+    let generation = r#"{"type":"generation","model":"gpt-5.4","usage":{"input_tokens":30,"output_tokens":9,
+        "input_tokens_details":{"cached_tokens":10},"output_tokens_details":{"reasoning_tokens":3}}}"#;
+    let batch = format!(
+        r#"{{"data":[{{"object":"trace","id":"trace_1","workflow_name":"w"}},{},{}]}}"#,
+        span(r#"{"type":"agent","name":"a"}"#),
+        span(generation)
+    );
+    check(
+        &batch,
+        "records",
+        &[
+            "openai gpt-5.4: input_text_tokens 20, cache_read_text_tokens 10, output_text_tokens 6, output_reasoning_tokens 3",
+        ],
+    );
+    ignored(&span(r#"{"type":"response","response_id":"resp_1"}"#), IgnoreReason::NotAModelCall);
+}
+
+#[test]
+fn cursor_bills_what_is_usage_based_and_its_export_and_its_api_name_one_event() {
+    let billed = "cursor claude-4.5-sonnet: input_text_tokens 126, cache_read_text_tokens 11964, cache_write_5m_tokens 6112, \
+                  output_text_tokens 450 [assumed_5m]";
+    let page = r#"{"totalUsageEventsCount":2,"usageEvents":[{"timestamp":"1785578390123","userEmail":"a@b.c","model":"claude-4.5-sonnet",
+        "kind":"Usage-based","requestsCosts":5,"isTokenBasedCall":true,"tokenUsage":{"inputTokens":126,"outputTokens":450,
+        "cacheWriteTokens":6112,"cacheReadTokens":11964,"totalCents":20.18},"chargedCents":21.5},{"timestamp":"1785578391123",
+        "userEmail":"a@b.c","model":"auto","kind":"Included in Business","requestsCosts":1,"isTokenBasedCall":false}]}"#;
+    let read = decoded(page);
+    let [call, included] = events(&read)[..] else { panic!("{read:?}") };
+    assert_eq!(
+        (line(call).as_str(), call.stated_cost.as_ref().unwrap().amount.to_string().as_str()),
+        (billed, "0.215")
+    );
+    assert_eq!((included.cost_basis, &included.stated_cost), (CostBasis::Included, &None));
+    assert!(!call.call_key.contains('@'), "{}", call.call_key);
+    let export = "Date,User,Kind,Model,Max Mode,Input (w/ Cache Write),Input (w/o Cache Write),Cache Read,Output Tokens,Total Tokens,Cost\n\
+        \"2026-08-01T09:59:50.123Z\",\"a@b.c\",\"Usage-based\",\"claude-4.5-sonnet\",\"No\",\"6,112\",\"126\",\"11,964\",\"450\",\"18,652\",\"$0.20\"\n\
+        \"2026-08-01T09:59:52Z\",\"a@b.c\",\"Errored, No Charge\",\"gpt-5\",\"No\",\"0\",\"0\",\"0\",\"0\",\"0\",\"-\"\n";
+    let read = decoded(export);
+    let [row] = events(&read)[..] else { panic!("{read:?}") };
+    assert_eq!((line(row).as_str(), &row.call_key), (billed, &call.call_key));
+}
+
+#[test]
+fn agents_on_a_desk_write_their_requests_in_ways_of_their_own() {
+    for (payload, name, expected) in [
+        (
+            r#"{"event":"message_send","properties":{"main_model":"claude-sonnet-4-6","edit_format":"diff","prompt_tokens":1000,
+            "completion_tokens":60,"total_tokens":1060,"cost":0.0039,"total_cost":0.01},"user_id":"u","time":1785578390}"#,
+            "aider.analytics",
+            "anthropic claude-sonnet-4-6: input_text_tokens 1000, output_text_tokens 60",
+        ),
+        (
+            r#"{"eventName":"tokensGenerated","model":"gpt-5.4","provider":"openai","promptTokens":1000,"generatedTokens":60,
+            "timestamp":"2026-08-01T09:59:50Z","userId":"u","schema":"0.2.0"}"#,
+            "continue.dev_data",
+            "openai gpt-5.4: input_text_tokens 1000, output_text_tokens 60 [id_from_position]",
+        ),
+        (
+            r#"{"type":"usage.record","model":"kimi-for-coding","usage":{"inputOther":100,"output":50,"inputCacheRead":10,
+            "inputCacheCreation":20},"usageScope":"turn","time":1785578390183}"#,
+            "kimi_cli.wire",
+            "moonshot_ai kimi-for-coding: input_text_tokens 100, cache_read_text_tokens 10, cache_write_5m_tokens 20, \
+             output_text_tokens 50 [assumed_5m]",
+        ),
+        (
+            r#"{"timestamp":1785578390.1,"message":{"type":"StatusUpdate","payload":{"token_usage":{"input_other":11,"output":21,
+            "input_cache_read":31,"input_cache_creation":0},"message_id":"m1"}}}"#,
+            "kimi_cli.wire",
+            "moonshot_ai unknown: input_text_tokens 11, cache_read_text_tokens 31, output_text_tokens 21",
+        ),
+        (
+            r#"{"type":"assistant.usage","data":{"model":"claude-sonnet-4.5","inputTokens":10000,"outputTokens":300,
+            "cacheReadTokens":7000,"cacheWriteTokens":0,"cost":1},"id":"e5","timestamp":"2026-08-01T09:59:50Z","parentId":"e4"}"#,
+            "copilot_cli.event",
+            "github claude-sonnet-4.5: input_text_tokens 3000, cache_read_text_tokens 7000, output_text_tokens 300",
+        ),
+        (
+            r#"{"type":"message","id":"a1","parentId":"a0","timestamp":"2026-08-01T09:59:50Z","message":{"role":"assistant",
+            "provider":"anthropic","model":"claude-sonnet-4-6","usage":{"input":10,"output":200,"cacheRead":4000,"cacheWrite":500,
+            "totalTokens":4710,"cost":{"total":0.006}}}}"#,
+            "pi.session",
+            "anthropic claude-sonnet-4-6: input_text_tokens 10, cache_read_text_tokens 4000, cache_write_5m_tokens 500, \
+             output_text_tokens 200 [assumed_5m]",
+        ),
+        (
+            r#"{"uuid":"u1","sessionId":"s1","timestamp":"2026-08-01T09:59:50Z","type":"assistant","model":"qwen3-coder-plus",
+            "message":{"role":"model","parts":[]},"usageMetadata":{"promptTokenCount":10000,"candidatesTokenCount":100,
+            "thoughtsTokenCount":50,"totalTokenCount":10150,"cachedContentTokenCount":8000}}"#,
+            "qwen_code.chat",
+            "unknown qwen3-coder-plus: input_text_tokens 2000, cache_read_text_tokens 8000, output_text_tokens 100, \
+             output_reasoning_tokens 50",
+        ),
+        (
+            r#"{"ts":1785578390000,"type":"say","say":"api_req_started","text":"{\"tokensIn\":12,\"tokensOut\":250,\"cacheWrites\":500,\"cacheReads\":4000,\"cost\":0.01}",
+            "modelInfo":{"providerId":"anthropic","modelId":"claude-sonnet-4-6"}}"#,
+            "cline.message",
+            "anthropic claude-sonnet-4-6: input_text_tokens 12, cache_read_text_tokens 4000, cache_write_5m_tokens 500, \
+             output_text_tokens 250 [assumed_5m]",
+        ),
+    ] {
+        check(payload, name, &[expected]);
+    }
+}
+
+#[test]
+fn what_agents_add_up_or_only_begin_is_no_call() {
+    for (payload, reason) in [
+        (
+            r#"{"type":"usage.record","model":"m","usage":{"inputOther":900,"output":50},"usageScope":"session","time":1785578390183}"#,
+            IgnoreReason::RunSummary,
+        ),
+        (
+            r#"{"type":"session.shutdown","data":{"modelMetrics":{}},"id":"e","timestamp":"2026-08-01T09:59:50Z","parentId":"d"}"#,
+            IgnoreReason::RunSummary,
+        ),
+        (
+            r#"{"type":"assistant.message","data":{"outputTokens":9},"id":"e","timestamp":"2026-08-01T09:59:50Z","parentId":"d"}"#,
+            IgnoreReason::NotAModelCall,
+        ),
+        (
+            r#"{"ts":1785578390000,"type":"say","say":"api_req_started","text":"{\"request\":\"...\"}"}"#,
+            IgnoreReason::FailedCall,
+        ),
+        (r#"{"ts":1785578390000,"type":"ask","ask":"completion_result","text":""}"#, IgnoreReason::NotAModelCall),
+        (
+            r#"{"event":"launched","properties":{"aider_version":"1"},"user_id":"u","time":1785578390}"#,
+            IgnoreReason::NotAModelCall,
+        ),
+    ] {
+        ignored(payload, reason);
+    }
+}
+
+#[test]
+fn logs_of_other_tools_have_counts_under_names_of_their_own() {
+    let plain = "input_text_tokens 30, output_text_tokens 9";
+    for (payload, source) in [
+        (
+            r#"{"id":1,"request_start_time":"2026-08-01T09:59:50Z","provider_type":"openai","engine":"gpt-5.4","input_tokens":30,"output_tokens":9}"#,
+            "promptlayer",
+        ),
+        (
+            r#"{"id":"d1","prompt":{"model":"gpt-5.4","provider":"openai"},"start_time":"2026-08-01T09:59:50Z","prompt_tokens":30,"output_tokens":9}"#,
+            "humanloop",
+        ),
+        (
+            r#"{"id":"r1","type":"llm","name":"gpt-5.4","createdAt":"2026-08-01T09:59:50Z","promptTokens":30,"completionTokens":9}"#,
+            "lunary",
+        ),
+        (
+            r#"{"id":"i1","inference_id":"f1","model_name":"gpt-5.4","model_provider_name":"openai","input_tokens":30,"output_tokens":9,
+            "cached":false,"timestamp":"2026-08-01T09:59:50Z"}"#,
+            "tensorzero",
+        ),
+        (
+            r#"{"uuid":"d1","response":"x","usage":{"prompt_tokens":30,"completion_tokens":9,"total_tokens":39},"model":"openai/gpt-5.4",
+            "response_model":"gpt-5.4","model_type":"chat","timestamp":"2026-08-01T09:59:50"}"#,
+            "dspy",
+        ),
+        (
+            r#"{"start_time":"2026-08-01T09:59:50Z","x-request-id":"q1","genai_model_name":"gpt-5.4","genai_tokens_input":30,"genai_tokens_output":9}"#,
+            "envoy-ai-gateway",
+        ),
+    ] {
+        let call = event(payload);
+        assert_eq!((line(&call), &*call.source), (format!("openai gpt-5.4: {plain}"), source), "{payload}");
+        assert_eq!(decoded(payload).recognised_as, "tool.log");
+    }
+    let pushed = event(
+        r#"{"Cached":false,"Endpoint":"chat","Gateway":"g","Metadata":{"team":"x"},"Metrics":{"cost":0.0042},"Model":"gpt-5.4",
+        "Provider":"openai","StatusCode":200,"Timestamp":"2026-08-01T09:59:50Z"}"#,
+    );
+    assert_eq!(line(&pushed), "openai gpt-5.4:  [id_from_position, usage_missing]");
+    assert_eq!(pushed.reported_cost.unwrap().amount.to_string(), "0.0042");
+}
+
+#[test]
+fn services_that_meter_usage_hold_a_call_among_its_properties() {
+    let properties =
+        r#"{"model":"gpt-5.4","provider":"openai","input_tokens":30,"output_tokens":9,"cached_tokens":10}"#;
+    for (payload, key, customer) in [
+        (
+            format!(
+                r#"{{"events":[{{"event_name":"call","external_customer_id":"c","idempotency_key":"k1","timestamp":"2026-08-01T09:59:50Z","properties":{properties}}}]}}"#
+            ),
+            "event/metering/k1",
+            Some("c"),
+        ),
+        (
+            format!(
+                r#"{{"event":{{"transaction_id":"x1","external_subscription_id":"s","code":"llm","timestamp":1785578390,"properties":{properties}}}}}"#
+            ),
+            "event/metering/x1",
+            Some("s"),
+        ),
+        (
+            format!(
+                r#"{{"type":"track","event":"call","messageId":"m1","userId":"u","timestamp":"2026-08-01T09:59:50Z","properties":{properties}}}"#
+            ),
+            "event/metering/m1",
+            None,
+        ),
+    ] {
+        let call = event(&payload);
+        assert_eq!(
+            line(&call),
+            "openai gpt-5.4: input_text_tokens 20, cache_read_text_tokens 10, output_text_tokens 9"
+        );
+        assert_eq!((&*call.call_key, call.claimed.customer.as_deref()), (key, customer));
+    }
+    check(
+        &format!(
+            r#"{{"transaction_id":"x","customer_id":"c","event_type":"t","timestamp":"2026-08-01T09:59:50Z","properties":{properties}}}"#
+        ),
+        "metering.event",
+        &["openai gpt-5.4: input_text_tokens 20, cache_read_text_tokens 10, output_text_tokens 9"],
+    );
+}
+
+#[test]
+fn a_row_of_openrouters_activity_is_the_call_its_id_names() {
+    let table = "generation_id,created_at,cost_total,tokens_prompt,tokens_completion,tokens_reasoning,tokens_cached,model_permaslug,\
+        provider_name,user,api_key_name,app_name\n\
+        gen-1,2026-08-01 09:59:50.123,0.00123,100,50,10,40,anthropic/claude-4.5-sonnet,Anthropic,,prod,Shop\n";
+    let call = event(table);
+    assert_eq!(
+        line(&call),
+        "openrouter anthropic/claude-4.5-sonnet: input_text_tokens 60, cache_read_text_tokens 40, output_text_tokens 40, \
+         output_reasoning_tokens 10"
+    );
+    assert_eq!((&*call.call_key, call.key_id.as_deref()), ("openrouter/gen-1", Some("prod")));
+    assert_eq!(decoded(table).recognised_as, "csv/openrouter.activity");
+}
+
+#[test]
+fn a_count_that_is_none_is_rejected_by_its_path() {
+    check_rejected(
+        &braintrust("llm", r#""prompt_tokens":"many""#),
+        "invalid_field",
+        "metrics>prompt_tokens",
+        &["number"],
+    );
+    check_rejected(
+        &braintrust("llm", r#""prompt_tokens":10,"prompt_cached_tokens":9,"prompt_cache_creation_tokens":-1"#),
+        "invalid_field",
+        "metrics>prompt_cache_creation_tokens",
+        &["negative"],
+    );
+}
+
+#[test]
+fn a_step_that_opencode_prints_is_a_call_of_an_unknown_model() {
+    let step = |kind: &str| {
+        format!(
+            r#"{{"type":"{kind}","timestamp":1785578390000,"sessionID":"ses_1","part":{{"id":"prt_1","messageID":"msg_1","cost":0.01,
+            "tokens":{{"input":12,"output":60,"reasoning":5,"cache":{{"read":4000,"write":0}}}}}}}}"#
+        )
+    };
+    check(
+        &step("step_finish"),
+        "tool.log",
+        &[
+            "unknown unknown: input_text_tokens 12, cache_read_text_tokens 4000, output_text_tokens 60, output_reasoning_tokens 5",
+        ],
+    );
+    ignored(&step("step_start"), IgnoreReason::NotAModelCall);
+}
