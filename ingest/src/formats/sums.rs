@@ -37,7 +37,7 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.has("core_metrics") && object.has("model_breakdown") {
         return Some("sums of a day of Claude Code");
     }
-    if object.has("uncached_input_tokens") && object.has("cache_read_input_tokens") && !object.has("id") {
+    if object.has("uncached_input_tokens") && object.has("output_tokens") && !object.has("id") {
         return Some("a row of Anthropic's usage report");
     }
     if object.has("usage_date_utc") && (object.has("usage_input_tokens_no_cache") || object.has("cost_type")) {

@@ -46,14 +46,10 @@ pub(super) fn is_named(name: &str) -> bool {
         })
 }
 
-/// True for a resource of Anthropic's API, a page of them, or a row of its reports of usage, which names what it counts as no
-/// answer does (<https://docs.claude.com/en/api/admin-api/usage-cost/get-messages-usage-report>, 2026-11-29).
+/// True for a resource of Anthropic's API, a page of them, or the buckets of its reports of usage (<https://docs.claude.com/en/api/admin-api/usage-cost/get-messages-usage-report>, 2026-11-29).
 pub(super) fn is_of_anthropic(object: &Object<'_>) -> bool {
     if object.string("type").is_some_and(|kind| matches!(&*kind, "message_batch" | "message_batch_deleted")) {
         return object.has("id");
-    }
-    if object.has("uncached_input_tokens") && object.has("output_tokens") {
-        return true;
     }
     let kept = object.is("type", "model") || object.is("type", "file");
     (kept && object.has("id") && object.has("created_at"))

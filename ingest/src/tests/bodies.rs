@@ -42,7 +42,6 @@ fn resources_and_rows_of_reports_are_no_calls() {
         r#"{"object":"list","data":[{"id":"b1","object":"batch","status":"completed","usage":{"input_tokens":9,"output_tokens":1,"total_tokens":10}}],"has_more":false}"#,
         r#"{"id":"msgbatch_1","type":"message_batch","processing_status":"ended","request_counts":{"succeeded":2}}"#,
         r#"{"data":[{"type":"model","id":"claude-sonnet-4-6"}],"has_more":false,"first_id":"a","last_id":"b"}"#,
-        r#"{"uncached_input_tokens":1500,"cache_read_input_tokens":200,"output_tokens":500,"model":"claude-opus-4-1"}"#,
         r#"{"starting_at":"2026-08-01T00:00:00Z","ending_at":"2026-08-02T00:00:00Z","results":[{"uncached_input_tokens":1,"output_tokens":5}]}"#,
         r#"{"name":"cachedContents/a","model":"models/gemini-2.5-flash","createTime":"2026-08-01T09:00:00Z","usageMetadata":{"totalTokenCount":43130}}"#,
         r#"{"cachedContents":[{"name":"cachedContents/a","usageMetadata":{"totalTokenCount":43130}}]}"#,
@@ -55,6 +54,9 @@ fn resources_and_rows_of_reports_are_no_calls() {
     ] {
         check_ignored(resource, IgnoreReason::StatusOnly);
     }
+    let row =
+        r#"{"uncached_input_tokens":1500,"cache_read_input_tokens":200,"output_tokens":500,"model":"claude-opus-4-1"}"#;
+    check_ignored(row, IgnoreReason::RunSummary);
 }
 
 #[test]
