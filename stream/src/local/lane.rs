@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use schemas::codec::Format;
-use schemas::{LedgerEntry, Skip, Timestamp, topics};
+use schemas::{LedgerEntry, topics};
 
 use super::LocalLog;
 use super::driver::Activity;
