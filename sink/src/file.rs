@@ -117,8 +117,6 @@ pub fn encode(
         .set_compression(if small { Compression::SNAPPY } else { Compression::ZSTD(ZstdLevel::try_new(1)?) })
         .set_statistics_enabled(if rows < PAGED_ROWS { EnabledStatistics::Chunk } else { EnabledStatistics::Page })
         .set_offset_index_disabled(rows < PAGED_ROWS)
-        // A dictionary is a page of its own for every column, and is worth it only where values come again and again.
-        .set_dictionary_enabled(!small)
         .set_created_by(format!("spendstream {}", env!("CARGO_PKG_VERSION")))
         .set_sorting_columns(Some(sorted.collect()));
     for name in lookups {
