@@ -212,7 +212,7 @@ pub(crate) fn items<'a>(
                     context.model = context.model.or_else(|| session_model(object));
                 }
                 // Events that were logged in an envelope each.
-                Shape::Envelope if json.text().contains("\"session.") => {
+                Shape::Envelope if many && json.text().contains("\"session.") => {
                     if let Some(event) = captured(object).and_then(|(_, event)| event.object()) {
                         transcriber = transcriber.or_else(|| transcribing(&event));
                         context.model = context.model.or_else(|| session_model(&event));
@@ -245,7 +245,7 @@ pub(crate) fn items<'a>(
                 }
                 // Nothing comes after the last document, so what surrounds it need not be kept.
                 let mut own = if index + 1 == count { std::mem::take(&mut context) } else { context.clone() };
-                if object.as_ref().is_some_and(|object| is_of_transcriber(object, shape)) {
+                if object.as_ref().is_some_and(|object| is_of_transcriber(object, shape, many)) {
                     own.model = transcriber.clone();
                 }
                 formats::read(json, object, shape, own, wrappers, out);
@@ -264,12 +264,14 @@ fn session_model(object: &Object<'_>) -> Option<schemas::Text> {
 }
 
 /// True for a transcription of a session, also within an envelope of its own: another model made it than the session's.
-fn is_of_transcriber(object: &Object<'_>, shape: Option<(Shape, &'static str)>) -> bool {
+fn is_of_transcriber(object: &Object<'_>, shape: Option<(Shape, &'static str)>, many: bool) -> bool {
     match shape {
         Some((Shape::OpenAiTranscription, _)) => object.has("item_id"),
-        Some((Shape::Envelope, _)) => captured(object).and_then(|(_, event)| event.object()).is_some_and(|event| {
-            event.has("item_id") && matches!(recognise(&event), Some((Shape::OpenAiTranscription, _)))
-        }),
+        Some((Shape::Envelope, _)) if many => {
+            captured(object).and_then(|(_, event)| event.object()).is_some_and(|event| {
+                event.has("item_id") && matches!(recognise(&event), Some((Shape::OpenAiTranscription, _)))
+            })
+        }
         _ => false,
     }
 }
