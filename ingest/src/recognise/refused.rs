@@ -87,8 +87,9 @@ pub(super) fn is_error(object: &Object<'_>) -> bool {
     let known = |name: &str| SAID.contains(&name) || BESIDE.contains(name);
     // `result` and `messages` are there in all answers of some, empty when there is none.
     let empty = |name: &str| object.get(name).is_none_or(|value| matches!(value.text(), "{}" | "[]" | "\"\""));
+    let wrong = || SAID.iter().any(|name| says_wrong(name) && spoken(name));
     object.iter().all(|(name, _)| known(name))
-        && !(is_success(object) && !SAID.iter().any(|name| says_wrong(name) && spoken(name)))
+        && (!is_success(object) || wrong())
         && SAID.iter().any(|name| spoken(name))
         && empty("result")
         && empty("messages")

@@ -92,7 +92,8 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
     let archive = object.object("log").is_some_and(|log| log.has("entries"));
     let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
     let contents = asked::contents(object);
-    let found = found.filter(|(name, _)| !(archive && *name == "log") && !contents.contains(name));
+    let found = found.filter(|(name, _)| !contents.contains(name));
+    let found = found.filter(|(name, _)| !(archive && *name == "log"));
     let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
     if let Some(found) = found.find(|(_, body)| speaks_of_a_call(*body)) {
         return Some(found);
