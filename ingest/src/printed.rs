@@ -16,6 +16,11 @@ fn is_printed(text: &str) -> bool {
     name > 0 && text.as_bytes()[0].is_ascii_uppercase() && text[name..].starts_with('(')
 }
 
+/// True for a text that begins as something printed does.
+pub(crate) fn is_begun(text: &str) -> bool {
+    is_printed(text) || are_fields(text)
+}
+
 /// True for the fields of an object without its name, as Pydantic prints them for humans.
 fn are_fields(text: &str) -> bool {
     let name = length_of_name(text);
@@ -29,10 +34,10 @@ fn length_of_name(text: &str) -> usize {
 
 /// The same as JSON, if it is well-formed.
 pub(crate) fn json(text: &str) -> Option<String> {
-    let fields = are_fields(text);
-    if !fields && !is_printed(text) {
+    if !is_begun(text) {
         return None;
     }
+    let fields = are_fields(text);
     let mut printed = Printed { rest: text, json: String::with_capacity(text.len()), open: Vec::new(), fields };
     if fields {
         printed.json.push('{');

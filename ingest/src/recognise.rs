@@ -9,7 +9,9 @@ use crate::formats::{
     pictures, pydantic_ai, replicate, speech, sums, tgi, tools, veo, watsonx, workers_ai,
 };
 use crate::json::{Json, Kind, Object};
+use crate::number;
 
+mod asked;
 mod refused;
 mod resources;
 mod shape;
@@ -571,6 +573,7 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if (object.is("task", "transcribe") || object.is("task", "translate"))
         && object.has("duration")
+        && ["text", "segments", "language"].iter().any(|name| object.has(name))
         && !object.has("usage")
     {
         return Some((Shape::OpenAiTranscription, "task and duration"));
@@ -605,6 +608,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::OpenAiChatChunk, "choices with deltas"));
     }
     let usage = object.object("usage")?;
+    if is_summed(object) {
+        return Some((Shape::Status, "usage of several requests"));
+    }
     if dashscope::is_answer(object, &usage) {
         return Some((Shape::DashScope, "request_id, output and usage"));
     }
@@ -751,6 +757,23 @@ fn is_speech_request(object: &Object<'_>) -> bool {
     (spoken(&request) || request.object("body").is_some_and(|body| spoken(&body))) && !counted()
 }
 
+/// True for a row of somebody's report: it says how many requests it sums up, which other records report.
+fn is_summed(object: &Object<'_>) -> bool {
+    const NAMES: [&str; 8] = [
+        "requests",
+        "n_requests",
+        "num_requests",
+        "num_model_requests",
+        "request_count",
+        "requestCount",
+        "total_requests",
+        "api_requests",
+    ];
+    let several =
+        |count: Json<'_>| count.number().and_then(|count| number::count(count).ok()).is_some_and(|count| count > 1);
+    NAMES.iter().any(|name| object.get(name).is_some_and(several))
+}
+
 /// Counts that stand in a record itself.
 const FLAT: [&str; 5] = ["prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "tokens_in"];
 
@@ -830,6 +853,9 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     // What houses write themselves: the names are OpenAI's, Anthropic's or Bedrock's, beside whatever else they note.
     if let Some(name) = FLAT.iter().find(|name| object.has(name)) {
+        if is_summed(object) {
+            return Some((Shape::Status, "counts of several requests"));
+        }
         return Some((Shape::FlatUsage, *name));
     }
     if object.has("data") && object.has("has_more") && object.has("next_page") {

@@ -52,7 +52,7 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         _ => None,
     };
     // Others' models speak like Anthropic on their makers' servers.
-    let others = call.model.as_deref().filter(|model| families::is_of_others(model));
+    let others = call.model.as_deref().filter(|model| families::is_of_others(model) || families::is_of_bedrock(model));
     call.usual_provider = others.map_or("anthropic", |model| families::family(model).unwrap_or("unknown"));
     let Some(value) = object.get("usage") else {
         call.flags.set(Flag::UsageMissing);

@@ -4,8 +4,10 @@ use crate::json::{Json, Object};
 
 /// Who serves a body that does not say so, told by fields only that provider writes.
 pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Option<&'static str> {
-    let has = |name: &str| usage.is_some_and(|usage| usage.has(name));
+    let has = |name: &str| usage.is_some_and(|usage| usage.get(name).is_some());
     let cost = usage.and_then(|usage| usage.object("cost"));
+    // A field that is there and empty is what a client prints of a type that knows many providers.
+    let named = |prove: fn(&str) -> bool| object.string("model").is_some_and(|model| prove(&model));
     let fingerprint = object.string("system_fingerprint");
     if usage.and_then(|usage| usage.object("extra_properties")).is_some_and(|about| about.has("google")) {
         Some("gcp.vertex_ai")
@@ -13,17 +15,21 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("ibm.watsonx.ai")
     } else if object.has("amazon-bedrock-invocationMetrics") {
         Some("aws.bedrock")
-    } else if object.has("x_groq") || (has("queue_time") && has("total_time")) {
+    } else if object.get("x_groq").is_some()
+        || (object.has("x_groq") && !named(|model| family(model).is_some()))
+        || (has("queue_time") && has("total_time"))
+    {
         Some("groq")
     } else if has("neurons") {
         Some("cloudflare")
-    } else if has("prompt_cache_hit_tokens") {
+    } else if has("prompt_cache_hit_tokens") && !named(is_of_another_house) {
         Some("deepseek")
     } else if has("cost_in_usd_ticks") || has("num_sources_used") || has("cached_prompt_text_tokens") {
         Some("x_ai")
     } else if gateway(object).is_some() {
         Some("vercel")
-    } else if (object.has("provider") && object.string("id").is_some_and(|id| id.starts_with("gen-"))) || has("is_byok")
+    } else if (object.get("provider").is_some() && object.string("id").is_some_and(|id| id.starts_with("gen-")))
+        || has("is_byok")
     {
         Some("openrouter")
     } else if has("acceptance_rate") || has("completion_tokens_after_first_per_sec") {
@@ -40,7 +46,7 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         // The texts of the prompt, empty for chats (<https://docs.together.ai/reference/chat-completions-1>, not opened:
         // written from knowledge of the service).
         Some("together_ai")
-    } else if object.has("time_info") {
+    } else if object.get("time_info").is_some() {
         Some("cerebras")
     } else if object.get("prompt_filter_results").is_some()
         || object.get("content_filters").is_some()
@@ -48,7 +54,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     {
         Some("azure.ai.openai")
     } else if ["num_search_queries", "search_context_size", "tool_calls_details"].iter().any(|name| has(name))
-        || (object.has("search_results") && object.string("model").is_none_or(|model| model.contains("sonar")))
+        || (object.get("search_results").is_some()
+            && object.string("model").is_none_or(|model| model.contains("sonar")))
         || cost.is_some_and(|cost| cost.has("input_cost") || cost.has("input_tokens_cost"))
     {
         Some("perplexity")
@@ -57,6 +64,11 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     } else {
         None
     }
+}
+
+/// True for a model under the name of whoever made it, as those write it who serve the models of many.
+fn is_of_another_house(model: &str) -> bool {
+    model.contains('/') && !model.starts_with("deepseek/")
 }
 
 /// What Vercel's gateway says of a call, beside the answer or within a message of it: whom it asked, and the cost
@@ -96,10 +108,12 @@ pub(super) fn is_self_hosted(provider: &str) -> bool {
 pub(crate) fn family(model: &str) -> Option<&'static str> {
     const FAMILIES: &[(&str, &str)] = &[
         ("gpt-oss", ""),
+        ("gpt-j-", ""),
+        ("gpt-neo", ""),
         ("gpt-", "openai"),
         ("chatgpt-", "openai"),
-        ("o1", "openai"),
-        ("o3", "openai"),
+        ("o1-", "openai"),
+        ("o3-", "openai"),
         ("o4-", "openai"),
         ("ft:", "openai"),
         ("text-embedding-3", "openai"),
@@ -161,16 +175,31 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("text-embedding-004", "gcp.gemini"),
         ("text-embedding-005", "gcp.vertex_ai"),
     ];
+    if is_weights(model) {
+        return None;
+    }
     if is_of_bedrock(model) {
         return Some("aws.bedrock");
+    }
+    if matches!(model, "o1" | "o3") {
+        return Some("openai");
+    }
+    // Tags of Ollama's library (`mistral-small:24b`).
+    if model.contains(':') && !model.starts_with("ft:") {
+        return None;
     }
     let found = FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix));
     found.map(|(_, provider)| *provider).filter(|provider| !provider.is_empty())
 }
 
+/// True for a file of weights, which whoever has it serves.
+fn is_weights(model: &str) -> bool {
+    model.contains("gguf") || model.contains("GGUF") || model.ends_with(".safetensors")
+}
+
 /// True for a name as Bedrock alone writes it: maker, dot, model, perhaps after the region of a profile
 /// (<https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html>, not opened).
-fn is_of_bedrock(model: &str) -> bool {
+pub(super) fn is_of_bedrock(model: &str) -> bool {
     const REGIONS: [&str; 8] = ["us.", "eu.", "apac.", "global.", "us-gov.", "jp.", "au.", "ca."];
     const MAKERS: [&str; 12] = [
         "anthropic.claude",

@@ -20,7 +20,8 @@ fn told(object: &Object<'_>) -> Option<(usize, &'static str, &'static str)> {
     }
     if object.has("images") && object.iter().all(|(name, _)| matches!(name, "images" | "maskImage" | "error")) {
         let images = texts(object, "images")?;
-        return Some((images, "aws.bedrock", "images of text"));
+        let encoded = object.array("images")?.iter().all(is_picture);
+        return encoded.then_some((images, "aws.bedrock", "images of text"));
     }
     if let Some(artifacts) = object.array("artifacts") {
         let made = |artifact: &Json<'_>| artifact.object().is_some_and(|made| made.has("base64") && made.has("seed"));
@@ -30,12 +31,23 @@ fn told(object: &Object<'_>) -> Option<(usize, &'static str, &'static str)> {
     if object.string("image").is_some() && object.has("finish_reason") && object.has("seed") {
         return Some((1, "stability", "image, finish_reason and seed"));
     }
-    if object.is("status", "Ready") && object.object("result").is_some_and(|result| result.has("sample")) {
+    if object.is("status", "Ready") && object.object("result").is_some_and(|result| result.string("sample").is_some()) {
         return Some((1, "black_forest_labs", "status Ready and result.sample"));
     }
-    let linked = |image: &Json<'_>| image.object().is_some_and(|image| image.has("url") && image.has("content_type"));
+    // Whoever sells things has pictures, too: only what made them says how, or keeps them at fal.
+    let made = ["seed", "timings", "has_nsfw_concepts"].iter().any(|name| object.has(name));
+    let kept = |image: &Object<'_>| image.string("url").is_some_and(|url| url.contains("fal.media/"));
+    let linked = |image: &Json<'_>| {
+        let image = image.object().filter(|image| image.has("url") && image.has("content_type"));
+        image.is_some_and(|image| made || kept(&image))
+    };
     let count = object.array("images")?.iter().filter(|image| linked(image)).count();
     (count > 0).then_some((count, "fal", "images with url and content_type"))
+}
+
+/// True for a picture in Base64, and not for the name of one (PNG, JPEG, WebP).
+fn is_picture(image: &Json<'_>) -> bool {
+    ["\"iVBOR", "\"/9j/", "\"\\/9j", "\"UklGR"].iter().any(|beginning| image.text().starts_with(beginning))
 }
 
 /// How many elements of a list are texts, if any.

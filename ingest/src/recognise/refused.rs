@@ -87,10 +87,31 @@ pub(super) fn is_error(object: &Object<'_>) -> bool {
     let known = |name: &str| SAID.contains(&name) || BESIDE.contains(name);
     // `result` and `messages` are there in all answers of some, empty when there is none.
     let empty = |name: &str| object.get(name).is_none_or(|value| matches!(value.text(), "{}" | "[]" | "\"\""));
+    let wrong = || SAID.iter().any(|name| says_wrong(name) && spoken(name));
     object.iter().all(|(name, _)| known(name))
+        && (!is_success(object) || wrong())
         && SAID.iter().any(|name| spoken(name))
         && empty("result")
         && empty("messages")
+}
+
+/// True for a name that nobody gives to good news.
+fn says_wrong(name: &str) -> bool {
+    name.to_ascii_lowercase().contains("err") || name == "failure_reason"
+}
+
+/// True for what says of itself that all went well.
+fn is_success(object: &Object<'_>) -> bool {
+    const WORDS: [&str; 10] =
+        ["success", "succeeded", "ok", "completed", "complete", "done", "ready", "healthy", "0", "accepted"];
+    let good = |value: Json<'_>| {
+        let code = value.number().and_then(|code| number::count(code).ok());
+        let word = value.string().is_some_and(|word| WORDS.contains(&&*word.to_ascii_lowercase()));
+        word || value.boolean() == Some(true) || code.is_some_and(|code| code == 0 || (200..300).contains(&code))
+    };
+    const NAMES: [&str; 7] = ["status", "code", "Code", "statusCode", "status_code", "success", "ok"];
+    let mut stated = NAMES.iter().filter_map(|name| object.get(name)).peekable();
+    stated.peek().is_some() && stated.all(good)
 }
 
 /// True for words of an error: a text that is no document, what holds one, or a list of either.

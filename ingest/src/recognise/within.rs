@@ -7,17 +7,35 @@
 
 use std::borrow::Cow;
 
-use super::{FLAT, Shape, recognise, row};
-use crate::encoded;
+use super::{FLAT, Shape, asked, recognise, row};
 use crate::json::{Json, Kind, Object};
+use crate::{encoded, printed};
 
 /// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
 /// a call: answers are logged under the same names.
 pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     let (name, body) = object.first(&["response", "body"])?;
     let wraps = matches!(body.kind(), Kind::Object | Kind::Array | Kind::String)
-        && (!is_counted(object) || speaks_of_a_call(body));
+        && (!is_counted(object) || speaks_of_a_call(body))
+        && !(is_prose(body) && has_another(object, name));
     wraps.then_some((name, body))
+}
+
+/// True for a text that is no document, stream or print of an answer: what was said, without its call.
+fn is_prose(body: Json<'_>) -> bool {
+    const BEGINNINGS: [&str; 10] = ["{", "[", "<", "\\", "data:", "event:", ":", "id:", "retry:", "HTTP/"];
+    let text = body.text().get(1..).unwrap_or_default();
+    body.kind() == Kind::String
+        && !BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
+        && !encoded::is_encoded(text)
+        && !printed::is_begun(text)
+}
+
+/// True for an object that also holds an answer as it came.
+fn has_another(object: &Object<'_>, body: &str) -> bool {
+    let is_raw = |name: &str| name.contains("raw") || name.contains("Raw") || name == "body";
+    let is_whole = |value: Json<'_>| value.kind() == Kind::Object || value.text().starts_with("\"{");
+    object.iter().any(|(name, value)| name != body && is_raw(name) && is_whole(value) && !asked::is_of_a_question(name))
 }
 
 /// True for an object with usage of its own.
@@ -30,23 +48,6 @@ pub(super) fn is_counted(object: &Object<'_>) -> bool {
 pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     // Lists are looked into where their name says that they are pieces of one answer.
     const LISTS: [&str; 3] = ["chunks", "events", "stream"];
-    // What was asked may hold anything, also the answers before it.
-    const ASKED: [&str; 14] = [
-        "request",
-        "req",
-        "input",
-        "inputs",
-        "prompt",
-        "messages",
-        "history",
-        "requestBody",
-        "request_body",
-        "rawRequest",
-        "llm_request",
-        "config",
-        "variables",
-        "choices",
-    ];
     const NAMES: [&str; 41] = [
         "chunks",
         "events",
@@ -96,6 +97,8 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
     ];
     let archive = object.object("log").is_some_and(|log| log.has("entries"));
     let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
+    let contents = asked::contents(object);
+    let found = found.filter(|(name, _)| !contents.contains(name));
     let found = found.filter(|(name, _)| !(archive && *name == "log"));
     let mut found = found.filter(|(name, body)| body.kind() != Kind::Array || LISTS.contains(name));
     if let Some(found) = found.find(|(_, body)| speaks_of_a_call(*body)).or_else(|| carried(object, 1)) {
@@ -107,8 +110,8 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
     let listed = if object.is("object", "list") { None } else { records(object).map(|(name, _)| name) };
     let listed = listed.map(|name| name.split('.').next().unwrap_or(name));
     let seen = |name: &str| [answer, listed].contains(&Some(name));
-    let asked = |name: &str| ASKED.contains(&name) || name.starts_with("request");
-    let others = object.iter().filter(|(name, _)| !asked(name) && !seen(name));
+    let others = object.iter().filter(|(name, _)| !seen(name) && !contents.contains(name));
+    let others = others.filter(|(name, _)| !asked::is_of_a_question(name));
     let others = others.filter(|(name, body)| match body.kind() {
         Kind::Array => !LISTS.contains(name),
         // Contents are texts, too.
@@ -141,10 +144,17 @@ fn is_of_an_answer(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word))
 }
 
-/// True for one answer in two places: the same text, or the same id.
+/// True for one answer in two places, as an object or as the text of one: the same but for spaces, or the same id.
 fn is_same(one: Json<'_>, other: Json<'_>) -> bool {
-    let id = |body: Json<'_>| body.object()?.string("id").map(Cow::into_owned);
-    one.text() == other.text() || id(one).is_some_and(|one| Some(one) == id(other))
+    let id = |text: &str| Json::parse_object(text)?.1.string("id").map(Cow::into_owned);
+    let (one, other) = (plain(one), plain(other));
+    let dense = |text: &str| text.split_ascii_whitespace().collect::<String>();
+    one == other || dense(&one) == dense(&other) || id(&one).is_some_and(|one| Some(one) == id(&other))
+}
+
+/// The text of an answer, whether it is written as one or not.
+fn plain(body: Json<'_>) -> Cow<'_, str> {
+    body.string().unwrap_or(Cow::Borrowed(body.text()))
 }
 
 /// The record that a log store or a stream of changes carries, told by what it puts beside it: an event of ours will do.

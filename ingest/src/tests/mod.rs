@@ -14,6 +14,7 @@ mod local_files;
 mod matrix;
 mod mutations;
 mod natives;
+mod not_billed;
 mod openai;
 mod otlp_wire;
 mod providers;

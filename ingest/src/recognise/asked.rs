@@ -1,0 +1,115 @@
+//! What stands beside an answer and is none: what was asked, what was expected, examples, and what a message, a document or a
+//! tool holds. All of it may quote answers, which were counted where they were given.
+
+use crate::json::Object;
+
+/// True for the name of a field that holds a question, whatever else its name says of its form.
+pub(super) fn is_of_a_question(name: &str) -> bool {
+    // Nobody was called for these: they are what somebody expects, shows or goes on from.
+    const QUOTED: [&str; 10] = [
+        "expected",
+        "example",
+        "previous",
+        "preferred",
+        "preference",
+        "ground_truth",
+        "groundtruth",
+        "reference",
+        "few_shot",
+        "fewshot",
+    ];
+    const WHOLE: [&str; 11] = [
+        "req",
+        "messages",
+        "history",
+        "tools",
+        "functions",
+        "system",
+        "instructions",
+        "config",
+        "choices",
+        "mocks",
+        "response_format",
+    ];
+    const ASKED: [&str; 12] = [
+        "request",
+        "requests",
+        "input",
+        "inputs",
+        "prompt",
+        "prompts",
+        "question",
+        "questions",
+        "query",
+        "history",
+        "contents",
+        "variables",
+    ];
+    // Both together are a pair, or a log of what was asked and answered.
+    const ANSWERED: [&str; 12] = [
+        "res",
+        "output",
+        "completion",
+        "answer",
+        "reply",
+        "result",
+        "log",
+        "trace",
+        "event",
+        "record",
+        "interaction",
+        "pair",
+    ];
+    let lower = name.to_ascii_lowercase();
+    let speaks = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let asks = || lower.starts_with("request") || ASKED.iter().any(|word| without_form(&lower).ends_with(word));
+    WHOLE.contains(&name) || speaks(&QUOTED) || (asks() && !speaks(&ANSWERED))
+}
+
+/// A name without what it says of the form of its value (`request_body_json`).
+fn without_form(name: &str) -> &str {
+    const FORMS: [&str; 9] = ["json", "body", "payload", "text", "data", "raw", "params", "object", "dict"];
+    let mut stem = name;
+    while let Some(rest) = FORMS.iter().find_map(|form| stem.strip_suffix(form)) {
+        stem = rest.trim_end_matches(['_', '-', '.']);
+    }
+    stem
+}
+
+/// The fields of an object that are contents: what a message of a conversation, a piece of one, or a document says.
+pub(super) fn contents(object: &Object<'_>) -> &'static [&'static str] {
+    const ROLES: [&str; 7] = ["user", "assistant", "tool", "system", "developer", "model", "function"];
+    const PIECES: [&str; 18] = [
+        "text",
+        "output_text",
+        "input_text",
+        "thinking",
+        "reasoning",
+        "document",
+        "tool_use",
+        "tool_result",
+        "server_tool_use",
+        "mcp_tool_use",
+        "mcp_tool_result",
+        "function_call",
+        "function_call_output",
+        "custom_tool_call",
+        "custom_tool_call_output",
+        "mcp_call",
+        "human",
+        "ai",
+    ];
+    const SAID: [&str; 10] =
+        ["content", "contents", "parts", "text", "output", "input", "result", "arguments", "tool_calls", "toolCalls"];
+    let is_one_of = |name: &str, words: &[&str]| object.string(name).is_some_and(|word| words.contains(&&*word));
+    if is_one_of("role", &ROLES) || is_one_of("type", &PIECES) {
+        return &SAID;
+    }
+    // What a tool gave back (<https://modelcontextprotocol.io/specification>, not opened: from knowledge).
+    if object.has("structuredContent") && object.has("content") {
+        return &["content", "structuredContent"];
+    }
+    // Documents that are searched, and files.
+    let document = ["title", "embedding", "sha"].iter().any(|name| object.get(name).is_some());
+    if document { &["content", "text"] } else { &[] }
+}
