@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemas::ids::{self, hash_parts};
 use schemas::wire::{Wire, put_long};
 use schemas::{
-    ChargeCategory, CostBasis, Fact, Flag, IdentityKind, Link, Meter, Position, PriceContext, RejectReason,
+    ChargeCategory, CostBasis, Fact, Flag, Id128, IdentityKind, Link, Meter, Position, PriceContext, RejectReason,
     ReportedCost, Text, Timestamp, UsageEvent,
 };
 use smallvec::SmallVec;
@@ -158,6 +158,8 @@ pub(crate) struct Out<'r> {
     pub arrived: Timestamp,
     /// Where only the time of the first call or fact is wanted: that time, once it was told. No items are made then.
     pub only_time: Option<Option<Timestamp>>,
+    /// Of the whole record, once one of its items was rejected: there may be thousands of them.
+    payload_hash: Option<Id128>,
     /// What a hash is taken of: kept, so that the next item needs no memory of its own for it.
     hashed: Vec<u8>,
     next: i32,
@@ -175,6 +177,7 @@ impl<'r> Out<'r> {
             claims_not_allowed: 0,
             arrived: record.timestamp,
             only_time: None,
+            payload_hash: None,
             hashed: Vec::new(),
             next: 0,
         }
@@ -211,7 +214,9 @@ impl<'r> Out<'r> {
 
     pub(crate) fn reject(&mut self, problem: Problem, item: Option<Json<'_>>) {
         let position = self.position();
-        let rejection = problem::reject(problem, &self.recognised_as, item, position, self.record, self.config);
+        let record = self.record;
+        let hash = *self.payload_hash.get_or_insert_with(|| hash_parts([record.payload.unwrap_or_default()]));
+        let rejection = problem::reject(problem, &self.recognised_as, item, position, hash, record, self.config);
         self.items.push(Item::Rejected(rejection));
     }
 
@@ -480,7 +485,7 @@ fn fill_context(body: &mut PriceContext, envelope: PriceContext) {
 
 /// Everything a charge depends on, and nothing that differs between two sendings of the same call: not where or when it
 /// arrived, so not a time that was assumed from it either; and not the user, who is another pseudonym once forgotten.
-fn content_hash(event: &mut UsageEvent, time_stated: bool, bytes: &mut Vec<u8>) -> schemas::Id128 {
+fn content_hash(event: &mut UsageEvent, time_stated: bool, bytes: &mut Vec<u8>) -> Id128 {
     bytes.clear();
     bytes.reserve(512);
     event.provider.put(bytes);

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use schemas::ids::hash_parts;
-use schemas::{Position, RejectReason, Rejection, Text};
+use schemas::{Id128, Position, RejectReason, Rejection, Text};
 
 use crate::config::{Config, SKELETON_BYTES_MAX};
 use crate::item::RawRecord;
@@ -66,6 +65,7 @@ pub(crate) fn reject(
     recognised_as: &str,
     item: Option<Json<'_>>,
     position: Position,
+    payload_hash: Id128,
     record: &RawRecord<'_>,
     config: &Config,
 ) -> Rejection {
@@ -78,7 +78,7 @@ pub(crate) fn reject(
         field,
         message: message.into(),
         recognised_as: recognised_as.into(),
-        payload_hash: hash_parts([payload]),
+        payload_hash,
         payload_bytes: payload.len() as i64,
         skeleton: item.map(skeleton).unwrap_or_default(),
         received_at: record.timestamp,
