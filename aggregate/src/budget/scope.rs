@@ -7,8 +7,11 @@ use super::Definition;
 use crate::calendar::Calendar;
 use crate::spend::Spend;
 
+/// Reads what comes with a charge's event or its price.
+type Reader = fn(&Spend) -> Option<&str>;
+
 /// Dimensions that come with the event or its price.
-const EVENT: [(&str, fn(&Spend) -> Option<&str>); 12] = [
+const EVENT: [(&str, Reader); 12] = [
     ("provider", |charge| Some(&charge.event.provider)),
     ("publisher", |charge| charge.event.publisher.as_deref()),
     ("model", |charge| Some(&charge.event.model)),
@@ -26,7 +29,7 @@ const EVENT: [(&str, fn(&Spend) -> Option<&str>); 12] = [
 #[derive(Debug, Clone)]
 enum Field {
     Owner(fn(&Dimensions) -> &Option<Text>),
-    Event(fn(&Spend) -> Option<&str>),
+    Event(Reader),
     Tag(Text),
 }
 
