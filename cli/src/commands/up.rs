@@ -75,6 +75,12 @@ pub(super) struct Up {
     delivery: DeliveryConfig,
 }
 
+/// Files to feed, and as what ingest will read their records.
+struct Input {
+    files: Vec<PathBuf>,
+    decoding: Arc<ingest::Config>,
+}
+
 const SAMPLE_RECORDS: u64 = 10_000;
 
 /// The tables are written this often: what was posted shows in a report soon, at the price of smaller files.
@@ -130,14 +136,14 @@ impl Up {
         let stages = stages_with(&[topics::RAW], &ingest_config, users, scratch, &telemetry)?;
         let runtime = start(log.clone(), stages, tables, options, shutdown.clone())?;
         inbox::take(log.clone(), &self.data, shutdown.clone())?;
-        let decoding = Arc::new(ingest_config.clone());
+        let input = Input { files, decoding: Arc::new(ingest_config.clone()) };
         let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
         door.register_metrics(telemetry.registry())?;
         let server = telemetry.serve(self.listen, door.router(), tls, shutdown.clone())?;
         let begun = if fresh { "made" } else { "going on with" };
         eprintln!("{begun} {}, serving on {scheme}://{}", self.data.display(), server.address());
 
-        let worked = self.feed_and_report(&log, &files, decoding, &runtime, &telemetry, &lake, &shutdown);
+        let worked = self.feed_and_report(&log, &input, &runtime, &telemetry, &lake, &shutdown);
         let code = match &worked {
             Ok(balanced) => {
                 if !self.exit_when_idle && !shutdown.is_set() {
@@ -168,8 +174,7 @@ impl Up {
     fn feed_and_report(
         &self,
         log: &Arc<LocalLog>,
-        files: &[PathBuf],
-        decoding: Arc<ingest::Config>,
+        input: &Input,
         runtime: &LocalRuntime,
         telemetry: &Telemetry,
         lake: &Lake,
@@ -178,14 +183,14 @@ impl Up {
         let progress = Progress::start(log.clone())?;
         let mut appended = |records: u64| progress.fed(records);
         let stopping = || shutdown.is_set();
-        let mut feeder = Feeder::new(&**log, decoding, &mut appended, &stopping)?;
-        let default = if files.is_empty() { SAMPLE_RECORDS } else { 0 };
+        let mut feeder = Feeder::new(&**log, input.decoding.clone(), &mut appended, &stopping)?;
+        let default = if input.files.is_empty() { SAMPLE_RECORDS } else { 0 };
         let sample = self.sample.unwrap_or(default);
         let mut fed = Fed::default();
         if sample > 0 {
             fed = feeder.sample(self.seed, sample, now())?;
         }
-        for file in files {
+        for file in &input.files {
             let Fed { new, before } = feeder.file(file, now())?;
             fed = Fed { new: fed.new + new, before: fed.before + before };
         }
