@@ -338,12 +338,13 @@ fn memory_stays_bounded_behind_a_slow_table_and_no_row_is_lost_or_repeated() {
     assert!(largest <= (1 << 20) + (4 << 20), "{largest} bytes were buffered");
 }
 
-/// Says how many records came, a while after they did. Has the name of a stage for which there is a changelog.
+/// Says how many records came, long after they did, or when somebody waits for it. Has the name of a stage for which there is a changelog.
 struct Hold {
     input: String,
 }
 
-const HELD_MICROS: i64 = 700_000;
+/// An hour: no test waits for it.
+const HELD_MICROS: i64 = 3_600_000_000;
 
 impl Stage for Hold {
     fn name(&self) -> &'static str {
@@ -380,7 +381,7 @@ impl Processor for Holding {
         Ok(())
     }
     fn finish(&mut self, tick: &Tick, _: &mut Books, out: &mut Output) -> Result<(), Halt> {
-        if self.due_at().is_some_and(|at| at <= tick.now) {
+        if self.due_at().is_some_and(|at| at <= tick.now || tick.hurry) {
             out.records.push(OutRecord {
                 topic: topic(2).into(),
                 partition: self.partition,
@@ -409,7 +410,7 @@ impl Processor for Holding {
 }
 
 #[test]
-fn idle_is_when_nothing_is_held_back_also_by_an_earlier_run() {
+fn who_waits_gets_what_is_held_back_at_once_also_by_an_earlier_run() {
     let folder = tempfile::tempdir().unwrap();
     let run_hold = || run_stages(folder.path(), vec![Arc::new(Hold { input: topic(0) })], Vec::new());
     let said = |log: &dyn Log| {

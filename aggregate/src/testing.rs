@@ -170,6 +170,8 @@ pub struct Lane {
     processor: Box<dyn Inspect>,
     pub books: Books,
     pub changelog: Vec<(Bytes, Option<Bytes>)>,
+    /// Whether somebody waits for what it holds back.
+    pub hurry: bool,
     entry: Option<LedgerEntry>,
     offset: i64,
 }
@@ -184,6 +186,7 @@ impl Lane {
             books: Books::new(stage.name(), source.clone()),
             source,
             changelog: vec![],
+            hurry: false,
             entry: None,
             offset: 0,
         }
@@ -200,12 +203,13 @@ impl Lane {
                 headers: vec![],
             })
             .collect();
+        let tick = Tick { hurry: self.hurry, ..tick(now) };
         if !records.is_empty() {
             self.books.advance(self.offset, self.offset + records.len() as i64);
-            self.processor.process(&records, &tick(now), &mut self.books)?;
+            self.processor.process(&records, &tick, &mut self.books)?;
         }
         let mut out = Output::default();
-        self.processor.finish(&tick(now), &mut self.books, &mut out)?;
+        self.processor.finish(&tick, &mut self.books, &mut out)?;
         Ok(out)
     }
 

@@ -281,6 +281,20 @@ mod tests {
     }
 
     #[test]
+    fn an_append_that_fails_ends_the_feeding_and_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut catalogue = schemas::topics::catalogue(&[RAW]);
+        catalogue.push(topic());
+        drop(stream::local::LocalLog::open(folder.path(), &catalogue, None).unwrap());
+        // Opened only to look at, so it refuses what is appended.
+        let log = stream::local::LocalLog::inspect(folder.path()).unwrap();
+        let mut told = |_: u64| {};
+        let mut feeder = Feeder::new(&log, Arc::default(), &mut told, &|| false).unwrap();
+        let error = format!("{:#}", feeder.sample(1, 50_000, Timestamp::from_millis(1_795_000_000_000)).unwrap_err());
+        assert!(error.starts_with("append to the log: ") && error.contains("only to look at"), "{error}");
+    }
+
+    #[test]
     fn the_sample_tells_of_one_month() {
         assert_eq!(span("2026-11-22T12:03:00Z"), ("2026-11-21T12:00:00Z".to_owned(), 86_400));
         assert_eq!(span("2026-12-01T00:30:00Z"), ("2026-11-29T23:57:00Z".to_owned(), 86_400));

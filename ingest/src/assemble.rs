@@ -156,8 +156,10 @@ pub(crate) struct Out<'r> {
     pub claims_not_allowed: i64,
     /// When it arrived for the first time: what stands in for a time nobody states.
     pub arrived: Timestamp,
-    /// Where only the time of the first call or fact is wanted: that time, once it was told. No items are made then.
-    pub only_time: Option<Option<Timestamp>>,
+    /// Whether only the time of the first call or fact is wanted. No events and facts are made then.
+    seeks_time: bool,
+    /// That time, once it was told.
+    pub time: Option<Timestamp>,
     /// Of the whole record, once one of its items was rejected: there may be thousands of them.
     payload_hash: Option<Id128>,
     /// What a hash is taken of: kept, so that the next item needs no memory of its own for it.
@@ -176,16 +178,17 @@ impl<'r> Out<'r> {
             bound: Bound::of(record),
             claims_not_allowed: 0,
             arrived: record.timestamp,
-            only_time: None,
+            seeks_time: false,
+            time: None,
             payload_hash: None,
             hashed: Vec::new(),
             next: 0,
         }
     }
 
-    /// Makes no items: finds when the first was made.
+    /// Finds when the first call or fact was made.
     pub(crate) fn for_its_time(record: &'r RawRecord<'r>, config: &'r Config) -> Self {
-        Out { only_time: Some(None), ..Out::new(record, config) }
+        Out { seeks_time: true, ..Out::new(record, config) }
     }
 
     /// Names what the record is; the first name stays.
@@ -229,21 +232,21 @@ impl<'r> Out<'r> {
     pub(crate) fn fact(&mut self, make: impl FnOnce(Position) -> Fact) {
         let position = self.position();
         let fact = make(position);
-        match &mut self.only_time {
-            Some(time) => *time = time.or(Some(fact.event_time)),
-            None => self.items.push(Item::Fact(Box::new(fact))),
+        if self.seeks_time {
+            self.time.get_or_insert(fact.event_time);
+            return;
         }
+        self.items.push(Item::Fact(Box::new(fact)));
     }
 
     /// One call: an event for each model call in it, and a link for each weaker key.
     pub(crate) fn call<'j>(&mut self, call: Call<'_>, envelope: Envelope<'_>, item: impl Into<Option<Json<'j>>>) {
-        if let Some(None) = self.only_time {
-            let time = call.time.or(envelope.time).or(self.config.time);
+        if self.seeks_time {
+            let stated = call.time.or(envelope.time).or(self.config.time);
             let first = call.parts.first().and_then(|part| part.share.as_ref());
-            let time = time.map(|time| first.map_or(time, |share| share.start));
-            self.only_time = Some(time.filter(|time| check_time(*time, self.record.timestamp).is_ok()));
-        }
-        if self.only_time.is_some() {
+            let time = stated.map(|time| first.map_or(time, |share| share.start));
+            let usable = time.filter(|time| check_time(*time, self.record.timestamp).is_ok());
+            self.time = self.time.or(usable);
             return;
         }
         // Positions are taken by items, so an item that is rejected after all gives its own back.

@@ -44,7 +44,7 @@ pub fn event_time(record: &RawRecord<'_>, config: &Config) -> Option<Timestamp> 
     let mut out = Out::for_its_time(record, config);
     // What goes wrong after a time was told does not make it untold.
     let _ = record_items(record, config, &mut out);
-    out.only_time.flatten()
+    out.time
 }
 
 fn record_items<'r>(record: &'r RawRecord<'r>, config: &'r Config, out: &mut Out<'r>) -> Result<()> {

@@ -216,6 +216,11 @@ pub(crate) fn host_provider(text: &str) -> Option<&'static str> {
 }
 
 impl<'a> Envelope<'a> {
+    /// The same, for a body that lives less long than what it stands in.
+    pub(crate) fn shorter(&self) -> Envelope<'_> {
+        self.clone()
+    }
+
     /// Reads the fields of our own event over what an outer envelope said. `body` says whether the object is an
     /// envelope around a body (its `model` is then only a hint).
     pub(crate) fn read(mut self, object: &Object<'a>, config: &Config) -> Result<Self> {

@@ -40,7 +40,11 @@ pub(crate) fn headers_within(answer: Json<'_>) -> Option<Json<'_>> {
 
 /// When an answer was sent (`Date`, RFC 9110).
 pub(crate) fn date(headers: Json<'_>) -> Option<Timestamp> {
-    let date = chrono::DateTime::parse_from_rfc2822(&header(headers, "date")?).ok()?;
+    http_date(&header(headers, "date")?)
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
     Some(Timestamp::from_millis(date.timestamp_millis()))
 }
 
@@ -66,10 +70,7 @@ pub(crate) fn of_answer(head: &str) -> Envelope<'_> {
     for (name, value) in head.lines().filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         match name.to_ascii_lowercase().as_str() {
-            "date" => {
-                let date = chrono::DateTime::parse_from_rfc2822(value).ok();
-                envelope.time = date.map(|date| Timestamp::from_millis(date.timestamp_millis()));
-            }
+            "date" => envelope.time = http_date(value),
             "x-amzn-requestid" if value.len() <= TEXT_BYTES_MAX => envelope.response_id = Some(Cow::Borrowed(value)),
             _ => {}
         }

@@ -63,7 +63,8 @@ pub struct Tick {
     pub now: Timestamp,
     /// True when nothing more was waiting in the source partition.
     pub caught_up: bool,
-    /// True when somebody waits for what is held back, and nothing else is under way: hold nothing back.
+    /// True when somebody waits for what is held back, and nothing else is under way. A transaction follows another until
+    /// [`Processor::due_at`] says that nothing is held back any more.
     pub hurry: bool,
     /// Orders to go on past something.
     pub skips: Arc<Vec<Skip>>,

@@ -89,6 +89,27 @@ fn what_holds_a_changed_window_back_says_until_when_also_after_a_restart() {
 }
 
 #[test]
+fn who_waits_gets_a_window_before_its_time_and_no_more_final_than_it_is() {
+    let mut pipeline = pipeline(vec![]);
+    for second in ["00", "01"] {
+        pipeline.now = at(&format!("2026-11-22T11:00:{second}Z"));
+        pipeline.charge(0, &[charge(1, "platform", "1", "2026-11-22T10:30:00Z")]);
+        pipeline.merge();
+    }
+    let written = |pipeline: &Pipeline| {
+        let windows = pipeline.seen.windows.values();
+        windows.map(|window| (window.revision, window.status, window.emitted_at)).collect::<Vec<_>>()
+    };
+    assert_eq!(written(&pipeline), [(1, WindowStatus::Provisional, at("2026-11-22T11:00:00Z")); 4]);
+    pipeline.merge.iter_mut().for_each(|lane| lane.hurry = true);
+    pipeline.merge();
+    assert_eq!(written(&pipeline), [(2, WindowStatus::Provisional, at("2026-11-22T11:00:01Z")); 4]);
+    assert!(pipeline.merge.iter().all(|lane| lane.due_at().is_none()));
+    pipeline.merge();
+    assert!(written(&pipeline).iter().all(|(revision, ..)| *revision == 2), "nothing changed, nothing is written");
+}
+
+#[test]
 fn late_is_what_arrives_at_the_end_plus_grace_or_after_whenever_it_is_processed() {
     let mut pipeline = pipeline(vec![]);
     let arriving = |id, received_at: &str| {

@@ -256,7 +256,7 @@ pub(crate) fn helicone<'a>(
     let text = object.get("response_body").and_then(Json::string).unwrap_or_default();
     if Json::parse_object(&text).is_some_and(|(_, body)| body.has("usage") && recognise(&body).is_some()) {
         envelope.precedence = Some(precedence::GATEWAY);
-        return formats::event::captured(&text, shorter(&envelope), wrappers, out);
+        return formats::event::captured(&text, envelope.shorter(), wrappers, out);
     }
     let (part, raw) = match object.has("prompt_tokens") {
         true => plain(object, "prompt_tokens", "completion_tokens")?,
@@ -271,11 +271,6 @@ pub(crate) fn helicone<'a>(
     call.parts = smallvec![part];
     out.call(call, envelope, json);
     Ok(())
-}
-
-/// The same envelope, for a body that lives less long.
-fn shorter<'s>(envelope: &'s Envelope<'_>) -> Envelope<'s> {
-    envelope.clone()
 }
 
 /// A log of Portkey (<https://portkey.ai/docs/product/observability/logs-export>, from documentation only).

@@ -1,6 +1,7 @@
 //! Langfuse: its ingestion API, what its API gives back, and what it exports.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use schemas::{Flag, Meter, ReportedCost, Text};
 use smallvec::smallvec;
@@ -27,8 +28,8 @@ pub(crate) fn langfuse<'a>(
         None => vec![json],
     };
     // Merged events live only as long as this batch is read.
-    let (merged, outer) = (merge(&events), shorter(&envelope));
-    let traces: Vec<Object<'_>> = events.iter().filter_map(|event| trace(*event)).collect();
+    let (merged, outer) = (merge(&events), envelope.shorter());
+    let traces: HashMap<String, Object<'_>> = events.iter().filter_map(|event| trace(*event)).collect();
     for (index, event) in events.into_iter().enumerate() {
         let event = match merged.get(index) {
             Some(Merged::Into) => {
@@ -47,7 +48,7 @@ pub(crate) fn langfuse<'a>(
             break;
         }
         let mut own = outer.clone();
-        if let Some(trace) = traces.iter().find(|trace| belongs(event, trace)) {
+        if let Some(trace) = trace_of(event).and_then(|id| traces.get(&id)) {
             of_trace(trace, &mut own, out);
         }
         if let Err(problem) = langfuse_event(event, own, out) {
@@ -55,11 +56,6 @@ pub(crate) fn langfuse<'a>(
         }
     }
     Ok(())
-}
-
-/// The same envelope, for bodies that live less long.
-fn shorter<'s>(envelope: &'s Envelope<'_>) -> Envelope<'s> {
-    envelope.clone()
 }
 
 /// What became of an event that shares its generation with others of the batch.
@@ -101,17 +97,16 @@ fn generation<'a>(event: Json<'a>) -> Option<(String, bool, Object<'a>)> {
     Some((body.string("id")?.into_owned(), kind == "generation-create", body))
 }
 
-/// The body of an event that creates a trace: it says whose the generations of it are.
-fn trace<'a>(event: Json<'a>) -> Option<Object<'a>> {
+/// Id and body of a trace, of the event that creates it: it says whose the generations of it are.
+fn trace<'a>(event: Json<'a>) -> Option<(String, Object<'a>)> {
     let event = event.object()?;
-    event.object("body").filter(|_| event.is("type", "trace-create"))
+    let body = event.object("body").filter(|_| event.is("type", "trace-create"))?;
+    Some((body.string("id")?.into_owned(), body))
 }
 
-/// True for an observation of this trace.
-fn belongs(event: Json<'_>, trace: &Object<'_>) -> bool {
-    let body = event.object().and_then(|event| event.object("body"));
-    let of = body.and_then(|body| body.string("traceId").map(|id| id.into_owned()));
-    of.is_some() && of.as_deref() == trace.string("id").as_deref()
+/// Id of the trace that an observation is of.
+fn trace_of(event: Json<'_>) -> Option<String> {
+    Some(event.object()?.object("body")?.string("traceId")?.into_owned())
 }
 
 /// Who and what a trace belongs to, and so its observations.

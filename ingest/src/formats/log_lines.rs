@@ -64,12 +64,7 @@ fn line(text: Option<Cow<'_, str>>, envelope: Envelope<'_>, wrappers: u8, out: &
         return out.reject(Problem::new(RejectReason::TooLarge, "line", "the line nests too deeply"), None);
     }
     match Json::parse(&text).ok().filter(|line| line.object().is_some()) {
-        Some(entry) => formats::item(entry, None, shorter(&envelope), wrappers + 1, out),
+        Some(entry) => formats::item(entry, None, envelope.shorter(), wrappers + 1, out),
         None => out.ignore(IgnoreReason::NotAModelCall),
     }
-}
-
-/// The same envelope, for a line that lives less long.
-fn shorter<'s>(envelope: &'s Envelope<'_>) -> Envelope<'s> {
-    envelope.clone()
 }

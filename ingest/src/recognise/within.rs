@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use super::{FLAT, Shape, asked, recognise, row};
+use crate::formats::tools;
 use crate::json::{Json, Kind, Object};
 use crate::{encoded, printed};
 
@@ -295,22 +296,9 @@ fn is_other_row(row: &Object<'_>) -> bool {
 
 /// True for the shapes that tools put into pages.
 fn is_row(shape: Shape) -> bool {
-    matches!(
-        shape,
-        Shape::Braintrust
-            | Shape::DatadogSpan
-            | Shape::NewRelic
-            | Shape::PostHog
-            | Shape::Opik
-            | Shape::AgentsTrace
-            | Shape::ToolLog
-            | Shape::Metered
-            | Shape::CursorUsage
-            | Shape::GitHubUsage
-            | Shape::LangSmith
-            | Shape::Langfuse
-            | Shape::LiteLlm
-            | Shape::Portkey
-            | Shape::Helicone
-    )
+    tools::reads(shape)
+        || matches!(
+            shape,
+            Shape::GitHubUsage | Shape::LangSmith | Shape::Langfuse | Shape::LiteLlm | Shape::Portkey | Shape::Helicone
+        )
 }

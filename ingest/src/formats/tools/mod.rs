@@ -160,6 +160,11 @@ pub(crate) fn told(object: &Object<'_>) -> Option<Shape> {
     row(object).map(|tool| tool.shape)
 }
 
+/// True for a format that the table is about.
+pub(crate) fn reads(shape: Shape) -> bool {
+    TOOLS.iter().any(|tool| tool.shape == shape)
+}
+
 fn row(object: &Object<'_>) -> Option<&'static Tool> {
     // The outermost field of a mark is looked for first: nearly everything lacks it.
     TOOLS.iter().find(|tool| {
