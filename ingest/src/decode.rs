@@ -88,6 +88,9 @@ fn unzip(payload: &[u8], config: &Config) -> Result<Vec<u8>> {
 
 /// Text as UTF-8, whatever Unicode encoding its byte order mark announces.
 fn text_of(payload: &[u8]) -> Result<Cow<'_, str>> {
+    if let Some(events) = encoded::unframed(payload) {
+        return Ok(Cow::Owned(events));
+    }
     let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = bytes.chunks(2).map(|pair| unit([pair[0], *pair.get(1).unwrap_or(&0)]));
         char::decode_utf16(units).collect::<std::result::Result<String, _>>()
