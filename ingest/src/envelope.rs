@@ -87,6 +87,13 @@ pub(crate) fn time_value(value: Json<'_>, name: &str) -> Result<Timestamp> {
     })
 }
 
+/// True for a number that is a length of time: as a point in time it would be one of January 1970.
+fn is_length(value: Option<Json<'_>>) -> bool {
+    let whole =
+        |number: &str| number.split('.').next().is_some_and(|whole| whole.len() < 7 && !number.contains(['e', 'E']));
+    value.and_then(Json::number).is_some_and(whole)
+}
+
 /// The name of a provider as OpenTelemetry writes it (`gen_ai.provider.name`), from the spellings tools use.
 /// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/>, checked 2026-11-22.
 pub(crate) fn provider_name(text: &str) -> Text {
@@ -242,18 +249,20 @@ impl<'a> Envelope<'a> {
         put(&mut self.response_id, "response_id")?;
         put(&mut self.trace_id, "trace_id")?;
         put(&mut self.span_id, "span_id")?;
-        for name in ["time", "timestamp"] {
+        let recorded = object.has("startedDateTime") || (object.has("status") && is_length(object.get("time")));
+        // Who records HTTP says under `time` how long it took.
+        let names = if recorded { ["startedDateTime", "timestamp"] } else { ["time", "timestamp"] };
+        for name in names {
             if let Some(found) = time(object, name)? {
                 self.time = Some(found);
                 break;
             }
         }
         // Names that recorders and log shippers give it; they may hold any form of a time, so one that is not known is none.
-        for name in
-            ["ts", "@timestamp", "startedDateTime", "recorded_at", "request_time", "datetime_utc", "logging_time"]
-        {
+        for name in ["ts", "@timestamp", "recorded_at", "request_time", "datetime_utc", "logging_time"] {
             if self.time.is_none() {
-                self.time = time(object, name).unwrap_or(None);
+                let dated = || head::http_date(&object.string(name)?);
+                self.time = time(object, name).unwrap_or_else(|_| dated());
             }
         }
         let put = |slot: &mut Option<Text>, name: &str| -> Result<()> {
@@ -263,6 +272,10 @@ impl<'a> Envelope<'a> {
             Ok(())
         };
         put(&mut self.model, "model")?;
+        if self.model.is_none() && object.has("chatResponse") {
+            // Oracle names it beside the answer.
+            put(&mut self.model, "modelId")?;
+        }
         put(&mut self.requested_model, "requested_model")?;
         put(&mut self.operation, "operation")?;
         put(&mut self.publisher, "publisher")?;
@@ -331,12 +344,19 @@ impl<'a> Envelope<'a> {
                 let context = &mut self.price_context;
                 context.region = context.region.take().or_else(|| head::region(&url).map(Text::from));
             }
-            match request
-                .first(&["body", "parsed_body"])
-                .map(|(_, body)| body)
-                .map(|body| (body.object(), body.string()))
-            {
-                Some((Some(body), _)) => self.read_request(&body)?,
+            // An archive of HTTP keeps it as the text of what was posted.
+            let posted = || request.object("postData")?.get("text");
+            let body = request.first(&["body", "parsed_body"]).map(|(_, body)| body).or_else(posted);
+            match body.map(|body| (body.object(), body.string())) {
+                Some((Some(body), _)) => {
+                    self.read_request(&body)?;
+                    // Recorders that say how its text is encoded.
+                    if let Some(text) = body.string("string").filter(|text| text.starts_with('{'))
+                        && let Some((_, body)) = Json::parse_object(&text)
+                    {
+                        self.read_request(&body)?;
+                    }
+                }
                 Some((None, Some(text))) => {
                     if let Some((_, body)) = Json::parse_object(&text) {
                         self.read_request(&body)?;

@@ -43,7 +43,7 @@ pub(crate) fn date(headers: Json<'_>) -> Option<Timestamp> {
     http_date(&header(headers, "date")?)
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
+pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
     Some(Timestamp::from_millis(date.timestamp_millis()))
 }

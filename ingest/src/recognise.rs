@@ -82,9 +82,11 @@ fn by_failure(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if refused::is_error(object) {
         return Some((Shape::Error, "what is wrong, and nothing of a call"));
     }
-    match refused::state(object)? {
-        State::Running => Some((Shape::Status, "the state of a job that still runs")),
-        State::Failed => Some((Shape::Error, "the state of a job that failed")),
+    match refused::state(object) {
+        Some(State::Running) => Some((Shape::Status, "the state of a job that still runs")),
+        Some(State::Failed) => Some((Shape::Error, "the state of a job that failed")),
+        None if resources::is_listed(object) => Some((Shape::Status, "a resource, or a list of them")),
+        None => None,
     }
 }
 
@@ -218,6 +220,8 @@ fn is_allocations(sets: &[Json<'_>]) -> bool {
 fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if let Some(name) = object.string("object") {
         let shape = match &*name {
+            // Each frame of ERNIE's own streams counts, and calls itself a whole.
+            "chat.completion" if object.get("is_end").and_then(Json::boolean) == Some(false) => Shape::Fragment,
             "chat.completion" => Shape::OpenAiChat,
             // Perplexity closes its streams with objects of its own.
             "chat.completion.chunk" | "chat.completion.done" | "chat.reasoning" | "chat.reasoning.done" => {
@@ -233,6 +237,8 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             "list" if object.object("usage").is_some() => Shape::OpenAiEmbedding,
             "list" if is_images(object) => Shape::OpenAiImage,
             "list" if records(object).is_some() => Shape::Records,
+            // Some servers count nothing of them.
+            "list" if is_embeddings(object) => Shape::OpenAiEmbedding,
             "list" => Shape::Status,
             "video" if object.is("status", "completed") => Shape::OpenAiVideo,
             // A run of the Assistants API states the tokens of all its steps.
@@ -422,6 +428,13 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if resources::is_cache(object) || resources::is_of_anthropic(object) {
         return Some((Shape::Status, "a resource, or a row of a report"));
     }
+    // A prompt that was blocked before any model read it: nothing is counted.
+    if let Some(feedback) = object.object("promptFeedback")
+        && feedback.get("blockReason").is_some()
+        && object.object("usageMetadata").is_none_or(|usage| !usage.has("promptTokenCount"))
+    {
+        return Some((Shape::Error, "promptFeedback.blockReason, and no counts"));
+    }
     if object.has("usageMetadata") {
         let live = object.object("usageMetadata").is_some_and(|usage| usage.has("responseTokenCount"))
             && !object.has("candidates")
@@ -607,6 +620,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if !object.has("object") && is_chunk(object) {
         return Some((Shape::OpenAiChatChunk, "choices with deltas"));
     }
+    if object.has("results") && is_moderation(object) {
+        return Some((Shape::OpenAiModeration, "results, and id modr- or their scores by category"));
+    }
     let usage = object.object("usage")?;
     if is_summed(object) {
         return Some((Shape::Status, "usage of several requests"));
@@ -660,6 +676,12 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     bare(object, &usage)
 }
 
+/// True for an answer of a moderation: OpenAI marks its ids, Mistral's have the scores.
+fn is_moderation(object: &Object<'_>) -> bool {
+    let scored = || object.array("results")?.first()?.object().map(|first| first.has("category_scores"));
+    object.string("id").is_some_and(|id| id.starts_with("modr-")) || scored() == Some(true)
+}
+
 /// True for a chunk of a chat completion that does not say what it is, as GitHub Copilot's do not: its choices are deltas, or
 /// it speaks of content filters alone, or of usage under the id of the others.
 fn is_chunk(object: &Object<'_>) -> bool {
@@ -690,6 +712,9 @@ fn bare(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)
 fn spelled(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)> {
     if usage.has("prompt_tokens") {
         return Some((Shape::OpenAiChat, "usage.prompt_tokens"));
+    }
+    if (usage.has("promptTokens") || usage.has("inputTextTokens")) && !object.has("model") {
+        return Some((Shape::OpenAiChat, "usage.promptTokens or inputTextTokens"));
     }
     if usage.has("inputTokens") && !object.has("model") {
         return Some((Shape::BedrockConverse, "usage.inputTokens"));
@@ -723,6 +748,12 @@ fn is_gemini_embedding(object: &Object<'_>) -> bool {
         || first("predictions").is_some_and(|prediction| {
             prediction.object("embeddings").is_some_and(|embedding| embedding.has("statistics"))
         })
+}
+
+/// True when the elements of `data` are embeddings.
+fn is_embeddings(object: &Object<'_>) -> bool {
+    let first = object.array("data").and_then(|data| data.first()?.object());
+    first.is_some_and(|first| first.is("object", "embedding"))
 }
 
 /// True when the elements of `data` are images.
@@ -799,9 +830,6 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.object("metadata").is_some_and(|metadata| metadata.object("usage").is_some_and(|u| u.has("inputTokens")))
     {
         return Some((Shape::BedrockConverseEvent, "metadata.usage.inputTokens"));
-    }
-    if object.has("results") && object.string("id").is_some_and(|id| id.starts_with("modr-")) {
-        return Some((Shape::OpenAiModeration, "results and id modr-"));
     }
     if object.has("recordId") && object.has("modelOutput") {
         return Some((Shape::BedrockBatchLine, "recordId and modelOutput"));

@@ -10,7 +10,7 @@ use crate::json::{Json, Kind, NameSet, Object};
 use crate::number;
 
 /// Names under which an error says what is wrong.
-const SAID: [&str; 14] = [
+const SAID: [&str; 15] = [
     "error",
     "Error",
     "errors",
@@ -21,6 +21,7 @@ const SAID: [&str; 14] = [
     "title",
     "error_msg",
     "error_message",
+    "error_description",
     "err_msg",
     "status_msg",
     "OriginalMessage",
@@ -183,7 +184,9 @@ pub(super) fn state(object: &Object<'_>) -> Option<State> {
     if !identified || ANSWERED.iter().any(|name| object.get(name).is_some()) {
         return None;
     }
-    let (_, word) = object.first(&["status", "task_status", "state"])?;
+    let stated = object.first(&["status", "task_status", "state"]).map(|(_, word)| word);
+    // DashScope's tasks say it within their output.
+    let word = stated.or_else(|| object.object("output")?.get("task_status"))?;
     let word = word.string()?.to_ascii_lowercase();
     match word.as_str() {
         word if RUNNING.contains(&word) => Some(State::Running),

@@ -6,8 +6,9 @@ use crate::json::Object;
 /// True for the name of a resource of OpenAI's API and of those that copy it (<https://platform.openai.com/docs/api-reference>, its
 /// `object` fields, 2026-11-29).
 pub(super) fn is_named(name: &str) -> bool {
-    const NAMES: [&str; 19] = [
+    const NAMES: [&str; 20] = [
         "page",
+        "agent",
         "batch",
         "file",
         "bucket",
@@ -51,10 +52,56 @@ pub(super) fn is_of_anthropic(object: &Object<'_>) -> bool {
     if object.string("type").is_some_and(|kind| matches!(&*kind, "message_batch" | "message_batch_deleted")) {
         return object.has("id");
     }
-    let kept = object.is("type", "model") || object.is("type", "file");
+    let kept = ["model", "file", "skill", "skill_version"].iter().any(|kind| object.is("type", kind));
     (kept && object.has("id") && object.has("created_at"))
         || (object.has("data") && object.has("has_more") && object.has("first_id"))
         || (object.has("starting_at") && object.has("ending_at") && object.has("results"))
+}
+
+/// True for what is asked for besides answers and says nothing of a call: lists of models, files, tokens of a text, a key to log in with
+/// (recorded sessions that others published, read 2026-11-29).
+pub(super) fn is_listed(object: &Object<'_>) -> bool {
+    // Fields that stand together in one such answer alone.
+    const TOGETHER: [&[&str]; 9] = [
+        &["access_token", "token_type"],
+        &["tokens", "token_strings"],
+        &["tokens", "count", "max_model_len"],
+        &["tokensInfo"],
+        &["balance_infos"],
+        &["invocationArn"],
+        &["default_version", "latest_version"],
+        &["modelSummaries"],
+        &["model_info", "details"],
+    ];
+    // What a model of a list can do; no report of what was used says that.
+    const MODEL: [&str; 9] = [
+        "supportedGenerationMethods",
+        "supportedActions",
+        "digest",
+        "endpoints",
+        "context_length",
+        "contextLength",
+        "owned_by",
+        "input_modalities",
+        "latest_version",
+    ];
+    const OF_GEMINI: [&str; 6] = ["models/", "tunedModels/", "files/", "batches/", "fileSearchStores/", "corpora/"];
+    let is_model = |of: &Object<'_>| MODEL.iter().any(|name| of.has(name));
+    let first = |name: &str| object.array(name).and_then(|list| list.first()?.object());
+    let of_gemini =
+        |of: &Object<'_>| of.string("name").is_some_and(|name| OF_GEMINI.iter().any(|kind| name.starts_with(kind)));
+    TOGETHER.iter().any(|names| names.iter().all(|name| object.has(name)))
+        || ["models", "data"].iter().any(|name| first(name).is_some_and(|model| is_model(&model)))
+        || of_gemini(object)
+        || object.object("file").or_else(|| first("files")).is_some_and(|file| of_gemini(&file))
+        || is_progress(object)
+}
+
+/// True for a version alone, and for what Ollama says while it fetches a model.
+fn is_progress(object: &Object<'_>) -> bool {
+    let said = object.string("status").or_else(|| object.string("version"));
+    said.is_some()
+        && object.iter().all(|(name, _)| matches!(name, "status" | "digest" | "total" | "completed" | "version"))
 }
 
 /// True for a cache of Gemini or Vertex, or a list of them: the size of what it holds is no call's usage

@@ -15,8 +15,10 @@ use crate::{encoded, printed};
 /// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
 /// a call: answers are logged under the same names.
 pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
-    let (name, body) = object.first(&["response", "body"])?;
+    // The last are those of Google's own recorder, which keeps what its SDK made of the answer beside it.
+    let (name, body) = object.first(&["response", "body", "body_segments", "bodySegments"])?;
     let wraps = matches!(body.kind(), Kind::Object | Kind::Array | Kind::String)
+        && body.text() != "[]"
         && (!is_counted(object) || speaks_of_a_call(body))
         && !(is_prose(body) && has_another(object, name));
     wraps.then_some((name, body))
@@ -49,7 +51,7 @@ pub(super) fn is_counted(object: &Object<'_>) -> bool {
 pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     // Lists are looked into where their name says that they are pieces of one answer.
     const LISTS: [&str; 3] = ["chunks", "events", "stream"];
-    const NAMES: [&str; 41] = [
+    const NAMES: [&str; 42] = [
         "chunks",
         "events",
         "stream",
@@ -75,6 +77,7 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "log",
         "content",
         "string",
+        "base64_string",
         "text",
         "record",
         // What clouds and log stores put around what they carry.
@@ -199,19 +202,38 @@ pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
             // A comment, an id or a time to retry after may come first.
             text if [":", "id:", "retry:"].iter().any(|field| text.starts_with(field)) => text.contains("\\ndata:"),
             text if encoded::is_encoded(text) => {
-                let text = encoded::plain(text.trim_end_matches('"')).unwrap_or_default();
+                // Lines of Base64 end within the text.
+                let text = body.string().and_then(|text| encoded::plain(&text)).unwrap_or_default();
                 text.starts_with("data:")
                     || text.starts_with("event:")
-                    || Json::parse_object(&text).is_some_and(|(_, inner)| told(&inner))
+                    || match Json::parse_object(&text) {
+                        Some((_, inner)) => told(&inner),
+                        None => at_the_ends(&text).iter().any(told),
+                    }
             }
-            text if text.starts_with('{') => {
+            text if text.starts_with(['{', '[']) => {
                 let text = body.string().unwrap_or_default();
-                Json::parse_object(&text).is_some_and(|(_, inner)| told(&inner))
+                match Json::parse_object(&text) {
+                    Some((_, inner)) => told(&inner),
+                    None => at_the_ends(&text).iter().any(told),
+                }
             }
             _ => false,
         },
         _ => false,
     }
+}
+
+/// The first and the last frame of a stream that was kept as the text of a list, or one frame a line: the first says whose they
+/// are, unless only the last does (Ollama).
+fn at_the_ends(text: &str) -> Vec<Object<'_>> {
+    if let Ok(list) = Json::parse(text) {
+        let list = list.array().unwrap_or_default();
+        return [list.first(), list.last()].into_iter().flatten().filter_map(|frame| frame.object()).collect();
+    }
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let ends = [lines.next(), lines.next_back()];
+    ends.into_iter().flatten().filter_map(|line| Some(Json::parse_object(line)?.1)).collect()
 }
 
 /// True for what speaks of a call by itself, or holds what does.

@@ -19,6 +19,7 @@ mod openai;
 mod otlp_wire;
 mod providers;
 mod published;
+mod recordings;
 mod reports;
 mod resources;
 mod stage;
