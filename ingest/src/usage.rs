@@ -162,7 +162,7 @@ impl<'o, 'a> Counts<'o, 'a> {
 
     /// True when the object holds a field that is neither known nor null.
     pub(crate) fn has_unknown(&self, known: &NameSet) -> bool {
-        self.object.iter().any(|(name, value)| !value.is_null() && !known.contains(name))
+        self.object.iter().any(|(name, value)| !matches!(value.text(), "0" | "0.0" | "null") && !known.contains(name))
     }
 
     /// A nested object.

@@ -100,7 +100,7 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
         return Ok(smallvec![part(usage, "usage")?]);
     }
     let mut parts = SmallVec::new();
-    let mut last_message = 0;
+    let (mut last_message, mut first_input) = (0, 0);
     // Input and output of message entries, of those and fallbacks, of all, and of the last message.
     let (mut messages, mut same_model, mut all, mut last) = ([0, 0], [0, 0], [0, 0], [0, 0]);
     for (index, value) in iterations.iter().enumerate() {
@@ -115,6 +115,9 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
         let kind = kind.as_deref().unwrap_or("message");
         let add = |sum: &mut [i64; 2]| (sum[0], sum[1]) = (sum[0] + tokens[0], sum[1] + tokens[1]);
         add(&mut all);
+        if index == 0 {
+            first_input = tokens[0];
+        }
         if kind == "message" {
             add(&mut messages);
             last = tokens;
@@ -131,7 +134,9 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
     }
     let counts = Counts::new(usage, "usage");
     let top = [counts.or_zero("input_tokens")?, counts.or_zero("output_tokens")?];
-    if ![messages, same_model, all, last].contains(&top) {
+    // A stream states the input of the first, as it began, and all output.
+    let streamed = [first_input, all[1]];
+    if ![messages, same_model, all, last, streamed].contains(&top) {
         let message = format!(
             "usage.input_tokens {} and usage.output_tokens {} are neither the sum of usage.iterations ({} and {}) nor \
              of its message entries ({} and {})",

@@ -135,8 +135,13 @@ pub(crate) fn invoke<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         }
         None => {
             let counts = Counts::new(object, "");
-            let input = counts.alias(&["inputTextTokenCount", "prompt_token_count"])?.unwrap_or(0);
-            let mut output = counts.alias(&["totalOutputTextTokenCount", "generation_token_count"])?.unwrap_or(0);
+            let input = counts.alias(&["inputTextTokenCount", "prompt_token_count"])?;
+            let output = counts.alias(&["totalOutputTextTokenCount", "generation_token_count"])?;
+            if input.is_none() && output.is_none() {
+                // Titan counts no tokens of an image.
+                call.flags.set(Flag::UsageMissing);
+            }
+            let (input, mut output) = (input.unwrap_or(0), output.unwrap_or(0));
             for result in object.array("results").unwrap_or_default() {
                 if let Some(result) = result.object() {
                     output += Counts::new(&result, "results").or_zero("tokenCount")?;

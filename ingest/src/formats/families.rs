@@ -56,7 +56,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     } else if ["num_search_queries", "search_context_size", "tool_calls_details"].iter().any(|name| has(name))
         || (object.get("search_results").is_some()
             && object.string("model").is_none_or(|model| model.contains("sonar")))
-        || cost.is_some_and(|cost| cost.has("input_cost") || cost.has("input_tokens_cost"))
+        // Bifrost copied the names of its costs.
+        || (!object.has("extra_fields") && cost.is_some_and(|cost| cost.has("input_cost") || cost.has("input_tokens_cost")))
     {
         Some("perplexity")
     } else if fingerprint.is_some_and(|print| print == "fp_ollama") {
@@ -80,7 +81,8 @@ pub(super) fn gateway<'a>(object: &Object<'a>) -> Option<Object<'a>> {
     };
     let within = || {
         let choices = object.get("choices").filter(|choices| holds(choices, "\"gateway\""))?;
-        choices.array()?.into_iter().filter_map(Json::object).find_map(|choice| told(&choice.object("message")?))
+        let said = |choice: Object<'a>| choice.object("message").or_else(|| choice.object("delta"));
+        choices.array()?.into_iter().filter_map(Json::object).find_map(|choice| told(&said(choice)?))
     };
     told(object).or_else(within)
 }
@@ -141,6 +143,7 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("mistral-tiny", "mistral_ai"),
         ("mistral-embed", "mistral_ai"),
         ("mistral-ocr", "mistral_ai"),
+        ("mistral-moderation", "mistral_ai"),
         ("ministral-", "mistral_ai"),
         ("magistral-", "mistral_ai"),
         ("codestral-", "mistral_ai"),
@@ -185,7 +188,7 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         return Some("openai");
     }
     // Tags of Ollama's library (`mistral-small:24b`).
-    if model.contains(':') && !model.starts_with("ft:") {
+    if model.contains(':') && !model.starts_with("ft:") && !model.starts_with("gpt-3.5-") {
         return None;
     }
     let found = FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix));

@@ -290,11 +290,15 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
         &[(hit.audio, "cacheTokensDetails AUDIO"), (hit.image, "cacheTokensDetails IMAGE")],
     )?;
     let (audio, image, video) = (read.audio - hit.audio, read.image - hit.image, read.video - hit.video);
+    // What tools read may come out of a cache, too: what is more than the prompt holds (an answer that others published, read
+    // 2026-11-29).
+    let tools_other = tools.audio + tools.image + tools.video;
+    let beyond = (cached + audio + image + video - prompt).clamp(0, (tool_use - tools_other).max(0)).min(cached);
     let plain = rest(
         prompt,
         "usageMetadata.promptTokenCount",
         &[
-            (cached, "usageMetadata.cachedContentTokenCount"),
+            (cached - beyond, "usageMetadata.cachedContentTokenCount"),
             (audio, "promptTokensDetails AUDIO"),
             (image, "promptTokensDetails IMAGE"),
             (video, "promptTokensDetails VIDEO"),
@@ -303,7 +307,10 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
     let tool_text = rest(
         tool_use,
         "usageMetadata.toolUsePromptTokenCount",
-        &[(tools.audio + tools.image + tools.video, "toolUsePromptTokensDetails other than TEXT")],
+        &[
+            (tools_other, "toolUsePromptTokensDetails other than TEXT"),
+            (beyond, "usageMetadata.cachedContentTokenCount beyond the prompt"),
+        ],
     )?;
     let text_out = rest(
         candidates,

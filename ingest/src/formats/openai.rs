@@ -9,7 +9,7 @@ use schemas::{Flag, Meter, PriceContext, ReportedCost, Text};
 use smallvec::{SmallVec, smallvec};
 
 pub(crate) use spelling::{AI_SDK, CHAT, CODEX, IMAGES, RESPONSES, SPEECH, Spelling};
-use spelling::{INPUT_DETAIL_FIELDS, OUTPUT_DETAIL_FIELDS, USAGE_FIELDS};
+use spelling::{CAMEL, INPUT_DETAIL_FIELDS, OUTPUT_DETAIL_FIELDS, USAGE_FIELDS, YANDEX};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope::{self, time};
@@ -48,7 +48,13 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         && let Some(details) = counts.inner(name)?
     {
         let inner = counts.within(name, &details);
-        cached = inner.alias(&["cached_tokens", "cacheReadTokens", "cache_read_input_tokens", "cached_read_tokens"])?;
+        cached = inner.alias(&[
+            "cached_tokens",
+            "cachedTokens",
+            "cacheReadTokens",
+            "cache_read_input_tokens",
+            "cached_read_tokens",
+        ])?;
         written = inner.alias(&[
             "cache_write_tokens",
             "cache_creation_tokens",
@@ -368,6 +374,10 @@ fn call<'a>(
             smallvec![Part::default()]
         }
     };
+    if extractor != "openai.image" && call.parts.iter().all(|part| part.usage.vector().is_empty()) {
+        // Servers that do not count write zeros.
+        call.flags.set(Flag::UsageMissing);
+    }
     if call.provider.as_deref() == Some("vercel") {
         let told = families::gateway(object).unwrap_or_default();
         call.reported_cost = envelope::cost(&told, "cost", "billed_by_provider").unwrap_or(None);
@@ -440,7 +450,17 @@ pub(super) fn reported_cost(usage: &Object<'_>) -> Result<Option<ReportedCost>> 
 
 /// Chat Completions.
 pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
-    let mut found = call(object, "openai.chat_completion", "chat", &CHAT)?;
+    let other = object.get("usage").filter(|usage| !usage.text().contains("prompt_tokens"));
+    let spelling = match other.and_then(Json::object) {
+        Some(usage) if usage.has("promptTokens") => &CAMEL,
+        Some(usage) if usage.has("inputTextTokens") => &YANDEX,
+        _ => &CHAT,
+    };
+    let mut found = call(object, "openai.chat_completion", "chat", spelling)?;
+    if spelling.input != CHAT.input {
+        found.time = found.time.or(time(object, "timeCreated")?);
+        found.usual_provider = if spelling.input == YANDEX.input { "yandex" } else { "unknown" };
+    }
     if found.model.is_none()
         && found.provider.is_none()
         && (object.has("choices") || object.is("object", "chat.completion"))
@@ -718,14 +738,29 @@ pub(crate) fn ocr<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     Ok(found)
 }
 
-/// Moderations: free, but counted.
+/// Moderations: OpenAI's are free, but counted. Mistral bills the tokens it read; its total is another number, of which no page says
+/// what it holds (answers that others published, read 2026-11-29).
 pub(crate) fn moderation<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = Call::new("openai.moderation", "moderation", precedence::PROVIDER);
-    found.provider = Some("openai".into());
     found.model = envelope::text(object, "model")?;
     found.response_id = envelope::text(object, "id")?;
     let mut part = Part { flags: Flags::default(), ..Part::default() };
-    part.usage.add(Meter::Requests, 1);
+    if found.response_id.as_deref().is_some_and(|id| id.starts_with("modr-")) {
+        found.provider = Some("openai".into());
+        part.usage.add(Meter::Requests, 1);
+    } else if let Some(usage) = object.object("usage") {
+        let counts = Counts::new(&usage, "usage");
+        let read = counts.need("prompt_tokens")?;
+        part.usage.add(Meter::InputTextTokens, read);
+        part.usage.add(Meter::OutputTextTokens, counts.or_zero("completion_tokens")?);
+        if counts.count("total_tokens")?.is_some_and(|total| total != read) {
+            part.flags.set(Flag::TotalMismatch);
+        }
+        found.raw_usage = Cow::Borrowed(raw(object.get("usage")));
+    } else {
+        found.flags.set(Flag::UsageMissing);
+    }
+    found.usual_provider = found.model.as_deref().and_then(families::family).unwrap_or("unknown");
     found.parts = smallvec![part];
     Ok(found)
 }

@@ -202,7 +202,10 @@ pub(crate) fn items<'a>(
         };
         let object = object.or_else(|| json.object());
         let shape = object.as_ref().and_then(|object| told(object, hint));
-        let frame = object.as_ref().and_then(|object| frame(object, shape, many));
+        let frame = object.as_ref().and_then(|object| {
+            let whole = || open.as_ref().is_some_and(|stream| stream.ends_in(object, shape));
+            frame(object, shape, many).or_else(|| whole().then_some((Family::OpenAiChat, None)))
+        });
         if let (Some(object), Some((shape, _))) = (&object, shape) {
             match shape {
                 Shape::CodexTranscript => transcript::codex_context(object, &mut context),
@@ -379,6 +382,14 @@ impl<'a> Stream<'a> {
         self.frames.push(frame);
     }
 
+    /// True for the whole answer that MiniMax sends after its chunks, under their id.
+    fn ends_in(&self, whole: &Object<'a>, shape: Option<(Shape, &'static str)>) -> bool {
+        let id = || self.frames.last().and_then(|last| last.string("id")).filter(|id| !id.is_empty());
+        self.family == Family::OpenAiChat
+            && matches!(shape, Some((Shape::OpenAiChat, _)))
+            && id().is_some_and(|id| whole.is("id", &id))
+    }
+
     /// True when a frame goes on with this call rather than beginning another.
     fn takes(&self, family: Family, frame: &Object<'a>) -> bool {
         // Cloudflare ends streams of every shape in a frame of its own, with the counts.
@@ -396,7 +407,12 @@ impl<'a> Stream<'a> {
             Family::OpenAiChat => same("id"),
             Family::OpenAiCompletion => stated(frame, "id").is_some() && stated(last, "id") == stated(frame, "id"),
             Family::OpenAiResponse => !last.string("type").is_some_and(|kind| is_final(&kind)),
-            Family::Anthropic => !frame.is("type", "message_start"),
+            Family::Anthropic => {
+                // Some servers begin a message twice.
+                let id = |frame: &Object<'a>| frame.object("message").and_then(|message| message.string("id"));
+                !frame.is("type", "message_start")
+                    || (id(frame).is_some() && self.frames.iter().find_map(id) == id(frame))
+            }
             Family::Conversation => !frame.is("type", "conversation.response.started"),
             Family::Converse => !frame.has("messageStart"),
             Family::Cohere => !frame.is("type", "message-start") && !frame.is("event_type", "stream-start"),
@@ -514,7 +530,7 @@ impl<'a> Stream<'a> {
         }
         let mut text = String::from("{\"object\":\"chat.completion\"");
         // Fields that name the provider are kept with those that name the call.
-        const NAMES: [&str; 12] = [
+        const NAMES: [&str; 13] = [
             "id",
             "created",
             "model",
@@ -526,6 +542,7 @@ impl<'a> Stream<'a> {
             "time_info",
             "model_id",
             "model_version",
+            "base_resp",
             METRICS,
         ];
         for name in NAMES {
@@ -538,8 +555,10 @@ impl<'a> Stream<'a> {
             put(&mut text, "x_groq", groq);
             put(&mut text, "usage", chunk_usage(frame));
         }
-        // Choices hold contents: only those are kept that say which tools ran.
-        let tools = |choices: &Json<'a>| choices.text().contains("\"executed_tools\"");
+        // Choices hold contents: only those are kept that say which tools ran, or whom a gateway asked.
+        let tools = |choices: &Json<'a>| {
+            ["\"executed_tools\"", "\"provider_metadata\""].iter().any(|name| choices.text().contains(name))
+        };
         let choices = self.frames.iter().filter_map(|frame| frame.get("choices").filter(tools)?.array()).flatten();
         let choices: Vec<&str> = choices.map(Json::text).collect();
         if !choices.is_empty() {
@@ -718,8 +737,9 @@ fn chunk_usage<'a>(frame: &Object<'a>) -> Option<Json<'a>> {
         let choices = frame.get("choices").filter(|choices| choices.text().contains("\"usage\""))?;
         choices.array()?.into_iter().filter_map(Json::object).find_map(within)
     });
-    // Snowflake writes an empty object into the chunks without counts.
-    found.filter(|usage| usage.object().is_some_and(|usage| !usage.is_empty()))
+    // Snowflake writes an empty object into the chunks without counts, SGLang details alone.
+    let counts = |usage: Object<'a>| usage.iter().any(|(_, value)| matches!(value.kind(), Kind::Number | Kind::String));
+    found.filter(|usage| usage.object().is_some_and(counts))
 }
 
 /// Names of the id of a Gemini response. SDKs of Python write snake case.

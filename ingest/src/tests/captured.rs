@@ -596,3 +596,176 @@ fn details_that_langsmith_writes_as_text_are_parts_of_the_counts() {
         ],
     );
 }
+
+#[test]
+fn what_tools_of_gemini_read_may_come_out_of_a_cache() {
+    check(
+        r#"{"candidates":[],"usageMetadata":{"promptTokenCount":300,"cachedContentTokenCount":2500,"candidatesTokenCount":180,
+            "thoughtsTokenCount":1100,"toolUsePromptTokenCount":2400,"totalTokenCount":3980,
+            "promptTokensDetails":[{"modality":"TEXT","tokenCount":300}],"cacheTokensDetails":[{"modality":"TEXT","tokenCount":2500}],
+            "toolUsePromptTokensDetails":[{"modality":"TEXT","tokenCount":2400}]},"modelVersion":"gemini-2.5-flash","responseId":"r9"}"#,
+        "gemini.generate_content",
+        &["gcp.gemini gemini-2.5-flash: input_text_tokens 200, cache_read_text_tokens 2500, output_text_tokens 180, \
+           output_reasoning_tokens 1100 [time_assumed]"],
+    );
+    // More than both is no part of either.
+    check_rejected(
+        r#"{"usageMetadata":{"promptTokenCount":300,"cachedContentTokenCount":2900,"candidatesTokenCount":1,"toolUsePromptTokenCount":2400,
+            "totalTokenCount":2701},"modelVersion":"gemini-2.5-flash","responseId":"r10"}"#,
+        "contradiction",
+        "usageMetadata.promptTokenCount",
+        &["300"],
+    );
+}
+
+#[test]
+fn a_message_that_begins_twice_is_one_call() {
+    let start = r#"{"type":"message_start","message":{"id":"msg_d","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[],"usage":{"input_tokens":17,"output_tokens":1}}}"#;
+    let end = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":22}}"#;
+    let one = "anthropic claude-haiku-4-5: input_text_tokens 17, output_text_tokens 22 [time_assumed]";
+    check(&format!("{start}\n{start}\n{end}"), "anthropic.message", &[one]);
+    let other = start.replace("msg_d", "msg_e");
+    check(&format!("{start}\n{end}\n{other}\n{end}"), "anthropic.message", &[one, one]);
+}
+
+#[test]
+fn a_stream_that_fell_back_states_the_input_it_began_with_and_all_output() {
+    check(
+        r#"{"type":"message_start","message":{"id":"msg_f","type":"message","role":"assistant","model":"claude-opus-5-5","content":[],"usage":{"input_tokens":11,"output_tokens":0}}}
+{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":71,"iterations":[{"type":"message","model":"claude-opus-5-5","input_tokens":11,"output_tokens":41},{"type":"fallback_message","model":"claude-opus-4-8","input_tokens":13,"output_tokens":30}]}}"#,
+        "anthropic.message",
+        &[
+            "anthropic claude-opus-5-5: input_text_tokens 11, output_text_tokens 41 [time_assumed, iterations_expanded]",
+            "anthropic claude-opus-4-8: input_text_tokens 13, output_text_tokens 30 [time_assumed, iterations_expanded]",
+        ],
+    );
+}
+
+#[test]
+fn vercels_gateway_says_whom_it_asked_in_the_last_chunk_of_a_stream() {
+    let event = event(
+        r#"{"id":"gen_7","object":"chat.completion.chunk","created":1785578390,"model":"xai/grok-4.1-fast","choices":[{"index":0,"delta":{"content":"a"}}]}
+{"id":"gen_7","object":"chat.completion.chunk","created":1785578390,"model":"xai/grok-4.1-fast","choices":[{"index":0,"delta":{"provider_metadata":{"gateway":{"routing":{"finalProvider":"vertex"},"cost":"0.00004"}}},"finish_reason":"stop"}],"usage":{"prompt_tokens":675,"completion_tokens":2,"total_tokens":677,"cost":0.00004,"is_byok":false,"prompt_tokens_details":{"cached_tokens":600},"market_cost":0.00004,"gateway_cost":0.00014}}"#,
+    );
+    assert_eq!(
+        line(&event),
+        "vercel xai/grok-4.1-fast: input_text_tokens 75, cache_read_text_tokens 600, output_text_tokens 2 [id_from_position]"
+    );
+    assert_eq!(event.reported_cost.unwrap().amount.to_string(), "0.00004");
+}
+
+#[test]
+fn frames_that_count_on_and_the_whole_after_its_chunks_are_counted_once() {
+    // ERNIE's frames call themselves whole, and count what there is so far.
+    let frame = |end: bool, output: u32| {
+        format!(
+            r#"data: {{"id":"as-7","object":"chat.completion","created":1785578390,"is_end":{end},"result":"a","usage":{{"prompt_tokens":5,"completion_tokens":{output},"total_tokens":{}}}}}"#,
+            5 + output
+        )
+    };
+    check(
+        &format!("{}\n\n{}\n\n{}\n\n", frame(false, 0), frame(false, 3), frame(true, 8)),
+        "openai.chat_completion",
+        &["unknown unknown: input_text_tokens 5, output_text_tokens 8 [id_from_position]"],
+    );
+    // MiniMax sends the whole after its chunks.
+    let chunk = r#"{"id":"05","object":"chat.completion.chunk","created":1785578390,"model":"MiniMax-M2","choices":[{"index":0,"delta":{"content":"a"}}],"usage":null}"#;
+    let whole = r#"{"id":"05","object":"chat.completion","created":1785578390,"model":"MiniMax-M2","choices":[{"index":0,"message":{"content":"aa","role":"assistant"}}],"usage":{"prompt_tokens":26,"completion_tokens":22,"total_tokens":48},"base_resp":{"status_code":0,"status_msg":""}}"#;
+    check(
+        &format!("{chunk}\n{chunk}\n{whole}"),
+        "openai.chat_completion",
+        &["minimax MiniMax-M2: input_text_tokens 26, output_text_tokens 22 [id_from_position]"],
+    );
+    // SGLang states details without the counts that are theirs.
+    check(
+        r#"{"id":"a1","object":"chat.completion.chunk","created":1785578390,"model":"deepseek-v3.2-maas","choices":[{"index":0,"delta":{"content":"a"}}],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}
+{"id":"a1","object":"chat.completion.chunk","created":1785578390,"model":"deepseek-v3.2-maas","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens_details":{"cached_tokens":0}}}"#,
+        "openai.chat_completion",
+        &["unknown deepseek-v3.2-maas: input_text_tokens 7, output_text_tokens 2 [id_from_position]"],
+    );
+}
+
+#[test]
+fn counts_of_zero_are_no_counts_and_say_so() {
+    for (payload, kind, expected) in [
+        (
+            r#"{"id":"chatcmpl-0","object":"chat.completion","created":1785578390,"model":"gpt-5.4","choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}"#,
+            "openai.chat_completion",
+            "openai gpt-5.4:  [usage_missing]",
+        ),
+        (
+            r#"{"object":"list","data":[{"object":"embedding","embedding":[0.1],"index":0}],"model":"text-embedding-004"}"#,
+            "openai.embedding",
+            "gcp.gemini text-embedding-004:  [id_from_position, time_assumed, usage_missing]",
+        ),
+        (
+            r#"{"embedding":[0.1],"inputTextTokenCount":null,"message":null}"#,
+            "bedrock.invoke_model",
+            "aws.bedrock unknown:  [id_from_position, time_assumed, usage_missing]",
+        ),
+    ] {
+        check(payload, kind, &[expected]);
+    }
+}
+
+#[test]
+fn moderations_of_mistral_are_tokens_it_read() {
+    let body = |usage: &str| {
+        format!(
+            r#"{{"id":"mod-7","model":"mistral-moderation-latest","results":[{{"categories":{{"pii":false}},"category_scores":{{"pii":0.1}}}}]{usage}}}"#
+        )
+    };
+    for (usage, expected) in [
+        (
+            r#","usage":{"prompt_tokens":81,"completion_tokens":0,"total_tokens":142}"#,
+            "mistral_ai mistral-moderation-latest: input_text_tokens 81 [time_assumed, total_mismatch]",
+        ),
+        ("", "mistral_ai mistral-moderation-latest:  [time_assumed, usage_missing]"),
+    ] {
+        check(&body(usage), "openai.moderation", &[expected]);
+    }
+}
+
+#[test]
+fn counts_of_a_chat_may_be_spelled_in_camel_case() {
+    for (payload, expected) in [
+        (
+            r#"{"modelId":"google.gemini-2.5-flash","modelVersion":"1.0","chatResponse":{"apiFormat":"GENERIC","timeCreated":"2026-08-01T09:00:00Z",
+                "choices":[{"index":0,"finishReason":"stop"}],"usage":{"promptTokens":41,"completionTokens":6,"totalTokens":130,
+                "completionTokensDetails":{"reasoningTokens":83}}}}"#,
+            "unknown google.gemini-2.5-flash: input_text_tokens 41, output_text_tokens 6, output_reasoning_tokens 83 [id_from_position]",
+        ),
+        (
+            r#"{"modelId":"cohere.command-a-03-2025","chatResponse":{"apiFormat":"COHERE","text":"a","chatHistory":[],
+                "usage":{"promptTokens":42,"completionTokens":10,"totalTokens":52,"promptTokensDetails":{"cachedTokens":40}}}}"#,
+            "unknown cohere.command-a-03-2025: input_text_tokens 2, cache_read_text_tokens 40, output_text_tokens 10 [id_from_position, time_assumed]",
+        ),
+        (
+            r#"{"result":{"alternatives":[{"message":{"role":"assistant","text":"a"},"status":"ALTERNATIVE_STATUS_FINAL"}],
+                "usage":{"inputTextTokens":"20","completionTokens":"10","totalTokens":"30","completionTokensDetails":{"reasoningTokens":"4"}}}}"#,
+            "yandex unknown: input_text_tokens 20, output_text_tokens 6, output_reasoning_tokens 4 [id_from_position, time_assumed]",
+        ),
+    ] {
+        check(payload, "envelope/openai.chat_completion", &[expected]);
+    }
+}
+
+#[test]
+fn a_dated_instruct_model_of_openai_is_no_tag_of_ollamas() {
+    check(
+        r#"{"id":"cmpl-7","object":"text_completion","created":1785578390,"model":"gpt-3.5-turbo-instruct:20230824-v2","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":16,"total_tokens":21}}"#,
+        "openai.completion",
+        &["openai gpt-3.5-turbo-instruct:20230824-v2: input_text_tokens 5, output_text_tokens 16"],
+    );
+}
+
+#[test]
+fn a_gateway_that_spells_costs_like_perplexity_is_not_perplexity() {
+    check(
+        r#"{"id":"chatcmpl-bf","object":"chat.completion","created":1785578390,"model":"gpt-5.4","choices":[],"usage":{"prompt_tokens":10,
+            "completion_tokens":5,"total_tokens":15,"cost":{"input_tokens_cost":0.1,"output_tokens_cost":0.2,"total_cost":0.3}},
+            "extra_fields":{"request_type":"chat_completion","provider":"openai","latency":500}}"#,
+        "openai.chat_completion",
+        &["openai gpt-5.4: input_text_tokens 10, output_text_tokens 5"],
+    );
+}

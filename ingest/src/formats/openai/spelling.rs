@@ -89,6 +89,23 @@ pub(crate) const AI_SDK: Spelling = Spelling {
     ..RESPONSES
 };
 
+/// Oracle's and Naver's: those of a chat in camel case (<https://docs.oracle.com/en-us/iaas/api/#/en/generative-ai-inference/20231130/datatypes/Usage>,
+/// <https://api.ncloud-docs.com/docs/en/clovastudio-chatcompletionsv3>; not opened: from knowledge of them).
+pub(crate) const CAMEL: Spelling = Spelling {
+    input: "promptTokens",
+    output: "completionTokens",
+    input_details: &["promptTokensDetails"],
+    output_details: &["completionTokensDetails"],
+    total: "totalTokens",
+    names: Names { input: "usage.promptTokens", output: "usage.completionTokens", ..CHAT.names },
+    ..CHAT
+};
+
+/// Yandex' (<https://yandex.cloud/en/docs/foundation-models/text-generation/api-ref/TextGeneration/completion>, not opened: from
+/// knowledge of it).
+pub(crate) const YANDEX: Spelling =
+    Spelling { input: "inputTextTokens", names: Names { input: "usage.inputTextTokens", ..CAMEL.names }, ..CAMEL };
+
 /// Codex writes the counts of Responses flat.
 pub(crate) const CODEX: Spelling = Spelling { input_details: &[], output_details: &[], ..RESPONSES };
 
@@ -116,6 +133,9 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     // The Vercel AI SDK
     "promptTokens",
     "completionTokens",
+    "promptTokensDetails",
+    "completionTokensDetails",
+    "inputTextTokens",
     "inputTokens",
     "outputTokens",
     "totalTokens",
@@ -154,6 +174,11 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "is_byok",
     "server_tool_use",
     "server_tool_use_details",
+    // Vercel's gateway: what the cost is made of
+    "market_cost",
+    "surcharge_cost",
+    "gateway_cost",
+    "provider_allowlist_cost",
     // xAI
     "cost_in_usd_ticks",
     "num_sources_used",
@@ -229,6 +254,7 @@ pub(super) static INPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     "cacheReadTokens",
     "cacheWriteTokens",
     "noCacheTokens",
+    "cachedTokens",
 ]);
 
 pub(super) static OUTPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
@@ -245,4 +271,6 @@ pub(super) static OUTPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     // The Vercel AI SDK
     "reasoningTokens",
     "textTokens",
+    "acceptedPredictionTokens",
+    "rejectedPredictionTokens",
 ]);
