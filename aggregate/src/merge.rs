@@ -18,7 +18,7 @@ use crate::agenda::Agenda;
 use crate::budget::Budgets;
 use crate::config::seconds;
 use crate::period::{Moment, PeriodState, StateChange, settle};
-use crate::window::{HeldKey, HeldWindow, WindowState};
+use crate::window::{HeldKey, HeldWindow, OpenWindows, WindowState};
 use crate::{Config, calendar, key};
 
 /// Windows written in one transaction at most; the rest follows in the next. Keeps the end of a month from being one
@@ -94,6 +94,7 @@ struct Merge {
     budgets: Arc<Reference<Budgets>>,
     formats: Formats,
     windows: TxMap<Id128, HeldWindow>,
+    open: OpenWindows,
     periods: TxMap<Id128, PeriodState>,
     /// Keys of windows, so that a key's windows share one.
     keys: HashMap<Id128, Arc<HeldKey>>,
@@ -161,6 +162,7 @@ impl Merge {
             budgets,
             formats,
             windows: TxMap::default(),
+            open: OpenWindows::default(),
             periods: TxMap::default(),
             keys: HashMap::new(),
             settling: Agenda::default(),
@@ -193,8 +195,7 @@ impl Merge {
                 continue;
             }
             let id = key::of_window(hash, granularity, span.start);
-            let held = self.windows.entry(&id, || HeldWindow::new(shared.clone(), &fresh));
-            let mut window = held.state();
+            let window = self.open.open(&mut self.windows, id, &shared, fresh);
             // Whatever is unsettled or changed is on an agenda already.
             if !window.dirty {
                 self.writing.note(window.writable_at(&self.config), id);
@@ -204,7 +205,6 @@ impl Merge {
             }
             let before = window.sums.effective;
             window.add(&partial.sums, late).map_err(overflow)?;
-            held.set(&window);
             if granularity == Granularity::Hour {
                 let moved = window.sums.effective.checked_sub(before).map_err(overflow)?;
                 books.count_money("window_money", 1, currency, moved)?;
@@ -480,6 +480,7 @@ impl Processor for Merge {
 
     fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
         let watermark = books.watermark();
+        self.open.hold(&mut self.windows);
         self.write_windows(watermark, tick, books, out)?;
         self.judge_budgets(watermark, tick.now, books, out);
         self.write_changes(out);
@@ -514,6 +515,7 @@ impl Processor for Merge {
     }
 
     fn undo(&mut self) {
+        self.open.undo();
         self.windows.undo();
         self.periods.undo();
         for agenda in [&mut self.settling, &mut self.writing, &mut self.recovering] {

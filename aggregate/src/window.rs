@@ -1,9 +1,11 @@
 //! The state of one window, how it is held, and when it is written as what.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use schemas::wire::{Reader, Wire, WireError};
 use schemas::{AmountError, Granularity, Id128, Sums, Timestamp, Window, WindowKey, WindowStatus, record};
+use stream::TxMap;
 
 use crate::calendar::Span;
 use crate::{Config, fold, key};
@@ -136,14 +138,45 @@ impl HeldWindow {
         decode(&self.state)
     }
 
-    /// Holds another state of the same window.
-    pub fn set(&mut self, state: &WindowState) {
-        self.state = encode(state);
-    }
-
     /// What the changelog holds, in parts.
     pub fn parts(&self) -> [&[u8]; 2] {
         [self.key.encoded(), &self.state]
+    }
+}
+
+/// Most windows reckoned with decoded: some ten megabytes. Tests have more.
+const OPEN_MAX: usize = if cfg!(test) { 3 } else { 16_384 };
+
+/// Windows that the open transaction adds to. Decoded and encoded once, however often something is added to them.
+#[derive(Debug, Default)]
+pub struct OpenWindows(HashMap<Id128, (Arc<HeldKey>, WindowState)>);
+
+impl OpenWindows {
+    /// A window to add to: as it is reckoned with, or as it is held, or a fresh one.
+    pub fn open(
+        &mut self,
+        held: &mut TxMap<Id128, HeldWindow>,
+        id: Id128,
+        key: &Arc<HeldKey>,
+        fresh: WindowState,
+    ) -> &mut WindowState {
+        if self.0.len() >= OPEN_MAX {
+            self.hold(held);
+        }
+        let found = || (key.clone(), held.get(&id).map_or(fresh, HeldWindow::state));
+        &mut self.0.entry(id).or_insert_with(found).1
+    }
+
+    /// All of them as they are held.
+    pub fn hold(&mut self, held: &mut TxMap<Id128, HeldWindow>) {
+        for (id, (key, state)) in self.0.drain() {
+            held.insert(id, HeldWindow::new(key, &state));
+        }
+    }
+
+    /// The transaction is aborted.
+    pub fn undo(&mut self) {
+        self.0.clear();
     }
 }
 

@@ -57,8 +57,8 @@ impl Stage for IngestStage {
             config: Arc::clone(&self.config),
             users: self.users.clone(),
             events: BatchWriter::new(topics::EVENTS, writer(topics::EVENTS)),
-            facts: BatchWriter::new(topics::FACTS, writer(topics::FACTS)),
-            rejected: BatchWriter::new(topics::REJECTED, writer(topics::REJECTED)),
+            facts: BatchWriter::new(topics::FACTS, writer(topics::FACTS)).without_heartbeats(),
+            rejected: BatchWriter::new(topics::REJECTED, writer(topics::REJECTED)).without_heartbeats(),
             highest: Timestamp::MIN,
             highest_committed: Timestamp::MIN,
         })

@@ -168,6 +168,14 @@ impl Books {
         least.unwrap_or(Timestamp::MIN).max(self.now.watermark.unwrap_or(Timestamp::MIN))
     }
 
+    /// The latest watermark of any source, or the stage's own where records are raw; `None` before there is one.
+    pub(crate) fn freshest(&self) -> Option<Timestamp> {
+        let watermarks = self.now.received.values().map(|page| page.watermark);
+        // Side channels have no watermark of their own.
+        let latest = watermarks.filter(|watermark| *watermark < Timestamp::MAX).max();
+        latest.or(self.now.watermark).filter(|watermark| *watermark > Timestamp::MIN)
+    }
+
     /// From now on these topics have this many partitions: nothing more is expected of sources beyond.
     pub(crate) fn end_sources(&mut self, topics: &[String], partitions: u32) {
         for ((topic, partition), page) in &mut self.now.received {
@@ -273,6 +281,7 @@ pub struct BatchWriter<T: BatchItem> {
     full: Vec<(u32, Chunk)>,
     heartbeat_at: Timestamp,
     watermarked: bool,
+    beats: bool,
     /// The one partition written to, where it is the source's own.
     own: Option<u32>,
     /// Buffers of batches that are written, to be filled again: a new one for each would be copied as it grows, into fresh
@@ -301,14 +310,20 @@ impl<T: BatchItem> BatchWriter<T> {
             full: Vec::new(),
             heartbeat_at: Timestamp::MIN,
             watermarked: true,
+            beats: true,
             own: None,
             spare: Vec::new(),
         }
     }
 
     /// For side channels (enrich sending a copy on to another key): batches neither hold the watermark back nor beat.
-    pub fn without_watermark(mut self) -> Self {
-        self.watermarked = false;
+    pub fn without_watermark(self) -> Self {
+        BatchWriter { watermarked: false, ..self.without_heartbeats() }
+    }
+
+    /// For topics whose readers wait for no watermark, as tables do not: idle partitions get nothing.
+    pub fn without_heartbeats(mut self) -> Self {
+        self.beats = false;
         self
     }
 
@@ -373,7 +388,7 @@ impl<T: BatchItem> BatchWriter<T> {
     /// # Errors
     /// When a cumulative sum leaves 38 digits.
     pub fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
-        let beat = self.watermarked && tick.now.micros_since(self.heartbeat_at) >= HEARTBEAT_SECONDS * 1_000_000;
+        let beat = self.beats && tick.now.micros_since(self.heartbeat_at) >= HEARTBEAT_SECONDS * 1_000_000;
         if beat {
             self.heartbeat_at = tick.now;
         }
@@ -426,5 +441,49 @@ impl<T: BatchItem> BatchWriter<T> {
     pub fn undo(&mut self) {
         self.open.iter_mut().for_each(|chunk| *chunk = Chunk::default());
         self.full.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(partition: i32, watermark: Timestamp) -> Received {
+        Received {
+            source_topic: "usage.events".into(),
+            source_partition: partition,
+            source_partitions: 2,
+            generation: 1,
+            sequence: 0,
+            items_claimed: 0,
+            items_counted: 0,
+            money_claimed: Vec::new(),
+            money_counted: Vec::new(),
+            skipped: 0,
+            watermark,
+            ended: false,
+        }
+    }
+
+    #[test]
+    fn the_least_watermark_decides_what_is_final_and_the_latest_what_is_fresh() {
+        let source = Source {
+            topic: "usage.charges".into(),
+            partition: 0,
+            partitions: 1,
+            generation: 1,
+            targets: Arc::default(),
+        };
+        let mut books = Books::new("combine", source);
+        assert_eq!((books.watermark(), books.freshest()), (Timestamp::MIN, None));
+        let (early, late) = (Timestamp::from_millis(1_000), Timestamp::from_millis(2_000));
+        // A side channel has no watermark of its own.
+        let heard = vec![received(0, late), received(1, early), received(2, Timestamp::MAX)];
+        books.restore(LedgerEntry { received: heard, watermark: Timestamp::MIN, ..books.entry(late) });
+        assert_eq!((books.watermark(), books.freshest()), (early, Some(late)));
+
+        let mut raw = Books::new("ingest", books.source().clone());
+        raw.set_watermark(early);
+        assert_eq!((raw.watermark(), raw.freshest()), (early, Some(early)));
     }
 }

@@ -27,9 +27,16 @@ use crate::telemetry::Telemetry;
 /// Most records taken from the client before they are processed.
 const ROUND_RECORDS_MAX: usize = 10_000;
 
-/// While more records wait than were taken, transactions may grow to so many commit intervals: nobody is kept waiting who
-/// does not wait already, and the brokers and the stages behind have less to do for each record.
+/// Where records come from a backlog, transactions may grow to so many commit intervals: nobody is kept waiting who does not
+/// wait already, and the brokers and the stages behind have less to do for each record.
 const BEHIND_INTERVALS: u32 = 10;
+
+/// As [`BEHIND_INTERVALS`], for a stage that sums: the longer it sums, the less it writes.
+const SUMMING_INTERVALS: u32 = 30;
+
+/// A partition whose latest watermark is older than this has records of a backlog before it, also where it keeps up with the
+/// stage that reads them. Where there is none, watermarks are half a minute old.
+const BACKLOG_SECONDS: i64 = 60;
 
 /// A stage that sums takes so many times `--batch-bytes-max` in one transaction: what it writes grows with its keys, not
 /// with its records, so large transactions are cheaper for it and for whoever reads it.
@@ -162,20 +169,33 @@ impl Lane {
         let most = if restoring { Duration::ZERO } else { Duration::from_millis(if starting { 5 } else { 100 }) };
         let interval = self.commit_interval();
         let commit = self.opened_at.map_or(interval, |at| interval.saturating_sub(at.elapsed()));
-        most.min(commit).min(BEAT_EVERY.saturating_sub(self.beaten_at.elapsed()))
+        most.min(commit).min(self.beat_every().saturating_sub(self.beaten_at.elapsed()))
     }
 
     /// True when the transaction should be committed now.
     fn due(&self) -> bool {
         let waited = self.opened_at.is_some_and(|at| at.elapsed() >= self.commit_interval());
-        waited || self.bytes >= self.of.transaction_bytes_max() || self.beaten_at.elapsed() >= BEAT_EVERY
+        waited || self.bytes >= self.of.transaction_bytes_max() || self.beaten_at.elapsed() >= self.beat_every()
     }
 
     /// How long records wait for the transaction to be committed.
     fn commit_interval(&self) -> Duration {
         let Settings { commit_interval, transaction_timeout, .. } = *self.of.settings;
-        let most = (commit_interval * BEHIND_INTERVALS).min(transaction_timeout / 4);
-        if self.behind { most.max(commit_interval) } else { commit_interval }
+        let intervals = if self.of.stage.sums() { SUMMING_INTERVALS } else { BEHIND_INTERVALS };
+        let most = (commit_interval * intervals).min(transaction_timeout / 4);
+        if self.behind || self.in_backlog() { most.max(commit_interval) } else { commit_interval }
+    }
+
+    /// True when what was taken is old already.
+    fn in_backlog(&self) -> bool {
+        let old = now().plus_seconds(-BACKLOG_SECONDS);
+        let mut taken = self.tasks.values().filter(|task| task.dirty).peekable();
+        taken.peek().is_some() && taken.all(|task| task.books.freshest().is_some_and(|watermark| watermark < old))
+    }
+
+    /// How often books are committed, with or without records. Not in the middle of what a backlog is given longer for.
+    fn beat_every(&self) -> Duration {
+        if self.opened_at.is_some() { BEAT_EVERY.max(self.commit_interval()) } else { BEAT_EVERY }
     }
 
     // ---- the group
