@@ -190,7 +190,8 @@ fn named(name: &str) -> Result<Shape> {
 fn binary_cloud_event<'a>(record: &'a RawRecord<'a>, text: &'a str, out: &mut Out<'_>) -> Result<()> {
     let header = |name: &str| record.header(name).filter(|value| !value.is_empty() && value.len() <= 512);
     let kind = header("ce_type").ok_or_else(|| Problem::missing("ce_type", "send the event's type"))?;
-    let mut envelope = Envelope { wrapped: Cow::Borrowed("cloudevents/"), ..Envelope::default() };
+    let mut envelope = Envelope::default();
+    envelope.wrapped = Cow::Borrowed("cloudevents/");
     out.recognised("cloudevents/", kind, "header ce_type");
     if !header("ce_specversion").is_some_and(|version| version.starts_with("1.")) {
         let message = "ce_specversion is not 1.0, the only version of CloudEvents that is read";

@@ -13,9 +13,12 @@ use crate::number;
 use crate::problem::{Problem, Result};
 use crate::usage::Flags;
 
+/// What surrounds a body. Boxed: it is a kilobyte, and goes from hand to hand.
+pub(crate) type Envelope<'a> = Box<Surroundings<'a>>;
+
 /// What surrounds a body. Everything may be unknown.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Envelope<'a> {
+pub(crate) struct Surroundings<'a> {
     pub event_id: Option<Cow<'a, str>>,
     pub source: Option<Cow<'a, str>>,
     pub time: Option<Timestamp>,
@@ -222,15 +225,15 @@ pub(crate) fn host_provider(text: &str) -> Option<&'static str> {
     found.map(|(_, provider)| *provider)
 }
 
-impl<'a> Envelope<'a> {
+impl<'a> Surroundings<'a> {
     /// The same, for a body that lives less long than what it stands in.
     pub(crate) fn shorter(&self) -> Envelope<'_> {
-        self.clone()
+        Box::new(self.clone())
     }
 
     /// Reads the fields of our own event over what an outer envelope said. `body` says whether the object is an
     /// envelope around a body (its `model` is then only a hint).
-    pub(crate) fn read(mut self, object: &Object<'a>, config: &Config) -> Result<Self> {
+    pub(crate) fn read(mut self: Box<Self>, object: &Object<'a>, config: &Config) -> Result<Box<Self>> {
         let put = |slot: &mut Option<Cow<'a, str>>, name: &str| -> Result<()> {
             if let Some(found) = text(object, name)? {
                 *slot = Some(found);

@@ -2,7 +2,9 @@
 //! name neither model nor time (Bedrock's, Gemini's embeddings, Anthropic's) leave it to these.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use schemas::Timestamp;
 
 use crate::config::TEXT_BYTES_MAX;
@@ -33,8 +35,10 @@ pub(crate) fn headers<'a>(answer: &Object<'a>) -> Option<Json<'a>> {
 
 /// As [`headers`], of an answer that is opened only if its text says that there are any: most are whole bodies.
 pub(crate) fn headers_within(answer: Json<'_>) -> Option<Json<'_>> {
-    let told = |name: &str| memchr::memmem::find(answer.text().as_bytes(), name.as_bytes()).is_some();
-    let any = answer.kind() == Kind::Object && (told("\"headers\"") || told("\"HTTPHeaders\""));
+    static NAMES: LazyLock<[Finder<'_>; 2]> =
+        LazyLock::new(|| ["\"headers\"", "\"HTTPHeaders\""].map(|name| Finder::new(name)));
+    let told = |name: &Finder<'_>| name.find(answer.text().as_bytes()).is_some();
+    let any = answer.kind() == Kind::Object && NAMES.iter().any(told);
     if any { headers(&answer.object()?) } else { None }
 }
 

@@ -125,15 +125,43 @@ impl<'a> Json<'a> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Object<'a> {
     fields: SmallVec<[(Cow<'a, str>, Json<'a>); 8]>,
-    /// The bits of all names: formats are told by fields that are there, and most that are asked for are not.
-    names: u64,
+    /// Formats are told by fields that are there, and most that are asked for are not.
+    names: Names,
+}
+
+/// A bit for each hash of a name.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Names([u64; 4]);
+
+impl Names {
+    pub(crate) const NONE: Names = Names([0; 4]);
+
+    /// And this one.
+    #[inline]
+    pub(crate) const fn with(mut self, name: &[u8]) -> Self {
+        let hash = quick_hash(name);
+        self.0[(hash >> 6) as usize] |= 1 << (hash & 63);
+        self
+    }
+
+    /// False when this name is certainly not among them.
+    #[inline]
+    const fn may_hold(&self, name: &str) -> bool {
+        let hash = quick_hash(name.as_bytes());
+        self.0[(hash >> 6) as usize] & (1 << (hash & 63)) != 0
+    }
+
+    /// False when one of the others is certainly not among them.
+    #[inline]
+    fn may_hold_all(&self, others: &Names) -> bool {
+        self.0.iter().zip(&others.0).all(|(ours, theirs)| ours & theirs == *theirs)
+    }
 }
 
 /// A hash of a name, for sets that know of most names that they do not hold them. Names of one family share their ends, so
 /// length and middle count.
 #[inline]
-pub(crate) const fn quick_hash(name: &str) -> u8 {
-    let bytes = name.as_bytes();
+pub(crate) const fn quick_hash(bytes: &[u8]) -> u8 {
     if bytes.is_empty() {
         return 0;
     }
@@ -153,7 +181,7 @@ impl NameSet {
         assert!(names.len() <= Self::SLOTS / 2);
         let (mut slots, mut index) = ([""; Self::SLOTS], 0);
         while index < names.len() {
-            let mut slot = quick_hash(names[index]) as usize;
+            let mut slot = quick_hash(names[index].as_bytes()) as usize;
             while !slots[slot].is_empty() {
                 slot = (slot + 1) % Self::SLOTS;
             }
@@ -164,27 +192,21 @@ impl NameSet {
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        let first = usize::from(quick_hash(name));
+        let first = usize::from(quick_hash(name.as_bytes()));
         let slots = self.0[first..].iter().chain(&self.0[..first]);
         slots.take_while(|known| !known.is_empty()).any(|known| *known == name)
     }
 }
 
-/// The bit of a field's name among those of an object.
-#[inline]
-const fn bit(name: &str) -> u64 {
-    1 << (quick_hash(name) & 63)
-}
-
 impl<'a> Object<'a> {
     fn push(&mut self, name: Cow<'a, str>, value: Json<'a>) {
-        self.names |= bit(&name);
+        self.names = self.names.with(name.as_bytes());
         self.fields.push((name, value));
     }
 
     #[inline]
     fn find(&self, name: &str) -> Option<Json<'a>> {
-        if self.names & bit(name) == 0 {
+        if !self.names.may_hold(name) {
             return None;
         }
         self.fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
@@ -200,6 +222,12 @@ impl<'a> Object<'a> {
     #[inline]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
+    }
+
+    /// False when one of these fields is certainly not there.
+    #[inline]
+    pub(crate) fn may_have(&self, names: &Names) -> bool {
+        self.names.may_hold_all(names)
     }
 
     /// The first of these fields that is present and not null, with its name.
@@ -510,7 +538,7 @@ mod tests {
     #[test]
     fn a_set_holds_its_names_and_no_others_also_where_their_hashes_are_equal() {
         static SET: NameSet = NameSet::new(&["input_tokens", "abcd", "aXcd", "total", ""]);
-        assert_eq!(quick_hash("abcd"), quick_hash("aXcd"));
+        assert_eq!(quick_hash(b"abcd"), quick_hash(b"aXcd"));
         assert!(["input_tokens", "abcd", "aXcd", "total"].iter().all(|name| SET.contains(name)));
         assert!(!["", "aYcd", "output_tokens", "totals"].iter().any(|name| SET.contains(name)));
     }

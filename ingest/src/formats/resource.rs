@@ -198,7 +198,7 @@ pub(crate) fn state(
     let call_key = said("call_key")?.or_else(|| about.keys().map(|keys| keys.strongest));
     let unit = said("unit")?.filter(|unit| *unit != name);
     let tenant = out.config.tenant.clone();
-    let id = envelope.event_id;
+    let (id, claimed) = (envelope.event_id, envelope.claimed);
     let mut tags = envelope.tags;
     tags.sort_unstable();
     out.fact(|position| {
@@ -219,7 +219,7 @@ pub(crate) fn state(
             received_at,
             source: Text::from(source),
             position,
-            claimed: envelope.claimed,
+            claimed,
             tags,
         }
     });

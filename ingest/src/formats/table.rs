@@ -97,7 +97,8 @@ fn row(json: Json<'_>, hint: Option<Shape>, out: &mut Out<'_>) -> Result<()> {
         out.recognised("csv/", &kind, "column type");
         return event::cloud_event_data(json, json, &kind, Envelope::default(), 0, out);
     }
-    let envelope = Envelope { wrapped: Cow::Borrowed("csv/"), ..Envelope::default() };
+    let mut envelope = Envelope::default();
+    envelope.wrapped = Cow::Borrowed("csv/");
     formats::item(json, hint, envelope, 0, out);
     Ok(())
 }

@@ -52,7 +52,7 @@ pub(super) struct Attributes<'a> {
 
 impl<'a> Attributes<'a> {
     pub(super) fn push(&mut self, name: Cow<'a, str>, value: Value<'a>) {
-        self.marks = self.marks.with(quick_hash(&name));
+        self.marks = self.marks.with(quick_hash(name.as_bytes()));
         self.each.push((name, value));
     }
 

@@ -57,7 +57,7 @@ impl Names {
 /// [`Names`] of these texts.
 macro_rules! names {
     ($($name:expr),* $(,)?) => {{
-        const EACH: &[(&str, u8)] = &[$(($name, $crate::json::quick_hash($name))),*];
+        const EACH: &[(&str, u8)] = &[$(($name, $crate::json::quick_hash($name.as_bytes()))),*];
         const NAMES: &$crate::formats::otlp::names::Names = &$crate::formats::otlp::names::Names::new(EACH);
         NAMES
     }};

@@ -16,7 +16,7 @@ use crate::envelope::{self, Envelope, provider_name};
 use crate::formats::families;
 use crate::identity;
 use crate::item::IgnoreReason;
-use crate::json::{Json, Kind, Object};
+use crate::json::{Json, Kind, Names, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
@@ -165,12 +165,36 @@ pub(crate) fn reads(shape: Shape) -> bool {
     TOOLS.iter().any(|tool| tool.shape == shape)
 }
 
+/// The outermost fields of each row's marks.
+const OUTERMOST: [Names; TOOLS.len()] = {
+    let mut rows = [Names::NONE; TOOLS.len()];
+    let mut row = 0;
+    while row < TOOLS.len() {
+        let marks = TOOLS[row].marks;
+        let mut mark = 0;
+        while mark < marks.len() {
+            rows[row] = rows[row].with(outermost(marks[mark]));
+            mark += 1;
+        }
+        row += 1;
+    }
+    rows
+};
+
+const fn outermost(path: &str) -> &[u8] {
+    let path = path.as_bytes();
+    let mut end = 0;
+    while end < path.len() && path[end] != b'>' {
+        end += 1;
+    }
+    path.split_at(end).0
+}
+
 fn row(object: &Object<'_>) -> Option<&'static Tool> {
-    // The outermost field of a mark is looked for first: nearly everything lacks it.
-    TOOLS.iter().find(|tool| {
-        let outer = |path: &&str| object.has(path.split('>').next().unwrap_or(path));
-        tool.marks.iter().all(outer) && tool.marks.iter().all(|path| find(object, path).is_some())
-    })
+    // Nearly everything lacks one of these fields.
+    let mut possible =
+        TOOLS.iter().zip(&OUTERMOST).filter(|(_, outermost)| object.may_have(outermost)).map(|(tool, _)| tool);
+    possible.find(|tool| tool.marks.iter().all(|path| find(object, path).is_some()))
 }
 
 /// Reads a record of a tool.
