@@ -316,7 +316,13 @@ impl<'r> Out<'r> {
         }
 
         let source = envelope.source.unwrap_or(Cow::Borrowed(self.record.topic));
+        let read = |part: &Part| !part.usage.get(Meter::CacheReadTextTokens).is_zero();
+        let cached = envelope.cached && !call.parts.iter().any(read);
+        let cost_basis = envelope.cost_basis.or(cached.then_some(CostBasis::GatewayCache)).or(call.cost_basis);
+        let cost_basis = cost_basis.unwrap_or(CostBasis::OnDemand);
+        // A cached answer repeats the id of the call it was copied from, but is not that call.
         let response_id = call.response_id.as_deref().or(envelope.response_id.as_deref());
+        let response_id = response_id.filter(|_| cost_basis != CostBasis::GatewayCache);
         let known = Known {
             provider: &provider,
             response_id,
@@ -350,7 +356,6 @@ impl<'r> Out<'r> {
         };
         let mut tags = envelope.tags;
         tags.sort_unstable();
-        let cost_basis = envelope.cost_basis.or(call.cost_basis).unwrap_or(CostBasis::OnDemand);
         let requested_model = call.requested_model.or(envelope.requested_model).or(envelope.model);
         let requested_model = requested_model.filter(|requested| *requested != model);
 

@@ -39,6 +39,8 @@ pub(crate) struct Surroundings<'a> {
     pub claimed: Dimensions,
     pub price_context: PriceContext,
     pub cost_basis: Option<CostBasis>,
+    /// Somebody says that a cache answered: a gateway's, unless the counts show that it was the provider's.
+    pub cached: bool,
     pub charge_category: Option<ChargeCategory>,
     pub reported_cost: Option<ReportedCost>,
     pub stated_cost: Option<ReportedCost>,
@@ -103,7 +105,9 @@ pub(crate) fn provider_name(text: &str) -> Text {
     let lower = text.trim().to_ascii_lowercase();
     let name = match lower.as_str() {
         "azure" | "azure_openai" | "azure-openai" | "azureopenai" | "az.ai.openai" | "azure_text" => "azure.ai.openai",
-        "azure_ai" | "az.ai.inference" | "azure_ai_inference" => "azure.ai.inference",
+        "azure_ai" | "az.ai.agents" | "azure.ai.agents" | "az.ai.inference" | "azure_ai_inference" => {
+            "azure.ai.inference"
+        }
         "bedrock" | "aws_bedrock" | "aws-bedrock" | "amazon-bedrock" | "amazon_bedrock" | "bedrock_converse"
         | "converse" | "amazon" | "aws" => "aws.bedrock",
         // The Agent Development Kit, which calls Gemini on Vertex.
@@ -116,6 +120,7 @@ pub(crate) fn provider_name(text: &str) -> Text {
         | "google-ai-studio"
         | "google_ai_studio"
         | "google-gla"
+        | "googleai"
         | "gcp.gen_ai" => "gcp.gemini",
         "vertex"
         | "vertexai"
@@ -225,6 +230,17 @@ pub(crate) fn host_provider(text: &str) -> Option<&'static str> {
     found.map(|(_, provider)| *provider)
 }
 
+/// True for an object that says that what it surrounds came out of a cache.
+fn says_cached(object: &Object<'_>) -> bool {
+    const NAMES: [&str; 8] =
+        ["cache_hit", "cacheHit", "cached", "is_cached", "from_cache", "fromCache", "cache_status", "cacheStatus"];
+    let hit = |said: Json<'_>| {
+        said.boolean() == Some(true)
+            || said.string().is_some_and(|said| ["true", "hit"].iter().any(|word| said.eq_ignore_ascii_case(word)))
+    };
+    NAMES.iter().filter_map(|name| object.get(name)).any(hit)
+}
+
 impl<'a> Surroundings<'a> {
     /// The same, for a body that lives less long than what it stands in.
     pub(crate) fn shorter(&self) -> Envelope<'_> {
@@ -307,6 +323,7 @@ impl<'a> Surroundings<'a> {
             self.iteration = Some(i32::try_from(count).unwrap_or(i32::MAX));
         }
         self.cost_basis = symbol(object, "cost_basis")?.or(self.cost_basis);
+        self.cached |= says_cached(object);
         self.charge_category = symbol(object, "charge_category")?.or(self.charge_category);
         self.reported_cost = cost(object, "reported_cost", "stated_by_producer")?.or(self.reported_cost);
         self.read_period(object)?;

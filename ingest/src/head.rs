@@ -63,7 +63,7 @@ pub(crate) fn provider(headers: Json<'_>) -> Option<&'static str> {
 /// (<https://docs.helicone.ai/features/advanced-usage/caching>, <https://portkey.ai/docs/product/ai-gateway/cache-simple-and-semantic>,
 /// <https://developers.cloudflare.com/ai-gateway/features/caching/>; not opened).
 pub(crate) fn is_cached(headers: Json<'_>) -> bool {
-    const CACHES: [&str; 3] = ["helicone-cache", "x-portkey-cache-status", "cf-aig-cache-status"];
+    const CACHES: [&str; 4] = ["helicone-cache", "x-portkey-cache-status", "cf-aig-cache-status", "x-cache-status"];
     let hit = |status: Cow<'_, str>| matches!(status.to_ascii_uppercase().as_str(), "HIT" | "SEMANTIC HIT");
     CACHES.iter().any(|name| header(headers, name).is_some_and(hit))
 }

@@ -354,6 +354,11 @@ fn call<'a>(
         Some(value) => Some(value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?),
         None => None,
     };
+    // Harnesses that run many models keep the choices of a chat and count as the Responses do.
+    let otherwise =
+        |found: &Object<'_>| !found.has(CHAT.input) && found.has(RESPONSES.input) && found.has(RESPONSES.output);
+    let counted_otherwise = extractor == "openai.chat_completion" && usage_object.as_ref().is_some_and(otherwise);
+    let spelling = if counted_otherwise { &RESPONSES } else { spelling };
     let name = model.as_deref().unwrap_or("");
     call.provider = families::by_fields(object, usage_object.as_ref()).map(Text::const_new);
     let vertex = usage_object.as_ref().and_then(|usage| usage.object("extra_properties")?.object("google"));
@@ -381,6 +386,11 @@ fn call<'a>(
     if call.provider.as_deref() == Some("vercel") {
         let told = families::gateway(object).unwrap_or_default();
         call.reported_cost = envelope::cost(&told, "cost", "billed_by_provider").unwrap_or(None);
+    }
+    // Bifrost says in the answer itself that its cache gave it.
+    let debug = || object.object("extra_fields")?.object("cache_debug")?.get("cache_hit")?.boolean();
+    if object.has("extra_fields") && debug() == Some(true) {
+        call.cost_basis = Some(schemas::CostBasis::GatewayCache);
     }
     if call.provider.as_deref().is_some_and(families::is_self_hosted) {
         call.cost_basis = Some(schemas::CostBasis::SelfHosted);

@@ -1,12 +1,13 @@
 //! What stands beside an answer and is none: what was asked, what was expected, examples, and what a message, a document or a
 //! tool holds. All of it may quote answers, which were counted where they were given.
 
-use crate::json::Object;
+use crate::json::{Kind, Object};
 
 /// True for the name of a field that holds a question, whatever else its name says of its form.
 pub(super) fn is_of_a_question(name: &str) -> bool {
     // Nobody was called for these: they are what somebody expects, shows or goes on from.
-    const QUOTED: [&str; 10] = [
+    const QUOTED: [&str; 11] = [
+        "mock",
         "expected",
         "example",
         "previous",
@@ -18,7 +19,9 @@ pub(super) fn is_of_a_question(name: &str) -> bool {
         "few_shot",
         "fewshot",
     ];
-    const WHOLE: [&str; 11] = [
+    const WHOLE: [&str; 12] = [
+        "arguments",
+        "args",
         "req",
         "messages",
         "history",
@@ -28,7 +31,6 @@ pub(super) fn is_of_a_question(name: &str) -> bool {
         "instructions",
         "config",
         "choices",
-        "mocks",
         "response_format",
     ];
     const ASKED: [&str; 12] = [
@@ -109,7 +111,33 @@ pub(super) fn contents(object: &Object<'_>) -> &'static [&'static str] {
     if object.has("structuredContent") && object.has("content") {
         return &["content", "structuredContent"];
     }
-    // Documents that are searched, and files.
-    let document = ["title", "embedding", "sha"].iter().any(|name| object.get(name).is_some());
-    if document { &["content", "text"] } else { &[] }
+    // A file within a message.
+    if ["media_type", "mimeType", "mime_type"].iter().any(|name| object.has(name)) && object.has("data") {
+        return &["data"];
+    }
+    // What a cluster is configured with.
+    if object.has("apiVersion") && object.has("kind") && object.has("metadata") {
+        return &["data", "stringData", "binaryData", "spec"];
+    }
+    // Documents that are searched, and files; what people write to one another.
+    let document =
+        ["title", "embedding", "sha", "page_content", "@search.score"].iter().any(|name| object.get(name).is_some());
+    let written = LETTERS.iter().any(|marks| marks.iter().all(|name| object.get(name).is_some()));
+    if document || written { &["content", "text", "page_content"] } else { &[] }
+}
+
+/// Fields that letters and messages of people have beside what they say (Slack, Discord, Teams, mail).
+const LETTERS: [[&str; 2]; 6] = [
+    ["channel", "ts"],
+    ["channel_id", "author"],
+    ["from", "subject"],
+    ["from", "chat"],
+    ["from", "conversation"],
+    ["author", "body"],
+];
+
+/// True for the text of a letter, a page or an issue, which is no body of an answer.
+pub(super) fn is_written(object: &Object<'_>) -> bool {
+    let titled = ["title", "subject"].iter().any(|name| object.get(name).is_some());
+    titled && object.get("body").is_some_and(|body| body.kind() == Kind::String)
 }

@@ -20,7 +20,8 @@ pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> 
     let wraps = matches!(body.kind(), Kind::Object | Kind::Array | Kind::String)
         && body.text() != "[]"
         && (!is_counted(object) || speaks_of_a_call(body))
-        && !(is_prose(body) && has_another(object, name));
+        && !(is_prose(body) && has_another(object, name))
+        && !(name == "body" && asked::is_written(object));
     wraps.then_some((name, body))
 }
 
@@ -275,6 +276,19 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
         && let Some(page) = object.array("data")
     {
         return speaks_of_a_call(object.get("data")?).then_some(("data", page));
+    }
+    // What LangSmith's SDKs send: runs that began, and runs that ended.
+    if let (Some(mut began), Some(ended)) = (object.array("post"), object.array("patch")) {
+        began.extend(ended);
+        return Some(("post", began)).filter(|(_, runs)| is_page(runs));
+    }
+    // A thread of Amp, whose ledger repeats what its messages count.
+    if object.has("v")
+        && object.string("id").is_some_and(|id| id.starts_with("T-"))
+        && let Some(messages) = object.array("messages")
+    {
+        let counted = |message: &Json<'_>| message.object().is_some_and(|message| message.has("usage"));
+        return Some(("messages", messages.into_iter().filter(counted).collect()));
     }
     // A page of Bifrost's log.
     if object.has("pagination")

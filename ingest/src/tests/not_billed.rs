@@ -228,3 +228,63 @@ fn a_megabyte_of_what_looks_like_answers_is_read_in_bounded_time() {
     // Generous, as machines are slow: what is looked into twice on each level would take hours.
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
+
+#[test]
+fn what_people_write_and_what_is_configured_may_quote_answers() {
+    let text = quoted(BODY);
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, BODY);
+    for quoting in [
+        format!(
+            r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"x"}},"data":{{"response.json":{text}}}}}"#
+        ),
+        format!(r#"{{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"x"}},"data":{{"response":"{encoded}"}}}}"#),
+        format!(r#"{{"model_name":"x","litellm_params":{{"model":"openai/x","mock_response":{text}}}}}"#),
+        format!(r#"{{"type":"message","user":"U1","channel":"C1","ts":"1785578390.1","text":{text}}}"#),
+        format!(
+            r#"{{"type":"event_callback","event":{{"type":"message","user":"U","channel":"C","ts":"1.1","text":{text}}}}}"#
+        ),
+        format!(r#"{{"id":"1","channel_id":"2","author":{{"username":"x"}},"content":{text}}}"#),
+        format!(r#"{{"subject":"x","from":"a@b.c","body":{text}}}"#),
+        format!(r#"{{"action":"opened","issue":{{"number":1,"title":"bug","body":{text}}}}}"#),
+        format!(r#"{{"page_content":{text},"metadata":{{"source":"a.json"}}}}"#),
+        format!(r#"{{"hits":{{"hits":[{{"_source":{{"title":"x","body":{text}}}}}]}}}}"#),
+        format!(r#"{{"value":[{{"@search.score":1.5,"id":"1","content":{text}}}]}}"#),
+        format!(
+            r#"{{"type":"document","source":{{"type":"base64","media_type":"application/json","data":"{encoded}"}}}}"#
+        ),
+        format!(r#"{{"method":"tools/call","params":{{"name":"x","arguments":{{"body":{BODY}}}}}}}"#),
+    ] {
+        check_not_billed(&quoting);
+    }
+    // A log in a store is a record, whatever finds it.
+    check_lines(
+        &format!(
+            r#"{{"hits":{{"hits":[{{"_score":null,"_source":{{"@timestamp":"2026-08-01T09:59:50Z","message":{text}}}}}]}}}}"#
+        ),
+        &[COUNTED],
+    );
+}
+
+#[test]
+fn what_a_gateways_cache_answered_costs_nothing_and_is_not_the_call_it_repeats() {
+    for said in [
+        r#""cache_hit":true"#,
+        r#""cacheHit":"True""#,
+        r#""cached":true"#,
+        r#""from_cache":true"#,
+        r#""cache_status":"HIT""#,
+    ] {
+        let decoded = decoded(&format!(r#"{{"id":"e1","source":"gw",{said},"response":{BODY}}}"#));
+        let call = events(&decoded)[0];
+        assert_eq!((call.cost_basis, &*call.call_key), (schemas::CostBasis::GatewayCache, "event/gw/e1"), "{said}");
+    }
+    let basis = |payload: &str| events(&decoded(payload))[0].cost_basis;
+    assert_eq!(basis(&format!(r#"{{"cache_hit":false,"response":{BODY}}}"#)), schemas::CostBasis::OnDemand);
+    // The provider's own cache shows in its counts.
+    let read = BODY.replace(r#""total_tokens":15"#, r#""total_tokens":15,"prompt_tokens_details":{"cached_tokens":8}"#);
+    assert_eq!(basis(&format!(r#"{{"cache_hit":true,"response":{read}}}"#)), schemas::CostBasis::OnDemand);
+    let flat = r#"{"id":"f","model":"gpt-5.4","input_tokens":30,"output_tokens":9,"cache_hit":true}"#;
+    assert_eq!(basis(flat), schemas::CostBasis::GatewayCache);
+    let bifrost = BODY.replace(r#""choices""#, r#""extra_fields":{"cache_debug":{"cache_hit":true}},"choices""#);
+    assert_eq!(basis(&bifrost), schemas::CostBasis::GatewayCache);
+}
