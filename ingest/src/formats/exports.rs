@@ -163,6 +163,14 @@ pub(crate) fn langsmith<'a>(
         }
     };
     call.reported_cost = claimed_cost(object, "total_cost");
+    if call.parts.iter().all(|part| part.usage.vector().is_empty()) && object.get("outputs").is_none() {
+        // What failed used nothing, and what still runs is reported again.
+        let failed = object.get("error").is_some();
+        if failed || object.get("end_time").is_none() {
+            out.ignore(if failed { IgnoreReason::FailedCall } else { IgnoreReason::StatusOnly });
+            return Ok(());
+        }
+    }
     envelope.event_id = envelope::text(object, "id")?;
     envelope.source = Some(Cow::Borrowed("langsmith"));
     let session = ["thread_id", "session_id", "conversation_id"];
@@ -268,6 +276,9 @@ pub(crate) fn helicone<'a>(
     }
     let mut call = Call::new("helicone.request", "chat", precedence::GATEWAY);
     call.raw_usage = Cow::Owned(raw);
+    if part.usage.vector().is_empty() {
+        call.flags.set(Flag::UsageMissing);
+    }
     call.parts = smallvec![part];
     out.call(call, envelope, json);
     Ok(())

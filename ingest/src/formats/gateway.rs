@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
-use schemas::{CostBasis, Flag, Text};
+use schemas::{CostBasis, Flag, Meter, Text};
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope, provider_name, time};
-use crate::formats::openai;
+use crate::formats::{cohere, openai};
 use crate::identity;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::Result;
+use crate::recognise::{Shape, recognise};
 
 /// LiteLLM's StandardLoggingPayload: an OpenAI usage object whatever the provider, every cache count inside the prompt
 /// (<https://docs.litellm.ai/docs/proxy/logging_spec>, checked 2026-11-22).
@@ -31,8 +32,11 @@ pub(crate) fn litellm<'a>(
         "speech" => "speech",
         "rerank" => "rerank",
         "moderation" => "moderation",
+        "ocr" => "ocr",
+        "video_generation" | "create_video" => "video_generation",
         _ => "chat",
     });
+    call.context.batch = kind.ends_with("retrieve_batch");
     call.provider = envelope::text(object, "custom_llm_provider")?.map(|name| provider_name(&name));
     call.model = envelope::text(object, "model")?;
     call.requested_model = envelope::owned(object, "model_group")?;
@@ -64,7 +68,7 @@ pub(crate) fn litellm<'a>(
         }
     };
     let model = call.model.as_deref().unwrap_or("").to_owned();
-    let part = match Json::parse(&text).ok().and_then(Json::object) {
+    let mut part = match Json::parse(&text).ok().and_then(Json::object) {
         Some(only) if only.has("prompt_tokens") => openai::usage(&only, &openai::CHAT, &model)?,
         _ => {
             call.flags.set(Flag::UsageMissing);
@@ -81,8 +85,32 @@ pub(crate) fn litellm<'a>(
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
     }
-    call.parts = smallvec![part];
-    call.raw_usage = Cow::Owned(text);
+    let paid = call.reported_cost.as_ref().is_some_and(|cost| cost.amount.picos() != 0);
+    if !used && !paid && is_of_no_model(&kind) {
+        out.ignore(IgnoreReason::NotAModelCall);
+        return Ok(());
+    }
+    let drawn = call.operation == "image_generation";
+    let answer = object.object("response").filter(|_| drawn || !used);
+    match answer.as_ref().and_then(own_counts) {
+        Some(answered) => {
+            call.parts = answered.parts;
+            call.raw_usage = Cow::Owned(answered.raw_usage.into_owned());
+        }
+        None => {
+            if drawn {
+                // What a model that draws puts out is counted as images.
+                let images = part.usage.get(Meter::OutputTextTokens);
+                part.usage.set(Meter::OutputTextTokens, 0);
+                part.usage.add_quantity(Meter::OutputImageTokens, images);
+            }
+            if !used {
+                call.flags.set(Flag::UsageMissing);
+            }
+            call.parts = smallvec![part];
+            call.raw_usage = Cow::Owned(text);
+        }
+    }
     if object.get("cache_hit").is_some_and(|hit| {
         hit.boolean() == Some(true) || hit.string().is_some_and(|hit| hit.eq_ignore_ascii_case("true"))
     }) {
@@ -92,6 +120,10 @@ pub(crate) fn litellm<'a>(
     }
     if let Some(parameters) = object.object("model_parameters") {
         call.context.requested_tier = envelope::owned(&parameters, "service_tier")?;
+        if drawn {
+            let said = |name: &str| envelope::owned(&parameters, name).unwrap_or(None).filter(|said| said != "auto");
+            (call.context.size, call.context.quality) = (said("size"), said("quality"));
+        }
     }
     envelope.event_id = match envelope::text(object, "litellm_call_id")? {
         Some(id) => Some(id),
@@ -133,4 +165,36 @@ pub(crate) fn litellm<'a>(
     }
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// True for what is logged like a call, and asks no model: files, batches and tools, and whatever is listed, fetched or taken back.
+fn is_of_no_model(kind: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "batch",
+        "file",
+        "fine_tuning",
+        "mcp_tool",
+        "list",
+        "delete",
+        "retrieve",
+        "cancel",
+        "get_",
+        "assistants",
+        "thread",
+        "vector_store",
+        "container",
+    ];
+    WORDS.iter().any(|word| kind.contains(word))
+}
+
+/// What an answer itself counts, where LiteLLM knows no tokens of it or not which: searches of a reranker, images, sound, pages.
+fn own_counts<'a>(answer: &Object<'a>) -> Option<Call<'a>> {
+    let call = match recognise(answer)?.0 {
+        Shape::Cohere => cohere::response(answer),
+        Shape::OpenAiImage => openai::image(answer),
+        Shape::OpenAiTranscription => openai::transcription(answer),
+        Shape::MistralOcr => openai::ocr(answer),
+        _ => return None,
+    };
+    call.ok().filter(|call| call.parts.iter().any(|part| !part.usage.vector().is_empty()))
 }

@@ -64,6 +64,18 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.has("session_id") && object.object("stats").is_some_and(|stats| stats.has("models")) {
         return Some("sums of a session by model");
     }
+    if object.has("run_id") && object.object("metrics").is_some_and(|metrics| metrics.has("input_tokens")) {
+        return Some("sums of a run of Agno");
+    }
+    if object.object("info").is_some_and(|info| info.has("model_stats")) {
+        return Some("sums of a trajectory");
+    }
+    if object.object("llm_metrics").is_some_and(|metrics| metrics.has("accumulated_token_usage")) {
+        return Some("sums beside an event of OpenHands");
+    }
+    if object.has("usage_including_cached_inference") {
+        return Some("sums of a chat of AutoGen");
+    }
     const LISTS: [&str; 6] = ["daily", "weekly", "monthly", "sessions", "blocks", "data"];
     let sums = |list: Vec<Json<'_>>| {
         let first = list.first().and_then(|first| first.object());

@@ -400,3 +400,96 @@ fn a_step_that_opencode_prints_is_a_call_of_an_unknown_model() {
     );
     ignored(&step("step_start"), IgnoreReason::NotAModelCall);
 }
+
+#[test]
+fn gateways_log_what_they_count_under_names_of_their_own() {
+    let counts = "input_text_tokens 30, output_text_tokens 9";
+    for (payload, expected) in [
+        (
+            r#"{"llm_summary":{"request_model":"gpt-5","model":"gpt-5.4","duration":190,"prompt_tokens":"30","completion_tokens":"9"},
+            "request":{"method":"POST","uri":"/ai"},"response":{"status":200},"start_time":1785578390123,"route_id":"1"}"#,
+            format!("openai gpt-5.4: {counts} [id_from_position]"),
+        ),
+        (
+            r#"{"time":"2026-08-01T09:59:50Z","status":200,"request_type":"ai_chat","request_llm_model":"gpt-5.4","llm_model":"gpt-5.4",
+            "llm_prompt_tokens":"30","llm_completion_tokens":"9"}"#,
+            format!("openai gpt-5.4: {counts} [id_from_position]"),
+        ),
+        (
+            r#"{"ai_log":"{\"model\":\"qwen-max\",\"input_token\":\"30\",\"output_token\":\"9\",\"response_type\":\"stream\"}",
+            "request_id":"h1","start_time":"2026-08-01T09:59:50Z","response_code":200}"#,
+            format!("dashscope qwen-max: {counts}"),
+        ),
+        (
+            r#"{"model":"qwen-max","input_token":"30","output_token":"9","request_id":"h1","start_time":"2026-08-01T09:59:50Z"}"#,
+            format!("dashscope qwen-max: {counts}"),
+        ),
+        (
+            r#"{"time":"2026-08-01T09:59:50Z","llm.provider":"openai","llm.request.model":"gpt-5","llm.request.tokens":30,
+            "llm.response.model":"gpt-5.4","llm.response.tokens":9}"#,
+            format!("openai gpt-5.4: {counts} [id_from_position]"),
+        ),
+        (
+            r#"{"databricks_request_id":"d1","served_entity_id":"e1","request_time":"2026-08-01T09:59:50Z","status_code":200,
+            "input_token_count":30,"output_token_count":9,"requester":"a@b.c"}"#,
+            format!("databricks e1: {counts}"),
+        ),
+    ] {
+        check(payload, "tool.log", &[&expected]);
+    }
+}
+
+#[test]
+fn a_thread_of_amp_counts_in_its_messages_and_once_more_in_its_ledger() {
+    check(
+        r#"{"v":3,"id":"T-1","created":1785578390000,"messages":[{"role":"user","messageId":0,"content":[]},
+        {"role":"assistant","messageId":1,"content":[],"usage":{"model":"claude-opus-4-5","inputTokens":10,"outputTokens":300,
+        "cacheCreationInputTokens":1000,"cacheReadInputTokens":12000,"totalInputTokens":13010,"timestamp":"2026-08-01T09:59:50Z"}}],
+        "usageLedger":{"events":[{"id":"e","model":"claude-opus-4-5","credits":7.3,"tokens":{"input":10,"output":300}}]}}"#,
+        "records",
+        &[
+            "anthropic claude-opus-4-5: input_text_tokens 10, cache_read_text_tokens 12000, cache_write_5m_tokens 1000, \
+           output_text_tokens 300 [assumed_5m]",
+        ],
+    );
+}
+
+#[test]
+fn the_first_event_of_a_session_has_no_parent_and_is_one_of_its_events() {
+    ignored(
+        r#"{"type":"session.start","data":{"sessionId":"s"},"id":"e1","timestamp":"2026-08-01T09:59:50Z","parentId":null}"#,
+        IgnoreReason::NotAModelCall,
+    );
+}
+
+#[test]
+fn runs_that_failed_or_go_on_used_nothing_yet() {
+    let run = |more: &str| {
+        format!(
+            r#"{{"id":"r","name":"ChatOpenAI","run_type":"llm","start_time":"2026-08-01T09:59:50Z","dotted_order":"x",
+            "extra":{{"metadata":{{"ls_provider":"openai","ls_model_name":"gpt-5.4"}}}}{more}}}"#
+        )
+    };
+    ignored(&run(""), IgnoreReason::StatusOnly);
+    ignored(&run(r#","end_time":"2026-08-01T09:59:51Z","error":"rate limited""#), IgnoreReason::FailedCall);
+    let ended = run(
+        r#","end_time":"2026-08-01T09:59:51Z","outputs":{"usage_metadata":{"input_tokens":30,"output_tokens":9,"total_tokens":39}}"#,
+    );
+    check(
+        &format!(r#"{{"post":[{}],"patch":[{ended}]}}"#, run("")),
+        "records",
+        &["openai gpt-5.4: input_text_tokens 30, output_text_tokens 9"],
+    );
+}
+
+#[test]
+fn sums_of_runs_and_trajectories_are_no_calls() {
+    for sum in [
+        r#"{"run_id":"r","agent_id":"a","model":"gpt-5.4","metrics":{"input_tokens":100,"output_tokens":20,"total_tokens":120},"content":"x"}"#,
+        r#"{"trajectory":[],"info":{"model_stats":{"instance_cost":0.5,"tokens_sent":5000,"api_calls":7}}}"#,
+        r#"{"id":5,"source":"agent","llm_metrics":{"accumulated_cost":0.5,"accumulated_token_usage":{"prompt_tokens":5000}}}"#,
+        r#"{"usage_including_cached_inference":{"total_cost":0.1,"gpt-5.4":{"prompt_tokens":22}}}"#,
+    ] {
+        ignored(sum, IgnoreReason::RunSummary);
+    }
+}

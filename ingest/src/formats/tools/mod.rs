@@ -192,9 +192,10 @@ const fn outermost(path: &str) -> &[u8] {
 
 fn row(object: &Object<'_>) -> Option<&'static Tool> {
     // Nearly everything lacks one of these fields.
-    let mut possible =
-        TOOLS.iter().zip(&OUTERMOST).filter(|(_, outermost)| object.may_have(outermost)).map(|(tool, _)| tool);
-    possible.find(|tool| tool.marks.iter().all(|path| find(object, path).is_some()))
+    let possible = TOOLS.iter().zip(&OUTERMOST).filter(|(_, outermost)| object.may_have(outermost));
+    // An outermost one may be null.
+    let there = |path: &&str| if path.contains('>') { find(object, path).is_some() } else { object.has(path) };
+    possible.map(|(tool, _)| tool).find(|tool| tool.marks.iter().all(there))
 }
 
 /// Reads a record of a tool.
@@ -428,7 +429,7 @@ impl<'a> Record<'_, 'a> {
         if included || tool.paid_otherwise {
             call.cost_basis = Some(CostBasis::Included);
         }
-        if self.text(tool.cached).as_deref() == Some("true") {
+        if matches!(self.text(tool.cached).as_deref(), Some("true" | "1")) {
             call.cost_basis = Some(CostBasis::GatewayCache);
         }
         let amount = self.text(tool.cost).map(|text| text.replace(['$', ','], ""));

@@ -26,6 +26,7 @@ pub(super) const TOOLS: &[Tool] = &[
         written: &["metrics>prompt_cache_creation_tokens"],
         reasoning: &["metrics>completion_reasoning_tokens"],
         cost: &["metrics>estimated_cost"],
+        cached: &["metrics>cached"],
         user: &["metadata>user_id"],
         project: &["project_id"],
         tags: &["tags"],
@@ -449,6 +450,81 @@ pub(super) const TOOLS: &[Tool] = &[
         session: &["session.id"],
         ..Tool::new(Shape::ToolLog, "envoy-ai-gateway", precedence::GATEWAY)
     },
+    // agentgateway, before it took up the conventions.
+    Tool {
+        marks: &["llm.provider", "llm.request.tokens"],
+        time: &["time", "timestamp"],
+        provider: &["llm.provider"],
+        model: &["llm.response.model", "llm.request.model"],
+        requested: &["llm.request.model"],
+        input: &["llm.request.tokens"],
+        output: &["llm.response.tokens"],
+        trace: &["trace.id"],
+        span: &["span.id"],
+        ..Tool::new(Shape::ToolLog, "agentgateway", precedence::GATEWAY)
+    },
+    // Apache APISIX: what its loggers write of a request, and its variables as they stand in access logs.
+    Tool {
+        marks: &["llm_summary>prompt_tokens", "llm_summary>model"],
+        time: &["start_time"],
+        model: &["llm_summary>model"],
+        requested: &["llm_summary>request_model"],
+        input: &["llm_summary>prompt_tokens"],
+        output: &["llm_summary>completion_tokens"],
+        ..APISIX
+    },
+    Tool {
+        marks: &["llm_model", "llm_prompt_tokens", "llm_completion_tokens"],
+        time: &["time", "time_iso8601", "timestamp", "@timestamp"],
+        model: &["llm_model"],
+        requested: &["request_llm_model"],
+        input: &["llm_prompt_tokens"],
+        output: &["llm_completion_tokens"],
+        ..APISIX
+    },
+    // Higress: as JSON in a field of its access log; older ones have the same beside the others.
+    Tool {
+        marks: &["ai_log>input_token", "ai_log>model"],
+        model: &["ai_log>model"],
+        input: &["ai_log>input_token"],
+        output: &["ai_log>output_token"],
+        read: &["ai_log>cached_tokens"],
+        reasoning: &["ai_log>reasoning_tokens"],
+        session: &["ai_log>session_id"],
+        ..HIGRESS
+    },
+    Tool {
+        marks: &["model", "input_token", "output_token"],
+        model: &["model"],
+        input: &["input_token"],
+        output: &["output_token"],
+        ..HIGRESS
+    },
+    // A row of Databricks' table of what its endpoints served: it names no model, only what it calls the entity that was served.
+    Tool {
+        marks: &["databricks_request_id", "input_token_count", "output_token_count"],
+        provider_is: "databricks",
+        id: &["databricks_request_id"],
+        time: &["request_time"],
+        model: &["served_entity_name", "entity_name", "served_entity_id"],
+        input: &["input_token_count"],
+        output: &["output_token_count"],
+        user: &["requester"],
+        ..Tool::new(Shape::ToolLog, "databricks", precedence::GATEWAY)
+    },
+    // A message of a thread of Amp: all counts apart.
+    Tool {
+        marks: &["messageId", "usage>totalInputTokens", "usage>model"],
+        id: &[TIME, "usage>model", "usage>outputTokens"],
+        time: &["usage>timestamp"],
+        model: &["usage>model"],
+        input: &["usage>inputTokens"],
+        output: &["usage>outputTokens"],
+        read: &["usage>cacheReadInputTokens"],
+        written: &["usage>cacheCreationInputTokens"],
+        cache: Cache::Beside,
+        ..Tool::new(Shape::ToolLog, "amp", precedence::AGENT)
+    },
     // What meters usage (Orb, Metronome, Lago, Segment): a model and its counts among the properties of an event.
     Tool {
         marks: &["properties>model", "properties>input_tokens"],
@@ -497,6 +573,15 @@ const KIMI: Tool = Tool {
     cache: Cache::Beside,
     ..Tool::new(Shape::KimiCli, "kimi-cli", precedence::AGENT)
 };
+
+const APISIX: Tool = Tool {
+    id: &["request_id", "x_request_id"],
+    any_id: true,
+    ..Tool::new(Shape::ToolLog, "apisix", precedence::GATEWAY)
+};
+
+const HIGRESS: Tool =
+    Tool { id: &["request_id"], time: &["start_time"], ..Tool::new(Shape::ToolLog, "higress", precedence::GATEWAY) };
 
 const METERED: Tool = Tool {
     id: &["transaction_id", "idempotency_key", "messageId", "identifier"],
