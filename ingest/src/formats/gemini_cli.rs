@@ -96,9 +96,23 @@ fn event_name<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
     ["gemini_cli.", "qwen-code."].iter().any(|start| name.starts_with(start)).then_some(name)
 }
 
+/// True for what it says of a request once more, in the names of the conventions.
+fn repeats(object: &Object<'_>) -> bool {
+    let details = || {
+        let attributes = object.object("attributes");
+        attributes.is_some_and(|found| found.is("event.name", "gen_ai.client.inference.operation.details"))
+    };
+    let writer = |name: &str| {
+        object
+            .get(name)
+            .is_some_and(|value| ["\"gemini-cli\"", "\"qwen-code\""].iter().any(|writer| value.text().contains(writer)))
+    };
+    (writer("instrumentationScope") || writer("resource")) && details()
+}
+
 /// True for a record of the telemetry file: a log record or a span of its own, or metrics as the SDK holds them.
 pub(crate) fn is_telemetry(object: &Object<'_>) -> bool {
-    event_name(object).is_some() || (object.has("scopeMetrics") && object.has("resource"))
+    event_name(object).is_some() || repeats(object) || (object.has("scopeMetrics") && object.has("resource"))
 }
 
 /// A record of the telemetry file. The same request sent over OTLP has the same identity.
@@ -110,6 +124,10 @@ pub(crate) fn telemetry<'a>(
 ) -> Result<()> {
     if object.has("scopeMetrics") {
         out.ignore(IgnoreReason::TokenMetric);
+        return Ok(());
+    }
+    if repeats(object) {
+        out.ignore(IgnoreReason::AgentSpan);
         return Ok(());
     }
     let name = event_name(object).unwrap_or_default();

@@ -65,7 +65,13 @@ pub(crate) fn message<'a>(
     )?;
     let reasoning = if reasoning <= output - said { reasoning } else { 0 };
     let text = rest(output, "usage.output_tokens", &[(reasoning, "reasoning_tokens"), (said, "output_audio_tokens")])?;
-    let tokens = Tokens { input: plain, cache_read: text_read, written, output: text, reasoning, ..Tokens::default() };
+    // Newer versions keep how long Anthropic's caches live.
+    let (short, long) = (details.count("cache_write_5m_tokens")?, details.count("cache_write_1h_tokens")?);
+    let written_1h = long.unwrap_or(0).min(written);
+    let told = short.is_some() || long.is_some();
+    let (written, written_5m) = if told { (0, written - written_1h) } else { (written, 0) };
+    let tokens =
+        Tokens { input: plain, cache_read: text_read, written, written_5m, written_1h, output: text, reasoning };
     let mut part = tokens.part("input = uncached + cache read + cache written");
     part.usage.add(Meter::InputAudioTokens, heard - cached_heard);
     part.usage.add(Meter::CacheReadAudioTokens, cached_heard);

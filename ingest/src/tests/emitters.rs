@@ -278,3 +278,164 @@ fn facts_state_what_happened_and_cost_nothing() {
     assert_eq!((fact.quantity.to_string(), fact.value.unwrap().to_string()), ("12".to_owned(), "48".to_owned()));
     check_rejected(&cloud_event("ai.business_metric", r#"{"name":"revenue"}"#), "missing_field", "quantity", &[]);
 }
+
+#[test]
+fn a_step_of_llama_index_in_which_a_model_answers_is_a_call() {
+    let counts = "gen_ai.request.model=gpt-4o gen_ai.response.model=gpt-4o-2024-08-06 gen_ai.usage.input_tokens=30 \
+                  gen_ai.usage.output_tokens=9";
+    for marks in ["llm.request.type=chat traceloop.span.kind=task", "traceloop.span.kind=task"] {
+        let steps = spans(
+            "opentelemetry.instrumentation.llamaindex",
+            &[
+                ("RetrieverQueryEngine.workflow", "traceloop.span.kind=workflow"),
+                ("OpenAI.task", &format!("{marks} {counts}")),
+            ],
+        );
+        check(&steps, "otlp.traces", &["openai gpt-4o-2024-08-06: input_text_tokens 30, output_text_tokens 9"]);
+        assert_eq!(ignored(&steps), [IgnoreReason::AgentSpan], "{marks}");
+    }
+    // A step that names no model that answered adds up what is beneath it.
+    let step = spans("x", &[("work", "traceloop.span.kind=task gen_ai.usage.input_tokens=30")]);
+    assert_eq!(ignored(&step), [IgnoreReason::AgentSpan]);
+}
+
+#[test]
+fn a_model_in_genkit_counts_in_its_own_answer_alone() {
+    let output = r#"{"custom":{"modelVersion":"gemini-2.5-flash","responseId":"r7"},"usage":{"inputTokens":100,"outputTokens":20,
+        "cachedContentTokens":40,"thoughtsTokens":30,"totalTokens":150}}"#;
+    let step = |kind: &str| {
+        let attributes = [
+            ("genkit:name", "googleai/gemini-flash-latest"),
+            ("genkit:type", "action"),
+            ("genkit:metadata:subtype", kind),
+            ("genkit:output", output),
+        ];
+        super::span("genkit-tracer", "generate", &attributes)
+    };
+    let call = event(&step("model"));
+    assert_eq!(
+        line(&call),
+        "gcp.gemini gemini-2.5-flash: input_text_tokens 60, cache_read_text_tokens 40, output_text_tokens 20, \
+         output_reasoning_tokens 30"
+    );
+    assert_eq!(call.call_key, "gcp.gemini/r7");
+    assert_eq!(call.requested_model.as_deref(), Some("gemini-flash-latest"));
+    assert_eq!(ignored(&step("flow")), [IgnoreReason::NotAModelCall]);
+}
+
+#[test]
+fn what_gemini_thought_stands_in_the_answer_that_an_agent_keeps_or_beside_the_output() {
+    let expected = "input_text_tokens 60, cache_read_text_tokens 40, output_text_tokens 20, output_reasoning_tokens 30";
+    let kept = r#"{"content":{},"usage_metadata":{"prompt_token_count":100,"cached_content_token_count":40,"candidates_token_count":20,
+        "thoughts_token_count":30,"total_token_count":150}}"#;
+    let own = [
+        ("gen_ai.system", "gcp.vertex.agent"),
+        ("gen_ai.request.model", "gemini-2.5-flash"),
+        ("gen_ai.usage.input_tokens", "100"),
+        ("gen_ai.usage.output_tokens", "20"),
+    ];
+    let answer =
+        super::span("gcp.vertex.agent", "call_llm", &[&own[..], &[("gcp.vertex.agent.llm_response", kept)]].concat());
+    let beside = [("gen_ai.usage.experimental.reasoning_tokens", "18"), ("gen_ai.usage.cache_read.input_tokens", "40")];
+    let beside = super::span("gcp.vertex.agent", "call_llm", &[&own[..], &beside].concat());
+    assert_eq!(line(&event(&answer)), format!("gcp.vertex_ai gemini-2.5-flash: {expected}"));
+    assert_eq!(
+        line(&event(&beside)),
+        format!("gcp.vertex_ai gemini-2.5-flash: {}", expected.replace("tokens 30", "tokens 18"))
+    );
+}
+
+#[test]
+fn gemini_cli_writes_each_answer_twice_and_is_billed_once() {
+    let details = r#""event.name":"gen_ai.client.inference.operation.details","gen_ai.operation.name":"generate_content",
+        "gen_ai.request.model":"gemini-2.5-pro","gen_ai.usage.input_tokens":900,"gen_ai.usage.output_tokens":20"#;
+    let own = r#""event.name":"gemini_cli.api_response","event.timestamp":"2026-08-01T09:59:50Z","session.id":"s","model":"gemini-2.5-pro",
+        "input_token_count":900,"output_token_count":20,"cached_content_token_count":400,"thoughts_token_count":30"#;
+    let sent = format!(
+        r#"{{"resourceLogs":[{{"resource":{{"attributes":{{"service.name":"mine"}}}},"scopeLogs":[{{"scope":{{"name":"gemini-cli"}},
+        "logRecords":[{{"timeUnixNano":"1785578390000000000","attributes":{{{own}}}}},
+        {{"timeUnixNano":"1785578390000000000","attributes":{{{details}}}}}]}}]}}]}}"#
+    );
+    let call = "gcp.gemini gemini-2.5-pro: input_text_tokens 500, cache_read_text_tokens 400, output_text_tokens 20, \
+                output_reasoning_tokens 30";
+    check(&sent, "otlp.logs", &[call]);
+    assert_eq!(ignored(&sent), [IgnoreReason::AgentSpan]);
+    let kept = format!(
+        r#"{{"hrTime":[1785578390,0],"resource":{{"attributes":{{"service.name":"gemini-cli"}}}},"attributes":{{{details}}}}}"#
+    );
+    assert_eq!(ignored(&kept), [IgnoreReason::AgentSpan]);
+    // Others have no event but this one.
+    assert_eq!(events(&decoded(&sent.replace("\"gemini-cli\"", "\"other\""))).len(), 2);
+}
+
+#[test]
+fn older_and_newer_names_of_counts_and_modalities() {
+    for (attributes, expected) in [
+        (
+            "ai.model_id=gpt-4o ai.prompt_tokens.used=30 ai.completion_tokens.used=9 ai.total_tokens.used=39",
+            "openai gpt-4o: input_text_tokens 30, output_text_tokens 9",
+        ),
+        (
+            "llm.provider=openai llm.request.model=gpt-4o llm.request.tokens=30 llm.response.tokens=9",
+            "openai gpt-4o: input_text_tokens 30, output_text_tokens 9",
+        ),
+        (
+            "gen_ai.operation.name=chat gen_ai.request.model=gpt-realtime gen_ai.usage.input_tokens=60 \
+             gen_ai.usage.output_tokens=40 gen_ai.usage.cache_read.input_tokens=30 gen_ai.usage.audio.input_tokens=40 \
+             gen_ai.usage.audio.cache_read.input_tokens=20 gen_ai.usage.audio.output_tokens=25",
+            "openai gpt-realtime: input_text_tokens 10, cache_read_text_tokens 10, output_text_tokens 15, \
+             input_audio_tokens 20, output_audio_tokens 25, cache_read_audio_tokens 20",
+        ),
+        // Where nobody says what of the sound was cached, it is what does not fit.
+        (
+            "gen_ai.operation.name=chat gen_ai.request.model=gpt-realtime gen_ai.usage.input_tokens=60 \
+             gen_ai.usage.output_tokens=40 gen_ai.usage.input_cached_tokens=30 gen_ai.usage.input_audio_tokens=40",
+            "openai gpt-realtime: cache_read_text_tokens 20, output_text_tokens 40, input_audio_tokens 30, \
+             cache_read_audio_tokens 10",
+        ),
+        (
+            "gen_ai.operation.name=chat gen_ai.request.model=claude-opus-4-5 gen_ai.usage.input_tokens=130 \
+             gen_ai.usage.output_tokens=20 gen_ai.usage.cache_creation.input_tokens=30 \
+             gen_ai.usage.details.cache_write_5m_tokens=10 gen_ai.usage.details.cache_write_1h_tokens=20",
+            "anthropic claude-opus-4-5: input_text_tokens 100, cache_write_5m_tokens 10, cache_write_1h_tokens 20, \
+             output_text_tokens 20",
+        ),
+        (
+            "gen_ai.operation.name=image gen_ai.request.model=dall-e-3 gen_ai.usage.cost=1",
+            "openai dall-e-3:  [usage_missing]",
+        ),
+    ] {
+        check(&spans("x", &[("call", attributes)]), "otlp.traces", &[expected]);
+    }
+    let of_copilot = "gen_ai.operation.name=chat gen_ai.provider.name=github gen_ai.request.model=gpt-5 \
+                      gen_ai.usage.input_tokens=30 gen_ai.usage.output_tokens=9";
+    assert_eq!(event(&spans("copilot-chat", &[("chat", of_copilot)])).cost_basis, CostBasis::Included);
+    let failed = "gen_ai.operation.name=chat gen_ai.request.model=gpt-5 gen_ai.usage.input_tokens=0 error.type=timeout";
+    assert_eq!(ignored(&spans("x", &[("chat", failed)])), [IgnoreReason::FailedCall]);
+}
+
+#[test]
+fn what_litellm_logs_like_a_call_is_counted_as_it_is_or_flagged() {
+    let with = |kind: &str, counts: (u32, u32), more: &str| {
+        let (input, output) = counts;
+        format!(
+            r#"{{"id":"x1","litellm_call_id":"c1","call_type":"{kind}","status":"success","custom_llm_provider":"openai","model":"m",
+            "startTime":1785578390.5,"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{}{more}}}"#,
+            input + output
+        )
+    };
+    for kind in ["acreate_file", "acreate_batch", "call_mcp_tool", "alist_files", "aget_responses"] {
+        assert_eq!(ignored(&with(kind, (0, 0), r#","response_cost":0"#)), [IgnoreReason::NotAModelCall], "{kind}");
+    }
+    let batch = event(&with("aretrieve_batch", (20, 9), r#","response_cost":0.2"#));
+    assert!(batch.price_context.batch);
+    let call = |kind: &str, counts, more: &str| line(&event(&with(kind, counts, more)));
+    assert_eq!(call("aspeech", (0, 0), r#","response_cost":0.2"#), "openai m:  [usage_missing]");
+    let reranked = r#","response":{"id":"r","results":[],"meta":{"billed_units":{"search_units":2}}}"#;
+    assert_eq!(call("arerank", (0, 0), reranked), "openai m: rerank_searches 2");
+    let drawn = r#","response":{"created":1785578390,"data":[{"b64_json":"x"}],"usage":{"input_tokens":10,"output_tokens":90,
+        "total_tokens":100,"input_tokens_details":{"image_tokens":0,"text_tokens":10}}}"#;
+    let expected = "openai m: input_text_tokens 10, output_image_tokens 90";
+    assert_eq!(call("aimage_generation", (10, 90), drawn), expected);
+    assert_eq!(call("aimage_generation", (10, 90), ""), expected);
+}

@@ -151,6 +151,14 @@ pub(super) fn call<'a>(
     Ok(Some(call))
 }
 
+/// True for what an agent says of its requests in the names of the conventions, after it has said it in its own: Gemini CLI, and Qwen
+/// Code, write each answer twice, with all counts in their own event alone (`logApiResponse`, read 2026-11-29).
+pub(super) fn repeats(item: Item<'_, '_>) -> bool {
+    const WRITERS: [&str; 2] = ["gemini-cli", "qwen-code"];
+    WRITERS.contains(&&*item.scope.name)
+        || item.resource.text(names!["service.name"]).is_some_and(|service| WRITERS.contains(&&*service))
+}
+
 fn part(item: Item<'_, '_>, names: &Counts) -> Result<Part> {
     let count = |names: &Names| item.attributes.count(names).map(|found| found.unwrap_or(0));
     let (input, output) = (count(names.input)?, count(names.output)?);

@@ -43,20 +43,40 @@ pub(super) fn part<'a>(
         }
         None => (input, "input excludes cache"),
     };
-    let text_in = rest(uncached, "gen_ai.usage.input_tokens", &[(audio_in, "prompt_details.audio")])?;
+    let (image_in, image_out) = (count(names::INPUT_IMAGE)?, count(names::OUTPUT_IMAGE)?);
+    // What of the sound came from a cache is in both counts. Where nobody says how much, it is what does not fit.
+    let cached_audio = match attributes.count(names::CACHED_AUDIO)? {
+        Some(cached) => cached.min(read).min(audio_in),
+        None => (audio_in + image_in - uncached).clamp(0, read.min(audio_in)),
+    };
+    let audio_in = audio_in - cached_audio;
+    let modalities = [(audio_in, "prompt_details.audio"), (image_in, "image.input_tokens")];
+    let text_in = rest(uncached, "gen_ai.usage.input_tokens", &modalities)?;
     // Reasoning is inside the output, unless it does not fit or the total says that it stands beside it (as in the
     // counts of Gemini that some emitters pass on).
     let beside = reasoning > output
+        || attributes.has(names::REASONING_BESIDE)
         || total.is_some_and(|total| reasoning > 0 && total == input + output + reasoning)
         || total.is_some_and(|total| reasoning > 0 && total == input + read + written + output + reasoning);
     let inside = if beside { 0 } else { reasoning };
     let text_out = rest(
         output,
         "gen_ai.usage.output_tokens",
-        &[(inside, "reasoning.output_tokens"), (audio_out, "completion_details.audio")],
+        &[
+            (inside, "reasoning.output_tokens"),
+            (audio_out, "completion_details.audio"),
+            (image_out, "image.output_tokens"),
+        ],
     )?;
-    let tokens = Tokens { input: text_in, cache_read: read, written, output: text_out, reasoning, ..Tokens::default() };
+    let cache_read = read - cached_audio;
+    let written_1h = count(names::CACHE_WRITE_1H)?.min(written);
+    let told = attributes.has(names::CACHE_WRITE_1H) || attributes.has(names::CACHE_WRITE_5M);
+    let (written, written_5m) = if told { (0, written - written_1h) } else { (written, 0) };
+    let tokens = Tokens { input: text_in, cache_read, written, written_5m, written_1h, output: text_out, reasoning };
     let mut part = tokens.part(checked);
+    part.usage.add(Meter::CacheReadAudioTokens, cached_audio);
+    part.usage.add(Meter::InputImageTokens, image_in);
+    part.usage.add(Meter::OutputImageTokens, image_out);
     part.usage.add(Meter::InputAudioTokens, audio_in);
     part.usage.add(Meter::OutputAudioTokens, audio_out);
     if attributes.count(names::INPUT)?.is_none() {

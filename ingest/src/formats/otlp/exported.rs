@@ -79,8 +79,58 @@ pub(crate) fn is_entry(object: &Object<'_>) -> bool {
     if is_go(object) {
         return true;
     }
-    let identified = TRACE.iter().any(|name| object.has(name)) || object.has("LogAttributes");
+    let identified = TRACE.iter().any(|name| object.has(name)) || object.has("LogAttributes") || is_elastic(object);
     identified && !object.has("scopeSpans") && attributes_of(object).is_some()
+}
+
+/// True for a span or transaction as Elastic APM's server stores it: its identities in objects, and among its labels the names of the
+/// conventions with lines in place of their dots (documents and what reads them in public code, 2026-11-29).
+fn is_elastic(object: &Object<'_>) -> bool {
+    let labelled = |name: &str| object.object(name).is_some_and(|labels| labels.iter().any(|(name, _)| is_label(name)));
+    nested(object, "trace", "id").is_some() && ["labels", "numeric_labels"].iter().any(|name| labelled(name))
+}
+
+fn is_label(name: &str) -> bool {
+    name.starts_with("gen_ai_")
+}
+
+fn nested<'a>(object: &Object<'a>, name: &str, field: &str) -> Option<Json<'a>> {
+    object.object(name)?.get(field)
+}
+
+/// The labels of Elastic's document by the names they had as attributes.
+fn labels<'a>(object: &Object<'a>) -> Attributes<'a> {
+    const NAMES: [&str; 19] = [
+        "gen_ai.operation.name",
+        "gen_ai.provider.name",
+        "gen_ai.system",
+        "gen_ai.request.model",
+        "gen_ai.response.model",
+        "gen_ai.response.id",
+        "gen_ai.conversation.id",
+        "gen_ai.agent.name",
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.output_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "gen_ai.usage.completion_tokens",
+        "gen_ai.usage.total_tokens",
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.reasoning.output_tokens",
+        "gen_ai.openai.response.service_tier",
+    ];
+    let mut found = Attributes::default();
+    for labels in ["labels", "numeric_labels"].iter().filter_map(|name| object.object(name)) {
+        for (label, value) in labels.fields() {
+            let name = NAMES.iter().find(|name| is_label(&label) && name.replace('.', "_") == label);
+            if let Some(value) = text::plain_value(value) {
+                found.push(name.map_or(label, |name| Cow::Borrowed(*name)), value);
+            }
+        }
+    }
+    found
 }
 
 /// True for what the SDK for Go prints.
@@ -92,6 +142,9 @@ fn is_go(object: &Object<'_>) -> bool {
 fn attributes_of<'a>(object: &Object<'a>) -> Option<Json<'a>> {
     let spans = TRACE.iter().any(|name| object.has(name)) && SPAN[..7].iter().any(|name| object.has(name));
     let named = object.has("name") || object.has("operationName");
+    if is_elastic(object) {
+        return object.first(&["labels", "numeric_labels"]).map(|(_, labels)| labels);
+    }
     ATTRIBUTES.iter().find_map(|name| {
         let value = object.get(name)?;
         let certain = match *name {
@@ -186,16 +239,29 @@ fn push<'a>(
             let stated = |object: &Object<'a>| object.first(names).map(|(_, value)| value);
             stated(object).or_else(|| trace.filter(|_| digits == 32).and_then(stated))
         };
-        text::identity(own.or_else(stated)?)
+        let within = || {
+            let owner = if digits == 32 { &["trace"][..] } else { &["span", "transaction"] };
+            owner.iter().find_map(|owner| nested(object, owner, "id"))
+        };
+        text::identity(own.or_else(stated).or_else(within)?)
     };
     let logged = object.has("LogAttributes");
     let body = object.get("Body").or_else(|| object.get("body")).and_then(Json::string);
-    let mut attributes = attributes_of(object).or_else(|| object.get("attributes")).map(all).unwrap_or_default();
+    let elastic = is_elastic(object);
+    let mut attributes = match elastic {
+        true => labels(object),
+        false => attributes_of(object).or_else(|| object.get("attributes")).map(all).unwrap_or_default(),
+    };
     if let Some(kind) = object.string("span_kind").filter(|_| object.has("context.span_id")) {
         attributes.push("openinference.span.kind".into(), Value::Text(Cow::Owned(kind.into_owned())));
     }
     let entry = Entry {
-        name: object.first(&NAME).and_then(|(_, name)| name.string()).unwrap_or_default(),
+        name: object
+            .first(&NAME)
+            .map(|(_, name)| name)
+            .or_else(|| nested(object, "span", "name"))
+            .and_then(Json::string)
+            .unwrap_or_default(),
         body,
         trace_id: identity(&TRACE, "TraceID", 32),
         span_id: identity(&SPAN, "SpanID", 16),
@@ -213,7 +279,7 @@ fn parent<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
     let go = || object.object("Parent")?.get("SpanID");
     let script = || object.object("parentSpanContext")?.get("spanId");
     let jaeger = || object.array("references")?.first()?.object()?.get("spanID");
-    let stated = object.first(&PARENT).map(|(_, value)| value);
+    let stated = object.first(&PARENT).map(|(_, value)| value).or_else(|| nested(object, "parent", "id"));
     text::identity(stated.or_else(go).or_else(script).or_else(jaeger)?)
 }
 
@@ -240,7 +306,8 @@ fn resource<'a>(object: &Object<'a>, trace: Option<&Object<'a>>) -> Attributes<'
     let endpoint = || object.object("localEndpoint")?.string("serviceName");
     let named = || {
         const SERVICE: [&str; 4] = ["ServiceName", "service.name", "AppRoleName", "cloud_RoleName"];
-        object.first(&SERVICE)?.1.string()
+        let named = object.first(&SERVICE).map(|(_, name)| name);
+        named.or_else(|| nested(object, "service", "name"))?.string()
     };
     if let Some(service) = service.or_else(endpoint).or_else(named) {
         found.push("service.name".into(), Value::Text(service));

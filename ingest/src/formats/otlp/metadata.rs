@@ -1,19 +1,36 @@
 //! What the spans of the Vercel AI SDK hand on from a provider: JSON in `ai.response.providerMetadata` (spans that others
 //! published, read 2026-11-29).
 
+use std::borrow::Cow;
+
 use smallvec::smallvec;
 
 use super::batch::{Attributes, Value};
 use super::names::{self, Names, names};
 use crate::assemble::{Call, Tokens};
 use crate::envelope;
-use crate::formats::ai_sdk;
+use crate::formats::{ai_sdk, gemini};
 use crate::json::{Json, Object};
 use crate::problem::Result;
 use crate::usage::Counts;
 
+/// What the Agent Development Kit keeps of Gemini's answer, which counts what was thought and cached (spans in its public code, read
+/// 2026-11-29).
+fn kept_answer(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Option<()> {
+    let (_, Value::Text(text)) = attributes.get(names!["gcp.vertex.agent.llm_response"])? else { return None };
+    let answer = Json::parse(text).ok().and_then(Json::object)?;
+    let value = answer.get("usage_metadata")?;
+    let part = gemini::usage(&value.object().filter(|usage| usage.has("prompt_token_count"))?).ok()?;
+    call.parts = smallvec![part];
+    call.raw_usage = Cow::Owned(value.text().to_owned());
+    Some(())
+}
+
 /// Reads the calls of a span from what the provider said; `false` where the span's own counts are all there is.
 pub(super) fn read(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<bool> {
+    if kept_answer(attributes, call).is_some() {
+        return Ok(true);
+    }
     let Some((_, Value::Text(text))) = attributes.get(names!["ai.response.providerMetadata"]) else { return Ok(false) };
     let Some(metadata) = Json::parse(text).ok().and_then(Json::object) else { return Ok(false) };
     if let Some(about) = metadata.object("openai").or_else(|| metadata.object("azure")) {

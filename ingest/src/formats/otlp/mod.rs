@@ -9,6 +9,7 @@ mod agents;
 mod batch;
 mod counts;
 pub(crate) mod exported;
+mod genkit;
 mod metadata;
 mod names;
 pub(crate) mod printed;
@@ -18,7 +19,7 @@ mod wire;
 
 use std::borrow::Cow;
 
-use schemas::{Flag, Meter, RejectReason, Text};
+use schemas::{CostBasis, Flag, Meter, RejectReason, Text};
 use smallvec::smallvec;
 
 use self::batch::{Attributes, Batch, Entry, Scope};
@@ -109,6 +110,14 @@ fn span<'a>(item: Item<'_, 'a>, role: Role, mut envelope: Envelope<'a>, out: &mu
         out.call(call, envelope, item.entry.json);
         return Ok(());
     }
+    if let Some(mut call) = genkit::call(item.attributes)? {
+        call.time = item.entry.time;
+        envelope.trace_id = item.entry.trace_id.clone();
+        envelope.span_id = item.entry.span_id.clone();
+        describe(item, &mut envelope, out);
+        out.call(call, envelope, item.entry.json);
+        return Ok(());
+    }
     by_role(role, "otlp.traces", item, envelope, out)
 }
 
@@ -137,6 +146,10 @@ fn by_role<'a>(
     out: &mut Out<'_>,
 ) -> Result<()> {
     let operation = match role {
+        Role::Model(_) | Role::Unstated if agents::repeats(item) => {
+            out.ignore(IgnoreReason::AgentSpan);
+            return Ok(());
+        }
         Role::Repeats => {
             out.ignore(IgnoreReason::AgentSpan);
             return Ok(());
@@ -149,6 +162,11 @@ fn by_role<'a>(
         Role::Unstated => None,
     };
     let mut call = model_call(extractor, item, &mut envelope)?;
+    let used = call.parts.iter().any(|part| !part.usage.vector().is_empty());
+    if !used && call.reported_cost.is_none() && item.attributes.has(names!["error.type"]) {
+        out.ignore(IgnoreReason::FailedCall);
+        return Ok(());
+    }
     call.operation = operation.unwrap_or(call.operation);
     call.time = item.entry.time;
     envelope.trace_id = item.entry.trace_id.clone();
@@ -176,6 +194,12 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     call.context.requested_tier = asked.map(Text::from);
     call.reported_cost = reported(attributes, names::COST, "stated_by_producer").or_else(|| langfuse_cost(attributes));
     call.raw_usage = Cow::Owned(attributes.raw(names::is_usage));
+    // What Copilot's users ask is paid for by its seats and credits.
+    if call.provider.as_deref() == Some("github")
+        && (item.scope.name.contains("copilot") || attributes.has(names!["github.copilot.nano_aiu"]))
+    {
+        call.cost_basis = Some(CostBasis::Included);
+    }
     if metadata::read(attributes, &mut call)? {
         return Ok(call);
     }

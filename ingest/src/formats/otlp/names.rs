@@ -74,6 +74,10 @@ pub(super) const INPUT: &Names = names![
     "ai.usage.tokens",
     // Semantic Kernel
     "gen_ai.response.prompt_tokens",
+    // Sentry, before it took up the conventions
+    "ai.prompt_tokens.used",
+    // agentgateway, before it took up the conventions
+    "llm.request.tokens",
     "langfuse.observation.usage_details",
     "mlflow.chat.tokenUsage",
 ];
@@ -85,9 +89,16 @@ pub(super) const OUTPUT: &Names = names![
     "ai.usage.outputTokens",
     "ai.usage.completionTokens",
     "gen_ai.response.completion_tokens",
+    "ai.completion_tokens.used",
+    "llm.response.tokens",
 ];
-pub(super) const TOTAL: &Names =
-    names!["gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens", "ai.usage.totalTokens"];
+pub(super) const TOTAL: &Names = names![
+    "gen_ai.usage.total_tokens",
+    "llm.token_count.total",
+    "llm.usage.total_tokens",
+    "ai.usage.totalTokens",
+    "ai.total_tokens.used",
+];
 pub(super) const CACHE_READ: &Names = names![
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_read_input_tokens",
@@ -106,6 +117,7 @@ pub(super) const CACHE_READ: &Names = names![
     "gen_ai.usage.input_tokens_details.cached_tokens",
     "gen_ai.usage.cached_input_tokens",
     "gen_ai.usage.cached_content_tokens",
+    "gen_ai.usage.input_cached_tokens",
     "ai.usage.inputTokenDetails.cacheReadTokens",
     "ai.usage.cachedInputTokens",
 ];
@@ -124,6 +136,10 @@ pub(super) const CACHE_WRITE: &Names = names![
     "gen_ai.usage.cache_creation_tokens",
     "ai.usage.inputTokenDetails.cacheWriteTokens",
 ];
+/// The parts of what was written to a cache by how long it lives there.
+pub(super) const CACHE_WRITE_5M: &Names = names!["gen_ai.usage.details.cache_write_5m_tokens"];
+pub(super) const CACHE_WRITE_1H: &Names =
+    names!["gen_ai.usage.details.cache_write_1h_tokens", "gen_ai.usage.cache_creation_1h.input_tokens"];
 /// Input that is in neither cache count, where an emitter states it by itself.
 pub(super) const UNCACHED: &Names = names!["ai.usage.inputTokenDetails.noCacheTokens"];
 pub(super) const REASONING: &Names = names![
@@ -144,11 +160,28 @@ pub(super) const REASONING: &Names = names![
     "codex.usage.reasoning_output_tokens",
     "ai.usage.outputTokenDetails.reasoningTokens",
     "ai.usage.reasoningTokens",
+    "gen_ai.usage.experimental.reasoning_tokens",
 ];
-pub(super) const INPUT_AUDIO: &Names =
-    names!["llm.token_count.prompt_details.audio", "gen_ai.usage.details.input_audio_tokens"];
-pub(super) const OUTPUT_AUDIO: &Names =
-    names!["llm.token_count.completion_details.audio", "gen_ai.usage.details.output_audio_tokens"];
+/// Reasoning that stands beside the output: the Agent Development Kit hands Gemini's two counts on under this name (its tests, read
+/// 2026-11-29; the name of the conventions, which it took up later, is inside).
+pub(super) const REASONING_BESIDE: &Names = names!["gen_ai.usage.experimental.reasoning_tokens"];
+pub(super) const INPUT_AUDIO: &Names = names![
+    "gen_ai.usage.audio.input_tokens",
+    "llm.token_count.prompt_details.audio",
+    "gen_ai.usage.details.input_audio_tokens",
+    // LiveKit
+    "gen_ai.usage.input_audio_tokens",
+];
+pub(super) const OUTPUT_AUDIO: &Names = names![
+    "gen_ai.usage.audio.output_tokens",
+    "llm.token_count.completion_details.audio",
+    "gen_ai.usage.details.output_audio_tokens",
+    "gen_ai.usage.output_audio_tokens",
+];
+/// What of the sound was read from a cache: it is within both counts.
+pub(super) const CACHED_AUDIO: &Names = names!["gen_ai.usage.audio.cache_read.input_tokens"];
+pub(super) const INPUT_IMAGE: &Names = names!["gen_ai.usage.image.input_tokens"];
+pub(super) const OUTPUT_IMAGE: &Names = names!["gen_ai.usage.image.output_tokens"];
 /// Parts of the counts as LangChain names them, as JSON text: LangSmith's.
 pub(super) const INPUT_DETAILS: &Names = names!["gen_ai.usage.input_token_details"];
 pub(super) const OUTPUT_DETAILS: &Names = names!["gen_ai.usage.output_token_details"];
@@ -170,6 +203,7 @@ pub(super) const REQUEST_MODEL: &Names = names![
     "llm.model_name",
     "embedding.model_name",
     "ai.model.id",
+    "ai.model_id",
     "langfuse.observation.model.name",
     "mlflow.llm.model",
 ];
@@ -239,5 +273,5 @@ pub(super) const FRAMEWORKS: &[&str] = &[
 /// Attributes that state usage, for the original usage of an event.
 pub(super) fn is_usage(name: &str) -> bool {
     const FAMILIES: &[&str] = &["gen_ai.usage.", "llm.token_count.", "llm.usage.", "ai.usage.", "codex.usage."];
-    FAMILIES.iter().any(|family| name.starts_with(family))
+    FAMILIES.iter().any(|family| name.starts_with(family)) || (name.starts_with("ai.") && name.ends_with(".used"))
 }

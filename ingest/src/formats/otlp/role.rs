@@ -25,11 +25,11 @@ const KINDS: &Names = names![
     "gen_ai.operation.name",
     "ai.operationId",
     "openinference.span.kind",
+    "llm.request.type",
     "traceloop.span.kind",
     "langfuse.observation.type",
     "langsmith.span.kind",
     "mlflow.spanType",
-    "llm.request.type",
     "mastra.span.type",
 ];
 
@@ -48,7 +48,15 @@ pub(super) fn of(entry: &Entry<'_>) -> Role {
             Some(Role::Model(Cow::Borrowed("text_completion")))
         }
         Some("generate_content") => Some(Role::Model(Cow::Borrowed("generate_content"))),
-        Some("embeddings" | "embedding") => Some(Role::Model(Cow::Borrowed("embeddings"))),
+        Some("embeddings" | "embedding" | "aembedding") => Some(Role::Model(Cow::Borrowed("embeddings"))),
+        Some("image" | "image_generation" | "aimage_generation") => {
+            Some(Role::Model(Cow::Borrowed("image_generation")))
+        }
+        Some("transcription" | "atranscription") => Some(Role::Model(Cow::Borrowed("transcription"))),
+        Some("audio" | "speech" | "aspeech") => Some(Role::Model(Cow::Borrowed("speech"))),
+        Some("plan") => Some(Role::Repeats),
+        // OpenLLMetry calls every step of LlamaIndex so, also the one in which a model answers.
+        Some("task" | "workflow") if usage && attributes.has(names::RESPONSE_MODEL) => None,
         Some("rerank" | "reranker") => Some(Role::Model(Cow::Borrowed("rerank"))),
         Some("execute_tool" | "tool" | "retriever" | "guardrail" | "evaluator" | "event" | "parser") => {
             Some(Role::Other)
