@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use schemas::{Flag, RejectReason, Text};
+use schemas::{Flag, Meter, RejectReason, Text};
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, time};
-use crate::formats::stream::overlay_counts;
+use crate::formats::stream::{logged, overlay_counts};
 use crate::formats::{self, anthropic, openai};
 use crate::item::IgnoreReason;
 use crate::json::{Json, NameSet, Object, deeper_than};
@@ -214,6 +214,10 @@ pub(crate) fn log<'a>(
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
     }
+    if object.is("operation", "CountTokens") {
+        out.ignore(IgnoreReason::StatusOnly);
+        return Ok(());
+    }
     if model.contains("embed") {
         call.operation = Cow::Borrowed("embeddings");
     }
@@ -248,7 +252,12 @@ pub(crate) fn log<'a>(
                 ..Tokens::default()
             };
             let mut part = tokens.part("");
-            if !input.has("inputTokenCount") && !output.has("outputTokenCount") {
+            let pictures = output.object("outputBodyJson").and_then(|body| body.array("images")).unwrap_or_default();
+            if !pictures.is_empty() && part.usage.vector().is_empty() {
+                // Models that draw are billed by the picture.
+                part.usage.add(Meter::OutputImages, i64::try_from(pictures.len()).unwrap_or(i64::MAX));
+                call.operation = Cow::Borrowed("image_generation");
+            } else if !input.has("inputTokenCount") && !output.has("outputTokenCount") {
                 part.flags.set(Flag::UsageMissing);
             }
             call.raw_usage = Cow::Owned(counts_text(&input, &output));
@@ -302,7 +311,7 @@ pub(crate) fn cloudwatch<'a>(
             out.reject(Problem::new(RejectReason::TooLarge, &path, "the entry nests too deeply"), None);
             continue;
         }
-        match Json::parse(&message) {
+        match Json::parse(&message).or_else(|error| logged(&message).ok_or(error)) {
             Ok(entry) => formats::item(entry, None, envelope.clone(), wrappers + 1, out),
             Err(_) => out.reject(Problem::new(RejectReason::Malformed, &path, format!("{path} is no JSON")), None),
         }

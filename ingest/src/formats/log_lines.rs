@@ -10,7 +10,7 @@ use schemas::RejectReason;
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats;
+use crate::formats::{self, stream::logged};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object, deeper_than};
 use crate::problem::{Problem, Result};
@@ -63,7 +63,8 @@ fn line(text: Option<Cow<'_, str>>, envelope: Envelope<'_>, wrappers: u8, out: &
     if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
         return out.reject(Problem::new(RejectReason::TooLarge, "line", "the line nests too deeply"), None);
     }
-    match Json::parse(&text).ok().filter(|line| line.object().is_some()) {
+    let entry = Json::parse(&text).ok().or_else(|| logged(&text));
+    match entry.filter(|line| line.object().is_some()) {
         Some(entry) => formats::item(entry, None, envelope.shorter(), wrappers + 1, out),
         None => out.ignore(IgnoreReason::NotAModelCall),
     }

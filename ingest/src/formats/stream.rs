@@ -61,10 +61,34 @@ fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
         Err(_) if looks_like_lines(text) => {
             // Some who print an array line by line leave its commas.
             let lines = text.lines().map(|line| line.trim().trim_end_matches(',')).filter(|line| !line.is_empty());
-            Ok(lines.map(|line| Json::parse(line).map_err(|error| malformed(&error))).collect())
+            Ok(lines.map(document_of).collect())
         }
-        Err(error) => one_after_another(text).ok_or_else(|| malformed(&error)),
+        Err(error) => one_after_another(text).or_else(|| log_file(text)).ok_or_else(|| malformed(&error)),
     }
+}
+
+/// The document of a line: all of it, or what it ends with.
+fn document_of(line: &str) -> Result<Json<'_>> {
+    Json::parse(line).or_else(|error| logged(line).ok_or_else(|| malformed(&error)))
+}
+
+/// The object that a line of a log ends with, after what the logger puts before it: a time, a level, who speaks.
+pub(crate) fn logged(line: &str) -> Option<Json<'_>> {
+    const TRIES: usize = 4;
+    let line = line.trim();
+    if line.starts_with(['{', '[', '"']) {
+        return None;
+    }
+    line.match_indices('{').take(TRIES).find_map(|(place, _)| Some(Json::parse_object(&line[place..])?.0))
+}
+
+/// The lines of a log some of which end with an object.
+fn log_file(text: &str) -> Option<Vec<Result<Json<'_>>>> {
+    if text.starts_with(['{', '[', '"']) {
+        return None;
+    }
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines().any(|line| logged(line).is_some()).then(|| lines().map(document_of).collect())
 }
 
 /// Objects that stand one after the other without an end of line between them, as delivery streams join them.

@@ -455,3 +455,32 @@ fn a_streamed_conversation_of_mistral_is_one_call() {
         &["mistral_ai mistral-medium-2505: input_text_tokens 10, output_text_tokens 20 [id_from_position]"],
     );
 }
+
+#[test]
+fn choices_may_stand_beside_counts_in_the_spelling_of_the_responses() {
+    check(
+        r#"{"model":"gpt-5.4","choices":[{"message":{"role":"assistant","content":"x"}}],
+        "usage":{"input_tokens":100,"output_tokens":20,"total_tokens":120,"reasoning_tokens":5}}"#,
+        "openai.chat_completion",
+        &["openai gpt-5.4: input_text_tokens 100, output_text_tokens 15, output_reasoning_tokens 5 \
+           [id_from_position, time_assumed]"],
+    );
+}
+
+#[test]
+fn bedrocks_log_counts_pictures_and_no_tokens_that_were_only_counted() {
+    let entry = |operation: &str, model: &str, body: &str| {
+        format!(
+            r#"{{"schemaType":"ModelInvocationLog","timestamp":"2026-08-01T09:59:50Z","region":"us-east-1","requestId":"b1",
+            "operation":"{operation}","modelId":"{model}","input":{{"inputBodyJson":{{}}}},"output":{{"outputBodyJson":{body}}}}}"#
+        )
+    };
+    check(
+        &entry("InvokeModel", "amazon.nova-canvas-v1:0", r#"{"images":["a","b"]}"#),
+        "bedrock.invocation_log",
+        &["aws.bedrock amazon.nova-canvas-v1:0: output_images 2"],
+    );
+    let counted = decoded(&entry("CountTokens", "anthropic.claude-sonnet-4", r#"{"inputTokens":8}"#));
+    let ignored = matches!(counted.items[..], [Item::Ignored { reason: IgnoreReason::StatusOnly, .. }]);
+    assert!(ignored, "{counted:?}");
+}

@@ -352,3 +352,48 @@ fn what_carries_a_record_may_describe_itself_in_objects() {
         "model":"gpt-5.4","custom_llm_provider":"openai","prompt_tokens":30,"completion_tokens":9,"total_tokens":39}}}"#;
     check(callback, "envelope/envelope/litellm.standard_logging", &[CALL]);
 }
+
+#[test]
+fn lines_of_a_log_may_begin_with_words_of_the_logger() {
+    let body = r#"{"id":"chatcmpl-K","object":"chat.completion","created":1785578390,"model":"gpt-5.4","choices":[],"usage":{"prompt_tokens":30,"completion_tokens":9,"total_tokens":39}}"#;
+    for before in [
+        "2026-08-01T09:59:50Z INFO usage ",
+        "I0801 09:59:50.123456       1 proxy.go:88] ",
+        "<14>Aug  1 09:59:50 host app[123]: ",
+        "2026-08-01T09:59:50.123456789Z stdout F ",
+        "level=info {worker-1} body=",
+    ] {
+        check(&format!("{before}{body}"), "openai.chat_completion", &[CALL]);
+    }
+    let file = decoded(&format!("INFO began\nINFO usage {body}\nINFO ended {{0}}\n"));
+    assert_eq!((events(&file).len(), file.items.len()), (1, 3), "{file:?}");
+    // A document that broke off is none, whatever its lines hold.
+    let broken = decoded(&format!("{{\n \"a\": 1,\n \"response\": {body},\n"));
+    assert!(events(&broken).is_empty() && file.items.len() > 1, "{broken:?}");
+    let message = serde_json::Value::from(format!("2026-08-01T09:59:50.123Z\tid\tINFO\t{body}\n"));
+    check(
+        &format!(r#"{{"logGroup":"/aws/lambda/x","logEvents":[{{"id":"1","message":{message}}}]}}"#),
+        "aws.cloudwatch_logs",
+        &[CALL],
+    );
+    check(
+        &format!(r#"{{"streams":[{{"stream":{{}},"values":[["1785578390123000000",{message}]]}}]}}"#),
+        "log.lines",
+        &[CALL],
+    );
+}
+
+#[test]
+fn labels_of_elastic_apm_are_the_attributes_they_were() {
+    let document = format!(
+        r#"{{"@timestamp":"2026-08-01T09:59:50Z","trace":{{"id":"{TRACE}"}},"parent":{{"id":"1111111111111111"}},
+        "span":{{"id":"00f067aa0ba902b7","name":"chat gpt-5.4"}},"service":{{"name":"shop"}},
+        "labels":{{"gen_ai_operation_name":"chat","gen_ai_provider_name":"openai","gen_ai_request_model":"gpt-5.4"}},
+        "numeric_labels":{{"gen_ai_usage_input_tokens":30.0,"gen_ai_usage_output_tokens":9}}}}"#
+    );
+    let call = event(&document);
+    assert_eq!((line(&call).as_str(), &*call.call_key), (CALL, KEY));
+    assert_eq!(call.claimed.application.as_deref(), Some("shop"));
+    let tool = document.replace("\"chat\"", "\"execute_tool\"");
+    assert!(matches!(decoded(&tool).items[..], [Item::Ignored { reason: IgnoreReason::NotAModelCall, .. }]));
+}
