@@ -35,8 +35,7 @@ pub(crate) fn headers<'a>(answer: &Object<'a>) -> Option<Json<'a>> {
 
 /// As [`headers`], of an answer that is opened only if its text says that there are any: most are whole bodies.
 pub(crate) fn headers_within(answer: Json<'_>) -> Option<Json<'_>> {
-    static NAMES: LazyLock<[Finder<'_>; 2]> =
-        LazyLock::new(|| ["\"headers\"", "\"HTTPHeaders\""].map(|name| Finder::new(name)));
+    static NAMES: LazyLock<[Finder<'_>; 2]> = LazyLock::new(|| ["\"headers\"", "\"HTTPHeaders\""].map(Finder::new));
     let told = |name: &Finder<'_>| name.find(answer.text().as_bytes()).is_some();
     let any = answer.kind() == Kind::Object && NAMES.iter().any(told);
     if any { headers(&answer.object()?) } else { None }
