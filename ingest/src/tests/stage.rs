@@ -138,6 +138,13 @@ fn corrections_of_jobs_pass_through_in_avro_and_json() {
 }
 
 #[test]
+fn who_waits_for_watermarks_hears_from_an_idle_partition_and_tables_do_not() {
+    let (out, _) = run("usage.raw", &[], true);
+    let heard: Vec<_> = out.records.iter().map(|record| (&*record.topic, record.partition)).collect();
+    assert_eq!(heard, [0, 1, 2, 3].map(|partition| (topics::EVENTS, partition)));
+}
+
+#[test]
 fn an_aborted_run_leaves_nothing_behind() {
     let source = source("usage.raw");
     let stage = IngestStage::new("usage.raw", config(), None);

@@ -10,7 +10,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::codec::Format;
-use schemas::{LedgerEntry, topics};
+use schemas::{LedgerEntry, Timestamp, topics};
 
 use super::client::{self, Events, Rebalance};
 use super::fate::{Mark, Standing};
@@ -180,17 +180,8 @@ impl Lane {
 
     /// How long records wait for the transaction to be committed.
     fn commit_interval(&self) -> Duration {
-        let Settings { commit_interval, transaction_timeout, .. } = *self.of.settings;
-        let intervals = if self.of.stage.sums() { SUMMING_INTERVALS } else { BEHIND_INTERVALS };
-        let most = (commit_interval * intervals).min(transaction_timeout / 4);
-        if self.behind || self.in_backlog() { most.max(commit_interval) } else { commit_interval }
-    }
-
-    /// True when what was taken is old already.
-    fn in_backlog(&self) -> bool {
-        let old = now().plus_seconds(-BACKLOG_SECONDS);
-        let mut taken = self.tasks.values().filter(|task| task.dirty).peekable();
-        taken.peek().is_some() && taken.all(|task| task.books.freshest().is_some_and(|watermark| watermark < old))
+        let taken = self.tasks.values().filter(|task| task.dirty).map(|task| task.books.freshest());
+        commit_interval(&self.of.settings, self.of.stage.sums(), self.behind || is_backlog(taken, now()))
     }
 
     /// How often books are committed, with or without records. Not in the middle of what a backlog is given longer for.
@@ -463,10 +454,62 @@ impl Lane {
     }
 }
 
+/// How long records wait for the transaction to be committed.
+fn commit_interval(settings: &Settings, sums: bool, behind: bool) -> Duration {
+    let Settings { commit_interval, transaction_timeout, .. } = *settings;
+    let intervals = if sums { SUMMING_INTERVALS } else { BEHIND_INTERVALS };
+    let most = (commit_interval * intervals).min(transaction_timeout / 4);
+    if behind { most.max(commit_interval) } else { commit_interval }
+}
+
+/// True when partitions with these latest watermarks all give what is old already.
+fn is_backlog(watermarks: impl Iterator<Item = Option<Timestamp>>, now: Timestamp) -> bool {
+    let old = now.plus_seconds(-BACKLOG_SECONDS);
+    let mut watermarks = watermarks.peekable();
+    watermarks.peek().is_some() && watermarks.all(|latest| latest.is_some_and(|latest| latest < old))
+}
+
 pub(super) fn report_halt(stage: &str, task: &mut Task, halt: &crate::Halt) {
     if !task.first_report(halt) {
         return;
     }
     let (topic, partition) = (&*task.source.topic, task.source.partition);
     tracing::error!(stage, topic, partition, "partition stopped: {halt}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    #[test]
+    fn behind_a_backlog_transactions_grow_within_a_quarter_of_their_timeout() {
+        let interval = |flags: &str, sums, behind| {
+            let words = std::iter::once("service").chain(flags.split(' '));
+            commit_interval(&Cli::try_parse_from(words).unwrap().settings, sums, behind).as_millis()
+        };
+        let plain = "--brokers b --commit-interval 100ms --transaction-timeout 12s";
+        assert_eq!((interval(plain, false, false), interval(plain, true, false)), (100, 100));
+        assert_eq!((interval(plain, false, true), interval(plain, true, true)), (1_000, 3_000));
+        let long = "--brokers b --commit-interval 2s --transaction-timeout 12s";
+        assert_eq!((interval(long, false, true), interval(long, true, true)), (3_000, 3_000));
+    }
+
+    #[test]
+    fn one_partition_with_something_fresh_is_enough_for_haste() {
+        let now = Timestamp::from_millis(10_000_000);
+        let aged = |seconds: i64| Some(now.plus_seconds(-seconds));
+        let backlog = |watermarks: &[Option<Timestamp>]| is_backlog(watermarks.iter().copied(), now);
+        assert!(backlog(&[aged(61), aged(3_600)]));
+        assert!(!backlog(&[aged(31), aged(3_600)]));
+        assert!(!backlog(&[None]), "nothing is known yet");
+        assert!(!backlog(&[]), "nothing was taken");
+    }
 }
