@@ -34,7 +34,8 @@ fn lane(run: &Run, instance: &str) -> String {
 #[test]
 fn killed_at_every_step_of_a_transaction_it_is_there_whole_or_not_at_all() {
     let run = Run::new("steps", 2);
-    let [.., output] = conformance::names(run.prefix);
+    let [_, middle, output] = conformance::names(run.prefix);
+    let changelog = schemas::topics::changelog("sum", &middle);
     let mut sent = Sent::default();
     let _split = run.start("split", &["--stages", "split"]);
     let steps = [
@@ -68,8 +69,10 @@ fn killed_at_every_step_of_a_transaction_it_is_there_whole_or_not_at_all() {
         settled(&*run.log, run.prefix, &sent);
         successor.kill();
     }
-    // All that was read above was read while this stood in the same partitions.
-    assert!(kafka().aborted(&output) > 0, "kills that left nothing behind prove nothing");
+    // All that was read above was read while this stood in the same partitions. On a busy machine a cut may only ever have struck
+    // heartbeats, which leave nothing but books.
+    let aborted = kafka().aborted(&output) + kafka().aborted(&changelog);
+    assert!(aborted > 0, "kills that left nothing behind prove nothing");
 }
 
 /// Stops an instance inside a transaction, at a request of `sum`, until another instance has taken over. What it had
