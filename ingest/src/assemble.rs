@@ -96,6 +96,15 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
+    /// As it was, with what was written to caches by how long they live, where somebody says one of the two.
+    pub(crate) fn written(self, whole: i64, short: Option<i64>, long: Option<i64>) -> Self {
+        if short.is_none() && long.is_none() {
+            return Tokens { written: whole, ..self };
+        }
+        let written_1h = long.unwrap_or(0).min(whole);
+        Tokens { written_5m: whole - written_1h, written_1h, ..self }
+    }
+
     /// A part of a call. A cache without lifetime is taken for the shorter, which is every provider's default.
     pub(crate) fn part(self, checked: &'static str) -> Part {
         let mut part = Part { checked, ..Part::default() };

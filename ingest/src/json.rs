@@ -126,35 +126,37 @@ impl<'a> Json<'a> {
 pub(crate) struct Object<'a> {
     fields: SmallVec<[(Cow<'a, str>, Json<'a>); 8]>,
     /// Formats are told by fields that are there, and most that are asked for are not.
-    names: Names,
+    marks: Marks,
 }
 
-/// A bit for each hash of a name.
+/// A set of hashes of names: it may say that a name is there which is not, never the reverse.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Names([u64; 4]);
+pub(crate) struct Marks([u64; 4]);
 
-impl Names {
-    pub(crate) const NONE: Names = Names([0; 4]);
+impl Marks {
+    pub(crate) const NONE: Marks = Marks([0; 4]);
 
-    /// And this one.
     #[inline]
-    pub(crate) const fn with(mut self, name: &[u8]) -> Self {
-        let hash = quick_hash(name);
-        self.0[(hash >> 6) as usize] |= 1 << (hash & 63);
+    #[must_use]
+    pub(crate) const fn with(mut self, hash: u8) -> Self {
+        self.0[hash as usize / 64] |= 1 << (hash % 64);
         self
     }
 
-    /// False when this name is certainly not among them.
     #[inline]
-    const fn may_hold(&self, name: &str) -> bool {
-        let hash = quick_hash(name.as_bytes());
-        self.0[(hash >> 6) as usize] & (1 << (hash & 63)) != 0
+    pub(crate) const fn has(&self, hash: u8) -> bool {
+        self.0[hash as usize / 64] & (1 << (hash % 64)) != 0
     }
 
-    /// False when one of the others is certainly not among them.
     #[inline]
-    fn may_hold_all(&self, others: &Names) -> bool {
+    fn has_all(&self, others: &Marks) -> bool {
         self.0.iter().zip(&others.0).all(|(ours, theirs)| ours & theirs == *theirs)
+    }
+
+    /// True when they have one in common.
+    pub(crate) const fn meets(&self, other: &Marks) -> bool {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        (a & e) | (b & f) | (c & g) | (d & h) != 0
     }
 }
 
@@ -200,13 +202,13 @@ impl NameSet {
 
 impl<'a> Object<'a> {
     fn push(&mut self, name: Cow<'a, str>, value: Json<'a>) {
-        self.names = self.names.with(name.as_bytes());
+        self.marks = self.marks.with(quick_hash(name.as_bytes()));
         self.fields.push((name, value));
     }
 
     #[inline]
     fn find(&self, name: &str) -> Option<Json<'a>> {
-        if !self.names.may_hold(name) {
+        if !self.marks.has(quick_hash(name.as_bytes())) {
             return None;
         }
         self.fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
@@ -226,8 +228,8 @@ impl<'a> Object<'a> {
 
     /// False when one of these fields is certainly not there.
     #[inline]
-    pub(crate) fn may_have(&self, names: &Names) -> bool {
-        self.names.may_hold_all(names)
+    pub(crate) fn may_have(&self, names: &Marks) -> bool {
+        self.marks.has_all(names)
     }
 
     /// The first of these fields that is present and not null, with its name.
@@ -250,6 +252,11 @@ impl<'a> Object<'a> {
     /// An array field.
     pub(crate) fn array(&self, name: &str) -> Option<Vec<Json<'a>>> {
         self.get(name).and_then(Json::array)
+    }
+
+    /// The first element of an array field, where it is an object.
+    pub(crate) fn first_of(&self, name: &str) -> Option<Object<'a>> {
+        self.array(name)?.first()?.object()
     }
 
     /// True when a string field has exactly this text.

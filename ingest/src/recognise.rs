@@ -106,7 +106,7 @@ fn by_store(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if exported::is_trace(object) {
         return Some((Shape::StoredTrace, "spans with ids of a trace, and attributes"));
     }
-    let batches = object.array("batches").and_then(|list| list.first()?.object());
+    let batches = object.first_of("batches");
     let tempo = batches.is_some_and(|batch| batch.has("scopeSpans") || batch.has("instrumentationLibrarySpans"));
     tempo.then_some((Shape::OtlpTraces, "batches of spans"))
 }
@@ -473,9 +473,7 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if (object.has("text")
         && object.get("is_finished").and_then(Json::boolean) == Some(false)
         && !object.has("event_type"))
-        || object
-            .array("outputs")
-            .is_some_and(|list| list.first().and_then(|first| first.object()).is_some_and(unfinished))
+        || object.first_of("outputs").is_some_and(unfinished)
     {
         return Some((Shape::Fragment, "a piece that is not finished"));
     }
@@ -678,7 +676,7 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
 
 /// True for an answer of a moderation: OpenAI marks its ids, Mistral's have the scores.
 fn is_moderation(object: &Object<'_>) -> bool {
-    let scored = || object.array("results")?.first()?.object().map(|first| first.has("category_scores"));
+    let scored = || object.first_of("results").map(|first| first.has("category_scores"));
     object.string("id").is_some_and(|id| id.starts_with("modr-")) || scored() == Some(true)
 }
 
@@ -742,24 +740,21 @@ fn spelled(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static s
 
 /// True for what Gemini (`embedding`, `embeddings` with `values`) and Vertex (`predictions` with statistics) answer.
 fn is_gemini_embedding(object: &Object<'_>) -> bool {
-    let first = |name: &str| object.array(name).and_then(|found| found.first()?.object());
     object.object("embedding").is_some_and(|embedding| embedding.has("values"))
-        || first("embeddings").is_some_and(|embedding| embedding.has("values"))
-        || first("predictions").is_some_and(|prediction| {
+        || object.first_of("embeddings").is_some_and(|embedding| embedding.has("values"))
+        || object.first_of("predictions").is_some_and(|prediction| {
             prediction.object("embeddings").is_some_and(|embedding| embedding.has("statistics"))
         })
 }
 
 /// True when the elements of `data` are embeddings.
 fn is_embeddings(object: &Object<'_>) -> bool {
-    let first = object.array("data").and_then(|data| data.first()?.object());
-    first.is_some_and(|first| first.is("object", "embedding"))
+    object.first_of("data").is_some_and(|first| first.is("object", "embedding"))
 }
 
 /// True when the elements of `data` are images.
 fn is_images(object: &Object<'_>) -> bool {
-    let first = object.array("data").and_then(|data| data.first()?.object());
-    first.is_some_and(|first| first.has("b64_json") || first.has("url"))
+    object.first_of("data").is_some_and(|first| first.has("b64_json") || first.has("url"))
 }
 
 /// True for a line of a batch output: Gemini's have a `key` and nothing else around the response, Vertex's say when

@@ -55,6 +55,11 @@ impl Usage {
         }
     }
 
+    /// True when nothing was counted, or nothing but zeros.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|used| used.quantity.is_zero())
+    }
+
     /// Non-zero meters in registry order.
     pub(crate) fn vector(&self) -> Vec<Metered> {
         let mut vector: Vec<Metered> = self.0.iter().filter(|used| !used.quantity.is_zero()).cloned().collect();
@@ -160,7 +165,7 @@ impl<'o, 'a> Counts<'o, 'a> {
         Ok(found.map(|(_, count)| count))
     }
 
-    /// True when the object holds a field that is neither known nor null.
+    /// True when the object holds a field that is neither known nor null nor zero.
     pub(crate) fn has_unknown(&self, known: &NameSet) -> bool {
         self.object.iter().any(|(name, value)| !matches!(value.text(), "0" | "0.0" | "null") && !known.contains(name))
     }

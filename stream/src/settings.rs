@@ -218,7 +218,7 @@ fn host_name() -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use clap::Parser;
 
     use super::*;
@@ -229,7 +229,8 @@ mod tests {
         settings: Settings,
     }
 
-    fn parse(flags: &str) -> Result<Settings, clap::Error> {
+    /// Settings as a service reads them from these flags.
+    pub(crate) fn parse(flags: &str) -> Result<Settings, clap::Error> {
         Cli::try_parse_from(std::iter::once("service").chain(flags.split_whitespace())).map(|cli| cli.settings)
     }
 

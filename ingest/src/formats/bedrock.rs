@@ -253,7 +253,7 @@ pub(crate) fn log<'a>(
             };
             let mut part = tokens.part("");
             let pictures = output.object("outputBodyJson").and_then(|body| body.array("images")).unwrap_or_default();
-            if !pictures.is_empty() && part.usage.vector().is_empty() {
+            if !pictures.is_empty() && part.usage.is_empty() {
                 // Models that draw are billed by the picture.
                 part.usage.add(Meter::OutputImages, i64::try_from(pictures.len()).unwrap_or(i64::MAX));
                 call.operation = Cow::Borrowed("image_generation");

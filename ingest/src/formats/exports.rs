@@ -163,7 +163,7 @@ pub(crate) fn langsmith<'a>(
         }
     };
     call.reported_cost = claimed_cost(object, "total_cost");
-    if call.parts.iter().all(|part| part.usage.vector().is_empty()) && object.get("outputs").is_none() {
+    if call.parts.iter().all(|part| part.usage.is_empty()) && object.get("outputs").is_none() {
         // What failed used nothing, and what still runs is reported again.
         let failed = object.get("error").is_some();
         if failed || object.get("end_time").is_none() {
@@ -270,13 +270,13 @@ pub(crate) fn helicone<'a>(
         true => plain(object, "prompt_tokens", "completion_tokens")?,
         false => plain(&metadata, "promptTokens", "completionTokens")?,
     };
-    if status >= 400 && part.usage.vector().is_empty() {
+    if status >= 400 && part.usage.is_empty() {
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
     }
     let mut call = Call::new("helicone.request", "chat", precedence::GATEWAY);
     call.raw_usage = Cow::Owned(raw);
-    if part.usage.vector().is_empty() {
+    if part.usage.is_empty() {
         call.flags.set(Flag::UsageMissing);
     }
     call.parts = smallvec![part];
@@ -320,7 +320,7 @@ pub(crate) fn portkey<'a>(
         return Ok(());
     }
     let (part, raw) = plain(object, "req_units", "res_units")?;
-    if object.get("is_success").and_then(Json::boolean) == Some(false) && part.usage.vector().is_empty() {
+    if object.get("is_success").and_then(Json::boolean) == Some(false) && part.usage.is_empty() {
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
     }
@@ -431,7 +431,7 @@ pub(crate) fn keeptrusts<'a>(
     resource::state(fact, None, about, out)?;
     // What was stopped before it reached a model used nothing.
     let (part, raw) = plain(object, "input_tokens", "output_tokens")?;
-    if part.usage.vector().is_empty() {
+    if part.usage.is_empty() {
         return Ok(());
     }
     let mut call = Call::new("keeptrusts.event", "chat", precedence::GATEWAY);

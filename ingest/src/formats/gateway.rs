@@ -80,7 +80,7 @@ pub(crate) fn litellm<'a>(
         call.context.residency =
             envelope::owned(&usage, "inference_geo")?.filter(|geo| !matches!(geo.as_str(), "global" | "not_available"));
     }
-    let used = !part.usage.vector().is_empty();
+    let used = !part.usage.is_empty();
     if object.is("status", "failure") && !used {
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
@@ -196,5 +196,5 @@ fn own_counts<'a>(answer: &Object<'a>) -> Option<Call<'a>> {
         Shape::MistralOcr => openai::ocr(answer),
         _ => return None,
     };
-    call.ok().filter(|call| call.parts.iter().any(|part| !part.usage.vector().is_empty()))
+    call.ok().filter(|call| call.parts.iter().any(|part| !part.usage.is_empty()))
 }

@@ -96,6 +96,9 @@ fn event_name<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
     ["gemini_cli.", "qwen-code."].iter().any(|start| name.starts_with(start)).then_some(name)
 }
 
+/// Gemini CLI and what was made of it, as their telemetry names them.
+pub(crate) const WRITERS: [&str; 2] = ["gemini-cli", "qwen-code"];
+
 /// True for what it says of a request once more, in the names of the conventions.
 fn repeats(object: &Object<'_>) -> bool {
     let details = || {
@@ -105,7 +108,7 @@ fn repeats(object: &Object<'_>) -> bool {
     let writer = |name: &str| {
         object
             .get(name)
-            .is_some_and(|value| ["\"gemini-cli\"", "\"qwen-code\""].iter().any(|writer| value.text().contains(writer)))
+            .is_some_and(|value| WRITERS.iter().any(|writer| value.text().contains(&format!("\"{writer}\""))))
     };
     (writer("instrumentationScope") || writer("resource")) && details()
 }

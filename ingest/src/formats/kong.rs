@@ -74,7 +74,7 @@ pub(crate) fn log<'a>(
             envelope.event_id = Some(Cow::Owned(format!("{request}/{plugin}")));
         }
         match call(&entry, &plugin) {
-            Ok(call) if failed && call.parts.iter().all(|part| part.usage.vector().is_empty()) => {
+            Ok(call) if failed && call.parts.iter().all(|part| part.usage.is_empty()) => {
                 out.ignore(IgnoreReason::FailedCall);
             }
             Ok(call) => out.call(call, envelope, json),

@@ -379,7 +379,7 @@ fn call<'a>(
             smallvec![Part::default()]
         }
     };
-    if extractor != "openai.image" && call.parts.iter().all(|part| part.usage.vector().is_empty()) {
+    if extractor != "openai.image" && call.parts.iter().all(|part| part.usage.is_empty()) {
         // Servers that do not count write zeros.
         call.flags.set(Flag::UsageMissing);
     }
@@ -605,7 +605,7 @@ fn drawn(object: &Object<'_>) -> Result<Option<Part>> {
     let counts = object.object("tool_usage").and_then(|tools| tools.object("image_gen")).filter(counted);
     let Some(counts) = counts else { return Ok(None) };
     let mut part = usage(&counts, &IMAGES, "")?;
-    if part.usage.vector().is_empty() {
+    if part.usage.is_empty() {
         return Ok(None);
     }
     let tools = object.array("tools").unwrap_or_default().into_iter().filter_map(Json::object);

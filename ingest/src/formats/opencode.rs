@@ -93,7 +93,7 @@ fn message<'a>(json: Json<'a>, object: &Object<'a>, mut envelope: Envelope<'a>, 
         part.iteration = i32::try_from(index).unwrap_or(i32::MAX);
         used.push(part);
     }
-    if used.iter().all(|part| part.usage.vector().is_empty()) {
+    if used.iter().all(|part| part.usage.is_empty()) {
         // Written when the request begins, and again when it ends.
         let failed = info.get("error").is_some();
         if failed || clock.get("completed").is_none() {

@@ -52,7 +52,7 @@ pub(crate) fn generation<'a>(
         call.cost_basis = Some(CostBasis::BringYourOwnKey);
     }
     let part = usage(record)?;
-    if part.usage.vector().is_empty() {
+    if part.usage.is_empty() {
         call.flags.set(Flag::UsageMissing);
     }
     call.parts = smallvec![part];

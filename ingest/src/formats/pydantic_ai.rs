@@ -16,7 +16,7 @@ use crate::usage::{Counts, raw, rest};
 
 /// True for a message of the kind that names it: parts that say what they are.
 pub(crate) fn is_message(object: &Object<'_>) -> bool {
-    let part = || object.array("parts").and_then(|parts| parts.first()?.object());
+    let part = || object.first_of("parts");
     (object.is("kind", "response") && object.object("usage").is_some() || object.is("kind", "request"))
         && part().is_some_and(|part| part.has("part_kind"))
 }
@@ -67,11 +67,8 @@ pub(crate) fn message<'a>(
     let text = rest(output, "usage.output_tokens", &[(reasoning, "reasoning_tokens"), (said, "output_audio_tokens")])?;
     // Newer versions keep how long Anthropic's caches live.
     let (short, long) = (details.count("cache_write_5m_tokens")?, details.count("cache_write_1h_tokens")?);
-    let written_1h = long.unwrap_or(0).min(written);
-    let told = short.is_some() || long.is_some();
-    let (written, written_5m) = if told { (0, written - written_1h) } else { (written, 0) };
-    let tokens =
-        Tokens { input: plain, cache_read: text_read, written, written_5m, written_1h, output: text, reasoning };
+    let tokens = Tokens { input: plain, cache_read: text_read, output: text, reasoning, ..Tokens::default() };
+    let tokens = tokens.written(written, short, long);
     let mut part = tokens.part("input = uncached + cache read + cache written");
     part.usage.add(Meter::InputAudioTokens, heard - cached_heard);
     part.usage.add(Meter::CacheReadAudioTokens, cached_heard);

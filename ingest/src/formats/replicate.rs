@@ -60,7 +60,7 @@ pub(crate) fn prediction<'a>(
     if let Some(seconds) = counts.quantity("video_output_duration_seconds")? {
         part.usage.add_quantity(Meter::OutputVideoSeconds, seconds);
     }
-    if part.usage.vector().is_empty() {
+    if part.usage.is_empty() {
         match counts.quantity("predict_time")? {
             Some(seconds) => part.usage.add_quantity(Meter::ResourceSeconds, seconds),
             None => part.flags.set(Flag::UsageMissing),

@@ -442,7 +442,7 @@ impl<'a> Stream<'a> {
             Family::Cohere => !frame.is("type", "message-start") && !frame.is("event_type", "stream-start"),
             Family::Invoke => !last.has("amazon-bedrock-invocationMetrics") && frame.object("results").is_none(),
             Family::Watsonx => {
-                let reason = |frame: &Object<'a>| frame.array("results")?.first()?.object()?.string("stop_reason");
+                let reason = |frame: &Object<'a>| frame.first_of("results")?.string("stop_reason");
                 same("model_id") && reason(last).is_some_and(|reason| reason.eq_ignore_ascii_case("not_finished"))
             }
             Family::DashScope => stated(frame, "request_id").is_some() && same("request_id"),

@@ -15,7 +15,7 @@ use crate::usage::Counts;
 
 /// True for an answer that names a model of watsonx beside results, and counts them.
 pub(crate) fn is_answer(object: &Object<'_>) -> bool {
-    let first = || object.array("results").and_then(|results| results.first()?.object());
+    let first = || object.first_of("results");
     object.has("model_id")
         && object.has("results")
         && (object.has("input_token_count") || first().is_some_and(|first| first.has("generated_token_count")))
@@ -58,7 +58,7 @@ pub(crate) fn whole(frames: &[Object<'_>]) -> Option<String> {
     let last = frames.last()?;
     let (mut input, mut output) = (0, 0);
     for frame in frames {
-        let first = frame.array("results").and_then(|results| results.first()?.object()).unwrap_or_default();
+        let first = frame.first_of("results").unwrap_or_default();
         let counts = Counts::new(&first, "results");
         input += counts.or_zero("input_token_count").ok()?;
         output = output.max(counts.or_zero("generated_token_count").ok()?);

@@ -87,13 +87,12 @@ pub(super) fn is_listed(object: &Object<'_>) -> bool {
     ];
     const OF_GEMINI: [&str; 6] = ["models/", "tunedModels/", "files/", "batches/", "fileSearchStores/", "corpora/"];
     let is_model = |of: &Object<'_>| MODEL.iter().any(|name| of.has(name));
-    let first = |name: &str| object.array(name).and_then(|list| list.first()?.object());
     let of_gemini =
         |of: &Object<'_>| of.string("name").is_some_and(|name| OF_GEMINI.iter().any(|kind| name.starts_with(kind)));
     TOGETHER.iter().any(|names| names.iter().all(|name| object.has(name)))
-        || ["models", "data"].iter().any(|name| first(name).is_some_and(|model| is_model(&model)))
+        || ["models", "data"].iter().any(|name| object.first_of(name).is_some_and(|model| is_model(&model)))
         || of_gemini(object)
-        || object.object("file").or_else(|| first("files")).is_some_and(|file| of_gemini(&file))
+        || object.object("file").or_else(|| object.first_of("files")).is_some_and(|file| of_gemini(&file))
         || is_progress(object)
 }
 

@@ -205,29 +205,21 @@ pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
             text if encoded::is_encoded(text) => {
                 // Lines of Base64 end within the text.
                 let text = body.string().and_then(|text| encoded::plain(&text)).unwrap_or_default();
-                text.starts_with("data:")
-                    || text.starts_with("event:")
-                    || match Json::parse_object(&text) {
-                        Some((_, inner)) => told(&inner),
-                        None => at_the_ends(&text).iter().any(told),
-                    }
+                text.starts_with("data:") || text.starts_with("event:") || at_the_ends(&text).iter().any(told)
             }
-            text if text.starts_with(['{', '[']) => {
-                let text = body.string().unwrap_or_default();
-                match Json::parse_object(&text) {
-                    Some((_, inner)) => told(&inner),
-                    None => at_the_ends(&text).iter().any(told),
-                }
-            }
+            text if text.starts_with(['{', '[']) => at_the_ends(&body.string().unwrap_or_default()).iter().any(told),
             _ => false,
         },
         _ => false,
     }
 }
 
-/// The first and the last frame of a stream that was kept as the text of a list, or one frame a line: the first says whose they
-/// are, unless only the last does (Ollama).
+/// The object that a text is; or the first and the last frame of a stream that was kept as the text of a list, or one frame a line:
+/// the first says whose they are, unless only the last does (Ollama).
 fn at_the_ends(text: &str) -> Vec<Object<'_>> {
+    if let Some((_, whole)) = Json::parse_object(text) {
+        return vec![whole];
+    }
     if let Ok(list) = Json::parse(text) {
         let list = list.array().unwrap_or_default();
         return [list.first(), list.last()].into_iter().flatten().filter_map(|frame| frame.object()).collect();

@@ -479,22 +479,12 @@ pub(super) fn report_halt(stage: &str, task: &mut Task, halt: &crate::Halt) {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Cli {
-        #[command(flatten)]
-        settings: Settings,
-    }
+    use crate::settings::tests::parse;
 
     #[test]
     fn behind_a_backlog_transactions_grow_within_a_quarter_of_their_timeout() {
-        let interval = |flags: &str, sums, behind| {
-            let words = std::iter::once("service").chain(flags.split(' '));
-            commit_interval(&Cli::try_parse_from(words).unwrap().settings, sums, behind).as_millis()
-        };
+        let interval = |flags, sums, behind| commit_interval(&parse(flags).unwrap(), sums, behind).as_millis();
         let plain = "--brokers b --commit-interval 100ms --transaction-timeout 12s";
         assert_eq!((interval(plain, false, false), interval(plain, true, false)), (100, 100));
         assert_eq!((interval(plain, false, true), interval(plain, true, true)), (1_000, 3_000));

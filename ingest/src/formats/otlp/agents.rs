@@ -154,9 +154,8 @@ pub(super) fn call<'a>(
 /// True for what an agent says of its requests in the names of the conventions, after it has said it in its own: Gemini CLI, and Qwen
 /// Code, write each answer twice, with all counts in their own event alone (`logApiResponse`, read 2026-11-29).
 pub(super) fn repeats(item: Item<'_, '_>) -> bool {
-    const WRITERS: [&str; 2] = ["gemini-cli", "qwen-code"];
-    WRITERS.contains(&&*item.scope.name)
-        || item.resource.text(names!["service.name"]).is_some_and(|service| WRITERS.contains(&&*service))
+    let is_writer = |name: &str| gemini_cli::WRITERS.contains(&name);
+    is_writer(&item.scope.name) || item.resource.text(names!["service.name"]).is_some_and(|service| is_writer(&service))
 }
 
 fn part(item: Item<'_, '_>, names: &Counts) -> Result<Part> {

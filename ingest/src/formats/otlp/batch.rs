@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use schemas::Timestamp;
 
-use super::names::{Marks, Names};
-use crate::json::{self, Json, quick_hash};
+use super::names::Names;
+use crate::json::{self, Json, Marks, quick_hash};
 use crate::number;
 use crate::problem::{Problem, Result};
 

@@ -69,10 +69,9 @@ pub(super) fn part<'a>(
         ],
     )?;
     let cache_read = read - cached_audio;
-    let written_1h = count(names::CACHE_WRITE_1H)?.min(written);
-    let told = attributes.has(names::CACHE_WRITE_1H) || attributes.has(names::CACHE_WRITE_5M);
-    let (written, written_5m) = if told { (0, written - written_1h) } else { (written, 0) };
-    let tokens = Tokens { input: text_in, cache_read, written, written_5m, written_1h, output: text_out, reasoning };
+    let (short, long) = (attributes.count(names::CACHE_WRITE_5M)?, attributes.count(names::CACHE_WRITE_1H)?);
+    let tokens = Tokens { input: text_in, cache_read, output: text_out, reasoning, ..Tokens::default() };
+    let tokens = tokens.written(written, short, long);
     let mut part = tokens.part(checked);
     part.usage.add(Meter::CacheReadAudioTokens, cached_audio);
     part.usage.add(Meter::InputImageTokens, image_in);

@@ -98,6 +98,12 @@ fn nested<'a>(object: &Object<'a>, name: &str, field: &str) -> Option<Json<'a>> 
     object.object(name)?.get(field)
 }
 
+/// True for a name and the same with lines in place of its dots.
+fn is_lined(name: &str, label: &str) -> bool {
+    let lined = name.bytes().map(|byte| if byte == b'.' { b'_' } else { byte });
+    lined.eq(label.bytes())
+}
+
 /// The labels of Elastic's document by the names they had as attributes.
 fn labels<'a>(object: &Object<'a>) -> Attributes<'a> {
     const NAMES: [&str; 19] = [
@@ -124,7 +130,7 @@ fn labels<'a>(object: &Object<'a>) -> Attributes<'a> {
     let mut found = Attributes::default();
     for labels in ["labels", "numeric_labels"].iter().filter_map(|name| object.object(name)) {
         for (label, value) in labels.fields() {
-            let name = NAMES.iter().find(|name| is_label(&label) && name.replace('.', "_") == label);
+            let name = NAMES.iter().find(|name| is_label(&label) && is_lined(name, &label));
             if let Some(value) = text::plain_value(value) {
                 found.push(name.map_or(label, |name| Cow::Borrowed(*name)), value);
             }
@@ -278,7 +284,7 @@ fn push<'a>(
 fn parent<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
     let go = || object.object("Parent")?.get("SpanID");
     let script = || object.object("parentSpanContext")?.get("spanId");
-    let jaeger = || object.array("references")?.first()?.object()?.get("spanID");
+    let jaeger = || object.first_of("references")?.get("spanID");
     let stated = object.first(&PARENT).map(|(_, value)| value).or_else(|| nested(object, "parent", "id"));
     text::identity(stated.or_else(go).or_else(script).or_else(jaeger)?)
 }

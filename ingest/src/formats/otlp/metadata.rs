@@ -1,5 +1,5 @@
-//! What the spans of the Vercel AI SDK hand on from a provider: JSON in `ai.response.providerMetadata` (spans that others
-//! published, read 2026-11-29).
+//! What spans hand on from a provider as JSON: those of the Vercel AI SDK in `ai.response.providerMetadata` (spans that others
+//! published, read 2026-11-29), those of the Agent Development Kit in `gcp.vertex.agent.llm_response`.
 
 use std::borrow::Cow;
 

@@ -110,12 +110,8 @@ fn span<'a>(item: Item<'_, 'a>, role: Role, mut envelope: Envelope<'a>, out: &mu
         out.call(call, envelope, item.entry.json);
         return Ok(());
     }
-    if let Some(mut call) = genkit::call(item.attributes)? {
-        call.time = item.entry.time;
-        envelope.trace_id = item.entry.trace_id.clone();
-        envelope.span_id = item.entry.span_id.clone();
-        describe(item, &mut envelope, out);
-        out.call(call, envelope, item.entry.json);
+    if let Some(call) = genkit::call(item.attributes)? {
+        send(call, item, envelope, out);
         return Ok(());
     }
     by_role(role, "otlp.traces", item, envelope, out)
@@ -162,18 +158,23 @@ fn by_role<'a>(
         Role::Unstated => None,
     };
     let mut call = model_call(extractor, item, &mut envelope)?;
-    let used = call.parts.iter().any(|part| !part.usage.vector().is_empty());
+    let used = call.parts.iter().any(|part| !part.usage.is_empty());
     if !used && call.reported_cost.is_none() && item.attributes.has(names!["error.type"]) {
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
     }
     call.operation = operation.unwrap_or(call.operation);
+    send(call, item, envelope, out);
+    Ok(())
+}
+
+/// A call under the identity, the time and the names of its entry.
+fn send<'a>(mut call: Call<'a>, item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<'_>) {
     call.time = item.entry.time;
     envelope.trace_id = item.entry.trace_id.clone();
     envelope.span_id = item.entry.span_id.clone();
     describe(item, &mut envelope, out);
     out.call(call, envelope, item.entry.json);
-    Ok(())
 }
 
 /// What the semantic conventions and their older spellings say of a model call.

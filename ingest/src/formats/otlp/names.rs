@@ -2,6 +2,8 @@
 //! OpenLLMetry (`traceloop.`), the Vercel AI SDK (`ai.`), Langfuse, MLflow and Pydantic AI (`gen_ai.usage.details.`).
 //! Checked 2026-11-22, 2026-11-23 and 2026-11-29 in the emitters' public sources.
 
+use crate::json::Marks;
+
 /// Some names of one thing, the first that is there counts. Made by [`names!`], which hashes them when it is compiled: a span has
 /// seven attributes and is asked for a hundred, so what matters is to see quickly that none of a list is there.
 #[derive(Debug)]
@@ -10,30 +12,9 @@ pub(super) struct Names {
     all: Marks,
 }
 
-/// A set of hashes: it may say that a name is there which is not, never the reverse.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Marks([u64; 4]);
-
-impl Marks {
-    #[must_use]
-    pub(super) const fn with(mut self, hash: u8) -> Self {
-        self.0[hash as usize / 64] |= 1 << (hash % 64);
-        self
-    }
-
-    const fn has(&self, hash: u8) -> bool {
-        self.0[hash as usize / 64] & (1 << (hash % 64)) != 0
-    }
-
-    const fn meets(&self, other: &Marks) -> bool {
-        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
-        (a & e) | (b & f) | (c & g) | (d & h) != 0
-    }
-}
-
 impl Names {
     pub(super) const fn new(each: &'static [(&'static str, u8)]) -> Self {
-        let (mut all, mut index) = (Marks([0; 4]), 0);
+        let (mut all, mut index) = (Marks::NONE, 0);
         while index < each.len() {
             all = all.with(each[index].1);
             index += 1;

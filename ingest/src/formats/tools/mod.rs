@@ -16,7 +16,7 @@ use crate::envelope::{self, Envelope, provider_name};
 use crate::formats::families;
 use crate::identity;
 use crate::item::IgnoreReason;
-use crate::json::{Json, Kind, Names, Object};
+use crate::json::{Json, Kind, Marks, Object, quick_hash};
 use crate::number;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
@@ -166,14 +166,14 @@ pub(crate) fn reads(shape: Shape) -> bool {
 }
 
 /// The outermost fields of each row's marks.
-const OUTERMOST: [Names; TOOLS.len()] = {
-    let mut rows = [Names::NONE; TOOLS.len()];
+const OUTERMOST: [Marks; TOOLS.len()] = {
+    let mut rows = [Marks::NONE; TOOLS.len()];
     let mut row = 0;
     while row < TOOLS.len() {
         let marks = TOOLS[row].marks;
         let mut mark = 0;
         while mark < marks.len() {
-            rows[row] = rows[row].with(outermost(marks[mark]));
+            rows[row] = rows[row].with(quick_hash(outermost(marks[mark])));
             mark += 1;
         }
         row += 1;
@@ -217,7 +217,7 @@ pub(crate) fn read<'a>(
     }
     let mut call = record.call()?;
     let part = record.part(&call)?;
-    if part.usage.vector().is_empty() {
+    if part.usage.is_empty() {
         let begun = tool.precedence == crate::assemble::precedence::AGENT && !record.has(tool.input);
         let failed = object.get("error").is_some() || object.is("status", "error");
         if begun || failed || call.model.is_none() || record.starts_with(tool.basis, tool.failed) {
