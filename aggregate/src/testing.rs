@@ -42,7 +42,7 @@ pub fn charge(id: u32, team: &str, amount: &str, event_time: &str) -> Charge {
         correction_reason: None,
         correction_id: None,
         booked_at: received_at,
-        event: UsageEvent {
+        event: Box::new(UsageEvent {
             tenant: "acme".into(),
             call_key: format!("openai/resp_{id}").into(),
             identity: IdentityKind::ResponseId,
@@ -83,7 +83,7 @@ pub fn charge(id: u32, team: &str, amount: &str, event_time: &str) -> Charge {
             charge_category: ChargeCategory::Usage,
             reported_cost: None,
             stated_cost: None,
-        },
+        }),
         requests: 1,
         status: PricingStatus::Priced,
         lines: vec![],

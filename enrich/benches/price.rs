@@ -31,7 +31,7 @@ fn compile<T: Compiled>(rows: Result<Vec<ReferenceRow>, Vec<Finding>>) -> T {
 
 fn call(number: u64, provider: &str, model: &str) -> UsageEvent {
     let key_id = Some("key-support-prod".into());
-    UsageEvent { provider: provider.into(), model: model.into(), key_id, ..fixture::everyday_charge(number).event }
+    UsageEvent { provider: provider.into(), model: model.into(), key_id, ..*fixture::everyday_charge(number).event }
 }
 
 /// What the library is told of a call: its counts include those of the cache.

@@ -24,11 +24,11 @@ use spendstream_schemas as schemas;
 use spendstream_stream::reference::{Compiled, Reference};
 use spendstream_stream::{BatchWriter, Books, Output, Processor, Record, Scratch, Source, Stage, Tick};
 
-fn event(nth: i64) -> UsageEvent {
+fn event(nth: i64) -> Box<UsageEvent> {
     let call_key = Text::from(format!("openai/chatcmpl-{nth:029}"));
     let received_at = Timestamp::from_millis(1_790_000_000_000 + nth);
     let used = |meter, units| Metered { meter, quantity: Quantity::from_units(units) };
-    UsageEvent {
+    Box::new(UsageEvent {
         tenant: "acme".into(),
         identity: IdentityKind::ResponseId,
         weaker_keys: vec![format!("event/checkout/{nth}").into()],
@@ -66,7 +66,7 @@ fn event(nth: i64) -> UsageEvent {
         charge_category: ChargeCategory::Usage,
         reported_cost: None,
         stated_cost: None,
-    }
+    })
 }
 
 /// Looks at ids after a restore.

@@ -80,13 +80,13 @@ fn share(
         charge_id: hash_parts(parts),
         class: ChargeClass::Allocation,
         corrects: None,
-        event: UsageEvent {
+        event: Box::new(UsageEvent {
             usage: Vec::new(),
             raw_usage: Text::default(),
             reported_cost: None,
             stated_cost: None,
-            ..row.event.clone()
-        },
+            ..(*row.event).clone()
+        }),
         requests: 0,
         lines: Vec::new(),
         unpriced: Vec::new(),
@@ -186,7 +186,7 @@ mod tests {
         let book = PriceBook::compile("b1", &rows.iter().collect::<Vec<_>>()).unwrap();
         let mut event = call("openai/gpt-5", "2026-10-20T12:00:00Z", "input_text_tokens 1");
         event.key_id = Some("k".into());
-        charge(event, &book, directory, 0, Cause::arrival("2026-10-20T12:00:01Z".parse().unwrap()), &[])
+        charge(Box::new(event), &book, directory, 0, Cause::arrival("2026-10-20T12:00:01Z".parse().unwrap()), &[])
     }
 
     fn told(rows: &[Charge]) -> Vec<String> {

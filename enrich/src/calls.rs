@@ -133,11 +133,11 @@ impl Calls {
     }
 
     /// The event a charge was made of, while it is remembered.
-    pub(crate) fn charged_event(&self, key: &Id128, standing: &Standing) -> Option<UsageEvent> {
+    pub(crate) fn charged_event(&self, key: &Id128, standing: &Standing) -> Option<Box<UsageEvent>> {
         let recent = self.recent.get(standing.address).filter(|event| event.dedup_key == *key);
         recent.or_else(|| {
             let open = self.open.get(key)?;
-            UsageEvent::get(&mut Reader::new(&open.event)).ok()
+            Wire::get(&mut Reader::new(&open.event)).ok()
         })
     }
 

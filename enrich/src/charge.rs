@@ -36,7 +36,7 @@ pub fn standing_class(revision: i32) -> ChargeClass {
 /// Revision 0 is the original; a later one replaces the row before it. `flags` are remarks made while charging, added
 /// to the event's and the price book's.
 pub fn charge(
-    event: UsageEvent,
+    event: Box<UsageEvent>,
     book: &PriceBook,
     directory: &Directory,
     revision: i32,

@@ -118,7 +118,7 @@ impl Desk {
     fn establish(
         &mut self,
         turn: &mut Turn<'_>,
-        event: UsageEvent,
+        event: Box<UsageEvent>,
         mut standing: Standing,
         rules: &Rules,
         cause: Cause,
@@ -188,7 +188,7 @@ impl Desk {
         &mut self,
         turn: &mut Turn<'_>,
         row: Charge,
-        event: UsageEvent,
+        event: Box<UsageEvent>,
         mut standing: Standing,
         rules: &Rules,
         cause: Cause,
@@ -212,7 +212,7 @@ impl Desk {
         let revision = standing.revision;
         let class = standing_class(revision);
         let it = |row: &Charge| fingerprint(row) == standing.fingerprint;
-        let rebuilt = |event: UsageEvent| {
+        let rebuilt = |event: Box<UsageEvent>| {
             let book = turn.book(self.calls.names.text(standing.book))?;
             let directory = turn.directory(self.calls.names.text(standing.directory))?;
             let cause = Cause::arrival(standing.received_at);

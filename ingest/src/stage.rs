@@ -6,16 +6,13 @@ use bytes::Bytes;
 use schemas::ids::{call_slot, hash_parts, partition, slot};
 use schemas::{EventItem, Fact, RejectReason, Rejection, Timestamp, UsageEvent, topics};
 use stream::reference::ReferenceSink;
-use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Stage, Tick};
+use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Stage, Tick, WATERMARK_BEHIND_SECONDS};
 
 use crate::config::Config;
 use crate::decode::decode;
 use crate::item::{IgnoreReason, Item, RawRecord};
 use crate::replay::Original;
 use crate::users::Users;
-
-/// A raw partition's watermark stays this far behind what was seen: what arrives beneath it only restates windows.
-const WATERMARK_BEHIND_SECONDS: i64 = 30;
 
 /// Turns one raw topic into events, facts and rejections.
 #[derive(Debug, Clone)]
@@ -162,7 +159,7 @@ impl Ingest {
             Item::Event(event) => {
                 tally.event(&event);
                 let target = self.event_partition(&event.tenant, &event.call_key);
-                self.events.push(target, &EventItem::Event(*event))
+                self.events.push(target, &EventItem::Event(event))
             }
             Item::Link(link) => {
                 tally.links += 1;

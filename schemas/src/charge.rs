@@ -168,7 +168,7 @@ record! {
         /// Arrival of what caused this row (`received_at` of the event or of the correction).
         pub booked_at: Timestamp,
         /// The event charged for.
-        pub event: UsageEvent,
+        pub event: Box<UsageEvent>,
         /// Calls this row adds: 1 for the first iteration of a call, 0 for the others, negated in a reversal.
         pub requests: i32,
         /// Whether it has a price.

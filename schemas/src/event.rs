@@ -457,14 +457,13 @@ record! {
 /// One item of `usage.events`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "nearly all items are events; boxing them would allocate for each")]
 pub enum EventItem {
     /// A billable call.
-    Event(UsageEvent),
+    Event(Box<UsageEvent>),
     /// A request to charge a call anew.
     Correction(Correction),
     /// Two identities of one call.
     Link(Link),
 }
 
-crate::wire_union!(EventItem { Event(UsageEvent), Correction(Correction), Link(Link) });
+crate::wire_union!(EventItem { Event(Box<UsageEvent>), Correction(Correction), Link(Link) });

@@ -125,7 +125,7 @@ pub fn charge() -> Charge {
             weight_total: Quantity::from_units(4),
         }),
         flags: vec![Flag::PartiallyPriced],
-        event,
+        event: Box::new(event),
     }
 }
 
@@ -194,7 +194,7 @@ pub fn everyday_charge(number: u64) -> Charge {
         },
         allocation: None,
         flags: Vec::new(),
-        event: UsageEvent {
+        event: Box::new(UsageEvent {
             call_key,
             weaker_keys: vec![Text::from(format!("event/gateway/{number:032}"))],
             dedup_key,
@@ -212,8 +212,8 @@ pub fn everyday_charge(number: u64) -> Charge {
             claimed: Dimensions::default(),
             reported_cost: None,
             stated_cost: None,
-            ..full.event
-        },
+            ..*full.event
+        }),
         ..full
     }
 }
@@ -241,6 +241,6 @@ pub fn event_batch() -> Batch<EventItem> {
         received_at: event.received_at,
         book_version: Some("b00c".into()),
     };
-    let items = vec![EventItem::Event(event), EventItem::Link(link), EventItem::Correction(correction)];
+    let items = vec![EventItem::Event(Box::new(event)), EventItem::Link(link), EventItem::Correction(correction)];
     Batch { lineage: lineage(), items }
 }

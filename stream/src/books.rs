@@ -23,6 +23,9 @@ pub const BATCH_FORMAT: i32 = 1;
 /// Largest batch: leaves room under Kafka's default limit of one megabyte a record.
 pub const BATCH_BYTES_MAX: usize = 512 * 1024;
 
+/// A raw partition's watermark stays this far behind the latest arrival: what arrives beneath it only restates windows.
+pub const WATERMARK_BEHIND_SECONDS: i64 = 30;
+
 /// Key of the books in a changelog. No stage's own key begins with a zero byte.
 pub const BOOKS_KEY: &[u8] = b"\0books";
 

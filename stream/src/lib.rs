@@ -26,7 +26,7 @@ mod shutdown;
 mod state;
 mod tiered;
 
-pub use books::{BATCH_BYTES_MAX, BatchWriter, Books, Opened};
+pub use books::{BATCH_BYTES_MAX, BatchWriter, Books, Opened, WATERMARK_BEHIND_SECONDS};
 pub use clock::now;
 pub use follow::Follower;
 pub use log::{Log, StoredRecord};

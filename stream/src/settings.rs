@@ -63,8 +63,7 @@ pub struct Settings {
     ///
     /// Longer means fewer transactions, larger batches and less work for the brokers, and everything downstream sees
     /// results that much later. Four services in a row add up: 100 ms each is about half a second from call to alert.
-    /// Behind a backlog, where nothing is fresh anyway, a lane commits up to ten times less often, and one that sums thirty
-    /// times.
+    /// What has waited longer than eight of these waits an eighth of its age: up to ten of them, thirty where a stage sums.
     #[arg(long, env = "SPENDSTREAM_COMMIT_INTERVAL", default_value = "100ms", value_parser = parse_duration)]
     pub commit_interval: Duration,
 

@@ -16,8 +16,8 @@ use super::{Calls, Clock, Linked, Marks, Open, Settled, Standing, Weak};
 /// Format this release writes, and the only one it reads.
 const FORMAT: u8 = 3;
 
-/// About what a row takes.
-const ROW_BYTES: usize = 64;
+/// What a row takes at most, nearly always: memory that has to grow is copied.
+const ROW_BYTES: usize = 96;
 
 pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
     let waiting = calls.parked.changed().next().is_some() || calls.open.changed().next().is_some();

@@ -34,8 +34,8 @@ impl Recent {
     }
 
     /// The event at an address; `None` when it is gone.
-    pub(crate) fn get(&self, address: u64) -> Option<UsageEvent> {
-        UsageEvent::get(&mut Reader::new(&self.encoded(address)?)).ok()
+    pub(crate) fn get(&self, address: u64) -> Option<Box<UsageEvent>> {
+        Wire::get(&mut Reader::new(&self.encoded(address)?)).ok()
     }
 
     /// The event at an address, encoded.

@@ -10,7 +10,12 @@ use crate::calls::{Marks, Standing, call_id};
 use crate::charge::Cause;
 
 impl Desk {
-    pub(super) fn event(&mut self, turn: &mut Turn<'_>, event: UsageEvent, events_offset: i64) -> Result<(), Halt> {
+    pub(super) fn event(
+        &mut self,
+        turn: &mut Turn<'_>,
+        event: Box<UsageEvent>,
+        events_offset: i64,
+    ) -> Result<(), Halt> {
         turn.books.count("events", 1);
         self.calls.clock.latest = self.calls.clock.latest.max(event.received_at);
         if matches!(event.identity, IdentityKind::Span | IdentityKind::EventId) {
@@ -46,7 +51,7 @@ impl Desk {
     fn equal_copy(
         &mut self,
         turn: &mut Turn<'_>,
-        event: UsageEvent,
+        event: Box<UsageEvent>,
         mut copy: Standing,
         standing: Standing,
         costs: &Costs,
@@ -80,7 +85,7 @@ impl Desk {
     fn other_copy(
         &mut self,
         turn: &mut Turn<'_>,
-        event: UsageEvent,
+        event: Box<UsageEvent>,
         mut copy: Standing,
         mut standing: Standing,
         costs: &Costs,
@@ -114,7 +119,7 @@ impl Desk {
     fn supersede(
         &mut self,
         turn: &mut Turn<'_>,
-        event: UsageEvent,
+        event: Box<UsageEvent>,
         copy: Standing,
         standing: Standing,
         costs: &Costs,

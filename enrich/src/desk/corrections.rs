@@ -118,7 +118,7 @@ impl Desk {
             return Ok(());
         };
         self.settle(turn, correction, "corrections.applied");
-        let (event, mut next) = match correction.replacement.as_deref() {
+        let (event, mut next) = match &correction.replacement {
             Some(event) => {
                 let mut next = Standing::of(event, standing.events_offset, &self.growing, &mut self.calls.names)?;
                 // An operator's word is an amendment made when it arrived.

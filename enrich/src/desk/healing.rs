@@ -56,7 +56,7 @@ impl Desk {
             let open = self.calls.open.get(&key).filter(|open| open.tried < *effective_at).cloned();
             let Some(open) = open else { continue };
             let standing = self.calls.standing.get(&key)?;
-            let decoded = UsageEvent::get(&mut Reader::new(&open.event));
+            let decoded = Box::<UsageEvent>::get(&mut Reader::new(&open.event));
             let (Some(standing), Ok(event)) = (standing, decoded) else { return Ok(()) };
             self.calls.open.insert(key, Open { tried: *effective_at, ..open });
             let Some(row) = self.standing_row(turn, &key, &standing, None) else {

@@ -57,7 +57,12 @@ impl Desk {
     }
 
     /// Sends a copy to the partition of a stronger key.
-    pub(super) fn resend(&mut self, turn: &mut Turn<'_>, mut event: UsageEvent, stronger: Text) -> Result<(), Halt> {
+    pub(super) fn resend(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut event: Box<UsageEvent>,
+        stronger: Text,
+    ) -> Result<(), Halt> {
         turn.books.count("resent", 1);
         event.identity = identity(&stronger);
         event.weaker_keys.retain(|key| *key != stronger);

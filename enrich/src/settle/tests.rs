@@ -39,7 +39,7 @@ fn uses(book: &PriceBook, calls: &str) -> Vec<Use> {
                 account => event.claimed.billing_account = Some(account.into()),
             }
         }
-        Use::of(&charge(event, book, &directory, 0, Cause::arrival("2026-11-01".parse().unwrap()), &[]), book)
+        Use::of(&charge(Box::new(event), book, &directory, 0, Cause::arrival("2026-11-01".parse().unwrap()), &[]), book)
     };
     calls.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate().filter_map(one).collect()
 }

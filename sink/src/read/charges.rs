@@ -88,14 +88,14 @@ impl Cells<'_> {
     }
 }
 
-fn event(cells: Cells<'_>, row: usize, class: ChargeClass, charge_flags: &[Flag]) -> anyhow::Result<UsageEvent> {
+fn event(cells: Cells<'_>, row: usize, class: ChargeClass, charge_flags: &[Flag]) -> anyhow::Result<Box<UsageEvent>> {
     let text = |name: &str| optional(cells, name, row);
     let mut claimed = Dimensions::default();
     for (name, value) in cells.pairs("claimed", row)? {
         *claimed.named_mut(&name).with_context(|| format!("column claimed names {name:?}"))? = Some(value);
     }
     let tags = cells.pairs("tags", row)?.into_iter().map(|(key, value)| Tag { key, value }).collect();
-    Ok(UsageEvent {
+    Ok(Box::new(UsageEvent {
         tenant: cells.must_text("tenant", row)?,
         call_key: cells.must_text("call_key", row)?,
         identity: cells.parsed("identity", row)?,
@@ -150,7 +150,7 @@ fn event(cells: Cells<'_>, row: usize, class: ChargeClass, charge_flags: &[Flag]
         charge_category: cells.parsed("charge_category", row)?,
         reported_cost: claim(cells, "reported", row)?,
         stated_cost: claim(cells, "stated", row)?,
-    })
+    }))
 }
 
 fn usage(cells: Cells<'_>, row: usize, negated: bool) -> anyhow::Result<Vec<Metered>> {

@@ -44,7 +44,7 @@ pub fn charge(number: i64) -> Charge {
         correction_reason: None,
         correction_id: None,
         booked_at: NOW,
-        event: UsageEvent {
+        event: Box::new(UsageEvent {
             tenant: "acme".into(),
             call_key,
             identity: IdentityKind::ResponseId,
@@ -82,7 +82,7 @@ pub fn charge(number: i64) -> Charge {
             charge_category: ChargeCategory::Usage,
             reported_cost: None,
             stated_cost: None,
-        },
+        }),
         requests: if reversal { -1 } else { 1 },
         status: PricingStatus::Priced,
         lines: vec![Line {

@@ -19,6 +19,7 @@ use super::producer::Producer;
 use super::task::{Phase, Task};
 use super::watch::Watch;
 use super::{group, now};
+use crate::books::WATERMARK_BEHIND_SECONDS;
 use crate::processor::{Source, Stage};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
@@ -27,16 +28,16 @@ use crate::telemetry::Telemetry;
 /// Most records taken from the client before they are processed.
 const ROUND_RECORDS_MAX: usize = 10_000;
 
-/// Where records come from a backlog, transactions may grow to so many commit intervals: nobody is kept waiting who does not
-/// wait already, and the brokers and the stages behind have less to do for each record.
+/// Behind a backlog transactions may grow to so many commit intervals: nobody is kept waiting who does not wait already, and the
+/// brokers and the stages behind have less to do for each record.
 const BEHIND_INTERVALS: u32 = 10;
 
 /// As [`BEHIND_INTERVALS`], for a stage that sums: the longer it sums, the less it writes.
 const SUMMING_INTERVALS: u32 = 30;
 
-/// A partition whose latest watermark is older than this has records of a backlog before it, also where it keeps up with the
-/// stage that reads them. Where there is none, watermarks are half a minute old.
-const BACKLOG_SECONDS: i64 = 60;
+/// Records of this age are given the share of it to wait for their transaction. Four stages in a row then add half of what their
+/// records have waited, so that what was late once does not stay late because of them.
+const AGE_SHARE: u32 = 8;
 
 /// A stage that sums takes so many times `--batch-bytes-max` in one transaction: what it writes grows with its keys, not
 /// with its records, so large transactions are cheaper for it and for whoever reads it.
@@ -181,7 +182,8 @@ impl Lane {
     /// How long records wait for the transaction to be committed.
     fn commit_interval(&self) -> Duration {
         let taken = self.tasks.values().filter(|task| task.dirty).map(|task| task.books.freshest());
-        commit_interval(&self.of.settings, self.of.stage.sums(), self.behind || is_backlog(taken, now()))
+        let age = if self.behind { Duration::MAX } else { age(taken, now()) };
+        commit_interval(&self.of.settings, self.of.stage.sums(), age)
     }
 
     /// How often books are committed, with or without records. Not in the middle of what a backlog is given longer for.
@@ -454,19 +456,19 @@ impl Lane {
     }
 }
 
-/// How long records wait for the transaction to be committed.
-fn commit_interval(settings: &Settings, sums: bool, behind: bool) -> Duration {
+/// How long records of this age wait for the transaction to be committed.
+fn commit_interval(settings: &Settings, sums: bool, age: Duration) -> Duration {
     let Settings { commit_interval, transaction_timeout, .. } = *settings;
     let intervals = if sums { SUMMING_INTERVALS } else { BEHIND_INTERVALS };
-    let most = (commit_interval * intervals).min(transaction_timeout / 4);
-    if behind { most.max(commit_interval) } else { commit_interval }
+    let most = (commit_interval * intervals).min(transaction_timeout / 4).max(commit_interval);
+    (age / AGE_SHARE).clamp(commit_interval, most)
 }
 
-/// True when partitions with these latest watermarks all give what is old already.
-fn is_backlog(watermarks: impl Iterator<Item = Option<Timestamp>>, now: Timestamp) -> bool {
-    let old = now.plus_seconds(-BACKLOG_SECONDS);
-    let mut watermarks = watermarks.peekable();
-    watermarks.peek().is_some() && watermarks.all(|latest| latest.is_some_and(|latest| latest < old))
+/// How long ago the latest of the records arrived that partitions with these latest watermarks give; none where that is not known.
+fn age(watermarks: impl Iterator<Item = Option<Timestamp>>, now: Timestamp) -> Duration {
+    let latest = watermarks.map(|latest| latest.unwrap_or(Timestamp::MAX)).max().unwrap_or(Timestamp::MAX);
+    let micros = now.micros_since(latest.plus_seconds(WATERMARK_BEHIND_SECONDS));
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
 pub(super) fn report_halt(stage: &str, task: &mut Task, halt: &crate::Halt) {
@@ -483,23 +485,26 @@ mod tests {
     use crate::settings::tests::parse;
 
     #[test]
-    fn behind_a_backlog_transactions_grow_within_a_quarter_of_their_timeout() {
-        let interval = |flags, sums, behind| commit_interval(&parse(flags).unwrap(), sums, behind).as_millis();
-        let plain = "--brokers b --commit-interval 100ms --transaction-timeout 12s";
-        assert_eq!((interval(plain, false, false), interval(plain, true, false)), (100, 100));
-        assert_eq!((interval(plain, false, true), interval(plain, true, true)), (1_000, 3_000));
-        let long = "--brokers b --commit-interval 2s --transaction-timeout 12s";
-        assert_eq!((interval(long, false, true), interval(long, true, true)), (3_000, 3_000));
+    fn transactions_grow_with_the_age_of_their_records_within_a_quarter_of_their_timeout() {
+        let settings = |flags| parse(flags).unwrap();
+        let plain = settings("--brokers b --commit-interval 100ms --transaction-timeout 12s");
+        let interval = |sums, millis| commit_interval(&plain, sums, Duration::from_millis(millis)).as_millis();
+        assert_eq!([0, 800, 1_600, 8_000, 60_000].map(|age| interval(false, age)), [100, 100, 200, 1_000, 1_000]);
+        assert_eq!([0, 800, 1_600, 24_000, 60_000].map(|age| interval(true, age)), [100, 100, 200, 3_000, 3_000]);
+        let long = settings("--brokers b --commit-interval 2s --transaction-timeout 12s");
+        let interval = |sums, age| commit_interval(&long, sums, age).as_millis();
+        assert_eq!([false, true].map(|sums| interval(sums, Duration::MAX)), [3_000, 3_000]);
+        assert_eq!([false, true].map(|sums| interval(sums, Duration::ZERO)), [2_000, 2_000]);
     }
 
     #[test]
-    fn one_partition_with_something_fresh_is_enough_for_haste() {
+    fn records_are_as_old_as_the_latest_of_them() {
         let now = Timestamp::from_millis(10_000_000);
-        let aged = |seconds: i64| Some(now.plus_seconds(-seconds));
-        let backlog = |watermarks: &[Option<Timestamp>]| is_backlog(watermarks.iter().copied(), now);
-        assert!(backlog(&[aged(61), aged(3_600)]));
-        assert!(!backlog(&[aged(31), aged(3_600)]));
-        assert!(!backlog(&[None]), "nothing is known yet");
-        assert!(!backlog(&[]), "nothing was taken");
+        let arrived = |seconds: i64| Some(now.plus_seconds(-seconds - WATERMARK_BEHIND_SECONDS));
+        let age = |watermarks: &[Option<Timestamp>]| age(watermarks.iter().copied(), now).as_secs();
+        assert_eq!(age(&[arrived(7), arrived(3_600)]), 7);
+        assert_eq!(age(&[arrived(-1), arrived(3_600)]), 0, "another clock is ahead");
+        assert_eq!(age(&[arrived(7), None]), 0, "nothing is known yet");
+        assert_eq!(age(&[]), 0, "nothing was taken");
     }
 }

@@ -11,7 +11,7 @@ fn partition() -> Partition {
 }
 
 /// Sends copies of one call in both orders; the tokens that are charged in the end, and the counts of the first order.
-fn check(copies: [schemas::UsageEvent; 2], tokens: i64, counts: &[(&str, i64)]) {
+fn check(copies: [Box<schemas::UsageEvent>; 2], tokens: i64, counts: &[(&str, i64)]) {
     let mut orders = [copies.clone(), copies];
     orders[1].reverse();
     for (nth, order) in orders.into_iter().enumerate() {

@@ -124,7 +124,7 @@ fn an_amendment_by_a_person_stands_against_copies_that_come_later() {
     let mut amended = event.clone();
     set_tokens(&mut amended, 3_000_000);
     let correction =
-        Correction { reason: CorrectionReason::Amend, replacement: Some(Box::new(amended)), ..reprice(&event, 0, 50) };
+        Correction { reason: CorrectionReason::Amend, replacement: Some(amended), ..reprice(&event, 0, 50) };
     partition.send_events([event.clone()]);
     partition.send([EventItem::Correction(correction)]);
     partition.send_events([copy("r", "b", 1, 7, 60), event]);
@@ -148,7 +148,7 @@ fn cold(event: &UsageEvent) -> Partition {
     let config = EnrichConfig { dedup_memory_max: 1, ..EnrichConfig::default() };
     let books = prices(&[(0, &[("gpt-5.5", "1")]), (100, &[("gpt-5.5", "2")])]);
     let mut partition = Partition::priced(config, &books);
-    partition.send_events([event.clone()]);
+    partition.send_events([Box::new(event.clone())]);
     for nth in 0..300 {
         partition.send_events([copy(&format!("other-{nth}"), "a", 1, 5, nth)]);
     }

@@ -27,10 +27,10 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 }
 
 /// A call as one source reports it: `response` names the call, `source` the producer, `precedence` its rank.
-pub(crate) fn copy(response: &str, source: &str, precedence: i32, tokens: i64, arrival: i64) -> UsageEvent {
+pub(crate) fn copy(response: &str, source: &str, precedence: i32, tokens: i64, arrival: i64) -> Box<UsageEvent> {
     let call_key = Text::from(format!("openai/{response}"));
     let model = Text::from("gpt-5.5");
-    let mut event = UsageEvent {
+    let mut event = Box::new(UsageEvent {
         tenant: "acme".into(),
         identity: IdentityKind::ResponseId,
         weaker_keys: Vec::new(),
@@ -68,7 +68,7 @@ pub(crate) fn copy(response: &str, source: &str, precedence: i32, tokens: i64, a
         charge_category: ChargeCategory::Usage,
         reported_cost: None,
         stated_cost: None,
-    };
+    });
     set_tokens(&mut event, tokens);
     event
 }
@@ -80,7 +80,7 @@ pub(crate) fn set_tokens(event: &mut UsageEvent, tokens: i64) {
 }
 
 /// The same call known by its span alone.
-pub(crate) fn by_span(mut event: UsageEvent, span: &str) -> UsageEvent {
+pub(crate) fn by_span(mut event: Box<UsageEvent>, span: &str) -> Box<UsageEvent> {
     event.call_key = format!("span/{span}").into();
     event.identity = IdentityKind::Span;
     event.dedup_key = dedup_key(&event.tenant, &event.call_key, event.iteration, &event.model);
@@ -257,7 +257,7 @@ impl Partition {
         }
     }
 
-    pub(crate) fn send_events(&mut self, events: impl IntoIterator<Item = UsageEvent>) {
+    pub(crate) fn send_events(&mut self, events: impl IntoIterator<Item = Box<UsageEvent>>) {
         self.send(events.into_iter().map(EventItem::Event));
     }
 
@@ -306,7 +306,7 @@ impl Partition {
                 let batch: Batch<EventItem> = self.event_format.decode(&payload).expect("our own batch");
                 for item in batch.items {
                     if let EventItem::Event(event) = item {
-                        self.resent.push(event);
+                        self.resent.push(*event);
                     }
                 }
                 self.append(payload);

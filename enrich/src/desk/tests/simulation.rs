@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::{EventItem, Flag, Text, UsageEvent};
+use schemas::{EventItem, Flag, Text};
 
 use super::harness::{Final, Partition, by_span, copy, link, prices};
 use crate::EnrichConfig;
@@ -51,7 +51,7 @@ fn items(chance: &mut Chance) -> Vec<EventItem> {
             let (source, precedence) =
                 [("a", 1), ("a", 1), ("b", 1), ("b", 1), ("c", 2), ("growing", 1)][chance.below(6) as usize];
             let tokens = 1_000_000 * (1 + chance.below(2) as i64);
-            let mut event: UsageEvent = copy(&response, source, precedence, tokens, chance.below(150) as i64);
+            let mut event = copy(&response, source, precedence, tokens, chance.below(150) as i64);
             // The content hash of a real event depends on its source.
             event.content_hash = schemas::ids::hash_parts([&event.content_hash.0, source.as_bytes()]);
             if call % 3 == 2 {
