@@ -1,5 +1,6 @@
-//! What Python and JavaScript print of an answer: a dictionary, or an object of an SDK with its fields. Who logs `response` rather
-//! than `response.model_dump_json()` or `JSON.stringify(response)` has this in the log. It is read as the JSON it would have been.
+//! What Python, JavaScript, Ruby and Elixir print of an answer: a dictionary, or an object of an SDK with its fields. Who logs
+//! `response` rather than `response.model_dump_json()` or `JSON.stringify(response)` has this in the log. It is read as the JSON it
+//! would have been.
 
 use crate::config::DEPTH_MAX;
 use crate::json::{self, Json};
@@ -7,13 +8,24 @@ use crate::json::{self, Json};
 /// True for a text that begins like a dictionary, an object or a list of either as they are printed.
 fn is_printed(text: &str) -> bool {
     let text = text.strip_prefix('[').unwrap_or(text);
-    if let Some(inner) = text.strip_prefix('{') {
-        let inner = inner.trim_ascii_start();
-        let name = length_of_name(inner);
-        return inner.starts_with('\'') || (name > 0 && inner[name..].starts_with(':'));
-    }
     let name = length_of_name(text);
-    name > 0 && text.as_bytes()[0].is_ascii_uppercase() && text[name..].starts_with('(')
+    let named = name > 0 && text.as_bytes()[0].is_ascii_uppercase();
+    // JavaScript puts the name of a class before its fields, Elixir a sign.
+    let braced = if named { text[name..].trim_start_matches(' ') } else { text.strip_prefix('%').unwrap_or(text) };
+    match braced.strip_prefix('{') {
+        Some(inner) => is_inside(inner.trim_ascii_start()),
+        None => named && text[name..].starts_with('('),
+    }
+}
+
+/// True for what follows the brace of a printed dictionary: a name as no JSON has it.
+fn is_inside(inner: &str) -> bool {
+    // The symbols and the arrows of Ruby, and the arrows of Elixir.
+    if let Some(quoted) = inner.strip_prefix('"') {
+        return quoted.split_once('"').is_some_and(|(_, rest)| rest.trim_start_matches(' ').starts_with("=>"));
+    }
+    let name = length_of_name(inner);
+    inner.starts_with(['\'', ':']) || (name > 0 && inner[name..].starts_with(':'))
 }
 
 /// True for a text that begins as something printed does.
@@ -24,7 +36,7 @@ pub(crate) fn is_begun(text: &str) -> bool {
 /// True for the fields of an object without its name, as Pydantic prints them for humans.
 fn are_fields(text: &str) -> bool {
     let name = length_of_name(text);
-    name > 0 && text[name..].starts_with('=') && text.contains('(')
+    name > 0 && text[name..].starts_with('=') && (text.contains('(') || text.contains("={"))
 }
 
 /// How many bytes of a text are a name.
@@ -68,14 +80,28 @@ impl<'a> Printed<'a> {
         let first = self.rest.chars().next()?;
         match first {
             '{' => self.open('{', '}'),
-            '[' => self.open('[', ']'),
+            '[' => self.left_out().or_else(|| self.open('[', ']')),
             '(' => self.open('[', ']'),
             '}' | ']' | ')' => self.close(),
             '\'' | '"' | '`' => self.string(),
             '<' => self.member(),
+            '=' if self.rest.starts_with("=>") => {
+                self.rest = &self.rest[1..];
+                self.put(':', '>')
+            }
             '=' => self.put(':', first),
+            ':' if self.json.trim_ascii_end().ends_with(['{', '[', ',', ':']) => self.symbol(),
             ',' | ':' => self.put(first, first),
-            _ if first.is_ascii_whitespace() && self.fields && self.open.is_empty() => self.put(',', first),
+            '%' => {
+                self.rest = &self.rest[1..];
+                Some(())
+            }
+            '.' if self.rest.starts_with("... ") => self.more(),
+            _ if first.is_ascii_whitespace() && self.fields && self.open.is_empty() => {
+                self.rest = self.rest.trim_ascii_start();
+                self.json.push(',');
+                Some(())
+            }
             _ if first.is_ascii_whitespace() => self.put(first, first),
             _ if first.is_ascii_digit() || matches!(first, '-' | '+') => self.number(),
             _ if first.is_ascii_alphabetic() || first == '_' => self.name(),
@@ -102,6 +128,42 @@ impl<'a> Printed<'a> {
             self.json.truncate(end);
         }
         self.put(close, ')')
+    }
+
+    /// What JavaScript writes for an object too deep to be printed, or for what it is made of.
+    fn left_out(&mut self) -> Option<()> {
+        const WORDS: [&str; 6] = ["Object", "Array", "Circular", "Function", "Getter", "AsyncFunction"];
+        let (inner, rest) = self.rest.strip_prefix('[')?.split_once(']')?;
+        let (word, more) = inner.split_at(length_of_name(inner));
+        if !WORDS.contains(&word) || !(more.is_empty() || more.starts_with([':', ' ', '/'])) {
+            return None;
+        }
+        self.rest = rest;
+        // Before fields it says whose they are.
+        if !rest.starts_with(" {") {
+            self.json.push_str("null");
+        }
+        Some(())
+    }
+
+    /// How much more of a long list or text there would have been (`... 12 more items`).
+    fn more(&mut self) -> Option<()> {
+        let end = self.rest.find(['\n', ',', ']', '}']).unwrap_or(self.rest.len());
+        self.rest = &self.rest[end..];
+        Some(())
+    }
+
+    /// A symbol of Ruby or an atom of Elixir: a text.
+    fn symbol(&mut self) -> Option<()> {
+        let text = &self.rest[1..];
+        if text.starts_with('"') {
+            self.rest = text;
+            return self.string();
+        }
+        let (name, rest) = text.split_at(length_of_name(text));
+        json::quote(&mut self.json, name);
+        self.rest = rest;
+        (!name.is_empty()).then_some(())
     }
 
     fn number(&mut self) -> Option<()> {
@@ -132,7 +194,7 @@ impl<'a> Printed<'a> {
             return Some(());
         }
         if let Some(fields) = rest.strip_prefix('(') {
-            return if is_fields(fields) { self.open('{', '}') } else { self.skip() };
+            return if is_fields(fields) { self.open('{', '}') } else { self.made_of(name, fields) };
         }
         self.json.push_str(match name {
             "True" | "true" => "true",
@@ -142,7 +204,31 @@ impl<'a> Printed<'a> {
         Some(())
     }
 
-    /// Values by position, as of a time: what they mean is not printed.
+    /// What is made of values by position: a time, or one text (`UUID('...')`). What others mean is not printed.
+    fn made_of(&mut self, name: &str, values: &'a str) -> Option<()> {
+        if matches!(name, "datetime.datetime" | "datetime") {
+            let time = time(values);
+            let before = self.json.len();
+            self.skip()?;
+            if let Some(time) = time {
+                self.json.truncate(before);
+                json::quote(&mut self.json, &time);
+            }
+            return Some(());
+        }
+        let one = values.starts_with(['\'', '"']).then(|| length_of_text(values)).flatten();
+        match one.filter(|length| values[*length..].starts_with(')')) {
+            Some(_) => {
+                self.rest = values;
+                self.string()?;
+                self.rest = &self.rest[1..];
+                Some(())
+            }
+            None => self.skip(),
+        }
+    }
+
+    /// Values by position.
     fn skip(&mut self) -> Option<()> {
         let mut depth = 0usize;
         let end = self.rest.char_indices().find_map(|(at, c)| {
@@ -173,26 +259,55 @@ impl<'a> Printed<'a> {
     fn string(&mut self) -> Option<()> {
         let mut text = String::new();
         loop {
-            let mut chars = self.rest.chars();
-            let quote = chars.next()?;
-            loop {
+            let three = ["\"\"\"", "'''"].iter().any(|quotes| self.rest.starts_with(quotes));
+            let quotes = self.rest.get(..if three { 3 } else { 1 })?;
+            let mut rest = &self.rest[quotes.len()..];
+            while !rest.starts_with(quotes) {
+                let mut chars = rest.chars();
                 match chars.next()? {
-                    c if c == quote => break,
                     '\\' => text.push(escaped(&mut chars)?),
                     c => text.push(c),
                 }
+                rest = chars.as_str();
             }
-            self.rest = chars.as_str();
-            // JavaScript prints long texts as a sum over several lines.
-            let more = self.rest.trim_ascii_start().strip_prefix('+').map(str::trim_ascii_start);
-            match more.filter(|more| more.starts_with(['\'', '"', '`'])) {
-                Some(more) => self.rest = more,
-                None => break,
+            self.rest = &rest[quotes.len()..];
+            // Long texts stand on several lines: JavaScript prints their sum, Python one after the other.
+            let more = self.rest.trim_ascii_start();
+            let more = more.strip_prefix('+').map_or(more, str::trim_ascii_start);
+            match more.starts_with(['\'', '"', '`']) {
+                true => self.rest = more,
+                false => break,
             }
         }
         json::quote(&mut self.json, &text);
         Some(())
     }
+}
+
+/// The length of a text that is a value by position.
+fn length_of_text(values: &str) -> Option<usize> {
+    let quote = values.chars().next()?;
+    let mut escaped = false;
+    let end = values.char_indices().skip(1).find(|(_, c)| {
+        let ends = *c == quote && !escaped;
+        escaped = *c == '\\' && !escaped;
+        ends
+    });
+    end.map(|(at, _)| at + 1)
+}
+
+/// A time of Python from its parts. One with a zone that is not UTC is not told.
+fn time(values: &str) -> Option<String> {
+    let (numbers, zone) = values.split_once("tzinfo=").unwrap_or((values.split_once(')')?.0, "None"));
+    const UTC: [&str; 6] = ["None", "datetime.timezone.utc", "timezone.utc", "TzInfo(UTC)", "TzInfo(0)", "tzutc()"];
+    if !UTC.iter().any(|utc| zone.starts_with(utc)) {
+        return None;
+    }
+    let parts: Vec<u32> =
+        numbers.split(',').map(str::trim).filter(|part| !part.is_empty()).map_while(|part| part.parse().ok()).collect();
+    let [year, month, day, rest @ ..] = &parts[..] else { return None };
+    let part = |at: usize| rest.get(at).copied().unwrap_or(0);
+    Some(format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:06}Z", part(0), part(1), part(2), part(3)))
 }
 
 /// True for named fields, or none.

@@ -221,6 +221,78 @@ fn what_javascript_prints_is_read_too() {
 }
 
 #[test]
+fn what_is_too_deep_or_too_long_to_be_printed_is_left_out() {
+    for printed in [
+        "ChatCompletion {\n  id: 'chatcmpl-W', object: 'chat.completion', created: 1785578390, model: 'gpt-5.4',
+            choices: [ { index: 0, message: [Object] }, ... 2 more items ],
+            usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15, prompt_tokens_details: [Object] }\n}",
+        "{ id: 'chatcmpl-W', object: 'chat.completion', created: 1785578390, model: 'gpt-5.4', choices: [Array], self: [Circular *1],
+            headers: [Object: null prototype] { a: 'b' }, usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } }",
+    ] {
+        check_lines(printed, &[COUNTED]);
+    }
+}
+
+#[test]
+fn what_ruby_and_elixir_print_is_read_too() {
+    for printed in [
+        r#"{"id"=>"chatcmpl-W", "object"=>"chat.completion", "created"=>1785578390, "model"=>"gpt-5.4", "choices"=>[{"index"=>0,
+            "logprobs"=>nil}], "usage"=>{"prompt_tokens"=>10, "completion_tokens"=>5, "total_tokens"=>15}}"#,
+        r#"{:id=>"chatcmpl-W", :object=>"chat.completion", :created=>1785578390, :model=>"gpt-5.4", :choices=>[{:kind=>:text}],
+            :usage=>{:prompt_tokens=>10, :completion_tokens=>5, :total_tokens=>15}}"#,
+        r#"%{"id" => "chatcmpl-W", "object" => "chat.completion", "created" => 1785578390, "model" => "gpt-5.4", "choices" => [%{}],
+            "usage" => %{"prompt_tokens" => 10, "completion_tokens" => 5, "total_tokens" => 15}}"#,
+    ] {
+        check_lines(printed, &[COUNTED]);
+    }
+}
+
+#[test]
+fn what_python_prints_on_several_lines_is_read_whole() {
+    let texts = [
+        r#""""It's a "path"
+of lines\n""""#,
+        "'one '\n 'after the other'",
+        "'''a'b'''",
+    ];
+    for text in texts {
+        let printed = format!(
+            "sdk_http_response=HttpResponse(\n  headers=<dict len=11>\n) candidates=[Candidate(\n  content=Content(parts=[Part(\n
+            text={text},\n thought=True)], role='model'),\n  finish_reason=<FinishReason.STOP: 'STOP'>\n)] create_time=None
+            model_version='gemini-2.5-pro' response_id='r77' usage_metadata=Usage(\n  candidates_token_count=9,\n  prompt_token_count=5,\n
+            thoughts_token_count=20, total_token_count=34)"
+        );
+        check_lines(
+            &printed,
+            &[
+                "gcp.gemini gemini-2.5-pro: input_text_tokens 5, output_text_tokens 9, output_reasoning_tokens 20 [time_assumed]",
+            ],
+        );
+    }
+}
+
+#[test]
+fn times_of_python_are_told_by_their_parts() {
+    let printed = |time: &str| {
+        format!(
+            "ModelResponse(parts=[TextPart(content='ok')], usage=RequestUsage(input_tokens=51, cache_read_tokens=20, output_tokens=5), \
+             model_name='gpt-5.4', timestamp={time}, provider_name='openai', id=UUID('a-b'), provider_response_id='chatcmpl-P')"
+        )
+    };
+    let counted = "openai gpt-5.4: input_text_tokens 31, cache_read_text_tokens 20, output_text_tokens 5";
+    for time in [
+        "datetime.datetime(2026, 7, 1, 10, 30, 15, 250000, tzinfo=datetime.timezone.utc)",
+        "datetime.datetime(2026, 7, 1, 10, 30, 15, 250000, tzinfo=TzInfo(UTC))",
+        "datetime.datetime(2026, 7, 1, 10, 30, 15, 250000)",
+    ] {
+        check_lines(&printed(time), &[counted]);
+        assert_eq!(events(&decoded(&printed(time)))[0].event_time.to_string(), "2026-07-01T10:30:15.250Z", "{time}");
+    }
+    let elsewhere = "datetime.datetime(2026, 7, 1, 10, 30, tzinfo=zoneinfo.ZoneInfo(key='Europe/Berlin'))";
+    check_lines(&printed(elsewhere), &[&format!("{counted} [time_assumed]")]);
+}
+
+#[test]
 fn what_is_nested_deeply_is_looked_into_once_on_each_level() {
     for (open, close) in [
         (r#"{"status":500,"headers":{"x-amzn-bedrock-input-token-count":"1"},"x":"#, "}"),
