@@ -13,8 +13,10 @@ use crate::encoded;
 use crate::envelope::{Envelope, provider_name};
 use crate::formats::{self, otlp, stream, stream::malformed, table};
 use crate::head;
+use crate::httprr;
 use crate::item::{Decoded, IgnoreReason, Item, RawRecord};
 use crate::json::{self, Json};
+use crate::logfmt;
 use crate::printed;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
@@ -154,7 +156,8 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
     }
-    let plain = encoded::plain(text).or_else(|| printed::json(text));
+    let plain = encoded::plain(text).or_else(|| printed::json(text)).or_else(|| httprr::json(text));
+    let plain = plain.or_else(|| logfmt::json(text));
     let text = plain.as_deref().unwrap_or(text);
     if text.is_empty() {
         return Err(Problem::new(RejectReason::Empty, "", "the record holds only white space"));

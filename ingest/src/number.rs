@@ -145,7 +145,9 @@ pub(crate) fn time_text(text: &str) -> Option<Timestamp> {
         // Python's loggers put a comma before the fraction, as ISO 8601 allows.
         let text = text.strip_suffix(" UTC").unwrap_or(text).replacen(',', ".", 1);
         let parsed = naive.iter().find_map(|form| chrono::NaiveDateTime::parse_from_str(&text, form).ok());
-        parsed.map(|time| time.and_utc().into())
+        // With a zone after a space, as Snowflake and Ruby print it.
+        let zoned = || chrono::DateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f %z").ok();
+        parsed.map(|time| time.and_utc()).or_else(|| Some(zoned()?.to_utc())).map(Into::into)
     })
 }
 

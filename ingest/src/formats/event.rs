@@ -11,6 +11,7 @@ use crate::envelope::{self, Envelope};
 use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, langfuse, openai, resource, stream};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object, deeper_than};
+use crate::logfmt;
 use crate::number;
 use crate::printed;
 use crate::problem::{Problem, Result};
@@ -161,11 +162,17 @@ pub(crate) fn wrapped<'a>(
     wrappers: u8,
     out: &mut Out<'_>,
 ) -> Result<()> {
+    let stated = recognise::body(object);
+    // What only happens to hold a call means something else by our names: `agent` may be a node of a graph.
+    let unread = stated.is_none().then(|| envelope.clone());
     let wrapped = envelope.read(object, out.config);
-    let body = recognise::body(object).or_else(|| recognise::captured(object));
+    let body = stated.or_else(|| recognise::captured(object));
     let (_, body) = body.ok_or_else(|| Problem::missing("response", "put it there"))?;
     // The model of an envelope is what was asked for; the body says what served.
-    let mut envelope = wrapped?;
+    let mut envelope = match (wrapped, unread) {
+        (Err(_), Some(unread)) => unread,
+        (wrapped, _) => wrapped?,
+    };
     if envelope.requested_model.is_none() {
         envelope.requested_model = envelope.model.clone();
     }
@@ -228,7 +235,8 @@ pub(crate) fn captured<'a>(text: &'a str, envelope: Envelope<'a>, wrappers: u8, 
     if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
         return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
     }
-    let plain = encoded::plain(text.trim_ascii()).or_else(|| printed::json(text.trim_ascii()));
+    let trimmed = text.trim_ascii();
+    let plain = encoded::plain(trimmed).or_else(|| printed::json(trimmed)).or_else(|| logfmt::json(trimmed));
     let text = plain.as_deref().unwrap_or(text);
     let spread = stream::on_one_line(text);
     let documents = stream::documents(spread.as_deref().unwrap_or(text).trim_ascii())?;
@@ -333,9 +341,10 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
         Problem::missing("usage", "send the meters by name, or the provider's usage object, or its whole response")
     })?;
     // Columns of tables hold it as text.
-    let text = value.string().filter(|text| text.starts_with('{'));
+    let text =
+        value.string().filter(|text| text.starts_with('{')).or_else(|| in_full(&value.object()?).map(Cow::Owned));
     let parsed = text.as_deref().and_then(|text| Some(Json::parse_object(text)?.1));
-    let found = value.object().or(parsed).ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
+    let found = parsed.or_else(|| value.object()).ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
     let mut call = Call::new("ai.usage", "chat", precedence::STATED);
     call.raw_usage = match &text {
         Some(text) => Cow::Owned(text.clone().into_owned()),
@@ -468,6 +477,29 @@ fn detailed(object: &Object<'_>, provider: &str) -> Option<(String, Style)> {
     }
     whole.push('}');
     Some((whole, style))
+}
+
+/// Counts in words as short as houses write them (`{"input": 100, "output": 20}`), in OpenAI's: what is read from a cache is inside
+/// the input, as far as it fits. `None` for any other words.
+fn in_full(usage: &Object<'_>) -> Option<String> {
+    const WORDS: [(&str, &[&str]); 5] = [
+        ("prompt_tokens", &["input", "prompt", "in"]),
+        ("completion_tokens", &["output", "completion", "out"]),
+        ("total_tokens", &["total"]),
+        ("cached_tokens", &["cached", "cache_read", "cacheRead", "cached_input"]),
+        ("reasoning_tokens", &["reasoning", "thinking"]),
+    ];
+    let known = |name: &str| WORDS.iter().find(|(_, words)| words.contains(&name)).map(|(full, _)| *full);
+    let counted = usage.iter().any(|(name, _)| known(name) == Some("prompt_tokens"));
+    if !counted || usage.iter().any(|(name, value)| known(name).is_none() || value.number().is_none()) {
+        return None;
+    }
+    let mut whole = String::from("{");
+    usage.iter().filter_map(|(name, value)| Some((known(name)?, value))).for_each(|(full, value)| {
+        put(&mut whole, full, value.text());
+    });
+    whole.push('}');
+    Some(whole)
 }
 
 fn put(text: &mut String, name: &str, value: &str) {

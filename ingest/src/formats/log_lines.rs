@@ -13,6 +13,7 @@ use crate::envelope::Envelope;
 use crate::formats::{self, stream::logged};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object, deeper_than};
+use crate::logfmt;
 use crate::problem::{Problem, Result};
 
 /// True for streams of lines, and for rows of a query that hold a message.
@@ -63,6 +64,8 @@ fn line(text: Option<Cow<'_, str>>, envelope: Envelope<'_>, wrappers: u8, out: &
     if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
         return out.reject(Problem::new(RejectReason::TooLarge, "line", "the line nests too deeply"), None);
     }
+    let pairs = if text.starts_with('{') { None } else { logfmt::json(&text) };
+    let text = pairs.map_or(text, Cow::Owned);
     let entry = Json::parse(&text).ok().or_else(|| logged(&text));
     match entry.filter(|line| line.object().is_some()) {
         Some(entry) => formats::item(entry, None, envelope.shorter(), wrappers + 1, out),

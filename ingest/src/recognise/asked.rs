@@ -119,6 +119,25 @@ pub(super) fn contents(object: &Object<'_>) -> &'static [&'static str] {
     if object.has("apiVersion") && object.has("kind") && object.has("metadata") {
         return &["data", "stringData", "binaryData", "spec"];
     }
+    // What a vector store keeps beside a vector or a score, and the texts it keeps in lists.
+    let kept = ["payload", "metadata", "properties"].iter().any(|name| object.has(name));
+    if kept
+        && (object.has("id") || object.has("class"))
+        && ["vector", "values", "score"].iter().any(|name| object.has(name))
+    {
+        return &["payload", "metadata", "properties"];
+    }
+    // A page that a search found. A recording of HTTP has more beside its address.
+    let recorded = ["status", "statusCode", "status_code", "headers", "method", "request"];
+    let found = object.has("content") && ["url", "link"].iter().any(|name| object.has(name));
+    if found && !recorded.iter().any(|name| object.has(name)) {
+        return &["content", "raw_content"];
+    }
+    // An example that a model is trained with.
+    let trained = |name: &str| matches!(name, "prompt" | "completion" | "system" | "label" | "chosen" | "rejected");
+    if object.has("prompt") && object.has("completion") && object.iter().all(|(name, _)| trained(name)) {
+        return &["completion", "chosen", "rejected"];
+    }
     // Documents that are searched, and files; what people write to one another.
     let document =
         ["title", "embedding", "sha", "page_content", "@search.score"].iter().any(|name| object.get(name).is_some());

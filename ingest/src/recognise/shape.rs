@@ -103,6 +103,12 @@ schemas::symbols! {
         LlamaCpp = "llama_cpp.completion",
         /// LM Studio's own API.
         LmStudio = "lm_studio.chat",
+        /// KoboldCpp's `generate`.
+        KoboldCpp = "koboldcpp.generate",
+        /// A row of Snowflake's views of what Cortex used.
+        Snowflake = "snowflake.usage",
+        /// A generation of Luma's Dream Machine.
+        Luma = "luma.generation",
         /// A prediction of Replicate.
         Replicate = "replicate.prediction",
         /// A message of Pydantic AI.

@@ -8,9 +8,10 @@
 use std::borrow::Cow;
 
 use super::{FLAT, Shape, asked, recognise, row};
-use crate::formats::tools;
+use crate::formats::stream::logged;
+use crate::formats::{langchain, tools};
 use crate::json::{Json, Kind, Object};
-use crate::{encoded, printed};
+use crate::{encoded, logfmt, printed};
 
 /// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
 /// a call: answers are logged under the same names.
@@ -109,6 +110,9 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
     if let Some(found) = found.find(|(_, body)| speaks_of_a_call(*body)).or_else(|| carried(object, 1)) {
         return Some(found);
     }
+    if let Some(line) = printed_line(object) {
+        return Some(line);
+    }
     // Houses call it as they like. Each field is looked into once, so the work is bounded by the depth.
     // What was looked into before, and holds nothing, is not looked into again.
     let answer = object.first(&["response", "body"]).map(|(name, _)| name);
@@ -127,6 +131,27 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
     let found = calls.next()?;
     // Two that are not the same are two calls, of which neither may be lost.
     calls.all(|other| is_same(found, other)).then_some(("a field that holds a call", found))
+}
+
+/// The line of a program in what a runtime, a shipper or a journal keeps of it: words before an object, or pairs. Elsewhere such
+/// a text is what somebody said.
+fn printed_line<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
+    const LINES: [(&str, [&str; 2]); 7] = [
+        ("log", ["stream", "time"]),
+        ("log", ["stream", "kubernetes"]),
+        ("log", ["log", "container_name"]),
+        ("textPayload", ["logName", "timestamp"]),
+        ("message", ["@timestamp", "message"]),
+        ("message", ["logStream", "message"]),
+        ("MESSAGE", ["__REALTIME_TIMESTAMP", "MESSAGE"]),
+    ];
+    LINES.iter().find_map(|(name, beside)| {
+        let line = object.get(name).filter(|_| beside.iter().all(|field| object.has(field)))?;
+        let text = line.string()?;
+        let told =
+            |entry: Json<'_>| entry.object().is_some_and(|entry| states_usage(&entry)) || speaks_of_a_call(entry);
+        (logged(&text).is_some_and(told) || logfmt::json(&text).is_some()).then_some((*name, line))
+    })
 }
 
 /// True for a name that says that a text is an answer.
@@ -190,7 +215,9 @@ fn states_usage(object: &Object<'_>) -> bool {
 
 /// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
 pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
-    let told = |object: &Object<'_>| recognise(object).is_some_and(|(shape, _)| is_call(shape));
+    let told = |object: &Object<'_>| {
+        recognise(object).is_some_and(|(shape, _)| is_call(shape) || (shape == Shape::Usage && has_counts(object)))
+    };
     match body.kind() {
         Kind::Object => body.object().is_some_and(|inner| told(&inner)),
         Kind::Array => {
@@ -212,6 +239,11 @@ pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
         },
         _ => false,
     }
+}
+
+/// True for usage in a provider's spelling, beside the model: whatever it stands in, this was a call.
+fn has_counts(object: &Object<'_>) -> bool {
+    object.object("usage").is_some_and(|usage| FLAT.iter().any(|name| usage.has(name)))
 }
 
 /// The object that a text is; or the first and the last frame of a stream that was kept as the text of a list, or one frame a line:
@@ -282,6 +314,13 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
         let counted = |message: &Json<'_>| message.object().is_some_and(|message| message.has("usage"));
         return Some(("messages", messages.into_iter().filter(counted).collect()));
     }
+    // What an agent of LangGraph, AutoGen or Pydantic AI gives back: its messages. Who asks a model names it beside them.
+    if let Some(messages) = object.array("messages").filter(|_| !object.has("model")) {
+        let said: Vec<Json<'a>> = messages.into_iter().filter(|message| is_said(*message)).collect();
+        if !said.is_empty() {
+            return Some(("messages", said));
+        }
+    }
     // A page of Bifrost's log.
     if object.has("pagination")
         && let Some(logs) = object.array("logs")
@@ -308,6 +347,13 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
     let mut pages = PAGES.iter().filter_map(|name| Some((*name, object.array(name)?)));
     let spans = || Some(("spans", object.array("spans").filter(|spans| is_page(spans))?));
     pages.find(|(_, page)| is_page(page)).or_else(spans).or_else(intake)
+}
+
+/// True for a message of a framework that a model said: it states what it used.
+fn is_said(message: Json<'_>) -> bool {
+    let Some(message) = message.object() else { return false };
+    let told = || matches!(row(&message), Some(Shape::ToolLog | Shape::PydanticAi));
+    langchain::is_message(&message) || (!message.is("kind", "request") && told())
 }
 
 /// True for a list among whose first elements is a row of a tool.

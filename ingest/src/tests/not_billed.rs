@@ -93,6 +93,13 @@ fn contents_of_messages_documents_and_tools_are_no_recorded_answers() {
         format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"content":[],"structuredContent":{BODY},"isError":false}}}}"#),
         format!(r#"{{"id":"d","title":"Notes","content":{text},"embedding":[0.1]}}"#),
         format!(r#"{{"name":"a.json","sha":"3d21","content":{text},"encoding":"utf-8"}}"#),
+        // What a vector store, a search and a set of examples hold.
+        format!(r#"{{"id":"1","version":3,"score":0.81,"payload":{{"text":{text}}},"vector":null}}"#),
+        format!(r#"{{"id":"1","values":[0.1],"metadata":{{"output":{BODY}}}}}"#),
+        format!(r#"{{"class":"Doc","vector":[0.1],"properties":{{"response":{BODY}}}}}"#),
+        format!(r#"{{"url":"https://docs.example/a","content":{text}}}"#),
+        format!(r#"{{"query":"q","results":[{{"url":"https://docs.example/a","content":{text},"score":0.5}}]}}"#),
+        format!(r#"{{"prompt":"p","completion":{text}}}"#),
         // An answer that counts nothing is not counted by what it says.
         format!(
             r#"{{"id":"m","type":"message","role":"assistant","model":"claude-sonnet-4-6","content":[{{"type":"text","text":{text}}}]}}"#
@@ -102,6 +109,9 @@ fn contents_of_messages_documents_and_tools_are_no_recorded_answers() {
     }
     // A queue's messages are records.
     check_lines(&format!(r#"{{"Messages":[{{"MessageId":"1","Body":{text}}}]}}"#), &[COUNTED]);
+    // Who recorded an answer says more than where it is from.
+    check_lines(&format!(r#"{{"url":"https://api.openai.com/v1","status":200,"content":{text}}}"#), &[COUNTED]);
+    check_lines(&format!(r#"{{"prompt":"p","completion":{text},"latency_ms":5}}"#), &[COUNTED]);
     // What a message says beside its contents is not one of them.
     check_lines(&format!(r#"{{"role":"assistant","content":"hi","raw":{BODY}}}"#), &[COUNTED]);
 }

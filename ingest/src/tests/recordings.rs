@@ -250,3 +250,89 @@ fn lists_of_models_files_tokens_and_keys_in_a_recorded_session_are_no_calls() {
         assert_eq!(ignored(payload), [IgnoreReason::FailedCall], "{payload}");
     }
 }
+
+#[test]
+fn exchanges_that_go_kept_as_they_went_over_the_wire_are_calls() {
+    let chat = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1785578390,"model":"gpt-5.4","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#;
+    let gemini = r#"{"candidates":[],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":6,"totalTokenCount":11},"responseId":"r"}"#;
+    let (first, second) = gemini.split_at(50);
+    let exchanges = [
+        (
+            "POST https://api.openai.com/v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n\r\n{\"model\":\"gpt-5.4\"}".to_owned(),
+            format!("HTTP/2.0 200 OK\r\nConnection: close\r\n\r\n{chat}"),
+        ),
+        (
+            "POST /v1beta/models/gemini-2.5-flash:generateContent HTTP/1.1\r\nHost: generativelanguage.googleapis.com\r\n\r\n{}".to_owned(),
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nDate: Sat, 01 Aug 2026 09:00:00 GMT\r\n\r\n{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
+                first.len(),
+                second.len()
+            ),
+        ),
+    ];
+    let kept = exchanges.map(|(asked, answered)| format!("{} {}\n{asked}{answered}", asked.len(), answered.len()));
+    check(
+        &format!("httprr trace v1\n{}", kept.concat()),
+        "records",
+        &[
+            "openai gpt-5.4: input_text_tokens 10, output_text_tokens 5",
+            "gcp.gemini gemini-2.5-flash: input_text_tokens 5, output_text_tokens 6",
+        ],
+    );
+    for broken in [
+        "httprr trace v1\n",
+        "httprr trace v1\n99999999999999999999 1\nx",
+        "httprr trace v1\n9 9\nx",
+        "httprr trace v1\nä",
+    ] {
+        assert_eq!(events(&decoded(broken)).len(), 0, "{broken}");
+    }
+}
+
+#[test]
+fn lines_of_pairs_that_count_a_call_are_flat_records() {
+    let counted = "openai gpt-5.4: input_text_tokens 1000, cache_read_text_tokens 200, output_text_tokens 300";
+    let pairs = "model=gpt-5.4 input_tokens=1200 output_tokens=300 cached_tokens=200";
+    for line in [
+        format!("time=2026-08-01T09:00:00Z level=info msg=\"llm (x) done\" {pairs} id=7 duration=1.2s"),
+        format!("2026-08-01T09:00:00.123456+00:00 app[web.1]: at=info model=\"gpt-5.4\" {} id=7", &pairs[14..]),
+        format!("[2026-08-01 09:00:00,123] INFO in llm: {} id=7 time=12ms", pairs.replace(' ', ", ")),
+        format!("starting\n2026-08-01 09:00:00 INFO usage | {} | id=7\ndone", pairs.replace(' ', " | ")),
+    ] {
+        check(&line, "flat_usage", &[counted]);
+        let text = serde_json::Value::from(line);
+        check(
+            &format!(r#"{{"log":{text},"stream":"stdout","time":"2026-08-01T09:00:00.1Z"}}"#),
+            "envelope/flat_usage",
+            &[counted],
+        );
+    }
+    // No counts, no model, or what somebody says about them.
+    for line in ["model=gpt-5.4 prompt_tokens=many", "prompt_tokens=5 completion_tokens=6", "model= input_tokens=5"] {
+        assert!(matches!(decoded(line).items[..], [Item::Rejected(_)]), "{line}");
+    }
+    let said = format!(r#"{{"role":"user","content":"{pairs}","message":"{pairs}"}}"#);
+    assert!(matches!(decoded(&said).items[..], [Item::Rejected(_)]));
+}
+
+#[test]
+fn an_answer_after_the_words_of_its_logger_is_found_where_shippers_keep_lines() {
+    let body = r#"INFO:root: got {"id":"chatcmpl-1","object":"chat.completion","created":1785578390,"model":"gpt-5.4","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#;
+    let text = serde_json::Value::from(body);
+    for kept in [
+        format!(r#"{{"log":{text},"stream":"stderr","time":"2026-08-01T09:00:00.1Z"}}"#),
+        format!(r#"{{"log":{text},"stream":"stderr","kubernetes":{{"pod_name":"p"}}}}"#),
+        format!(
+            r#"{{"textPayload":{text},"insertId":"x","logName":"projects/p/logs/stderr","timestamp":"2026-08-01T09:00:00Z"}}"#
+        ),
+        format!(r#"{{"@timestamp":"2026-08-01T09:00:00Z","message":{text}}}"#),
+        format!(r#"{{"MESSAGE":{text},"__REALTIME_TIMESTAMP":"1785578390000000","_PID":"1"}}"#),
+    ] {
+        check(
+            &kept,
+            "envelope/openai.chat_completion",
+            &["openai gpt-5.4: input_text_tokens 10, output_text_tokens 5"],
+        );
+    }
+    assert_eq!(events(&decoded(&format!(r#"{{"role":"user","message":{text}}}"#))).len(), 0);
+}

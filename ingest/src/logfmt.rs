@@ -1,0 +1,122 @@
+//! Lines of `name=value` pairs, as loggers of Go, Heroku and houses print them, that count the tokens of a call. They are read as
+//! the flat object they would have been; what else stands in such a line is the logger's.
+
+use crate::json;
+use crate::number;
+
+/// Most pairs of a line that are read.
+const PAIRS_MAX: usize = 64;
+
+/// Counts, one of which makes a line with a model a call.
+const COUNTS: [&str; 5] = ["prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "tokens_in"];
+
+/// What else of a line is read: whose it is, what it cost, when it was.
+const NAMES: [&str; 22] = [
+    "model",
+    "provider",
+    "request_id",
+    "trace_id",
+    "span_id",
+    "response_id",
+    "id",
+    "team",
+    "project",
+    "user",
+    "environment",
+    "application",
+    "feature",
+    "customer",
+    "service_tier",
+    "cost",
+    "cost_usd",
+    "response_cost",
+    "time",
+    "ts",
+    "timestamp",
+    "cached",
+];
+
+/// The calls in a text of such lines, one JSON object a line; `None` if it holds none.
+pub(crate) fn json(text: &str) -> Option<String> {
+    let structured = ["{", "[{", "[[", "[\"", "\"", "<"].iter().any(|start| text.starts_with(start));
+    if structured || !COUNTS.iter().any(|name| text.contains(name)) {
+        return None;
+    }
+    let objects: Vec<String> = text.lines().filter_map(object).collect();
+    (!objects.is_empty()).then(|| objects.join("\n"))
+}
+
+/// The call in a line.
+fn object(line: &str) -> Option<String> {
+    let pairs: Vec<(&str, &str)> = Pairs(line).take(PAIRS_MAX).collect();
+    let count = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let has = |name: &str| pairs.iter().any(|(other, value)| *other == name && !value.is_empty());
+    if !has("model") || !pairs.iter().any(|(name, value)| COUNTS.contains(name) && count(value)) {
+        return None;
+    }
+    let mut whole = String::from("{");
+    let mut put = |name: &str, value: &str, plain: bool| {
+        whole.push_str(if whole.len() > 1 { "," } else { "" });
+        json::quote(&mut whole, name);
+        whole.push(':');
+        if plain { whole.push_str(value) } else { json::quote(&mut whole, value) }
+    };
+    for (name, value) in &pairs {
+        let counted = count(value) && value.len() < 18 && (value.len() == 1 || !value.starts_with('0'));
+        if counted && (name.ends_with("okens") || name.starts_with("tokens_")) {
+            put(name, value, true);
+        } else if NAMES.contains(name) && !value.is_empty() && (!is_time(name) || is_told(value)) {
+            put(name, value, false);
+        }
+    }
+    if let Some(time) = begun_at(line).filter(|_| !pairs.iter().any(|(name, value)| is_time(name) && is_told(value))) {
+        put("timestamp", time, false);
+    }
+    whole.push('}');
+    Some(whole)
+}
+
+fn is_time(name: &str) -> bool {
+    matches!(name, "time" | "ts" | "timestamp")
+}
+
+/// True for a point in time: a short number is how long something took.
+fn is_told(value: &str) -> bool {
+    value.len() >= "2026-08-01".len() && number::time_text(value).is_some()
+}
+
+/// The time a line begins with, in one word or two.
+fn begun_at(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches('[');
+    let mut ends = line.match_indices([' ', ']']).map(|(at, _)| &line[..at]);
+    let (word, two) = (ends.next()?, ends.next().unwrap_or_default());
+    [word, two].into_iter().find(|text| text.contains(':') && is_told(text))
+}
+
+/// The pairs of a line; words that are none are passed over.
+struct Pairs<'a>(&'a str);
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let line = self.0.trim_start_matches([' ', '\t', ',', ';', '|', '(', '[']);
+            if line.is_empty() {
+                return None;
+            }
+            let end = line.find([' ', '\t', '=', '|']).unwrap_or(line.len());
+            let (name, rest) = line.split_at(end);
+            let Some(rest) = rest.strip_prefix('=') else {
+                self.0 = rest;
+                continue;
+            };
+            let (value, rest) = match rest.strip_prefix('"') {
+                Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+                None => rest.split_at(rest.find([' ', '\t', ',', ';', '|', ')', ']']).unwrap_or(rest.len())),
+            };
+            self.0 = rest;
+            return Some((name, value));
+        }
+    }
+}
