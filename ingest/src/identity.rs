@@ -51,7 +51,8 @@ impl Known<'_> {
     /// The keys, or `None` when the position in the raw topic is all there is.
     pub(crate) fn keys(&self) -> Option<Keys> {
         let unique = UNIQUE_RESPONSE_IDS.iter().any(|(provider, _)| *provider == self.provider);
-        let response = self.response_id.filter(|id| unique && !id.is_empty());
+        // Relays that draw no ids write what ids begin with.
+        let response = self.response_id.filter(|id| unique && !id.is_empty() && !id.ends_with('-'));
         let response = response.map(|id| join(&[self.provider, "/", id]));
         let set = |id: &&str| id.bytes().any(|byte| byte != b'0');
         let span = self.span.filter(|(trace, span)| set(trace) && set(span));

@@ -6,7 +6,7 @@ use std::cell::LazyCell;
 use crate::formats::otlp::{exported, printed};
 use crate::formats::{
     bedrock, bedrock_stream, bifrost, billing, dashscope, gemini_cli, kong, langchain, log_lines, openai, opencode,
-    pictures, pydantic_ai, replicate, speech, sums, tgi, tools, veo, watsonx, workers_ai,
+    pictures, pydantic_ai, replicate, servers, snowflake, speech, sums, tgi, tools, veo, watsonx, workers_ai,
 };
 use crate::json::{Json, Kind, Object};
 use crate::number;
@@ -150,6 +150,9 @@ fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if let Some(found) = by_agent(object) {
         return Some(found);
+    }
+    if snowflake::is_row(object) {
+        return Some((Shape::Snowflake, "tokens and credits in columns of Snowflake's"));
     }
     if object.has("req_units") && object.has("res_units") {
         return Some((Shape::Portkey, "req_units and res_units"));
@@ -572,8 +575,21 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("model_instance_id") && object.object("stats").is_some_and(|stats| stats.has("total_output_tokens")) {
         return Some((Shape::LmStudio, "model_instance_id and stats"));
     }
+    if object.has("results") && servers::is_kobold_cpp(object) {
+        return Some((Shape::KoboldCpp, "results that are counted"));
+    }
     if object.object("usage_info").is_some_and(|usage| usage.has("pages_processed")) {
         return Some((Shape::MistralOcr, "usage_info.pages_processed"));
+    }
+    if object.has("generation_type") && object.has("assets") && object.has("state") {
+        return Some(match object.string("state").as_deref() {
+            Some("completed") => (Shape::Luma, "generation_type, assets and state"),
+            Some("failed") => (Shape::Error, "state"),
+            _ => (Shape::Status, "state"),
+        });
+    }
+    if object.first_of("embeddings").is_some_and(|first| first.has("embeddingType")) {
+        return Some((Shape::BedrockInvoke, "embeddings with their types"));
     }
     if is_gemini_embedding(object) {
         return Some((Shape::GeminiEmbedding, "embeddings with values, or predictions with statistics"));
@@ -632,6 +648,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::OpenAiModeration, "results, and id modr- or their scores by category"));
     }
     let usage = object.object("usage")?;
+    if object.has("isContinued") && object.has("finishReason") {
+        return Some((Shape::Fragment, "a step of a stream whose end counts it again"));
+    }
     if is_summed(object) {
         return Some((Shape::Status, "usage of several requests"));
     }
@@ -852,7 +871,10 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     let held = body(object);
     let failed = refused::is_failed_answer(object);
     let headed = bedrock::has_counts(object);
-    let answered = (headed || failed) && held.is_some_and(|(_, body)| is_counted(object) || speaks_of_a_call(body));
+    // What Nova embeds is only counted there.
+    let embeds = |body: Json<'_>| body.object().is_some_and(|body| body.first_of("embeddings").is_some());
+    let answered = (headed || failed)
+        && held.is_some_and(|(_, body)| is_counted(object) || (speaks_of_a_call(body) && !(headed && embeds(body))));
     let kept = LazyCell::new(|| captured(object));
     if headed && !answered && kept.is_none() {
         return Some((Shape::BedrockHeaders, "headers with counts of tokens"));

@@ -120,7 +120,8 @@ pub(crate) fn is_known(name: &str) -> bool {
 /// any stream has Bedrock's own counts, which are the bill
 /// (<https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html>, from documentation only).
 pub(crate) fn invoke<'a>(object: &Object<'a>) -> Result<Call<'a>> {
-    let operation = if object.has("embedding") { "embeddings" } else { "chat" };
+    let embedded = object.has("embedding") || object.has("embeddings");
+    let operation = if embedded { "embeddings" } else { "chat" };
     let mut call = Call::new("bedrock.invoke_model", operation, precedence::PROVIDER);
     call.usual_provider = "aws.bedrock";
     call.model = envelope::text(object, "model")?;

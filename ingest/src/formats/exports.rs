@@ -9,7 +9,8 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, host_provider, provider_name, time};
-use crate::formats::{self, langchain, openai, resource};
+use crate::formats::{self, families, langchain, openai, resource};
+use crate::head;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
@@ -39,7 +40,11 @@ pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         }
         None => smallvec![langchain_usage(&usage, call.model.as_deref().unwrap_or(""))?],
     };
-    call.provider = envelope::text(&about, "model_provider")?.map(|name| provider_name(&name));
+    // LangChain names the API that was spoken: many others speak OpenAI's.
+    let owner = call.model.as_deref().and_then(families::family);
+    let spoken = |name: &str| name == "openai" && owner.is_some_and(|owner| owner != "openai");
+    call.provider =
+        envelope::text(&about, "model_provider")?.map(|name| provider_name(&name)).filter(|name| !spoken(name));
     call.context.service_tier = envelope::owned(&about, "service_tier")?.filter(|tier| tier != "auto");
     // `run-...` and `lc_...` are LangChain's own ids.
     let id = envelope::text(object, "id")?.filter(|id| !id.starts_with("run-") && !id.starts_with("lc_"));
@@ -47,6 +52,15 @@ pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         Some(id) => Some(id),
         None => id,
     };
+    call.time = time(&about, "created_at").unwrap_or(None);
+    if let Some(answer) = about.object("ResponseMetadata") {
+        // Bedrock's, as boto3 hands it on.
+        call.response_id = envelope::text(&answer, "RequestId")?.or(call.response_id);
+        call.time = answer.get("HTTPHeaders").and_then(head::date).or(call.time);
+    }
+    if call.response_id.is_none() {
+        call.response_id = langchain::generated(object);
+    }
     Ok(call)
 }
 

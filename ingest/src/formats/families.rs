@@ -60,6 +60,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         || (!object.has("extra_fields") && cost.is_some_and(|cost| cost.has("input_cost") || cost.has("input_tokens_cost")))
     {
         Some("perplexity")
+    } else if object.has("need_clear_history") {
+        Some("qianfan")
     } else if fingerprint.is_some_and(|print| print == "fp_ollama") {
         Some("ollama")
     } else {
@@ -102,7 +104,7 @@ fn is_filtered(object: &Object<'_>) -> bool {
 
 /// True for a server that one runs oneself.
 pub(super) fn is_self_hosted(provider: &str) -> bool {
-    matches!(provider, "llama_cpp" | "lm_studio")
+    matches!(provider, "llama_cpp" | "lm_studio" | "koboldcpp")
 }
 
 /// Who makes and serves a family of models that nobody else serves under the same bare name. Open-weight models
@@ -175,6 +177,7 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("qwen-flash", "dashscope"),
         ("qwen3-max", "dashscope"),
         ("document-parse", "upstage"),
+        ("GigaChat", "gigachat"),
         ("text-embedding-004", "gcp.gemini"),
         ("text-embedding-005", "gcp.vertex_ai"),
     ];
@@ -188,7 +191,8 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         return Some("openai");
     }
     // Tags of Ollama's library (`mistral-small:24b`).
-    if model.contains(':') && !model.starts_with("ft:") && !model.starts_with("gpt-3.5-") {
+    let tagged = ["ft:", "gpt-3.5-", "GigaChat"].iter().all(|prefix| !model.starts_with(prefix));
+    if model.contains(':') && tagged {
         return None;
     }
     let found = FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix));

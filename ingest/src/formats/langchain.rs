@@ -3,12 +3,22 @@
 //! (<https://reference.langchain.com/python/langchain-core/outputs/llm_result/LLMResult>, not opened; results that others published,
 //! read 2026-11-29).
 
+use std::borrow::Cow;
+
 use smallvec::{SmallVec, smallvec};
 
 use super::{anthropic, openai};
 use crate::assemble::Part;
 use crate::json::{Json, Object};
 use crate::problem::Result;
+
+/// True for a message that a model said: it states usage, also written down by LangChain itself.
+pub(crate) fn is_message(object: &Object<'_>) -> bool {
+    let kwargs = object.object("kwargs").filter(|_| object.has("lc"));
+    let message = kwargs.as_ref().unwrap_or(object);
+    let usage = message.object("usage_metadata").filter(|_| message.has("content"));
+    usage.is_some_and(|usage| usage.has("input_tokens")) || (message.has("content") && is_counted(message))
+}
 
 /// Names it has there.
 const NAMES: [&str; 2] = ["token_usage", "usage"];
@@ -23,6 +33,14 @@ pub(crate) fn stated<'a>(object: &Object<'a>) -> Option<Json<'a>> {
     let (_, value) = about(object)?.first(&NAMES)?;
     let counted = value.object().is_some_and(|usage| usage.has("prompt_tokens") || usage.has("input_tokens"));
     counted.then_some(value)
+}
+
+/// The provider's id in the message of the first generation of a result.
+pub(crate) fn generated<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
+    let first = object.array("generations")?.first()?.array()?.first()?.object()?;
+    let message = first.object("message")?;
+    let message = message.object("kwargs").unwrap_or(message);
+    message.object("response_metadata")?.string("id").filter(|id| id.len() <= crate::TEXT_BYTES_MAX)
 }
 
 /// True for a message or result that states usage nowhere else.

@@ -40,6 +40,30 @@ pub(crate) fn speech_request<'a>(
     Ok(())
 }
 
+/// A generation of Luma's: a video is billed by the second and its resolution, which its request states; a picture by itself
+/// (<https://docs.lumalabs.ai/docs/api>, not opened: from knowledge of it).
+pub(crate) fn luma<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let picture = object.is("generation_type", "image");
+    let operation = if picture { "image_generation" } else { "video_generation" };
+    let mut call = Call::new("luma.generation", operation, precedence::PROVIDER);
+    call.usual_provider = "luma";
+    call.model = envelope::text(object, "model")?;
+    call.response_id = envelope::text(object, "id")?;
+    call.time = time(object, "created_at")?;
+    let asked = object.object("request").unwrap_or_default();
+    call.context.resolution = envelope::owned(&asked, "resolution")?;
+    let seconds = asked.string("duration").and_then(|text| text.strip_suffix('s')?.parse::<u16>().ok());
+    let mut part = Part::default();
+    match seconds {
+        _ if picture => part.usage.add(Meter::OutputImages, 1),
+        Some(seconds) => part.usage.add(Meter::OutputVideoSeconds, seconds.into()),
+        None => part.flags.set(Flag::UsageMissing),
+    }
+    call.raw_usage = Cow::Owned(format!("{{\"seconds\":{}}}", seconds.unwrap_or(0)));
+    call.parts = smallvec![part];
+    Ok(call)
+}
+
 /// A video that is done: billed by the second and its size
 /// (<https://platform.openai.com/docs/api-reference/videos/object>, not opened).
 pub(crate) fn video<'a>(object: &Object<'a>) -> Result<Call<'a>> {

@@ -32,7 +32,8 @@ pub(crate) mod pydantic_ai;
 pub(crate) mod replicate;
 mod resource;
 pub(crate) mod seats;
-mod servers;
+pub(crate) mod servers;
+pub(crate) mod snowflake;
 pub(crate) mod speech;
 pub(crate) mod stream;
 pub(crate) mod sums;
@@ -191,6 +192,9 @@ fn shaped<'a>(
         Shape::SgLang => servers::sglang(object)?,
         Shape::LlamaCpp => servers::llama_cpp(object)?,
         Shape::LmStudio => servers::lm_studio(object)?,
+        Shape::KoboldCpp => servers::kobold_cpp(object)?,
+        Shape::Luma => media::luma(object)?,
+        Shape::Snowflake => return snowflake::row(json, object, envelope, out),
         Shape::Replicate => return replicate::prediction(json, object, envelope, out),
         Shape::PydanticAi => return pydantic_ai::message(json, object, envelope, out),
         Shape::Bifrost => return bifrost::entry(json, object, envelope, out),

@@ -43,7 +43,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let (mut cached, mut written, mut written_1h) = (None, None, 0);
     let (mut audio, mut image, mut video) = (0, 0, 0);
     let (mut cached_audio, mut cached_image) = (0, 0);
-    let mut cached_split = false;
+    let (mut cached_split, mut searched) = (false, None);
     if let Some((name, _)) = object.first(spelling.input_details)
         && let Some(details) = counts.inner(name)?
     {
@@ -68,6 +68,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
                 written_1h = inner.within(name, &split).or_zero("ephemeral_1h_input_tokens")?;
             }
         }
+        searched = inner.count("search_tokens")?;
         audio = inner.or_zero("audio_tokens")?;
         image = inner.or_zero("image_tokens")?;
         video = inner.or_zero("video_tokens")?;
@@ -151,7 +152,14 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let audio_seconds = counts.quantity_or_none("prompt_audio_seconds")?;
 
     // What Mistral's connectors put into a prompt stands beside it, and is input.
-    let connected = counts.or_zero("connector_tokens")?;
+    let connected = match counts.or_zero("connector_tokens")? {
+        // So may what Qianfan's search puts there.
+        0 => counts.count("search_tokens")?.or(searched).unwrap_or(0),
+        connected => connected,
+    };
+    // GigaChat leaves what its cache gave out of the prompt and of the total
+    // (<https://developers.sber.ru/docs/ru/gigachat/api/reference/rest/post-chat>, not opened; public clients, read 2026-11-29).
+    let precached = counts.or_zero("precached_prompt_tokens")?;
     // Snowflake bills what its guard reads at a price of its own, for which there is no meter: it stands in the total, and
     // raises a flag (<https://docs.snowflake.com/en/sql-reference/functions/complete-snowflake-cortex>, not opened).
     let guarded = counts.alias(&["guardrails_tokens", "guard_tokens"])?.unwrap_or(0);
@@ -215,7 +223,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     )?;
     let vector = &mut part.usage;
     vector.add(Meter::InputTextTokens, uncached + found);
-    vector.add(Meter::CacheReadTextTokens, cached_text);
+    vector.add(Meter::CacheReadTextTokens, cached_text + precached);
     vector.add(Meter::CacheWrite5mTokens, written - written_1h);
     vector.add(Meter::CacheWrite1hTokens, written_1h);
     vector.add(Meter::InputAudioTokens, audio);
@@ -471,10 +479,7 @@ pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         found.time = found.time.or(time(object, "timeCreated")?);
         found.usual_provider = if spelling.input == YANDEX.input { "yandex" } else { "unknown" };
     }
-    if found.model.is_none()
-        && found.provider.is_none()
-        && (object.has("choices") || object.is("object", "chat.completion"))
-    {
+    if found.model.is_none() && (object.has("choices") || object.is("object", "chat.completion")) {
         // Some never name it (ERNIE, Jamba): counted, and visibly unpriced.
         found.usual_provider = "unknown";
     }
@@ -576,6 +581,11 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut found = call(object, "openai.response", "chat", &RESPONSES)?;
     if object.is("object", "realtime.response") || object.is("object", "response.compaction") {
         // The session names the model, not its responses.
+        found.usual_provider = "openai";
+    }
+    if found.model.is_none() && object.string("response_id").is_some_and(|id| id.starts_with("resp_")) {
+        // The Agents SDK keeps of a response its output, its usage and its id.
+        found.response_id = envelope::text(object, "response_id")?;
         found.usual_provider = "openai";
     }
     // Where the usage counts the tools, the calls in the output are those again.

@@ -17,6 +17,11 @@ use crate::usage::{Counts, raw, rest};
 /// True for a message of the kind that names it: parts that say what they are.
 pub(crate) fn is_message(object: &Object<'_>) -> bool {
     let part = || object.first_of("parts");
+    // Printed, a message leaves out the kinds.
+    if !object.has("kind") && object.has("model_name") && object.has("parts") {
+        let usage = object.object("usage");
+        return usage.is_some_and(|usage| usage.has("input_tokens") || usage.has("request_tokens"));
+    }
     (object.is("kind", "response") && object.object("usage").is_some() || object.is("kind", "request"))
         && part().is_some_and(|part| part.has("part_kind"))
 }
@@ -27,7 +32,7 @@ pub(crate) fn message<'a>(
     envelope: Envelope<'a>,
     out: &mut Out<'_>,
 ) -> Result<()> {
-    let Some(value) = object.get("usage").filter(|_| object.is("kind", "response")) else {
+    let Some(value) = object.get("usage").filter(|_| !object.is("kind", "request")) else {
         out.ignore(IgnoreReason::NotAModelCall);
         return Ok(());
     };

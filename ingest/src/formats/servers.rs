@@ -47,6 +47,21 @@ pub(crate) fn lm_studio<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     call("lm_studio.chat", "lm_studio", model, [counts.need("input_tokens")?, 0, output, reasoning])
 }
 
+/// True for what KoboldCpp generates: each of its results is counted.
+pub(crate) fn is_kobold_cpp(object: &Object<'_>) -> bool {
+    let first = object.first_of("results");
+    first.is_some_and(|first| first.has("text") && first.has("prompt_tokens") && first.has("completion_tokens"))
+}
+
+/// KoboldCpp counts in its one result, and never names the model
+/// (<https://lite.koboldai.net/koboldcpp_api>, not opened: from knowledge of it).
+pub(crate) fn kobold_cpp<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let first = object.first_of("results").unwrap_or_default();
+    let counts = Counts::new(&first, "results");
+    let counted = [counts.or_zero("prompt_tokens")?, 0, counts.or_zero("completion_tokens")?, 0];
+    call("koboldcpp.generate", "koboldcpp", None, counted)
+}
+
 /// Input, what of it came from a cache, output, and what of it was reasoning.
 fn call<'a>(
     extractor: &'static str,

@@ -73,6 +73,22 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.object("llm_metrics").is_some_and(|metrics| metrics.has("accumulated_token_usage")) {
         return Some("sums beside an event of OpenHands");
     }
+    let metrics = object.object("metrics").filter(|_| object.has("stop_reason"));
+    if object.has("accumulated_usage") || metrics.is_some_and(|metrics| metrics.has("accumulated_usage")) {
+        return Some("sums of a run of Strands");
+    }
+    let turn = || object.object("usage").filter(|_| object.has("stopReason"));
+    if turn().is_some_and(|usage| {
+        ["cachedReadTokens", "cachedWriteTokens", "thoughtTokens"].iter().any(|name| usage.has(name))
+    }) {
+        return Some("sums of a turn of an agent");
+    }
+    if object.object("_meta").is_some_and(|meta| meta.object("quota").is_some_and(|quota| quota.has("model_usage"))) {
+        return Some("sums of a turn of Gemini CLI");
+    }
+    if object.has("context_window") && object.has("workspace") && object.has("session_id") {
+        return Some("a status line of Claude Code");
+    }
     if object.has("usage_including_cached_inference") {
         return Some("sums of a chat of AutoGen");
     }

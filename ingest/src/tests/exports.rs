@@ -366,3 +366,62 @@ fn a_generation_says_whose_key_paid_and_what_it_does_not_count() {
     let nothing = GENERATION.replace(r#""native_tokens_cached":64"#, r#""native_tokens_cached":164"#);
     check_rejected(&nothing, "contradiction", "native_tokens_prompt", &["100", "164"]);
 }
+
+/// A message of LangChain as it is dumped: whose, its id, its model and counts.
+fn said(id: &str, model: &str, counts: (u32, u32)) -> String {
+    let (input, output) = counts;
+    format!(
+        r#"{{"content":"yo","additional_kwargs":{{}},"type":"ai","id":"run--1","response_metadata":{{"model_name":"{model}","id":"{id}"}},
+        "usage_metadata":{{"input_tokens":{input},"output_tokens":{output},"total_tokens":{}}}}}"#,
+        input + output
+    )
+}
+
+#[test]
+fn of_the_messages_an_agent_gives_back_each_that_a_model_said_is_a_call() {
+    let human = r#"{"content":"hi","type":"human","response_metadata":{},"id":"1"}"#;
+    let (one, two) = (said("chatcmpl-1", "gpt-5.4", (75, 17)), said("chatcmpl-2", "gpt-5.4", (105, 7)));
+    let state = format!(r#"{{"messages":[{human},{one},{human},{two}]}}"#);
+    let expected = [
+        "openai gpt-5.4: input_text_tokens 75, output_text_tokens 17 [time_assumed]",
+        "openai gpt-5.4: input_text_tokens 105, output_text_tokens 7 [time_assumed]",
+    ];
+    check(&state, "records", &expected);
+    // A node of the graph may have any name, also one that means something else here.
+    for node in ["agent", "model", "team"] {
+        check(&format!(r#"{{"{node}":{state}}}"#), "envelope/records", &expected);
+    }
+    let printed = "{'messages': [HumanMessage(content='hi'), AIMessage(content='', response_metadata={'id': 'chatcmpl-1', \
+                   'model_name': 'gpt-5.4'}, usage_metadata={'input_tokens': 75, 'output_tokens': 17, 'total_tokens': 92})]}";
+    check(printed, "records", &expected[..1]);
+    let by_itself = format!(r#"{{"lc":1,"type":"constructor","id":["AIMessage"],"kwargs":{one}}}"#);
+    check(&format!(r#"{{"messages":[{human},{by_itself}]}}"#), "records", &expected[..1]);
+    // Who asks a model quotes what it said before.
+    check_rejected(&format!(r#"{{"model":"gpt-5.4","messages":[{one}]}}"#), "unknown_format", "", &[]);
+}
+
+#[test]
+fn messages_of_langchain_are_whose_answer_they_are() {
+    let message = |about: &str| {
+        event(&format!(
+            r#"{{"content":"x","response_metadata":{{{about}}},"usage_metadata":{{"input_tokens":8,"output_tokens":3,"total_tokens":11}}}}"#
+        ))
+    };
+    let bedrock = message(
+        r#""ResponseMetadata":{"RequestId":"5bb","HTTPHeaders":{"date":"Sat, 01 Aug 2026 09:00:00 GMT"}},
+            "model_provider":"bedrock_converse","model_name":"anthropic.claude-sonnet-4-20250514-v1:0""#,
+    );
+    assert_eq!((&*bedrock.call_key, &*bedrock.event_time.to_string()), ("aws.bedrock/5bb", "2026-08-01T09:00:00Z"));
+    let ollama = message(r#""model":"llama3.1:8b","created_at":"2026-07-15T18:30:31.01Z","done":true"#);
+    assert_eq!(ollama.event_time.to_string(), "2026-07-15T18:30:31.010Z");
+    // The API of OpenAI is spoken by others, and some of them draw no ids.
+    let spoken = message(r#""model_name":"deepseek-chat","model_provider":"openai","id":"c3""#);
+    assert_eq!(&*spoken.call_key, "deepseek/c3");
+    let relayed = message(r#""model_name":"gpt-5.4","model_provider":"openai","id":"chatcmpl-""#);
+    assert!(relayed.call_key.starts_with("position/"), "{}", relayed.call_key);
+    let result = event(
+        r#"{"generations":[[{"text":"hi","message":{"content":"hi","response_metadata":{"id":"chatcmpl-3"}}}]],
+            "llm_output":{"token_usage":{"completion_tokens":3,"prompt_tokens":8,"total_tokens":11},"model_name":"gpt-5.4"}}"#,
+    );
+    assert_eq!(&*result.call_key, "openai/chatcmpl-3");
+}

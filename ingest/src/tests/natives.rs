@@ -329,3 +329,84 @@ fn kong_says_what_its_cache_answered_and_what_it_could_not_count() {
     let plain = decoded(&kong(200, ""));
     assert!(events(&plain).is_empty(), "{plain:#?}");
 }
+
+#[test]
+fn providers_elsewhere_count_by_names_of_their_own() {
+    for (payload, recognised, expected) in [
+        (
+            r#"{"Response":{"RequestId":"r","Choices":[{"FinishReason":"stop","Message":{"Role":"assistant","Content":"x"}}],"Created":1785578390,
+                "Id":"i","Usage":{"PromptTokens":12,"CompletionTokens":8,"TotalTokens":20}}}"#,
+            "envelope/tool.log",
+            "tencent unknown: input_text_tokens 12, output_text_tokens 8 [id_from_position]",
+        ),
+        (
+            r#"{"model_version":"luminous-base","completions":[{"completion":"x"}],"num_tokens_prompt_total":12,"num_tokens_generated":8}"#,
+            "tool.log",
+            "aleph_alpha luminous-base: input_text_tokens 12, output_text_tokens 8 [id_from_position, time_assumed]",
+        ),
+        (
+            r#"{"vectors":[[0.1]],"total_tokens":7,"base_resp":{"status_code":0,"status_msg":"success"}}"#,
+            "tool.log",
+            "minimax unknown: input_text_tokens 7 [id_from_position, time_assumed]",
+        ),
+        (
+            r#"{"results":[{"text":"x","finish_reason":"length","prompt_tokens":11,"completion_tokens":20}]}"#,
+            "koboldcpp.generate",
+            "koboldcpp unknown: input_text_tokens 11, output_text_tokens 20 [id_from_position, time_assumed]",
+        ),
+        (
+            r#"{"embeddings":[{"embeddingType":"TEXT","embedding":[0.1]}]}"#,
+            "bedrock.invoke_model",
+            "aws.bedrock unknown:  [id_from_position, time_assumed, usage_missing]",
+        ),
+        (
+            r#"{"ResponseMetadata":{"RequestId":"a","HTTPHeaders":{"x-amzn-bedrock-input-token-count":"9"}},
+                "body":{"embeddings":[{"embeddingType":"TEXT","embedding":[0.1]}]}}"#,
+            "bedrock.response_headers",
+            "aws.bedrock unknown: input_text_tokens 9 [time_assumed]",
+        ),
+        (
+            r#"{"id":"l","generation_type":"video","state":"completed","created_at":"2026-08-01T09:00:00Z","assets":{"video":"https://x/y"},
+                "model":"ray-2","request":{"prompt":"p","resolution":"720p","duration":"5s"}}"#,
+            "luma.generation",
+            "luma ray-2: output_video_seconds 5 [id_from_position]",
+        ),
+        // GigaChat's cache is in neither the prompt nor the total.
+        (
+            r#"{"object":"chat.completion","created":1785578390,"model":"GigaChat-2-Max:2.0.28","choices":[],
+                "usage":{"prompt_tokens":18,"completion_tokens":68,"total_tokens":86,"precached_prompt_tokens":37}}"#,
+            "openai.chat_completion",
+            "gigachat GigaChat-2-Max:2.0.28: input_text_tokens 18, cache_read_text_tokens 37, output_text_tokens 68 [id_from_position]",
+        ),
+        // What Qianfan's search put into the prompt, beside it or inside: the total tells.
+        (
+            r#"{"id":"as-1","object":"chat.completion","created":1785578390,"result":"x","need_clear_history":false,
+                "usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":115,"search_tokens":100}}"#,
+            "openai.chat_completion",
+            "qianfan unknown: input_text_tokens 110, output_text_tokens 5 [id_from_position]",
+        ),
+        (
+            r#"{"id":"as-1","object":"chat.completion","created":1785578390,"model":"ernie-4.0","choices":[],"usage":{"prompt_tokens":110,
+                "completion_tokens":5,"total_tokens":115,"prompt_tokens_details":{"search_tokens":100}}}"#,
+            "openai.chat_completion",
+            "unknown ernie-4.0: input_text_tokens 110, output_text_tokens 5 [id_from_position]",
+        ),
+    ] {
+        check(payload, recognised, &[expected]);
+    }
+    let frame = |output: u32, reason: &str| {
+        format!(
+            r#"{{"Choices":[{{"Delta":{{"Content":"x"}},"FinishReason":"{reason}"}}],"Created":1785578390,"Id":"i",
+            "Usage":{{"PromptTokens":3,"CompletionTokens":{output},"TotalTokens":{}}}}}"#,
+            3 + output
+        )
+        .replace('\n', "")
+    };
+    check(
+        &sse(&[&frame(1, ""), &frame(2, "stop")]),
+        "tool.log",
+        &["tencent unknown: input_text_tokens 3, output_text_tokens 2 [id_from_position]"],
+    );
+    let begun = r#"{"id":"l","generation_type":"video","state":"dreaming","assets":{}}"#;
+    assert_eq!(ignored(begun), [IgnoreReason::StatusOnly]);
+}

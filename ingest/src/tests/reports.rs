@@ -246,3 +246,27 @@ fn a_row_of_modals_report_is_what_an_app_cost() {
     assert_eq!((claimed.team.as_deref(), claimed.application.as_deref()), (Some("ml"), Some("train")));
     assert_eq!((&*row.call_key, row.amends), ("event/modal/ap-1/2026-07-31T00:00:00Z", true));
 }
+
+#[test]
+fn of_snowflakes_views_requests_and_queries_are_billed_and_hours_add_up() {
+    check(
+        r#"{"START_TIME":"2026-08-01 09:00:00.000 +0000","END_TIME":"2026-08-01 09:00:02.000 +0000","REQUEST_ID":"r-1",
+            "MODEL_NAME":"claude-4-sonnet","TOKENS":1735,"TOKENS_GRANULAR":"{\"input\":1500,\"output\":235}","INFERENCE_REGION":"AWS_US"}"#,
+        "snowflake.usage",
+        &["snowflake claude-4-sonnet: input_text_tokens 1500, output_text_tokens 235"],
+    );
+    let query = event(
+        r#"{"query_id":"01b","model_name":"llama3.1-70b","function_name":"COMPLETE","tokens":1735,"token_credits":"0.0021",
+            "usage_time":"2026-08-01T09:00:00Z"}"#,
+    );
+    assert_eq!(line(&query), "snowflake llama3.1-70b: credits 0.0021");
+    assert_eq!(&*query.call_key, "event/snowflake/01b/COMPLETE/llama3.1-70b");
+    check(
+        r#"{"START_TIME":"2026-08-01T09:00:00Z","REQUEST_ID":"r-2","TOKENS":9,"TOKEN_CREDITS":0.5,"TOKENS_GRANULAR":[{"a":{"m":{"input":9}}}]}"#,
+        "snowflake.usage",
+        &["snowflake unknown: credits 0.5"],
+    );
+    let hour = r#"{"START_TIME":"2026-08-01 09:00:00","END_TIME":"2026-08-01 10:00:00","FUNCTION_NAME":"COMPLETE","MODEL_NAME":"m",
+        "TOKEN_CREDITS":0.1,"TOKENS":1735}"#;
+    assert!(matches!(decoded(hour).items[..], [Item::Ignored { reason: IgnoreReason::RunSummary, .. }]));
+}

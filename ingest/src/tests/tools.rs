@@ -493,3 +493,108 @@ fn sums_of_runs_and_trajectories_are_no_calls() {
         ignored(sum, IgnoreReason::RunSummary);
     }
 }
+
+#[test]
+fn results_of_frameworks_are_read_by_their_own_names() {
+    let counted = "openai gpt-5.4: input_text_tokens 5, cache_read_text_tokens 4, output_text_tokens 12";
+    for (payload, expected) in [
+        (
+            r#"{"result":{"output":{"text":"x"}},"metadata":{"id":"chatcmpl-1","model":"gpt-5.4","usage":{"promptTokens":9,"completionTokens":12,
+                "totalTokens":21,"nativeUsage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4}}}}}"#,
+            format!("{counted} [time_assumed]"),
+        ),
+        (
+            r#"{"aiMessage":{"text":"x"},"metadata":{"id":"chatcmpl-1","modelName":"gpt-5.4","tokenUsage":{"inputTokenCount":9,
+                "outputTokenCount":12,"totalTokenCount":21,"inputTokensDetails":{"cachedTokens":4}}}}"#,
+            format!("{counted} [time_assumed]"),
+        ),
+        (
+            r#"{"messages":[],"responseId":"chatcmpl-1","modelId":"gpt-5.4","createdAt":"2026-08-01T09:00:00+00:00",
+                "usage":{"inputTokenCount":9,"outputTokenCount":12,"totalTokenCount":21,"cachedInputTokenCount":4}}"#,
+            counted.to_owned(),
+        ),
+        (
+            r#"{"Messages":[],"ResponseId":"chatcmpl-1","ModelId":"gpt-5.4","CreatedAt":"2026-08-01T09:00:00+00:00","Usage":{"InputTokenCount":9,
+                "OutputTokenCount":12,"TotalTokenCount":21,"AdditionalCounts":{"InputTokenDetails.CachedTokenCount":4}}}"#,
+            counted.to_owned(),
+        ),
+        (
+            r#"{"Role":{"Label":"assistant"},"ModelId":"gpt-5.4","Metadata":{"Id":"chatcmpl-1","CreatedAt":"2026-08-01T09:00:00+00:00",
+                "Usage":{"OutputTokenCount":12,"InputTokenCount":9,"TotalTokenCount":21,"InputTokenDetails":{"CachedTokenCount":4}}}}"#,
+            counted.to_owned(),
+        ),
+        (
+            r#"{"message":{"role":"model"},"finishReason":"stop","usage":{"inputCharacters":10,"inputTokens":9,"outputTokens":12,"totalTokens":30,
+                "thoughtsTokens":9},"custom":{"modelVersion":"gemini-2.5-flash","responseId":"r1"}}"#,
+            "gcp.gemini gemini-2.5-flash: input_text_tokens 9, output_text_tokens 12, output_reasoning_tokens 9 [time_assumed]".to_owned(),
+        ),
+    ] {
+        check(payload, "tool.log", &[&expected]);
+    }
+    // AutoGen names no model.
+    check(
+        r#"{"messages":[{"source":"user","models_usage":null,"content":"x"},{"id":"b","source":"writer","content":"y",
+            "models_usage":{"prompt_tokens":28,"completion_tokens":109},"created_at":"2026-07-11T15:41:18Z"}],"stop_reason":null}"#,
+        "records",
+        &["unknown unknown: input_text_tokens 28, output_text_tokens 109"],
+    );
+    // The Agents SDK keeps of a response no model, but its id.
+    let kept = event(
+        r#"{"output":[{"type":"message"}],"usage":{"requests":1,"input_tokens":40,"output_tokens":10,"total_tokens":50},"response_id":"resp_7"}"#,
+    );
+    assert_eq!(
+        (line(&kept), &*kept.call_key),
+        ("openai unknown: input_text_tokens 40, output_text_tokens 10 [time_assumed]".to_owned(), "openai/resp_7",)
+    );
+}
+
+#[test]
+fn turns_and_runs_of_agents_add_up_what_others_report() {
+    for payload in [
+        r#"{"stop_reason":"end_turn","message":{"role":"assistant"},"metrics":{"cycle_count":2,
+            "accumulated_usage":{"inputTokens":200,"outputTokens":20,"totalTokens":220}}}"#,
+        r#"{"total_cycles":2,"accumulated_usage":{"inputTokens":200,"outputTokens":20,"totalTokens":220}}"#,
+        r#"{"jsonrpc":"2.0","id":3,"result":{"stopReason":"end_turn","usage":{"inputTokens":1000,"outputTokens":200,
+            "cachedReadTokens":400,"thoughtTokens":50,"totalTokens":1200}}}"#,
+        r#"{"stopReason":"end_turn","_meta":{"quota":{"token_count":{"input_tokens":4,"output_tokens":5},"model_usage":[]}}}"#,
+        r#"{"session_id":"s","model":{"id":"claude-opus-4-6"},"workspace":{"current_dir":"/a"},"cost":{"total_cost_usd":6.26},
+            "context_window":{"current_usage":{"input_tokens":1,"output_tokens":54}}}"#,
+    ] {
+        ignored(payload, IgnoreReason::RunSummary);
+    }
+    // A step of a stream of the AI SDK is counted again at its end.
+    ignored(
+        r#"{"finishReason":"stop","usage":{"promptTokens":408,"completionTokens":71},"isContinued":false}"#,
+        IgnoreReason::StreamFragment,
+    );
+}
+
+#[test]
+fn counts_in_short_words_and_within_an_object_of_the_house_are_read() {
+    let counted = "openai gpt-5.4: input_text_tokens 60, cache_read_text_tokens 40, output_text_tokens 20";
+    for usage in [
+        r#"{"input":100,"output":20,"total":120,"cached":40}"#,
+        r#"{"prompt":100,"completion":20,"total":120,"cacheRead":40}"#,
+        r#"{"in":100,"out":20,"cache_read":40}"#,
+    ] {
+        check(
+            &format!(r#"{{"id":"e","source":"s","ts":1785578390,"model":"gpt-5.4","usage":{usage}}}"#),
+            "ai.usage",
+            &[counted],
+        );
+    }
+    check_rejected(
+        r#"{"id":"e","source":"s","ts":1785578390,"model":"gpt-5.4","usage":{"input":100,"output":20,"reads":3}}"#,
+        "invalid_field",
+        "usage",
+        &[],
+    );
+    check(
+        r#"{"timestamp":"2026-08-01T09:00:00Z","llm":{"provider":"anthropic","model":"claude-sonnet-4-6",
+            "usage":{"input_tokens":100,"output_tokens":20,"cache_read_input_tokens":50}}}"#,
+        "envelope/ai.usage",
+        &[
+            "anthropic claude-sonnet-4-6: input_text_tokens 100, cache_read_text_tokens 50, output_text_tokens 20 [id_from_position]",
+        ],
+    );
+}

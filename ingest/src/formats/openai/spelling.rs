@@ -218,6 +218,10 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     // Mistral's agents
     "connectors",
     "connector_tokens",
+    // Qianfan's search; GigaChat's cache, and what its own instructions took of the prompt
+    "search_tokens",
+    "precached_prompt_tokens",
+    "system_tokens",
     // LiteLLM passes on where and how fast Anthropic served; what prices depend on is read beside the counts.
     "inference_geo",
     "speed",
@@ -237,6 +241,7 @@ pub(super) static INPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     "image_tokens",
     "video_tokens",
     "cached_tokens_details",
+    "search_tokens",
     "cache_creation_token_details",
     // Perplexity's agents
     "cache_read_input_tokens",

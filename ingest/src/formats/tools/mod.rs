@@ -215,6 +215,10 @@ pub(crate) fn read<'a>(
         out.ignore(reason);
         return Ok(());
     }
+    if is_unfinished(object) {
+        out.ignore(IgnoreReason::StreamFragment);
+        return Ok(());
+    }
     let mut call = record.call()?;
     let part = record.part(&call)?;
     if part.usage.is_empty() {
@@ -233,6 +237,11 @@ pub(crate) fn read<'a>(
     record.describe(&mut envelope, out)?;
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// True for a frame of Hunyuan's that others follow: each counts what came before it, too.
+fn is_unfinished(object: &Object<'_>) -> bool {
+    object.first_of("Choices").is_some_and(|choice| choice.has("Delta") && choice.is("FinishReason", ""))
 }
 
 /// A record and the row it is read by.
@@ -318,7 +327,8 @@ impl<'a> Record<'_, 'a> {
     fn call(&self) -> Result<Call<'a>> {
         let tool = self.tool;
         let mut call = Call::new(tool.shape.as_str(), "chat", tool.precedence);
-        if self.text(tool.kind).is_some_and(|kind| kind.to_ascii_lowercase().contains("embedding")) {
+        let embeds = |word: String| word.to_ascii_lowercase().contains("embedding");
+        if tool.source.ends_with("embeddings") || self.text(tool.kind).is_some_and(embeds) {
             call.operation = Cow::Borrowed("embeddings");
         }
         call.provider = match tool.provider_is {

@@ -525,6 +525,141 @@ pub(super) const TOOLS: &[Tool] = &[
         cache: Cache::Beside,
         ..Tool::new(Shape::ToolLog, "amp", precedence::AGENT)
     },
+    // A message of AutoGen: what the call behind it used, of a model that is not named.
+    Tool {
+        marks: &["models_usage>prompt_tokens", "source"],
+        id: &["id"],
+        time: &["created_at"],
+        input: &["models_usage>prompt_tokens"],
+        output: &["models_usage>completion_tokens"],
+        ..Tool::new(Shape::ToolLog, "autogen", precedence::AGENT)
+    },
+    // Spring AI: the provider's usage stands beside its own.
+    Tool {
+        marks: &["metadata>usage>promptTokens", "metadata>model"],
+        response_id: &["metadata>id"],
+        model: &["metadata>model"],
+        input: &["metadata>usage>promptTokens"],
+        output: &["metadata>usage>completionTokens"],
+        total: &["metadata>usage>totalTokens"],
+        read: &[
+            "metadata>usage>nativeUsage>prompt_tokens_details>cached_tokens",
+            "metadata>usage>nativeUsage>cache_read_input_tokens",
+            "metadata>usage>nativeUsage>cacheReadInputTokens",
+        ],
+        written: &[
+            "metadata>usage>nativeUsage>cache_creation_input_tokens",
+            "metadata>usage>nativeUsage>cacheWriteInputTokens",
+        ],
+        reasoning: &["metadata>usage>nativeUsage>completion_tokens_details>reasoning_tokens"],
+        cache: Cache::BesideOfAnthropic,
+        ..Tool::new(Shape::ToolLog, "spring_ai", precedence::SPAN)
+    },
+    // LangChain4j.
+    Tool {
+        marks: &["metadata>tokenUsage>inputTokenCount", "metadata>modelName"],
+        response_id: &["metadata>id"],
+        model: &["metadata>modelName"],
+        input: &["metadata>tokenUsage>inputTokenCount"],
+        output: &["metadata>tokenUsage>outputTokenCount"],
+        total: &["metadata>tokenUsage>totalTokenCount"],
+        read: &["metadata>tokenUsage>inputTokensDetails>cachedTokens", "metadata>tokenUsage>cacheReadInputTokens"],
+        written: &["metadata>tokenUsage>cacheCreationInputTokens"],
+        reasoning: &["metadata>tokenUsage>outputTokensDetails>reasoningTokens"],
+        cache: Cache::BesideOfAnthropic,
+        ..Tool::new(Shape::ToolLog, "langchain4j", precedence::SPAN)
+    },
+    // Microsoft.Extensions.AI, in either case, and what Semantic Kernel keeps beside a message.
+    Tool {
+        marks: &["usage>inputTokenCount", "modelId"],
+        response_id: &["responseId"],
+        time: &["createdAt"],
+        model: &["modelId"],
+        input: &["usage>inputTokenCount"],
+        output: &["usage>outputTokenCount"],
+        total: &["usage>totalTokenCount"],
+        read: &[
+            "usage>cachedInputTokenCount",
+            "usage>additionalCounts>InputTokenDetails.CachedTokenCount",
+            "usage>additionalCounts>CacheReadInputTokens",
+        ],
+        written: &["usage>additionalCounts>CacheCreationInputTokens"],
+        reasoning: &["usage>reasoningTokenCount", "usage>additionalCounts>OutputTokenDetails.ReasoningTokenCount"],
+        ..DOTNET
+    },
+    Tool {
+        marks: &["Usage>InputTokenCount", "ModelId"],
+        response_id: &["ResponseId"],
+        time: &["CreatedAt"],
+        input: &["Usage>InputTokenCount"],
+        output: &["Usage>OutputTokenCount"],
+        total: &["Usage>TotalTokenCount"],
+        read: &["Usage>CachedInputTokenCount", "Usage>AdditionalCounts>InputTokenDetails.CachedTokenCount"],
+        reasoning: &["Usage>ReasoningTokenCount", "Usage>AdditionalCounts>OutputTokenDetails.ReasoningTokenCount"],
+        ..DOTNET
+    },
+    Tool {
+        marks: &["Metadata>Usage>InputTokenCount", "ModelId"],
+        input: &["Metadata>Usage>InputTokenCount"],
+        output: &["Metadata>Usage>OutputTokenCount"],
+        total: &["Metadata>Usage>TotalTokenCount"],
+        read: &["Metadata>Usage>InputTokenDetails>CachedTokenCount"],
+        reasoning: &["Metadata>Usage>OutputTokenDetails>ReasoningTokenCount"],
+        ..DOTNET
+    },
+    Tool {
+        marks: &["Metadata>Usage>PromptTokens", "ModelId"],
+        input: &["Metadata>Usage>PromptTokens"],
+        output: &["Metadata>Usage>CompletionTokens"],
+        total: &["Metadata>Usage>TotalTokens"],
+        ..DOTNET
+    },
+    // Genkit's answer: the cache is inside the input, what Gemini thought beside the output, as its total says.
+    Tool {
+        marks: &["usage>inputTokens", "usage>inputCharacters", "message"],
+        response_id: &["custom>responseId", "raw>responseId", "custom>id", "raw>id"],
+        model: &["custom>modelVersion", "raw>modelVersion", "custom>model", "raw>model"],
+        input: &["usage>inputTokens"],
+        output: &["usage>outputTokens"],
+        total: &["usage>totalTokens"],
+        read: &["usage>cachedContentTokens"],
+        reasoning: &["usage>thoughtsTokens"],
+        ..Tool::new(Shape::ToolLog, "genkit", precedence::AGENT)
+    },
+    // Tencent's Hunyuan: its answer never names the model.
+    Tool {
+        marks: &["Usage>PromptTokens", "Choices", "Id"],
+        response_id: &["Id"],
+        time: &["Created"],
+        usual_provider: "tencent",
+        input: &["Usage>PromptTokens"],
+        output: &["Usage>CompletionTokens"],
+        total: &["Usage>TotalTokens"],
+        ..Tool::new(Shape::ToolLog, "hunyuan", precedence::PROVIDER)
+    },
+    // Aleph Alpha: completions, and what it embeds.
+    Tool {
+        marks: &["num_tokens_prompt_total", "num_tokens_generated"],
+        provider_is: "aleph_alpha",
+        model: &["model_version"],
+        input: &["num_tokens_prompt_total"],
+        output: &["num_tokens_generated"],
+        ..Tool::new(Shape::ToolLog, "aleph_alpha", precedence::PROVIDER)
+    },
+    Tool {
+        marks: &["num_tokens_prompt_total", "model_version"],
+        provider_is: "aleph_alpha",
+        model: &["model_version"],
+        input: &["num_tokens_prompt_total"],
+        ..Tool::new(Shape::ToolLog, "aleph_alpha.embeddings", precedence::PROVIDER)
+    },
+    // MiniMax's embeddings.
+    Tool {
+        marks: &["vectors", "total_tokens", "base_resp"],
+        usual_provider: "minimax",
+        input: &["total_tokens"],
+        ..Tool::new(Shape::ToolLog, "minimax.embeddings", precedence::PROVIDER)
+    },
     // What meters usage (Orb, Metronome, Lago, Segment): a model and its counts among the properties of an event.
     Tool {
         marks: &["properties>model", "properties>input_tokens"],
@@ -582,6 +717,14 @@ const APISIX: Tool = Tool {
 
 const HIGRESS: Tool =
     Tool { id: &["request_id"], time: &["start_time"], ..Tool::new(Shape::ToolLog, "higress", precedence::GATEWAY) };
+
+/// What libraries of .NET have in common: the cache inside the input, unless it is larger.
+const DOTNET: Tool = Tool {
+    response_id: &["Metadata>Id"],
+    time: &["Metadata>CreatedAt"],
+    model: &["ModelId"],
+    ..Tool::new(Shape::ToolLog, "dotnet", precedence::SPAN)
+};
 
 const METERED: Tool = Tool {
     id: &["transaction_id", "idempotency_key", "messageId", "identifier"],

@@ -365,6 +365,27 @@ pub(super) const ROWS: &[Row] = &[
         Rejected(r#"{"model_instance_id":"m","stats":{"input_tokens":1,"total_output_tokens":1,"reasoning_output_tokens":2}}"#,
             "contradiction", "the output"),
     ]),
+    ("koboldcpp.generate", [
+        See("natives::providers_elsewhere_count_by_names_of_their_own"),
+        Never("it does not count its cache"),
+        Never("its stream counts nothing"),
+        Never("one's own server has no tiers"),
+        Rejected(r#"{"results":[{"text":"x","prompt_tokens":"x","completion_tokens":1}]}"#, "invalid_field", "results.prompt_tokens"),
+    ]),
+    ("luma.generation", [
+        See("natives::providers_elsewhere_count_by_names_of_their_own"),
+        Never("it has no cache"),
+        Never("it is polled"),
+        Never("it has no tiers"),
+        Rejected(r#"{"generation_type":"video","state":"completed","assets":{},"created_at":"soon"}"#, "invalid_field", "created_at"),
+    ]),
+    ("snowflake.usage", [
+        See("reports::of_snowflakes_views_requests_and_queries_are_billed_and_hours_add_up"),
+        Never("it tells no caches"),
+        Never("a row is of a whole request"),
+        Never("it has no tiers"),
+        Rejected(r#"{"QUERY_ID":"q","MODEL_NAME":"m","TOKENS":1,"TOKEN_CREDITS":"many"}"#, "invalid_field", "TOKEN_CREDITS"),
+    ]),
     ("replicate.prediction", [
         See("published::predictions_of_replicate_are_tokens_or_else_the_time_they_took"),
         Never("it has no cache"),
