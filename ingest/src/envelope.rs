@@ -278,7 +278,7 @@ impl<'a> Surroundings<'a> {
             }
         }
         // Names that recorders and log shippers give it; they may hold any form of a time, so one that is not known is none.
-        for name in ["ts", "@timestamp", "recorded_at", "request_time", "datetime_utc", "logging_time"] {
+        for name in ["ts", "@timestamp", "recorded_at", "request_time", "datetime_utc", "logging_time", "asctime"] {
             if self.time.is_none() {
                 let dated = || head::http_date(&object.string(name)?);
                 self.time = time(object, name).unwrap_or_else(|_| dated());

@@ -5,8 +5,8 @@ use std::cell::LazyCell;
 
 use crate::formats::otlp::{exported, printed};
 use crate::formats::{
-    bedrock, bedrock_stream, bifrost, billing, dashscope, gemini_cli, kong, langchain, log_lines, openai, opencode,
-    pictures, pydantic_ai, replicate, servers, snowflake, speech, sums, tgi, tools, veo, watsonx, workers_ai,
+    bedrock, bedrock_stream, bifrost, billing, dashscope, gemini_cli, house, kong, langchain, log_lines, openai,
+    opencode, pictures, pydantic_ai, replicate, servers, snowflake, speech, sums, tgi, tools, veo, watsonx, workers_ai,
 };
 use crate::json::{Json, Kind, Object};
 use crate::number;
@@ -323,6 +323,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             "result"
                 if object.has("total_cost_usd")
                     || object.has("modelUsage")
+                    || object.has("num_turns")
                     || (object.has("subtype") && object.has("session_id")) =>
             {
                 Shape::ClaudeResult
@@ -447,6 +448,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         && object.object("usageMetadata").is_none_or(|usage| !usage.has("promptTokenCount"))
     {
         return Some((Shape::Error, "promptFeedback.blockReason, and no counts"));
+    }
+    if object.object("usageMetadata").is_some_and(|usage| usage.has("input_tokens")) {
+        return Some((Shape::LangChain, "usageMetadata.input_tokens"));
     }
     if object.has("usageMetadata") {
         let live = object.object("usageMetadata").is_some_and(|usage| usage.has("responseTokenCount"))
@@ -697,8 +701,8 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("content") && usage.has("input_tokens") && object.is("role", "assistant") {
         return Some((Shape::AnthropicMessage, "role, content and usage.input_tokens"));
     }
-    if object.has("text") && (usage.is("type", "tokens") || usage.is("type", "duration")) {
-        return Some((Shape::OpenAiTranscription, "text and usage.type"));
+    if object.has("text") && (usage.has("seconds") || usage.is("type", "tokens") || usage.is("type", "duration")) {
+        return Some((Shape::OpenAiTranscription, "text, and usage.type or usage.seconds"));
     }
     bare(object, &usage)
 }
@@ -927,6 +931,9 @@ fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if let Some((name, _)) = *kept {
         return Some((Shape::Envelope, name));
+    }
+    if house::is_record(object) {
+        return Some((Shape::Usage, "a model and counts under names of a house"));
     }
     if object.has("op_name") && object.has("started_at") && object.has("project_id") {
         return Some((Shape::Sum, "a call of Weave that is none of a model"));

@@ -50,6 +50,7 @@ pub(crate) fn converse<'a>(object: &Object<'a>) -> Result<Call<'a>> {
             call.response_id = envelope::text(&metadata, name)?.map(|id| Cow::Owned(id.into_owned()));
         }
     }
+    call.time = object.object("ResponseMetadata").and_then(|metadata| head::date(metadata.get("HTTPHeaders")?));
     call.parts = smallvec![self::usage(&usage)?];
     call.reported_cost = envelope::gateway_cost(&usage);
     Ok(call)

@@ -8,7 +8,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::encoded;
 use crate::envelope::{self, Envelope};
-use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, langfuse, openai, resource, stream};
+use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, house, langfuse, openai, resource, stream};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object, deeper_than};
 use crate::logfmt;
@@ -336,19 +336,27 @@ pub(crate) fn bedrock_batch_line<'a>(
 
 /// Our documented event: usage by meter name, or a provider's usage object.
 pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
-    let envelope = envelope.read(object, out.config)?;
-    let value = object.get("usage").ok_or_else(|| {
-        Problem::missing("usage", "send the meters by name, or the provider's usage object, or its whole response")
-    })?;
-    // Columns of tables hold it as text.
-    let text =
-        value.string().filter(|text| text.starts_with('{')).or_else(|| in_full(&value.object()?).map(Cow::Owned));
+    let mut envelope = envelope.read(object, out.config)?;
+    complete(object, &mut envelope)?;
+    let value = object.get("usage");
+    // Columns of tables hold it as text, and houses give it other names.
+    let text = match value {
+        Some(value) => {
+            value.string().filter(|text| text.starts_with('{')).or_else(|| in_full(&value.object()?).map(Cow::Owned))
+        }
+        None => house::counts(object).map(Cow::Owned),
+    };
     let parsed = text.as_deref().and_then(|text| Some(Json::parse_object(text)?.1));
-    let found = parsed.or_else(|| value.object()).ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
+    let found = parsed.or_else(|| value?.object()).ok_or_else(|| match value {
+        Some(value) => Problem::wrong_type("usage", value, "an object"),
+        None => {
+            Problem::missing("usage", "send the meters by name, or the provider's usage object, or its whole response")
+        }
+    })?;
     let mut call = Call::new("ai.usage", "chat", precedence::STATED);
     call.raw_usage = match &text {
         Some(text) => Cow::Owned(text.clone().into_owned()),
-        None => Cow::Borrowed(raw(Some(value))),
+        None => Cow::Borrowed(raw(value)),
     };
     let stated = envelope::text(object, "usage_format")?;
     let model = envelope.model.as_deref().unwrap_or("");
@@ -372,24 +380,9 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
     let mut envelope = envelope.read(object, out.config)?;
     let mut call = Call::new("flat_usage", "chat", precedence::STATED);
     call.model = envelope::text(object, "resolved_model")?;
+    complete(object, &mut envelope)?;
     if envelope.model.is_none() {
         return Err(Problem::missing("model", "name the model that served the call"));
-    }
-    for name in ["reported_cost", "response_cost", "cost_usd", "cost"] {
-        if envelope.reported_cost.is_none() {
-            // A claim in a form that is not known is no reason to lose the call.
-            envelope.reported_cost = envelope::cost(object, name, "stated_by_producer").unwrap_or(None);
-        }
-    }
-    for name in ["request_id", "call_id", "event_id"] {
-        if envelope.event_id.is_none() {
-            envelope.event_id = envelope::text(object, name)?;
-        }
-    }
-    for name in ["created", "created_at", "ts"] {
-        if envelope.time.is_none() {
-            envelope.time = envelope::time(object, name)?;
-        }
     }
     if object.has("tokens_in") {
         gateway_metadata(object, &mut envelope, out);
@@ -430,6 +423,33 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
     let counts: Vec<String> = counts.map(|(name, value)| format!("\"{name}\":{}", value.text())).collect();
     call.raw_usage = Cow::Owned(format!("{{{}}}", counts.join(",")));
     out.call(call, envelope, json);
+    Ok(())
+}
+
+/// What a record of a house says under names of its own: the model and who serves it, the cost, an id, a time.
+fn complete<'a>(object: &Object<'a>, envelope: &mut Envelope<'a>) -> Result<()> {
+    if envelope.model.is_none() {
+        envelope.model = house::model(object).map(Into::into);
+    }
+    if envelope.provider.is_none() {
+        envelope.provider = house::provider(object).map(|name| envelope::provider_name(&name));
+    }
+    for name in ["reported_cost", "response_cost", "cost_usd", "total_cost", "cost"] {
+        if envelope.reported_cost.is_none() {
+            // A claim in a form that is not known is no reason to lose the call.
+            envelope.reported_cost = envelope::cost(object, name, "stated_by_producer").unwrap_or(None);
+        }
+    }
+    for name in ["request_id", "call_id", "event_id"] {
+        if envelope.event_id.is_none() {
+            envelope.event_id = envelope::text(object, name)?;
+        }
+    }
+    for name in ["created", "created_at", "ts"] {
+        if envelope.time.is_none() {
+            envelope.time = envelope::time(object, name)?;
+        }
+    }
     Ok(())
 }
 
@@ -481,7 +501,7 @@ fn detailed(object: &Object<'_>, provider: &str) -> Option<(String, Style)> {
 
 /// Counts in words as short as houses write them (`{"input": 100, "output": 20}`), in OpenAI's: what is read from a cache is inside
 /// the input, as far as it fits. `None` for any other words.
-fn in_full(usage: &Object<'_>) -> Option<String> {
+pub(super) fn in_full(usage: &Object<'_>) -> Option<String> {
     const WORDS: [(&str, &[&str]); 5] = [
         ("prompt_tokens", &["input", "prompt", "in"]),
         ("completion_tokens", &["output", "completion", "out"]),

@@ -25,7 +25,7 @@ pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     // Written down by LangChain itself, the message stands within its `kwargs`.
     let inner = object.object("kwargs");
     let object = inner.as_ref().unwrap_or(object);
-    let value = object.get("usage_metadata");
+    let value = object.get("usage_metadata").or_else(|| object.get("usageMetadata"));
     let usage = value.and_then(Json::object).unwrap_or_default();
     call.raw_usage = Cow::Borrowed(raw(value));
     let about = langchain::about(object).unwrap_or_default();

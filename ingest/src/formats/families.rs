@@ -28,7 +28,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("x_ai")
     } else if gateway(object).is_some() {
         Some("vercel")
-    } else if (object.get("provider").is_some() && object.string("id").is_some_and(|id| id.starts_with("gen-")))
+    } else if ((object.get("provider").is_some() || named(|model| model.contains('/')))
+        && object.string("id").is_some_and(|id| id.starts_with("gen-")))
         || has("is_byok")
     {
         Some("openrouter")

@@ -15,6 +15,7 @@ pub(crate) mod families;
 mod gateway;
 mod gemini;
 pub(crate) mod gemini_cli;
+pub(crate) mod house;
 mod interaction;
 pub(crate) mod kong;
 pub(crate) mod langchain;

@@ -90,9 +90,15 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         "cached_input_tokens",
         "cachedInputTokens",
         "cache_read_tokens",
+        "input_tokens_cache_read",
     ];
-    let written_names =
-        ["cache_creation_input_tokens", "cache_write_input_tokens", "cache_creation_tokens", "cache_write_tokens"];
+    let written_names = [
+        "cache_creation_input_tokens",
+        "cache_write_input_tokens",
+        "cache_creation_tokens",
+        "cache_write_tokens",
+        "input_tokens_cache_write",
+    ];
     let cached = agree(names.cached, cached, counts.alias(&cached_names)?)?;
     let written = agree(names.written, written, counts.alias(&written_names)?)?;
     let written_1h = written_1h.min(written);
@@ -116,7 +122,9 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let (audio, image) = (audio - cached_audio, image - cached_image);
     // Gateways that pass Anthropic's counts on may leave its caches beside the input, where they are: what is larger than
     // the input cannot be inside it (<https://github.com/BerriAI/litellm/pull/23342>, read 2026-11-29).
-    let exclusive = cached + written > input && ANTHROPIC_CACHES.iter().any(|name| object.has(name));
+    let beside = total == Some(input + output + cached + written) && object.has("input_tokens_cache_read");
+    let exclusive = cached + written > input && ANTHROPIC_CACHES.iter().any(|name| object.has(name))
+        || (beside && cached + written > 0);
     let (cached_inside, written_inside) = if exclusive { (0, 0) } else { (cached, written) };
     let uncached = rest(
         input,
@@ -205,7 +213,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
             return Err(Problem::contradiction(&counts.path(spelling.total), message));
         }
     };
-    if exclusive {
+    if exclusive && !beside {
         part.flags.set(Flag::TotalMismatch);
     }
     let mut inside = if additive > 0 && !part.flags.list().contains(&Flag::HiddenReasoning) { 0 } else { reasoning };
@@ -488,6 +496,11 @@ pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         let outputs = object.array("outputs").unwrap_or_default();
         found.model = outputs.into_iter().filter_map(Json::object).find_map(|output| output.string("model"));
         found.usual_provider = "mistral_ai";
+    }
+    if found.model.as_deref().is_some_and(|model| model.contains("embed"))
+        && found.parts.iter().all(|part| part.usage.get(Meter::OutputTextTokens).is_zero())
+    {
+        found.operation = Cow::Borrowed("embeddings");
     }
     // Search models look something up for every call:
     // https://platform.openai.com/docs/guides/tools-web-search, checked 2026-11-22.

@@ -73,14 +73,13 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.object("llm_metrics").is_some_and(|metrics| metrics.has("accumulated_token_usage")) {
         return Some("sums beside an event of OpenHands");
     }
-    let metrics = object.object("metrics").filter(|_| object.has("stop_reason"));
-    if object.has("accumulated_usage") || metrics.is_some_and(|metrics| metrics.has("accumulated_usage")) {
+    let metrics = || object.object("metrics").is_some_and(|metrics| metrics.has("accumulated_usage"));
+    if object.has("accumulated_usage") || (object.has("stop_reason") && metrics()) {
         return Some("sums of a run of Strands");
     }
-    let turn = || object.object("usage").filter(|_| object.has("stopReason"));
-    if turn().is_some_and(|usage| {
-        ["cachedReadTokens", "cachedWriteTokens", "thoughtTokens"].iter().any(|name| usage.has(name))
-    }) {
+    const APART: [&str; 3] = ["cachedReadTokens", "cachedWriteTokens", "thoughtTokens"];
+    let apart = || object.object("usage").is_some_and(|usage| APART.iter().any(|name| usage.has(name)));
+    if object.has("stopReason") && apart() {
         return Some("sums of a turn of an agent");
     }
     if object.object("_meta").is_some_and(|meta| meta.object("quota").is_some_and(|quota| quota.has("model_usage"))) {

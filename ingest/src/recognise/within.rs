@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::{FLAT, Shape, asked, recognise, row};
 use crate::formats::stream::logged;
-use crate::formats::{langchain, tools};
+use crate::formats::{house, langchain, tools};
 use crate::json::{Json, Kind, Object};
 use crate::{encoded, logfmt, printed};
 
@@ -216,7 +216,9 @@ fn states_usage(object: &Object<'_>) -> bool {
 /// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
 pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
     let told = |object: &Object<'_>| {
-        recognise(object).is_some_and(|(shape, _)| is_call(shape) || (shape == Shape::Usage && has_counts(object)))
+        recognise(object).is_some_and(|(shape, _)| {
+            is_call(shape) || (matches!(shape, Shape::Usage | Shape::FlatUsage) && has_counts(object))
+        })
     };
     match body.kind() {
         Kind::Object => body.object().is_some_and(|inner| told(&inner)),
@@ -241,9 +243,15 @@ pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
     }
 }
 
-/// True for usage in a provider's spelling, beside the model: whatever it stands in, this was a call.
+/// True for usage in a provider's spelling, or counts of both ways, beside the model: whatever it stands in, this was a call.
 fn has_counts(object: &Object<'_>) -> bool {
-    object.object("usage").is_some_and(|usage| FLAT.iter().any(|name| usage.has(name)))
+    const SIDES: [[&str; 2]; 3] = [
+        ["prompt_tokens", "completion_tokens"],
+        ["input_tokens", "output_tokens"],
+        ["promptTokens", "completionTokens"],
+    ];
+    let both = || house::model(object).is_some() && SIDES.iter().any(|sides| sides.iter().all(|name| object.has(name)));
+    object.object("usage").is_some_and(|usage| FLAT.iter().any(|name| usage.has(name))) || both()
 }
 
 /// The object that a text is; or the first and the last frame of a stream that was kept as the text of a list, or one frame a line:

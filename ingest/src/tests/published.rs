@@ -970,3 +970,49 @@ fn recordings_may_be_sent_in_an_event() {
         assert_eq!(line(&event(&queued)), COUNTED);
     }
 }
+
+#[test]
+fn what_an_answer_says_of_itself_is_taken_from_wherever_it_stands() {
+    // OpenRouter's SDK spells its answers otherwise, and leaves out who served.
+    check(
+        r#"{"id":"gen-1","object":"chat.completion","created":1785578390,"model":"openai/gpt-oss-120b","choices":[],"usage":{"promptTokens":9,
+            "completionTokens":12,"totalTokens":21,"completionTokensDetails":{"reasoningTokens":4},"promptTokensDetails":{"cachedTokens":3}}}"#,
+        "openai.chat_completion",
+        &["openrouter openai/gpt-oss-120b: input_text_tokens 6, cache_read_text_tokens 3, output_text_tokens 8, \
+           output_reasoning_tokens 4"],
+    );
+    check(
+        r#"{"text":"Hi","usage":{"seconds":9.2,"total_tokens":113,"input_tokens":83,"output_tokens":30,"cost":0.000508}}"#,
+        "openai.transcription",
+        &["openai unknown: input_text_tokens 83, output_text_tokens 30 [id_from_position, time_assumed]"],
+    );
+    // boto3 hands the head of the answer on.
+    let converse = event(
+        r#"{"ResponseMetadata":{"RequestId":"f9","HTTPHeaders":{"date":"Sat, 01 Aug 2026 09:00:00 GMT"}},"output":{},"stopReason":"end_turn",
+            "usage":{"inputTokens":25,"outputTokens":11,"totalTokens":36},"metrics":{"latencyMs":1281}}"#,
+    );
+    assert_eq!((&*converse.call_key, &*converse.event_time.to_string()), ("aws.bedrock/f9", "2026-08-01T09:00:00Z"));
+    // Haystack says of an embedder what a chat says.
+    let embedded = event(
+        r#"{"embedding":[0.1],"meta":{"model":"text-embedding-3-small","usage":{"prompt_tokens":4,"total_tokens":4}}}"#,
+    );
+    assert_eq!(
+        (line(&embedded), &*embedded.operation),
+        (
+            "openai text-embedding-3-small: input_text_tokens 4 [id_from_position, time_assumed]".to_owned(),
+            "embeddings",
+        )
+    );
+    // Inspect leaves Anthropic's caches beside the input and OpenAI's inside: the total tells.
+    for (total, input) in [(15, 6), (19, 10)] {
+        let payload = format!(
+            r#"{{"model":"claude-sonnet-4-6","choices":[],"usage":{{"input_tokens":10,"output_tokens":5,"total_tokens":{total},
+            "input_tokens_cache_read":4}}}}"#
+        );
+        let expected = format!("input_text_tokens {input}, cache_read_text_tokens 4, output_text_tokens 5");
+        assert!(line(&event(&payload)).contains(&expected), "{payload}: {}", line(&event(&payload)));
+    }
+    // The result of a run of an agent's program, whoever wrote it.
+    let result = r#"{"type":"result","num_turns":1,"usage":{"input_tokens":100,"output_tokens":10,"thinking_tokens":5,"total_tokens":115}}"#;
+    assert!(matches!(decoded(result).items[..], [Item::Ignored { reason: IgnoreReason::RunSummary, .. }]));
+}

@@ -598,3 +598,62 @@ fn counts_in_short_words_and_within_an_object_of_the_house_are_read() {
         ],
     );
 }
+
+#[test]
+fn models_and_counts_under_names_of_a_house_are_a_record_of_a_call() {
+    let counted = "openai gpt-5.4: input_text_tokens 10, output_text_tokens 5 [id_from_position]";
+    for record in [
+        r#""modelName":"gpt-5.4","tokenUsage":{"promptTokens":10,"completionTokens":5,"totalTokens":15}"#,
+        r#""model_name":"gpt-5.4","token_usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}"#,
+        r#""model":"gpt-5.4","tokens":{"input":10,"output":5,"total":15},"cost":0.01"#,
+        r#""model":"gpt-5.4","input_token_count":10,"output_token_count":5"#,
+        r#""llm_model":"gpt-5.4","llm_provider":"openai","prompt_tokens":10,"completion_tokens":5,"total_cost":0.01"#,
+        r#""model_id":"gpt-5.4","input_tokens":10,"output_tokens":5"#,
+        r#""message":"done","llm_usage":{"model":"gpt-5.4","prompt_tokens":10,"completion_tokens":5,"total_tokens":15}"#,
+        r#""record":{"extra":{"model":"gpt-5.4","prompt_tokens":10,"completion_tokens":5}}"#,
+    ] {
+        let payload = format!(r#"{{"timestamp":"2026-08-01T09:00:00Z",{record}}}"#);
+        assert_eq!(line(&event(&payload)), counted, "{payload}");
+    }
+    let flat = r#"{"ts":"2026-08-01T09:00:00Z","model":"gemini-2.5-flash","promptTokenCount":10,"candidatesTokenCount":5,"thoughtsTokenCount":7}"#;
+    assert_eq!(
+        line(&event(flat)),
+        "gcp.gemini gemini-2.5-flash: input_text_tokens 10, output_text_tokens 5, output_reasoning_tokens 7 [id_from_position]"
+    );
+    // One way alone is a limit or an estimate, and so is what was asked for.
+    for payload in [
+        r#"{"name":"x","limits":{"model":"gpt-5.4","input_tokens":1000}}"#,
+        r#"{"name":"x","request":{"model":"gpt-5.4","input_tokens":1000,"output_tokens":5}}"#,
+        r#"{"model":"gpt-5.4","total_tokens":15}"#,
+        r#"{"model":"gpt-5.4","tokens":["a","b"]}"#,
+    ] {
+        assert!(matches!(decoded(payload).items[..], [Item::Rejected(_)]), "{payload}");
+    }
+}
+
+#[test]
+fn gateways_and_apps_of_their_own_charge_by_their_logs() {
+    let charged = |kind: u8, model: &str| {
+        format!(
+            r#"{{"id":123,"created_at":1785578390,"type":{kind},"username":"u","token_name":"t","model_name":"{model}","quota":150,
+            "prompt_tokens":10,"completion_tokens":5,"channel":1,"other":"{{\"cache_tokens\":4,\"model_ratio\":1.25}}"}}"#
+        )
+    };
+    check(
+        &charged(2, "gpt-5.4"),
+        "tool.log",
+        &["openai gpt-5.4: input_text_tokens 6, cache_read_text_tokens 4, output_text_tokens 5"],
+    );
+    check(
+        &charged(2, "claude-sonnet-4-6"),
+        "tool.log",
+        &["anthropic claude-sonnet-4-6: input_text_tokens 10, cache_read_text_tokens 4, output_text_tokens 5"],
+    );
+    ignored(&charged(5, "gpt-5.4"), IgnoreReason::NotAModelCall);
+    let dify = event(
+        r#"{"event":"message_end","id":"m1","message_id":"m1","conversation_id":"c","created_at":1785578390,"metadata":{"usage":{"prompt_tokens":1033,
+            "completion_tokens":135,"total_tokens":1168,"total_price":"0.0013030","currency":"USD"}}}"#,
+    );
+    assert_eq!(line(&dify), "unknown unknown: input_text_tokens 1033, output_text_tokens 135");
+    assert_eq!((&*dify.call_key, dify.reported_cost.is_some()), ("event/dify/m1", true));
+}

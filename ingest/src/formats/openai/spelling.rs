@@ -159,6 +159,9 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "cache_write_tokens",
     "prompt_audio_seconds",
     "reasoning_tokens",
+    // Inspect
+    "input_tokens_cache_read",
+    "input_tokens_cache_write",
     // Codex
     "cached_input_tokens",
     "cache_write_input_tokens",

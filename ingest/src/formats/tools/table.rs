@@ -660,6 +660,36 @@ pub(super) const TOOLS: &[Tool] = &[
         input: &["total_tokens"],
         ..Tool::new(Shape::ToolLog, "minimax.embeddings", precedence::PROVIDER)
     },
+    // A row of the log of New API and One API: what was charged to a token of theirs.
+    Tool {
+        marks: &["quota", "model_name", "prompt_tokens", "token_name"],
+        kind: &["type"],
+        calls: &["2"],
+        id: &["request_id", "id"],
+        any_id: true,
+        time: &["created_at"],
+        model: &["model_name"],
+        input: &["prompt_tokens"],
+        output: &["completion_tokens"],
+        read: &["other>cache_tokens"],
+        written: &["other>cache_creation_tokens"],
+        cache: Cache::BesideOfAnthropic,
+        user: &["username"],
+        key: &["token_name"],
+        ..Tool::new(Shape::ToolLog, "new_api", precedence::GATEWAY)
+    },
+    // Dify: the end of a message, whose models it does not name.
+    Tool {
+        marks: &["metadata>usage>total_price", "message_id"],
+        id: &["message_id"],
+        time: &["created_at"],
+        input: &["metadata>usage>prompt_tokens"],
+        output: &["metadata>usage>completion_tokens"],
+        total: &["metadata>usage>total_tokens"],
+        cost: &["metadata>usage>total_price"],
+        session: &["conversation_id"],
+        ..Tool::new(Shape::ToolLog, "dify", precedence::AGENT)
+    },
     // What meters usage (Orb, Metronome, Lago, Segment): a model and its counts among the properties of an event.
     Tool {
         marks: &["properties>model", "properties>input_tokens"],

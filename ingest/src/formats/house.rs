@@ -1,0 +1,78 @@
+//! Names that houses give to a model and to the counts beside it, where they are neither a provider's nor ours: `model_name` and
+//! `token_usage`, `modelId` and `tokens`, counts with the word in the middle.
+
+use std::borrow::Cow;
+
+use crate::config::TEXT_BYTES_MAX;
+use crate::json::{self, Json, Object};
+
+/// Where the model stands.
+const MODELS: [&str; 7] = ["model", "model_name", "modelName", "llm_model", "model_id", "modelId", "llm_model_name"];
+
+/// Where an object of counts stands.
+const OBJECTS: [&str; 7] =
+    ["token_usage", "tokenUsage", "tokens", "llm_usage", "llmUsage", "token_count", "usage_metadata"];
+
+/// Counts with the word in the middle, and what they are to OpenAI.
+const COUNTS: [(&str, &[&str]); 2] = [
+    ("prompt_tokens", &["input_token_count", "inputTokenCount", "num_input_tokens", "InputTokens", "PromptTokens"]),
+    (
+        "completion_tokens",
+        &["output_token_count", "outputTokenCount", "num_output_tokens", "OutputTokens", "CompletionTokens"],
+    ),
+];
+
+/// Counts of Gemini's, in a flat record.
+const GEMINI: [&str; 2] = ["promptTokenCount", "prompt_token_count"];
+
+/// True for a record with a model and counts of both ways.
+pub(crate) fn is_record(object: &Object<'_>) -> bool {
+    model(object).is_some() && counts(object).is_some()
+}
+
+/// The model, under whatever name.
+pub(crate) fn model<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
+    let named = |name: &&str| object.string(name).filter(|text| !text.is_empty() && text.len() <= TEXT_BYTES_MAX);
+    MODELS.iter().find_map(named)
+}
+
+/// Who serves it, under a name of the house's.
+pub(crate) fn provider<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
+    let named = |name: &&str| object.string(name).filter(|text| !text.is_empty() && text.len() <= TEXT_BYTES_MAX);
+    ["llm_provider", "model_provider"].iter().find_map(named)
+}
+
+/// The counts as a usage object in a spelling that is known.
+pub(crate) fn counts(object: &Object<'_>) -> Option<String> {
+    if let Some((_, value)) = object.first(&OBJECTS) {
+        let found = value.object()?;
+        return super::event::in_full(&found).or_else(|| told(&found).then(|| value.text().to_owned()));
+    }
+    if GEMINI.iter().any(|name| object.has(name)) {
+        return Some(listed(object, |name| name.contains("oken").then_some(name)));
+    }
+    let renamed = |name| COUNTS.iter().find(|(_, names)| names.contains(&name)).map(|(full, _)| *full);
+    let found = object.iter().any(|(name, value)| renamed(name) == Some("prompt_tokens") && value.number().is_some());
+    found.then(|| listed(object, renamed))
+}
+
+/// True for counts in a provider's spelling.
+fn told(usage: &Object<'_>) -> bool {
+    ["prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount"]
+        .iter()
+        .any(|name| usage.has(name))
+}
+
+/// The counts among the fields of a record, under the names they are given.
+fn listed<'o>(object: &'o Object<'_>, rename: impl Fn(&'o str) -> Option<&'o str>) -> String {
+    let mut whole = String::from("{");
+    let counts = object.iter().filter(|(_, value): &(&str, Json<'_>)| value.number().is_some());
+    for (name, value) in counts.filter_map(|(name, value)| Some((rename(name)?, value))) {
+        whole.push_str(if whole.len() > 1 { "," } else { "" });
+        json::quote(&mut whole, name);
+        whole.push(':');
+        whole.push_str(value.text());
+    }
+    whole.push('}');
+    whole
+}
