@@ -177,7 +177,8 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         return table::rows(text, hint, out);
     }
     let spread = stream::on_one_line(text);
-    let documents = stream::documents(spread.as_deref().unwrap_or(text))?;
+    let mut printed = None;
+    let documents = stream::documents_within(spread.as_deref().unwrap_or(text), &mut printed)?;
     stream::items(documents, hint, envelope, 0, out);
     Ok(())
 }

@@ -50,6 +50,13 @@ impl<'a> Json<'a> {
         documents.map(|document| document.ok().map(|raw| Json(raw.get()))).collect()
     }
 
+    /// The object a text begins with, whatever follows it.
+    pub(crate) fn parse_first(text: &'a str) -> Option<Self> {
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<&'a RawValue>();
+        let first = Json(values.next()?.ok()?.get());
+        Some(first).filter(|json| json.kind() == Kind::Object)
+    }
+
     /// Reads a whole document that is one object, in one pass; `None` when it is anything else.
     pub(crate) fn parse_object(text: &'a str) -> Option<(Self, Object<'a>)> {
         let text = text.trim_ascii();

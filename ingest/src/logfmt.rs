@@ -49,6 +49,13 @@ pub(crate) fn json(text: &str) -> Option<String> {
 /// The call in a line.
 fn object(line: &str) -> Option<String> {
     let pairs: Vec<(&str, &str)> = Pairs(line).take(PAIRS_MAX).collect();
+    // What Python prints of an object has such fields, too.
+    if pairs
+        .iter()
+        .any(|(_, value)| value.starts_with(['\'', '[', '(', '{']) || (value.contains('(') && value.contains('=')))
+    {
+        return None;
+    }
     let count = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let has = |name: &str| pairs.iter().any(|(other, value)| *other == name && !value.is_empty());
     if !has("model") || !pairs.iter().any(|(name, value)| COUNTS.contains(name) && count(value)) {

@@ -65,6 +65,30 @@ pub(crate) fn json(text: &str) -> Option<String> {
     Some(printed.json)
 }
 
+/// The first object printed within a text, as JSON: after the words of a logger, and perhaps before others.
+pub(crate) fn within(text: &str) -> Option<String> {
+    const TRIES: usize = 8;
+    let starts = text.match_indices(['{', '(']).take(TRIES).filter_map(|(at, bracket)| match bracket {
+        "{" => Some(at),
+        _ => {
+            let name =
+                text[..at].bytes().rev().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+            Some(at - name).filter(|start| is_printed(&text[*start..]))
+        }
+    });
+    starts.filter_map(|at| first(&text[at..])).next()
+}
+
+/// The object a text begins with. A text that goes on for lines after it is a document that quotes it.
+fn first(text: &str) -> Option<String> {
+    let mut printed = Printed { rest: text, json: String::new(), open: Vec::new(), fields: false };
+    while !(printed.open.is_empty() && printed.json.ends_with('}')) {
+        printed.step()?;
+    }
+    Json::parse_object(&printed.json)?;
+    (printed.rest.trim().lines().count() <= 1).then_some(printed.json)
+}
+
 struct Printed<'a> {
     rest: &'a str,
     json: String,

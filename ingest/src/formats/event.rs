@@ -239,7 +239,8 @@ pub(crate) fn captured<'a>(text: &'a str, envelope: Envelope<'a>, wrappers: u8, 
     let plain = encoded::plain(trimmed).or_else(|| printed::json(trimmed)).or_else(|| logfmt::json(trimmed));
     let text = plain.as_deref().unwrap_or(text);
     let spread = stream::on_one_line(text);
-    let documents = stream::documents(spread.as_deref().unwrap_or(text).trim_ascii())?;
+    let mut printed = None;
+    let documents = stream::documents_within(spread.as_deref().unwrap_or(text).trim_ascii(), &mut printed)?;
     stream::items(documents, None, envelope, wrappers + 1, out);
     Ok(())
 }

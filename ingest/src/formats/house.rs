@@ -10,8 +10,7 @@ use crate::json::{self, Json, Object};
 const MODELS: [&str; 7] = ["model", "model_name", "modelName", "llm_model", "model_id", "modelId", "llm_model_name"];
 
 /// Where an object of counts stands.
-const OBJECTS: [&str; 7] =
-    ["token_usage", "tokenUsage", "tokens", "llm_usage", "llmUsage", "token_count", "usage_metadata"];
+const OBJECTS: [&str; 4] = ["token_usage", "tokenUsage", "tokens", "token_counts"];
 
 /// Counts with the word in the middle, and what they are to OpenAI.
 const COUNTS: [(&str, &[&str]); 2] = [
@@ -44,9 +43,11 @@ pub(crate) fn provider<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
 
 /// The counts as a usage object in a spelling that is known.
 pub(crate) fn counts(object: &Object<'_>) -> Option<String> {
-    if let Some((_, value)) = object.first(&OBJECTS) {
-        let found = value.object()?;
-        return super::event::in_full(&found).or_else(|| told(&found).then(|| value.text().to_owned()));
+    let called_usage = |(name, value)| name_of_usage(name).then_some(value);
+    let value = object.first(&OBJECTS).map(|(_, value)| value).or_else(|| object.iter().find_map(called_usage));
+    if let Some(found) = value.and_then(Json::object) {
+        let whole = || value.filter(|_| told(&found)).map(|value| value.text().to_owned());
+        return super::event::in_full(&found).or_else(whole);
     }
     if GEMINI.iter().any(|name| object.has(name)) {
         return Some(listed(object, |name| name.contains("oken").then_some(name)));
@@ -54,6 +55,11 @@ pub(crate) fn counts(object: &Object<'_>) -> Option<String> {
     let renamed = |name| COUNTS.iter().find(|(_, names)| names.contains(&name)).map(|(full, _)| *full);
     let found = object.iter().any(|(name, value)| renamed(name) == Some("prompt_tokens") && value.number().is_some());
     found.then(|| listed(object, renamed))
+}
+
+/// True for `llm_usage`, `claudeCliUsage`, `usage_stats` and the like.
+fn name_of_usage(name: &str) -> bool {
+    name.ends_with("_usage") || name.ends_with("Usage") || matches!(name, "usage_info" | "usage_stats" | "usageInfo")
 }
 
 /// True for counts in a provider's spelling.

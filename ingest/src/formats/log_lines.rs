@@ -14,6 +14,7 @@ use crate::formats::{self, stream::logged};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object, deeper_than};
 use crate::logfmt;
+use crate::printed;
 use crate::problem::{Problem, Result};
 
 /// True for streams of lines, and for rows of a query that hold a message.
@@ -65,6 +66,7 @@ fn line(text: Option<Cow<'_, str>>, envelope: Envelope<'_>, wrappers: u8, out: &
         return out.reject(Problem::new(RejectReason::TooLarge, "line", "the line nests too deeply"), None);
     }
     let pairs = if text.starts_with('{') { None } else { logfmt::json(&text) };
+    let pairs = pairs.or_else(|| if logged(&text).is_none() { printed::within(&text) } else { None });
     let text = pairs.map_or(text, Cow::Owned);
     let entry = Json::parse(&text).ok().or_else(|| logged(&text));
     match entry.filter(|line| line.object().is_some()) {

@@ -122,9 +122,9 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let (audio, image) = (audio - cached_audio, image - cached_image);
     // Gateways that pass Anthropic's counts on may leave its caches beside the input, where they are: what is larger than
     // the input cannot be inside it (<https://github.com/BerriAI/litellm/pull/23342>, read 2026-11-29).
-    let beside = total == Some(input + output + cached + written) && object.has("input_tokens_cache_read");
+    let apart = total == Some(input + output + cached + written) && object.has("input_tokens_cache_read");
     let exclusive = cached + written > input && ANTHROPIC_CACHES.iter().any(|name| object.has(name))
-        || (beside && cached + written > 0);
+        || (apart && cached + written > 0);
     let (cached_inside, written_inside) = if exclusive { (0, 0) } else { (cached, written) };
     let uncached = rest(
         input,
@@ -213,7 +213,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
             return Err(Problem::contradiction(&counts.path(spelling.total), message));
         }
     };
-    if exclusive && !beside {
+    if exclusive && !apart {
         part.flags.set(Flag::TotalMismatch);
     }
     let mut inside = if additive > 0 && !part.flags.list().contains(&Flag::HiddenReasoning) { 0 } else { reasoning };

@@ -10,6 +10,7 @@ use crate::envelope::Envelope;
 use crate::formats::{self, bedrock_stream, gemini, gemini_cli, table, transcript, watsonx, workers_ai};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
+use crate::printed;
 use crate::problem::{Problem, Result};
 use crate::recognise::{Shape, captured, recognise};
 use crate::usage::Counts;
@@ -21,6 +22,22 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Result<Document<'_>>>> {
         return Ok(vec![Ok(document)]);
     }
     Ok(several(text)?.into_iter().map(|document| document.map(Document::from)).collect())
+}
+
+/// As [`documents`]; where a text holds none, the object printed within it, which is kept in `printed`.
+pub(crate) fn documents_within<'t>(
+    text: &'t str,
+    printed: &'t mut Option<String>,
+) -> Result<Vec<Result<Document<'t>>>> {
+    let problem = match documents(text) {
+        Err(problem) => problem,
+        found => return found,
+    };
+    if is_begun(text) {
+        return Err(problem);
+    }
+    *printed = printed::within(text);
+    printed.as_deref().map_or(Err(problem), documents)
 }
 
 /// A JSON document, read already when it is an object that stands alone.
@@ -63,7 +80,10 @@ fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
             let lines = text.lines().map(|line| line.trim().trim_end_matches(',')).filter(|line| !line.is_empty());
             Ok(lines.map(document_of).collect())
         }
-        Err(error) => one_after_another(text).or_else(|| log_file(text)).ok_or_else(|| malformed(&error)),
+        Err(error) => {
+            let found = one_after_another(text).or_else(|| log_file(text)).or_else(|| embedded(text));
+            found.ok_or_else(|| malformed(&error))
+        }
     }
 }
 
@@ -76,15 +96,28 @@ fn document_of(line: &str) -> Result<Json<'_>> {
 pub(crate) fn logged(line: &str) -> Option<Json<'_>> {
     const TRIES: usize = 4;
     let line = line.trim();
-    if line.starts_with(['{', '[', '"']) {
+    if is_begun(line) {
         return None;
     }
-    line.match_indices('{').take(TRIES).find_map(|(place, _)| Some(Json::parse_object(&line[place..])?.0))
+    line.match_indices('{').take(TRIES).find_map(|(place, _)| Json::parse_first(&line[place..]))
+}
+
+/// True for a text that begins as JSON: what stands within it is a part of something.
+fn is_begun(text: &str) -> bool {
+    let dated = || text[1..].starts_with(|c: char| c.is_ascii_digit());
+    text.starts_with(['{', '"']) || (text.starts_with('[') && !dated())
+}
+
+/// The object on several lines that stands after the words of a program. A text that goes on after it is a document that quotes it.
+fn embedded(text: &str) -> Option<Vec<Result<Json<'_>>>> {
+    let json = logged(text)?;
+    let (_, rest) = text.split_once(json.text())?;
+    (rest.trim().lines().count() <= 1).then(|| vec![Ok(json)])
 }
 
 /// The lines of a log some of which end with an object.
 fn log_file(text: &str) -> Option<Vec<Result<Json<'_>>>> {
-    if text.starts_with(['{', '[', '"']) {
+    if is_begun(text) {
         return None;
     }
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());

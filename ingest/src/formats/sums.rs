@@ -77,6 +77,12 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.has("accumulated_usage") || (object.has("stop_reason") && metrics()) {
         return Some("sums of a run of Strands");
     }
+    if object.is("type", "result") && object.has("stats") && object.has("status") {
+        return Some("sums of a run of Gemini CLI");
+    }
+    if object.has("numTurns") && object.has("usage") && object.has("session_id") {
+        return Some("sums of a run of Droid");
+    }
     const APART: [&str; 3] = ["cachedReadTokens", "cachedWriteTokens", "thoughtTokens"];
     let apart = || object.object("usage").is_some_and(|usage| APART.iter().any(|name| usage.has(name)));
     if object.has("stopReason") && apart() {

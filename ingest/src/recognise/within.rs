@@ -150,7 +150,8 @@ fn printed_line<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
         let text = line.string()?;
         let told =
             |entry: Json<'_>| entry.object().is_some_and(|entry| states_usage(&entry)) || speaks_of_a_call(entry);
-        (logged(&text).is_some_and(told) || logfmt::json(&text).is_some()).then_some((*name, line))
+        let printed = || printed::within(&text).is_some_and(|text| Json::parse(&text).is_ok_and(speaks_of_a_call));
+        (logged(&text).is_some_and(told) || logfmt::json(&text).is_some() || printed()).then_some((*name, line))
     })
 }
 

@@ -336,3 +336,44 @@ fn an_answer_after_the_words_of_its_logger_is_found_where_shippers_keep_lines() 
     }
     assert_eq!(events(&decoded(&format!(r#"{{"role":"user","message":{text}}}"#))).len(), 0);
 }
+
+#[test]
+fn an_answer_is_found_among_the_words_of_a_program() {
+    let body = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1785578390,"model":"gpt-5.4","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#;
+    let pretty = body.replace(",\"", ",\n  \"");
+    let python = body.replace('"', "'");
+    let counted = "openai gpt-5.4: input_text_tokens 10, output_text_tokens 5";
+    let texts = [
+        format!("RAW RESPONSE:\n{pretty}"),
+        format!("2026-08-01 09:00:00 INFO resp={body} took=12ms"),
+        format!("const response = {body};"),
+        format!("* Connected\n> POST /v1 HTTP/2\n>\n< HTTP/2 200\n< content-type: application/json\n<\n{body}"),
+        format!("2026-08-01 09:00:00,123 - app - INFO - {python}"),
+        "INFO:root:Response: ChatCompletion(id='chatcmpl-1', choices=[], created=1785578390, model='gpt-5.4', object='chat.completion', \
+         usage=CompletionUsage(completion_tokens=5, prompt_tokens=10, total_tokens=15))"
+            .to_owned(),
+    ];
+    for text in &texts {
+        check(text, "openai.chat_completion", &[counted]);
+        let line = serde_json::Value::from(text.as_str());
+        check(
+            &format!(r#"{{"streams":[{{"stream":{{"app":"x"}},"values":[["1785578390000000000",{line}]]}}]}}"#),
+            "log.lines",
+            &[counted],
+        );
+    }
+    let chunk = |rest: &str| {
+        format!(
+            r#"{{"id":"chatcmpl-2","object":"chat.completion.chunk","created":1785578390,"model":"gpt-5.4","choices":[],{rest}}}"#
+        )
+    };
+    let usage = r#""usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}"#;
+    let frames = format!("[09:00:01] data: {}\n[09:00:02] data: {}", chunk(r#""usage":null"#), chunk(usage));
+    check(&frames, "openai.chat_completion", &[counted]);
+    // What goes on after it is a page that shows one.
+    for page in
+        [format!("An answer:\n{pretty}\nThis is how it looks.\nAnother line."), format!("See\n{python}\nand\nmore.")]
+    {
+        assert_eq!(events(&decoded(&page)).len(), 0, "{page}");
+    }
+}
