@@ -121,16 +121,23 @@ fn killed_at_any_moment_outputs_state_and_offsets_are_there_together_or_not_at_a
     let mut random = SmallRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().unwrap();
     let (kills, step) = (24, 2_000);
-    let mut came_out = Vec::new();
+    // Of a machine that is busy with something else a process needs longer to come to its work.
+    let (mut came_out, mut hits, mut longest) = (0, 0, 150_000);
     for kill in 1..=kills {
-        let output = process(folder.path(), kill * step, Some(random.random_range(1_000..150_000)));
-        assert_eq!(output.status.signal(), Some(libc::SIGKILL), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = process(folder.path(), kill * step, Some(random.random_range(1_000..longest)));
+        let killed = output.status.signal() == Some(libc::SIGKILL);
+        assert!(killed || output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let log = LocalLog::inspect(folder.path()).unwrap();
         balance(&log, PREFIX);
-        came_out.push(appear(&log, PREFIX));
+        let before = std::mem::replace(&mut came_out, appear(&log, PREFIX));
+        hits += usize::from(killed && came_out > before);
+        longest = match (killed, came_out > before) {
+            (true, true) => longest,
+            (true, false) => (2 * longest).min(10_000_000),
+            (false, _) => (longest / 2).max(150_000),
+        };
     }
-    let moved = came_out.windows(2).filter(|pair| pair[0] < pair[1]).count();
-    assert!(moved >= 5, "kills that hit no work prove nothing: {came_out:?}");
+    assert!(hits >= 5, "kills that hit no work prove nothing: {hits} of {kills} did");
     let output = process(folder.path(), kills * step, None);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // What was sent, as told by sending the same to a log where nothing runs.

@@ -11,8 +11,8 @@ const EXCHANGES_MAX: usize = 10_000;
 
 /// The exchanges of a recording, as one JSON object; `None` if it is none.
 pub(crate) fn json(text: &str) -> Option<String> {
-    let (first, mut rest) = text.split_once('\n')?;
-    if first.trim_end() != FIRST_LINE {
+    let (first, mut rest) = text.strip_prefix(FIRST_LINE)?.split_once('\n')?;
+    if !first.trim_end().is_empty() {
         return None;
     }
     let mut whole = String::from("{\"interactions\":[");
