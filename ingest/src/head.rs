@@ -70,8 +70,7 @@ pub(crate) fn is_cached(headers: Json<'_>) -> bool {
 /// What the head of an answer says that was written down before it, as `curl -i` does.
 pub(crate) fn of_answer(head: &str) -> Envelope<'_> {
     let mut envelope = Envelope::default();
-    for (name, value) in head.lines().filter_map(|line| line.split_once(':')) {
-        let value = value.trim();
+    for (name, value) in fields(head) {
         match name.to_ascii_lowercase().as_str() {
             "date" => envelope.time = http_date(value),
             "x-amzn-requestid" if value.len() <= TEXT_BYTES_MAX => envelope.response_id = Some(Cow::Borrowed(value)),
@@ -81,10 +80,25 @@ pub(crate) fn of_answer(head: &str) -> Envelope<'_> {
     envelope
 }
 
+/// A message of HTTP as it went over the wire: its head, and what follows the line that ends it.
+pub(crate) fn cut(message: &str) -> Option<(&str, &str)> {
+    let ends = ["\r\n\r\n", "\n\n"].iter().filter_map(|end| message.split_once(end));
+    ends.min_by_key(|(head, _)| head.len())
+}
+
+/// The names and values in a head.
+pub(crate) fn fields(head: &str) -> impl Iterator<Item = (&str, &str)> {
+    head.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim()))
+}
+
+/// The status in the head of an answer.
+pub(crate) fn status(head: &str) -> Option<u16> {
+    head.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// True for the head of an answer with a status from 400 on.
 pub(crate) fn has_failed(head: &str) -> bool {
-    let status = head.split_ascii_whitespace().nth(1).and_then(|status| status.parse::<u16>().ok());
-    status.is_some_and(|status| (400..600).contains(&status))
+    status(head).is_some_and(|status| (400..600).contains(&status))
 }
 
 /// The model in the path of a request to Bedrock, Gemini or Vertex.

@@ -2,6 +2,7 @@
 //! over the wire. They are read as the recordings of HTTP they would be in JSON
 //! (<https://pkg.go.dev/golang.org/x/oscar/internal/httprr>, not opened; public code that reads and writes them, read 2026-11-29).
 
+use crate::head;
 use crate::json;
 
 const FIRST_LINE: &str = "httprr trace v1";
@@ -38,38 +39,27 @@ fn exchange(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn put(whole: &mut String, request: &str, answer: &str) {
-    let (asked, question) = head_and_body(request);
+    let (asked, question) = head::cut(request).unwrap_or((request, ""));
     let url = asked.split_ascii_whitespace().nth(1).unwrap_or_default();
-    let host = header(asked, "host").filter(|_| url.starts_with('/'));
+    let host = field(asked, "host").filter(|_| url.starts_with('/'));
     let url = host.map_or_else(|| url.to_owned(), |host| format!("https://{host}{url}"));
-    let (head, body) = head_and_body(answer);
-    let status = head.split_ascii_whitespace().nth(1).and_then(|status| status.parse::<u16>().ok()).unwrap_or(200);
-    let chunked = header(head, "transfer-encoding").is_some_and(|coding| coding.contains("chunked"));
+    let (head, body) = head::cut(answer).unwrap_or((answer, ""));
+    let chunked = field(head, "transfer-encoding").is_some_and(|coding| coding.contains("chunked"));
     let body = if chunked { unchunked(body) } else { body.to_owned() };
-    whole.push_str("{\"request\":{\"url\":");
-    json::quote(whole, &url);
-    whole.push_str(",\"body\":");
-    json::quote(whole, question);
-    whole.push_str(&format!("}},\"response\":{{\"status\":{status},\"headers\":{{"));
-    for (at, (name, value)) in head.lines().filter_map(|line| line.split_once(':')).enumerate() {
-        whole.push_str(if at > 0 { "," } else { "" });
-        json::quote(whole, name);
-        whole.push(':');
-        json::quote(whole, value.trim());
-    }
-    whole.push_str("},\"body\":");
-    json::quote(whole, &body);
+    whole.push_str("{\"request\":{");
+    json::put_text_field(whole, "url", &url);
+    json::put_text_field(whole, "body", question);
+    whole.push_str("},\"response\":{");
+    json::put_field(whole, "status", &head::status(head).unwrap_or(200).to_string());
+    json::put_field(whole, "headers", "{");
+    head::fields(head).for_each(|(name, value)| json::put_text_field(whole, name, value));
+    whole.push('}');
+    json::put_text_field(whole, "body", &body);
     whole.push_str("}}");
 }
 
-fn head_and_body(text: &str) -> (&str, &str) {
-    let ends = ["\r\n\r\n", "\n\n"].iter().filter_map(|end| text.split_once(end));
-    ends.min_by_key(|(head, _)| head.len()).unwrap_or((text, ""))
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-    lines.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head::fields(head).find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// A body that was sent in chunks, each after its length in hexadecimal.

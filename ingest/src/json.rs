@@ -470,6 +470,20 @@ pub(crate) fn quote(into: &mut String, text: &str) {
     }
 }
 
+/// Adds a field to an object that was begun: its name, and the JSON of its value.
+pub(crate) fn put_field(into: &mut String, name: &str, value: &str) {
+    into.push_str(if into.ends_with('{') { "" } else { "," });
+    quote(into, name);
+    into.push(':');
+    into.push_str(value);
+}
+
+/// As [`put_field`], of a text.
+pub(crate) fn put_text_field(into: &mut String, name: &str, text: &str) {
+    put_field(into, name, "");
+    quote(into, text);
+}
+
 /// True when brackets nest deeper than `most`. Only looks closely at documents with that many brackets.
 pub(crate) fn deeper_than(text: &[u8], most: usize) -> bool {
     let opening = |byte: &u8| u8::from(*byte == b'{' || *byte == b'[');

@@ -3,12 +3,10 @@
 
 use crate::json;
 use crate::number;
+use crate::recognise::FLAT;
 
 /// Most pairs of a line that are read.
 const PAIRS_MAX: usize = 64;
-
-/// Counts, one of which makes a line with a model a call.
-const COUNTS: [&str; 5] = ["prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "tokens_in"];
 
 /// What else of a line is read: whose it is, what it cost, when it was.
 const NAMES: [&str; 22] = [
@@ -39,7 +37,7 @@ const NAMES: [&str; 22] = [
 /// The calls in a text of such lines, one JSON object a line; `None` if it holds none.
 pub(crate) fn json(text: &str) -> Option<String> {
     let structured = ["{", "[{", "[[", "[\"", "\"", "<"].iter().any(|start| text.starts_with(start));
-    if structured || !COUNTS.iter().any(|name| text.contains(name)) {
+    if structured || !FLAT.iter().any(|name| text.contains(name)) {
         return None;
     }
     let objects: Vec<String> = text.lines().filter_map(object).collect();
@@ -58,26 +56,20 @@ fn object(line: &str) -> Option<String> {
     }
     let count = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let has = |name: &str| pairs.iter().any(|(other, value)| *other == name && !value.is_empty());
-    if !has("model") || !pairs.iter().any(|(name, value)| COUNTS.contains(name) && count(value)) {
+    if !has("model") || !pairs.iter().any(|(name, value)| FLAT.contains(name) && count(value)) {
         return None;
     }
     let mut whole = String::from("{");
-    let mut put = |name: &str, value: &str, plain: bool| {
-        whole.push_str(if whole.len() > 1 { "," } else { "" });
-        json::quote(&mut whole, name);
-        whole.push(':');
-        if plain { whole.push_str(value) } else { json::quote(&mut whole, value) }
-    };
     for (name, value) in &pairs {
         let counted = count(value) && value.len() < 18 && (value.len() == 1 || !value.starts_with('0'));
         if counted && (name.ends_with("okens") || name.starts_with("tokens_")) {
-            put(name, value, true);
+            json::put_field(&mut whole, name, value);
         } else if NAMES.contains(name) && !value.is_empty() && (!is_time(name) || is_told(value)) {
-            put(name, value, false);
+            json::put_text_field(&mut whole, name, value);
         }
     }
     if let Some(time) = begun_at(line).filter(|_| !pairs.iter().any(|(name, value)| is_time(name) && is_told(value))) {
-        put("timestamp", time, false);
+        json::put_text_field(&mut whole, "timestamp", time);
     }
     whole.push('}');
     Some(whole)

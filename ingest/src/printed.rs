@@ -245,7 +245,7 @@ impl<'a> Printed<'a> {
             Some(_) => {
                 self.rest = values;
                 self.string()?;
-                self.rest = &self.rest[1..];
+                self.rest = self.rest.strip_prefix(')')?;
                 Some(())
             }
             None => self.skip(),

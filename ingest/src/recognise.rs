@@ -833,8 +833,8 @@ fn is_summed(object: &Object<'_>) -> bool {
     NAMES.iter().any(|name| object.get(name).is_some_and(several))
 }
 
-/// Counts that stand in a record itself.
-const FLAT: [&str; 5] = ["prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "tokens_in"];
+/// Counts that stand in a record itself, one of which makes a record with a model a call.
+pub(crate) const FLAT: [&str; 5] = ["prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "tokens_in"];
 
 /// By what it wraps.
 fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {

@@ -491,10 +491,10 @@ fn detailed(object: &Object<'_>, provider: &str) -> Option<(String, Style)> {
     };
     let mut whole = String::from("{");
     for (name, from) in [(input, "input_tokens"), (output, "output_tokens")] {
-        put(&mut whole, name, object.get(from)?.text());
+        json::put_field(&mut whole, name, object.get(from)?.text());
     }
     for (name, value) in parsed.iter().filter(|(name, _)| *name != input && *name != output) {
-        put(&mut whole, name, value.text());
+        json::put_field(&mut whole, name, value.text());
     }
     whole.push('}');
     Some((whole, style))
@@ -517,18 +517,10 @@ pub(super) fn in_full(usage: &Object<'_>) -> Option<String> {
     }
     let mut whole = String::from("{");
     usage.iter().filter_map(|(name, value)| Some((known(name)?, value))).for_each(|(full, value)| {
-        put(&mut whole, full, value.text());
+        json::put_field(&mut whole, full, value.text());
     });
     whole.push('}');
     Some(whole)
-}
-
-fn put(text: &mut String, name: &str, value: &str) {
-    let comma = if text.len() > 1 { "," } else { "" };
-    text.push_str(comma);
-    json::quote(text, name);
-    text.push(':');
-    text.push_str(value);
 }
 
 /// True for a count of tokens whose name no spelling has: it may be one that is billed apart.

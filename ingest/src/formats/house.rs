@@ -74,10 +74,7 @@ fn listed<'o>(object: &'o Object<'_>, rename: impl Fn(&'o str) -> Option<&'o str
     let mut whole = String::from("{");
     let counts = object.iter().filter(|(_, value): &(&str, Json<'_>)| value.number().is_some());
     for (name, value) in counts.filter_map(|(name, value)| Some((rename(name)?, value))) {
-        whole.push_str(if whole.len() > 1 { "," } else { "" });
-        json::quote(&mut whole, name);
-        whole.push(':');
-        whole.push_str(value.text());
+        json::put_field(&mut whole, name, value.text());
     }
     whole.push('}');
     whole

@@ -8,6 +8,7 @@ use schemas::{Flag, RejectReason};
 use crate::assemble::Out;
 use crate::envelope::Envelope;
 use crate::formats::{self, bedrock_stream, gemini, gemini_cli, table, transcript, watsonx, workers_ai};
+use crate::head;
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
 use crate::printed;
@@ -165,8 +166,7 @@ fn event_stream(text: &str) -> Vec<Result<Json<'_>>> {
 pub(crate) fn head_and_body(text: &str) -> (&str, &str) {
     let (mut head, mut body) = ("", text);
     while body.starts_with("HTTP/") {
-        let ends = ["\r\n\r\n", "\n\n"].iter().filter_map(|end| body.split_once(end));
-        let Some((first, rest)) = ends.min_by_key(|(first, _)| first.len()) else { break };
+        let Some((first, rest)) = head::cut(body) else { break };
         (head, body) = (first, rest.trim_ascii_start());
     }
     (head, body)

@@ -145,13 +145,12 @@ fn printed_line<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
         ("message", ["logStream", "message"]),
         ("MESSAGE", ["__REALTIME_TIMESTAMP", "MESSAGE"]),
     ];
-    LINES.iter().find_map(|(name, beside)| {
-        let line = object.get(name).filter(|_| beside.iter().all(|field| object.has(field)))?;
+    kept(object, &LINES).find_map(|(name, line)| {
         let text = line.string()?;
         let told =
             |entry: Json<'_>| entry.object().is_some_and(|entry| states_usage(&entry)) || speaks_of_a_call(entry);
         let printed = || printed::within(&text).is_some_and(|text| Json::parse(&text).is_ok_and(speaks_of_a_call));
-        (logged(&text).is_some_and(told) || logfmt::json(&text).is_some() || printed()).then_some((*name, line))
+        (logged(&text).is_some_and(told) || logfmt::json(&text).is_some() || printed()).then_some((name, line))
     })
 }
 
@@ -199,13 +198,21 @@ fn carried<'a>(object: &Object<'a>, levels: u8) -> Option<(&'static str, Json<'a
         ("payload", ["schema", "payload"]),
         ("event", ["sourcetype", "event"]),
     ];
-    CARRIERS.iter().find_map(|(name, beside)| {
-        let body = object.get(name).filter(|_| beside.iter().all(|field| object.has(field)))?;
+    kept(object, &CARRIERS).find_map(|(name, body)| {
         let inner = body.object()?;
         // Datadog's log has the program's own attributes within its own.
         let nested = || levels > 0 && carried(&inner, levels - 1).is_some();
-        (states_usage(&inner) || nested()).then_some((*name, body))
+        (states_usage(&inner) || nested()).then_some((name, body))
     })
+}
+
+/// The fields of a table that an object has, each with what is put beside it.
+fn kept<'a>(
+    object: &Object<'a>,
+    table: &'static [(&'static str, [&'static str; 2])],
+) -> impl Iterator<Item = (&'static str, Json<'a>)> {
+    let told = table.iter().filter(|(_, beside)| beside.iter().all(|field| object.has(field)));
+    told.filter_map(|(name, _)| Some((*name, object.get(name)?)))
 }
 
 /// True for an event of ours, a flat record and a row of a tool: what is told without a look at what lies within.

@@ -16,7 +16,7 @@ use crate::envelope::{self, Envelope, provider_name};
 use crate::formats::families;
 use crate::identity;
 use crate::item::IgnoreReason;
-use crate::json::{Json, Kind, Marks, Object, quick_hash};
+use crate::json::{self, Json, Kind, Marks, Object, quick_hash};
 use crate::number;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
@@ -423,10 +423,7 @@ impl<'a> Record<'_, 'a> {
         let found = found.filter_map(|path| Some((*path, find(self.object, path).filter(|text| text.len() <= 64)?)));
         let mut text = String::from("{");
         for (path, value) in found {
-            text.push_str(if text.len() > 1 { "," } else { "" });
-            crate::json::quote(&mut text, path);
-            text.push(':');
-            text.push_str(&value);
+            json::put_field(&mut text, path, &value);
         }
         text.push('}');
         text
