@@ -145,6 +145,10 @@ impl<T: Wire> Target<T> {
     }
 }
 
+fn broken(error: String) -> Halt {
+    Halt::State(format!("the changelog of merge cannot be read: {error}"))
+}
+
 fn overflow(error: AmountError) -> Halt {
     Halt::State(format!("sums cannot be kept: {error}"))
 }
@@ -351,26 +355,22 @@ impl Merge {
         }
     }
 
-    /// Takes a window from the changelog, with its hints.
-    fn hold(&mut self, id: Id128, bytes: &[u8]) -> Result<HeldWindow, WireError> {
+    /// Takes a window from the changelog as it is.
+    fn hold(&mut self, id: Id128, bytes: &[u8]) -> Result<(), WireError> {
         // Most entries replace another and repeat its key: then it need not be decoded.
-        let known = self.windows.get(&id).map(|held| &held.key).filter(|key| bytes.starts_with(key.encoded()));
-        let (key, state) = match known {
-            Some(key) => (key.clone(), &bytes[key.encoded().len()..]),
-            None => {
-                let mut from = Reader::new(bytes);
-                let key = WindowKey::get(&mut from)?;
-                let shared = self.keys.entry(key::of_key(&key)).or_insert_with(|| Arc::new(HeldKey::new(&key)));
-                (shared.clone(), &bytes[from.position()..])
-            }
-        };
-        let (held, window) = HeldWindow::read(key, state)?;
-        let due = if window.settled { window.expires_at(&self.config) } else { window.settles_at(&self.config) };
-        self.settling.note(due, id);
-        if window.dirty {
-            self.writing.note(window.writable_at(&self.config), id);
+        if let Some(held) = self.windows.restored(&id)
+            && bytes.starts_with(held.key.encoded())
+        {
+            let key = held.key.encoded().len();
+            held.replace(&bytes[key..]);
+            return Ok(());
         }
-        Ok(held)
+        let mut from = Reader::new(bytes);
+        let key = WindowKey::get(&mut from)?;
+        let shared = self.keys.entry(key::of_key(&key)).or_insert_with(|| Arc::new(HeldKey::new(&key)));
+        let held = HeldWindow::unchecked(shared.clone(), &bytes[from.position()..]);
+        self.windows.restore(id, Some(held));
+        Ok(())
     }
 
     /// One entry for every key that changed.
@@ -438,13 +438,12 @@ fn read_period(bytes: &[u8]) -> Result<PeriodState, WireError> {
 
 impl Processor for Merge {
     fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Halt> {
-        let broken = |error: String| Halt::State(format!("the changelog of merge cannot be read: {error}"));
         let id = key.split_first().and_then(|(kind, id)| Some((*kind, Id128(id.try_into().ok()?))));
         match id {
-            Some((WINDOW, id)) => {
-                let held = value.map(|value| decode(value, |bytes| self.hold(id, bytes)));
-                self.windows.restore(id, held.transpose().map_err(broken)?);
-            }
+            Some((WINDOW, id)) => match value {
+                Some(value) => decode(value, |bytes| self.hold(id, bytes)).map_err(broken)?,
+                None => self.windows.restore(id, None),
+            },
             Some((PERIOD, id)) => {
                 let period = value.map(|value| decode(value, read_period)).transpose().map_err(broken)?;
                 if let Some(period) = &period {
@@ -454,6 +453,19 @@ impl Processor for Merge {
             }
             _ => return Err(broken(format!("a key of {} bytes is none of ours", key.len()))),
         }
+        Ok(())
+    }
+
+    fn restored(&mut self) -> Result<(), Halt> {
+        for (id, held) in self.windows.iter() {
+            let window = held.check().map_err(|error| broken(format!("window {id}: {error}")))?;
+            let due = if window.settled { window.expires_at(&self.config) } else { window.settles_at(&self.config) };
+            self.settling.note(due, *id);
+            if window.dirty {
+                self.writing.note(window.writable_at(&self.config), *id);
+            }
+        }
+        self.promote();
         Ok(())
     }
 

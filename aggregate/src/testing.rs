@@ -260,6 +260,7 @@ impl Lane {
         for (key, value) in &self.changelog {
             lane.processor.restore(key, value.as_deref()).unwrap();
         }
+        lane.processor.restored().unwrap();
         if let Some(entry) = self.entry.take() {
             lane.books.restore(entry.clone());
             lane.entry = Some(entry);

@@ -122,15 +122,30 @@ impl HeldWindow {
         HeldWindow { key, state: encode(state) }
     }
 
-    /// Holds a window as the changelog held it behind its key; gives what it is too.
+    /// Holds a window as the changelog held it behind its key. Whether these are the bytes of one is for
+    /// [`HeldWindow::check`] to say, before anything else is asked: most entries are replaced by another before that.
+    pub fn unchecked(key: Arc<HeldKey>, bytes: &[u8]) -> Self {
+        HeldWindow { key, state: bytes.into() }
+    }
+
+    /// Replaces it by what a later entry of its key says, as unchecked as that.
+    pub fn replace(&mut self, bytes: &[u8]) {
+        if self.state.len() == bytes.len() {
+            self.state.copy_from_slice(bytes);
+        } else {
+            self.state = bytes.into();
+        }
+    }
+
+    /// What it holds, of bytes that were not looked at before.
     ///
     /// # Errors
-    /// When the bytes are not what [`HeldWindow::parts`] gave.
-    pub fn read(key: Arc<HeldKey>, bytes: &[u8]) -> Result<(Self, WindowState), WireError> {
-        let mut from = Reader::new(bytes);
+    /// When they are not what [`HeldWindow::parts`] gave.
+    pub fn check(&self) -> Result<WindowState, WireError> {
+        let mut from = Reader::new(&self.state);
         let state = WindowState::get(&mut from)?;
         from.finish()?;
-        Ok((HeldWindow { key, state: bytes.into() }, state))
+        Ok(state)
     }
 
     /// What it holds.

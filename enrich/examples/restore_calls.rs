@@ -186,7 +186,7 @@ impl Bench {
                 ensure!(next(&mut changelog, &mut value)?, "the file is cut off");
                 processor.restore(&key, Some(&value))?;
             }
-            processor.promote();
+            processor.restored()?;
             processors.lock().map_err(|_| anyhow!("a thread panicked"))?.push((partition, processor));
             Ok(())
         })?;

@@ -161,6 +161,15 @@ pub trait Processor: Send {
     /// Takes back one entry of the changelog, in the order written.
     fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Halt>;
 
+    /// The last entry was taken back: what follows from all of them together can be made now, once.
+    ///
+    /// # Errors
+    /// When an entry turns out to be none of ours.
+    fn restored(&mut self) -> Result<(), Halt> {
+        self.promote();
+        Ok(())
+    }
+
     /// Takes a run of records, in offset order.
     fn process(&mut self, records: &[Record<'_>], tick: &Tick, books: &mut Books) -> Result<(), Halt>;
 

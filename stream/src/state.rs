@@ -57,6 +57,11 @@ impl<K: Hash + Eq + Clone, V: Clone> TxMap<K, V> {
         };
     }
 
+    /// The value of a key, for what a later entry of the changelog says of it: nothing to undo.
+    pub fn restored(&mut self, key: &K) -> Option<&mut V> {
+        self.map.get_mut(key)
+    }
+
     /// Drops entries for good, without a way back: between transactions only, for state that has run out of its bounds.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
         debug_assert!(self.before.is_empty(), "a transaction is open");

@@ -496,10 +496,14 @@ fn an_entry_that_is_cut_or_too_long_is_refused_behind_a_good_one_too() {
         for (key, value) in &lane.changelog {
             let good = value.as_deref().unwrap();
             for bad in [&good[..good.len() - 1], &[good, &[0]].concat(), &[]] {
-                let mut processor = stage.processor(&lane.source);
-                assert!(processor.restore(key, Some(bad)).is_err());
-                processor.restore(key, Some(good)).unwrap();
-                assert!(processor.restore(key, Some(bad)).is_err());
+                let restored = |entries: &[&[u8]]| {
+                    let mut processor = stage.processor(&lane.source);
+                    entries.iter().try_for_each(|entry| processor.restore(key, Some(entry)))?;
+                    processor.restored()
+                };
+                assert!(restored(&[bad]).is_err());
+                assert!(restored(&[good, bad]).is_err());
+                restored(&[good]).unwrap();
             }
         }
     }

@@ -389,7 +389,7 @@ impl Seat<'_> {
                 }
             }
         }
-        kept.processor.promote();
+        kept.processor.restored().map_err(|halt| anyhow::anyhow!("{changelog}/{partition}: {halt}"))?;
         Ok(kept)
     }
 

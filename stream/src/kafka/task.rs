@@ -306,7 +306,11 @@ impl Task {
                 return Ok(());
             }
         }
-        let (entries, began) = (restore.entries, began.elapsed().as_secs());
+        if let Err(reason) = kept.processor.restored() {
+            self.rest(reason, 0, false);
+            return Ok(());
+        }
+        let (entries, took) = (restore.entries, began.elapsed());
         if let Some(kept) = restore.kept.take() {
             (self.books, self.processor) = (kept.books, kept.processor);
         }
@@ -315,12 +319,11 @@ impl Task {
             topic = %self.source.topic,
             partition,
             entries,
-            seconds = began,
+            millis = took.as_millis() as u64,
             transaction = self.books.transaction(),
             offset = self.books.next_offset(),
             "state restored"
         );
-        self.processor.promote();
         self.phase = Phase::Starting;
         Ok(())
     }

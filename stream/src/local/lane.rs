@@ -203,8 +203,7 @@ impl Lane {
                 partition.books.advance(partition.position, partition.position);
             }
         }
-        partition.processor.promote();
-        Ok(Ok(()))
+        Ok(partition.processor.restored())
     }
 
     /// Works until told to stop.
