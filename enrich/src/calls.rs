@@ -280,8 +280,8 @@ impl Calls {
         }
     }
 
-    /// The transaction's changes as one entry of the changelog; `None` when there are none.
-    pub(crate) fn delta(&self) -> Option<Vec<u8>> {
+    /// The transaction's changes as entries of the changelog; none when there are none.
+    pub(crate) fn delta(&self) -> Vec<Vec<u8>> {
         changelog::delta(self)
     }
 

@@ -65,7 +65,7 @@ struct Rules {
     directory: Arc<Directory>,
 }
 
-/// First byte of a changelog key; a transaction number follows.
+/// First byte of a changelog key; the transaction's number and that of its record follow.
 const DELTA_KEY: u8 = b't';
 /// First byte of a changelog key of state that came from another partition.
 pub(crate) const MOVED_KEY: u8 = b'm';
@@ -292,9 +292,10 @@ impl Processor for Desk {
         books.count("corrections.parked", -expired);
         self.charges.finish(tick, books, out)?;
         self.resends.finish(tick, books, out)?;
-        if let Some(delta) = self.calls.delta() {
+        for (part, delta) in (0u32..).zip(self.calls.delta()) {
             let mut key = vec![DELTA_KEY];
             key.extend_from_slice(&(books.transaction() + 1).to_be_bytes());
+            key.extend_from_slice(&part.to_be_bytes());
             out.changes.push((Bytes::from(key), Some(Bytes::from(delta))));
         }
         Ok(())

@@ -1,59 +1,158 @@
-//! One transaction's changes as one packed record, and back.
+//! One transaction's changes as packed records, and back.
 //!
-//! Ids are unique, so a record for each would be all overhead, and compaction would keep them for ever: there is one
-//! record a transaction, kept by time. It names every text it refers to by number, so it can be read without those
-//! before it.
+//! Ids are unique, so a record for each would be all overhead, and compaction would keep them for ever: there are as few
+//! records a transaction as may be, kept by time. Each names every text it refers to by number, so it can be read without
+//! those before it.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use schemas::wire::{Reader, Wire, WireError, put_bytes, put_long};
 use schemas::{Correction, Id128, Text, Timestamp};
-use stream::{Aged, Halt, TxMap};
+use stream::{Aged, BATCH_BYTES_MAX, Halt, TxMap};
 
 use super::{Calls, Clock, Linked, Marks, Open, Settled, Standing, Weak};
 
 /// Format this release writes, and the only one it reads.
 const FORMAT: u8 = 3;
 
-/// What a row takes at most, nearly always: memory that has to grow is copied.
-const ROW_BYTES: usize = 96;
+/// A record is closed when it is larger than this: brokers refuse what is very large.
+const RECORD_BYTES: usize = if cfg!(test) { 700 } else { BATCH_BYTES_MAX };
 
-pub(super) fn delta(calls: &Calls) -> Option<Vec<u8>> {
+/// What a standing charge takes at most, nearly always: memory that has to grow is copied.
+const STANDING_BYTES: usize = 80;
+
+/// What the other rows take besides what they hold in full, about.
+const ROW_BYTES: usize = 16;
+
+/// A key and its new value; `None` where it was removed.
+type Row<'a, V> = (Id128, Option<&'a V>);
+
+/// Changes of a transaction, or those of them that one record holds.
+struct Changes<'a> {
+    /// Where the events are in [`super::Recent`].
+    address: u64,
+    /// Events in full, in two parts: most of it all, so they are copied once.
+    events: [&'a [u8]; 2],
+    standing: &'a [Row<'a, Standing>],
+    weak: &'a [Row<'a, Weak>],
+    links: &'a [Row<'a, Linked>],
+    parked: &'a [Row<'a, Vec<Correction>>],
+    settled: &'a [Row<'a, Settled>],
+    open: &'a [Row<'a, Open>],
+}
+
+/// The transaction's changes as records in the order to restore them; none when nothing has changed.
+pub(super) fn delta(calls: &Calls) -> Vec<Vec<u8>> {
     let waiting = calls.parked.changed().next().is_some() || calls.open.changed().next().is_some();
     if !waiting && !calls.ids_changed() && calls.clock == calls.committed {
-        return None;
-    }
-    let standing = calls.standing.changed();
-    let mut names = BTreeMap::new();
-    for standing in standing.iter().filter_map(|(_, value)| *value) {
-        for id in [standing.topic, standing.book, standing.directory] {
-            names.insert(id, calls.names.text(id));
-        }
+        return Vec::new();
     }
     let (address, events) = calls.recent.added();
-    // Of events, which are most of it, there is one copy, made into memory of the right size.
-    let events_length = events.iter().map(|part| part.len()).sum::<usize>();
-    let (weak, links) = (calls.weak.changed(), calls.links.changed());
-    let rows = standing.len() + weak.len() + links.len();
-    let mut out = Vec::with_capacity(events_length + ROW_BYTES * rows + 1024);
-    out.push(FORMAT);
-    put_clock(calls.clock, &mut out);
-    put_long(&mut out, names.len() as i64);
-    for (id, text) in names {
-        put_long(&mut out, i64::from(id));
-        put_bytes(&mut out, text.as_bytes());
+    let mut left = Changes {
+        address,
+        events,
+        standing: &calls.standing.changed(),
+        weak: &calls.weak.changed(),
+        links: &calls.links.changed(),
+        parked: &sorted(&calls.parked),
+        settled: &calls.settled.changed(),
+        open: &sorted(&calls.open),
+    };
+    let mut records = Vec::new();
+    loop {
+        let part = left.split();
+        // What the clock says to forget goes after the last row has come, as it did when they were made.
+        let clock = if left.is_empty() { calls.clock } else { calls.committed };
+        records.push(part.encode(clock, calls));
+        if left.is_empty() {
+            return records;
+        }
     }
-    put_long(&mut out, address as i64);
-    put_long(&mut out, events_length as i64);
-    events.iter().for_each(|part| out.extend_from_slice(part));
-    put_rows(&mut out, &standing, put_standing);
-    put_rows(&mut out, &weak, put_weak);
-    put_rows(&mut out, &links, put_linked);
-    put_rows(&mut out, &sorted(&calls.parked), |list, out| list.put(out));
-    put_rows(&mut out, &calls.settled.changed(), put_settled);
-    put_rows(&mut out, &sorted(&calls.open), put_open);
-    Some(out)
+}
+
+impl<'a> Changes<'a> {
+    /// Takes as much out as one record holds.
+    fn split(&mut self) -> Changes<'a> {
+        let (mut room, address) = (RECORD_BYTES, self.address);
+        let events = self.events.each_mut().map(|bytes| {
+            let (part, rest) = bytes.split_at(bytes.len().min(room));
+            *bytes = rest;
+            room -= part.len();
+            part
+        });
+        self.address += length(&events) as u64;
+        let room = &mut room;
+        let parked = |list: &Vec<Correction>| {
+            let mut bytes = Vec::new();
+            list.put(&mut bytes);
+            bytes.len()
+        };
+        Changes {
+            address,
+            events,
+            standing: split(&mut self.standing, room, |_| STANDING_BYTES),
+            weak: split(&mut self.weak, room, |weak| ROW_BYTES + weak.keys.len() * size_of::<Id128>()),
+            links: split(&mut self.links, room, |linked| ROW_BYTES + linked.stronger.len()),
+            parked: split(&mut self.parked, room, parked),
+            settled: split(&mut self.settled, room, |_| ROW_BYTES),
+            open: split(&mut self.open, room, |open| ROW_BYTES + open.event.len()),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        length(&self.events) == 0
+            && self.standing.is_empty()
+            && self.weak.is_empty()
+            && self.links.is_empty()
+            && self.parked.is_empty()
+            && self.settled.is_empty()
+            && self.open.is_empty()
+    }
+
+    fn encode(&self, clock: Clock, calls: &Calls) -> Vec<u8> {
+        let mut names = BTreeMap::new();
+        for standing in self.standing.iter().filter_map(|(_, value)| *value) {
+            for id in [standing.topic, standing.book, standing.directory] {
+                names.insert(id, calls.names.text(id));
+            }
+        }
+        let rows = self.standing.len() * (STANDING_BYTES + size_of::<Id128>());
+        let mut out = Vec::with_capacity(length(&self.events) + rows + 1024);
+        out.push(FORMAT);
+        put_clock(clock, &mut out);
+        put_long(&mut out, names.len() as i64);
+        for (id, text) in names {
+            put_long(&mut out, i64::from(id));
+            put_bytes(&mut out, text.as_bytes());
+        }
+        put_long(&mut out, self.address as i64);
+        put_long(&mut out, length(&self.events) as i64);
+        self.events.iter().for_each(|part| out.extend_from_slice(part));
+        put_rows(&mut out, self.standing, put_standing);
+        put_rows(&mut out, self.weak, put_weak);
+        put_rows(&mut out, self.links, put_linked);
+        put_rows(&mut out, self.parked, |list, out| list.put(out));
+        put_rows(&mut out, self.settled, put_settled);
+        put_rows(&mut out, self.open, put_open);
+        out
+    }
+}
+
+fn length(events: &[&[u8]; 2]) -> usize {
+    events[0].len() + events[1].len()
+}
+
+/// Takes rows while there is room; the last one may need more of it than there is.
+fn split<'a, V>(rows: &mut &'a [Row<'a, V>], room: &mut usize, size: impl Fn(&V) -> usize) -> &'a [Row<'a, V>] {
+    let mut count = 0;
+    while *room > 0 && count < rows.len() {
+        *room = room.saturating_sub(size_of::<Id128>() + 1 + rows[count].1.map_or(0, &size));
+        count += 1;
+    }
+    let (part, rest) = rows.split_at(count);
+    *rows = rest;
+    part
 }
 
 pub(super) fn restore(calls: &mut Calls, value: &[u8]) -> Result<(), Halt> {
@@ -141,13 +240,13 @@ pub(super) fn get_open(from: &mut Reader<'_>) -> Result<Open, WireError> {
 }
 
 /// Changes by key, in an order that does not depend on the map.
-fn sorted<V: Clone>(map: &TxMap<Id128, V>) -> Vec<(Id128, Option<&V>)> {
+fn sorted<V: Clone>(map: &TxMap<Id128, V>) -> Vec<Row<'_, V>> {
     let mut rows: Vec<_> = map.changed().map(|(key, value)| (*key, value)).collect();
     rows.sort_unstable_by_key(|(key, _)| *key);
     rows
 }
 
-fn put_rows<V>(out: &mut Vec<u8>, rows: &[(Id128, Option<&V>)], put: impl Fn(&V, &mut Vec<u8>)) {
+fn put_rows<V>(out: &mut Vec<u8>, rows: &[Row<'_, V>], put: impl Fn(&V, &mut Vec<u8>)) {
     put_long(out, rows.len() as i64);
     for (key, value) in rows {
         key.put(out);

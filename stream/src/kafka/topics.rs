@@ -15,7 +15,7 @@ use super::topology::{self, Topology};
 use crate::settings::Connection;
 
 /// Largest record the internal topics take: a batch and what compression may add to it.
-const RECORD_BYTES_MAX: usize = 2 << 20;
+pub(super) const RECORD_BYTES_MAX: usize = 2 << 20;
 
 /// How many partitions new topics get, and how many copies.
 #[derive(Debug, Clone, Copy)]

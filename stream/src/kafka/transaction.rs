@@ -13,6 +13,7 @@ use super::fate::{self, Fate, Mark, Outcome, Step};
 use super::lane::{BEAT_EVERY, Lane, report_halt};
 use super::producer::{Failure, Producer, Write};
 use super::task::{Closed, Phase};
+use super::topics::RECORD_BYTES_MAX;
 use super::{group, now};
 use crate::books::BOOKS_KEY;
 use crate::log::ledger_key;
@@ -242,8 +243,9 @@ fn permanent(failure: &Failure) -> anyhow::Result<()> {
     };
     match code {
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => bail!(
-            "a record is larger than the broker accepts: set max.message.bytes of the internal topics to at least 1 MiB, \
-             as `spendstream topics apply` does"
+            "a record is larger than the broker accepts: set max.message.bytes of the internal topics to at least {} MiB, \
+             as `spendstream topics apply` does",
+            RECORD_BYTES_MAX >> 20
         ),
         Some(
             code @ (RDKafkaErrorCode::TopicAuthorizationFailed

@@ -322,6 +322,11 @@ impl Partition {
         self.transact(0, true);
     }
 
+    /// Bytes of each record of the changelog.
+    pub(crate) fn written(&self) -> Vec<usize> {
+        self.changelog.iter().map(|(_, value)| value.as_ref().map_or(0, Bytes::len)).collect()
+    }
+
     /// Loses the process and finds its state again.
     pub(crate) fn restart(&mut self) {
         self.desk = self.stage.processor(&self.source);
@@ -427,6 +432,7 @@ fn restore(desk: &mut dyn Processor, changelog: &[(Bytes, Option<Bytes>)]) {
     for (key, value) in changelog {
         desk.restore(key, value.as_deref()).expect("our own changelog");
     }
+    desk.restored().expect("our own changelog");
 }
 
 fn export(desk: &dyn Processor) -> Vec<(Bytes, Option<Bytes>)> {

@@ -35,3 +35,27 @@ fn after_a_restart_copies_are_recognised_links_hold_and_charges_can_be_taken_bac
     assert_eq!(finals.keys().map(|key| key.as_str()).collect::<Vec<_>>(), ["openai/q", "openai/r", "openai/s"]);
     assert_eq!(finals["openai/r"].content, better.content_hash);
 }
+
+#[test]
+fn a_transaction_that_changes_much_is_written_in_records_of_a_bounded_size() {
+    let mut partition = Partition::new(EnrichConfig::default());
+    let response = |number: i64| format!("r{number}");
+    // Without a price an event is written twice.
+    let unpriced = |number: i64, source: &str, precedence, arrival| {
+        let mut event = copy(&response(number), source, precedence, 10, arrival);
+        event.model = "a-model-without-a-price".into();
+        event
+    };
+    partition.send_events((0..40).map(|number| unpriced(number, "b", 2, 0)));
+    partition.transact(1, true);
+    let written = partition.written();
+    assert!(written.len() > 10, "{written:?}");
+    assert!(written.iter().all(|bytes| *bytes < 2_000), "{written:?}");
+    partition.restart();
+    assert_eq!(partition.count("unpriced"), 40);
+    // Every event is at hand: its charge is taken back and made again.
+    partition.send_events((0..40).map(|number| unpriced(number, "a", 1, 1)));
+    partition.drain();
+    assert_eq!((partition.count("originals"), partition.count("reversals")), (40, 40));
+    assert_eq!(partition.count("unreversible"), 0);
+}
