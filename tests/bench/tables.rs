@@ -48,6 +48,15 @@ struct Taken {
     bytes: u64,
 }
 
+/// What the sink did.
+struct Committed {
+    all: Taken,
+    /// Of the broker.
+    broker: Duration,
+    /// Rows that commits had which did not wait for more, and how long those took.
+    full: (u64, Duration),
+}
+
 /// Measures charges of the last hour, and charges of ninety dates that come in no order.
 pub fn throughput(config: &Config) -> anyhow::Result<()> {
     for (name, dates) in [("charges of one hour", 0), ("charges of ninety dates at a time", DATES)] {
@@ -65,7 +74,7 @@ fn run(config: &Config, dates: i64) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("create a folder")?;
     let lake = folder.path().join("lake").display().to_string();
     let floor = floor(&records, rows, folder.path())?;
-    let (sink, broker) = committed(&cluster, &lake, rows)?;
+    let Committed { all: sink, broker, full } = committed(&cluster, &lake, rows)?;
     let merged = merged(&lake, rows)?;
 
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -77,9 +86,15 @@ fn run(config: &Config, dates: i64) -> anyhow::Result<()> {
     };
     line(&format!("decode and encode, {cores} threads, nothing else"), &floor, "", "");
     line("sink: topic to committed table", &sink, &per_million(broker), &sink.used.memory_mib.to_string());
+    println!("| sink, until its last rows wait for more | {} | | | |", thousands(rate(full.0, full.1)));
     line("merging its files", &merged, "", "");
-    let share = floor.wall.as_secs_f64() / sink.wall.as_secs_f64();
-    println!("\nThe sink reaches {share:.2} of the first row.\n");
+    let floor_rate = rows as f64 / floor.wall.as_secs_f64();
+    let share = |rows: u64, wall: Duration| rows as f64 / wall.as_secs_f64() / floor_rate;
+    println!(
+        "\nThe sink reaches {:.2} of the first row, and {:.2} until its last rows wait for more.\n",
+        share(rows, sink.wall),
+        share(full.0, full.1)
+    );
 
     println!("| the same {} rows | files | bytes a row | of the naive |\n|---|---:|---:|---:|", thousands(rows));
     let naive = naive(&records, folder.path())?;
@@ -223,21 +238,26 @@ fn naive(records: &[Stored], folder: &Path) -> anyhow::Result<u64> {
     Ok(std::fs::metadata(&path)?.len())
 }
 
-/// Runs the sink from the moment it knows from where to read until the table has every row; what the broker used, too.
-fn committed(cluster: &Cluster, lake: &str, rows: u64) -> anyhow::Result<(Taken, Duration)> {
+/// Runs the sink from the moment it knows from where to read until the table has every row.
+fn committed(cluster: &Cluster, lake: &str, rows: u64) -> anyhow::Result<Committed> {
     let mut sink = cluster.service("sink", &["--lake", lake, "--lake-file-age", FILE_AGE])?;
     sink.wait_for("table says where to read from", PATIENCE);
     let (before, broker, began) = (Used::by(sink.id())?, cluster.broker()?, Instant::now());
-    while rows_committed(&sink) < rows {
+    let mut full = (0, Duration::ZERO);
+    loop {
+        match rows_committed(&sink) {
+            all if all >= rows => break,
+            some if some > full.0 => full = (some, began.elapsed()),
+            _ => std::thread::sleep(Duration::from_millis(20)),
+        }
         ensure!(began.elapsed() < PATIENCE, "the table did not get every row within {PATIENCE:?}:\n{}", sink.log());
-        std::thread::sleep(Duration::from_millis(20));
     }
     let wall = began.elapsed();
     let (used, broker) = (Used::by(sink.id())?.since(before), cluster.broker()?.since(broker).cpu);
     let (well, log) = sink.stop(Duration::from_secs(60));
     ensure!(well, "the sink did not end well:\n{log}");
     let (files, bytes) = size(lake, rows)?;
-    Ok((Taken { wall, used, files, bytes }, broker))
+    Ok(Committed { all: Taken { wall, used, files, bytes }, broker, full })
 }
 
 /// Rows of charges in the commits that the sink has logged.
