@@ -41,22 +41,14 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Waits until these many raw records have passed through every stage.
-    pub fn settle(&mut self, records: u64) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            // A broker that is given more than it can do may answer late: what was not read is read the next time.
-            let state = match self.refresh() {
-                Err(error) => format!("the ledger could not be read: {error:#}"),
-                Ok(()) => {
-                    let entries: Vec<LedgerEntry> = self.newest.values().cloned().collect();
-                    let Some(state) = under_way(&entries, records as i64) else { return Ok(()) };
-                    state
-                }
-            };
-            ensure!(Instant::now() < deadline, "not through within {PATIENCE:?}: {state}");
-            std::thread::sleep(Duration::from_millis(20));
+    /// What has still to be done until these many raw records have passed through every stage.
+    fn left_of(&mut self, records: u64) -> Option<String> {
+        // A broker that is given more than it can do may answer late: what was not read is read the next time.
+        if let Err(error) = self.refresh() {
+            return Some(format!("the ledger could not be read: {error:#}"));
         }
+        let entries: Vec<LedgerEntry> = self.newest.values().cloned().collect();
+        under_way(&entries, records as i64)
     }
 
     /// Transactions of a stage, counted once for each partition they took part in.
@@ -101,6 +93,19 @@ impl Services {
         let running: Vec<_> = running.into_iter().rev().map(|(name, process, _)| (name, process)).collect();
         let before = running.iter().map(|(_, process)| Used::by(process.id())).collect::<anyhow::Result<_>>()?;
         Ok(Services { running, before, broker: cluster.broker()?, began })
+    }
+
+    /// Waits until these many raw records have passed through every stage.
+    pub fn settle(&mut self, books: &mut Books<'_>, records: u64) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(left) = books.left_of(records) {
+            for (name, process) in &mut self.running {
+                ensure!(!process.ended(), "{name} has ended before its work:\n{}", process.log());
+            }
+            ensure!(Instant::now() < deadline, "not through within {PATIENCE:?}: {left}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// Prints what each has used, and all together.
@@ -153,9 +158,9 @@ pub fn throughput(config: &Config) -> anyhow::Result<u64> {
     head();
     let beside = || config.beside.iter().try_for_each(|other| other.run(&cluster, topics::RAW, config.records));
     beside()?;
-    let services = Services::start(&cluster, None)?;
+    let mut services = Services::start(&cluster, None)?;
     let mut books = Books::new(&cluster);
-    books.settle(config.records)?;
+    services.settle(&mut books, config.records)?;
     let wall = services.began.elapsed();
     services.print(&cluster, "spendstream", config.records, wall)?;
     exact(&books, config.records)?;
@@ -179,9 +184,9 @@ pub fn lake(config: &Config) -> anyhow::Result<()> {
     let lake = folder.path().display().to_string();
     println!("## The same with the sink beside them\n");
     head();
-    let services = Services::start(&cluster, Some(&lake))?;
+    let mut services = Services::start(&cluster, Some(&lake))?;
     let mut books = Books::new(&cluster);
-    books.settle(config.records)?;
+    services.settle(&mut books, config.records)?;
     let wall = services.began.elapsed();
     services.print(&cluster, "spendstream", config.records, wall)?;
     exact(&books, config.records)?;

@@ -18,9 +18,9 @@ const CELLS: u64 = 250_000;
 pub fn readiness(config: &Config) -> anyhow::Result<()> {
     let cluster = Cluster::start(config, 0)?;
     cluster.fill(topics::RAW, Events { cells: CELLS }, config.records)?;
-    let services = Services::start(&cluster, None)?;
+    let mut services = Services::start(&cluster, None)?;
     let mut books = Books::new(&cluster);
-    books.settle(config.records)?;
+    services.settle(&mut books, config.records)?;
     println!("## Killed, and started again until every partition is ready\n");
     println!("| service | remembers | seconds | peak MiB |\n|---|---:|---:|---:|");
     for (name, process) in services.running {
