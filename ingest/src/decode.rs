@@ -8,6 +8,8 @@ use schemas::codec::Format;
 use schemas::{Correction, RejectReason, Timestamp};
 
 use crate::assemble::Out;
+use crate::cassette;
+use crate::collector;
 use crate::config::{Config, DEPTH_MAX};
 use crate::encoded;
 use crate::envelope::{Envelope, provider_name};
@@ -17,6 +19,7 @@ use crate::httprr;
 use crate::item::{Decoded, IgnoreReason, Item, RawRecord};
 use crate::json::{self, Json};
 use crate::logfmt;
+use crate::php;
 use crate::printed;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
@@ -157,6 +160,7 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         return Ok(());
     }
     let plain = encoded::plain(text).or_else(|| printed::json(text)).or_else(|| httprr::json(text));
+    let plain = plain.or_else(|| php::json(text)).or_else(|| cassette::json(text)).or_else(|| collector::json(text));
     let plain = plain.or_else(|| logfmt::json(text));
     let text = plain.as_deref().unwrap_or(text);
     if text.is_empty() {

@@ -278,7 +278,9 @@ impl<'a> Surroundings<'a> {
             }
         }
         // Names that recorders and log shippers give it; they may hold any form of a time, so one that is not known is none.
-        for name in ["ts", "@timestamp", "recorded_at", "request_time", "datetime_utc", "logging_time", "asctime"] {
+        for name in
+            ["ts", "@timestamp", "recorded_at", "request_time", "datetime_utc", "logging_time", "asctime", "capturedAt"]
+        {
             if self.time.is_none() {
                 let dated = || head::http_date(&object.string(name)?);
                 self.time = time(object, name).unwrap_or_else(|_| dated());
@@ -291,8 +293,8 @@ impl<'a> Surroundings<'a> {
             Ok(())
         };
         put(&mut self.model, "model")?;
-        if self.model.is_none() && object.has("chatResponse") {
-            // Oracle names it beside the answer.
+        // Oracle names it so beside the answer, and so do those who record what Bedrock answers.
+        if self.model.is_none() && ["response", "body", "chatResponse"].iter().any(|name| object.has(name)) {
             put(&mut self.model, "modelId")?;
         }
         put(&mut self.requested_model, "requested_model")?;

@@ -16,6 +16,8 @@ extern crate spendstream_stream as stream;
 
 mod assemble;
 mod bound;
+mod cassette;
+mod collector;
 mod config;
 mod decode;
 mod encoded;
@@ -30,6 +32,7 @@ mod json;
 pub mod keys;
 mod logfmt;
 mod number;
+mod php;
 mod printed;
 mod problem;
 mod recognise;

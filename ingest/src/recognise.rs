@@ -5,7 +5,7 @@ use std::cell::LazyCell;
 
 use crate::formats::otlp::{exported, printed};
 use crate::formats::{
-    bedrock, bedrock_stream, bifrost, billing, dashscope, gemini_cli, house, kong, langchain, log_lines, openai,
+    bedrock, bedrock_stream, bifrost, billing, codex, dashscope, gemini_cli, house, kong, langchain, log_lines, openai,
     opencode, pictures, pydantic_ai, replicate, servers, snowflake, speech, sums, tgi, tools, veo, watsonx, workers_ai,
 };
 use crate::json::{Json, Kind, Object};
@@ -176,6 +176,9 @@ fn by_agent(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if gemini_cli::is_telemetry(object) {
         return Some((Shape::GeminiCliTelemetry, "attributes with event.name, or scopeMetrics"));
+    }
+    if codex::is_message(object) {
+        return Some((Shape::CodexTranscript, "a message of Codex's app server"));
     }
     opencode::is_stored(object).then_some((Shape::Opencode, "modelID, providerID and tokens, or sessionID"))
 }
@@ -592,7 +595,10 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             _ => (Shape::Status, "state"),
         });
     }
-    if object.first_of("embeddings").is_some_and(|first| first.has("embeddingType")) {
+    // Cohere's say on Bedrock nothing of what they are billed by.
+    if object.first_of("embeddings").is_some_and(|first| first.has("embeddingType"))
+        || (object.has("embeddings") && object.has("response_type"))
+    {
         return Some((Shape::BedrockInvoke, "embeddings with their types"));
     }
     if is_gemini_embedding(object) {

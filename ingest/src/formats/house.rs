@@ -38,7 +38,7 @@ pub(crate) fn model<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
 /// Who serves it, under a name of the house's.
 pub(crate) fn provider<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
     let named = |name: &&str| object.string(name).filter(|text| !text.is_empty() && text.len() <= TEXT_BYTES_MAX);
-    ["llm_provider", "model_provider"].iter().find_map(named)
+    ["llm_provider", "model_provider", "provider_name"].iter().find_map(named)
 }
 
 /// The counts as a usage object in a spelling that is known.

@@ -7,6 +7,7 @@ pub(crate) mod bedrock;
 pub(crate) mod bedrock_stream;
 pub(crate) mod bifrost;
 pub(crate) mod billing;
+pub(crate) mod codex;
 mod cohere;
 pub(crate) mod dashscope;
 pub(crate) mod event;
@@ -256,7 +257,7 @@ fn shaped<'a>(
             out.ignore(if summed { IgnoreReason::RunSummary } else { IgnoreReason::NotAModelCall });
             return Ok(());
         }
-        Shape::CodexTranscript => return transcript::codex(json, object, envelope, out),
+        Shape::CodexTranscript => return codex::line(json, object, envelope, out),
         Shape::OtelSpan => {
             otlp::printed::span(json, object, &envelope, out);
             return Ok(());

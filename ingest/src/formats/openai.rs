@@ -98,6 +98,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         "cache_creation_tokens",
         "cache_write_tokens",
         "input_tokens_cache_write",
+        "cacheWriteInputTokens",
     ];
     let cached = agree(names.cached, cached, counts.alias(&cached_names)?)?;
     let written = agree(names.written, written, counts.alias(&written_names)?)?;
@@ -150,7 +151,9 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     }
     // Perplexity counts the reasoning of deep research beside everything else; others repeat at the top what their
     // details say is inside the output.
-    let top = counts.alias(&["reasoning_tokens", "reasoning_output_tokens", "reasoningTokens"])?.unwrap_or(0);
+    let top = counts
+        .alias(&["reasoning_tokens", "reasoning_output_tokens", "reasoningTokens", "reasoningOutputTokens"])?
+        .unwrap_or(0);
     let perplexity = || object.has("num_search_queries") || object.has("citation_tokens") || model.contains("sonar");
     let (reasoning, beside) = match reasoning {
         Some(reasoning) if reasoning > 0 => (reasoning, 0),
@@ -380,10 +383,10 @@ fn call<'a>(
     let vertex = usage_object.as_ref().and_then(|usage| usage.object("extra_properties")?.object("google"));
     let traffic = vertex.and_then(|google| google.string("traffic_type"));
     call.response_id = envelope::text(object, "id")?;
-    call.time = match time(object, "created")? {
-        Some(created) => Some(created),
-        None => time(object, "created_at")?,
-    };
+    // Servers without a clock write a zero.
+    let created =
+        ["created", "created_at"].into_iter().find(|name| object.get(name).is_some_and(|at| at.text() != "0"));
+    call.time = created.map(|name| time(object, name)).transpose()?.flatten();
     call.context = PriceContext { service_tier: served_tier(object)?, ..PriceContext::default() };
     call.raw_usage = Cow::Borrowed(raw(usage_value));
     call.parts = match &usage_object {

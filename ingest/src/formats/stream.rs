@@ -7,7 +7,7 @@ use schemas::{Flag, RejectReason};
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, bedrock_stream, gemini, gemini_cli, table, transcript, watsonx, workers_ai};
+use crate::formats::{self, bedrock_stream, codex, gemini, gemini_cli, table, watsonx, workers_ai};
 use crate::head;
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
@@ -265,7 +265,7 @@ pub(crate) fn items<'a>(
         });
         if let (Some(object), Some((shape, _))) = (&object, shape) {
             match shape {
-                Shape::CodexTranscript => transcript::codex_context(object, &mut context),
+                Shape::CodexTranscript => codex::context(object, &mut context),
                 Shape::GeminiCliChat => gemini_cli::chat_context(object, &mut context),
                 Shape::OpenAiResponseEvent if object.has("session") => {
                     transcriber = transcriber.or_else(|| transcribing(object));

@@ -357,8 +357,25 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
         return Some(("results", results));
     }
     // What tools send and answer: a page of rows. Lists of these names hold anything, so the rows must be told.
-    const PAGES: [&str; 10] =
-        ["events", "usageEvents", "usageItems", "data", "result", "batch", "runs", "items", "logs", "replies"];
+    const PAGES: [&str; 11] = [
+        "events",
+        "usageEvents",
+        "usageItems",
+        "data",
+        "result",
+        "batch",
+        "runs",
+        "items",
+        "logs",
+        "replies",
+        "results",
+    ];
+    // Promptfoo keeps its rows beside what they add up to.
+    if let Some(rows) = object.object("results").and_then(|whole| whole.array("results"))
+        && is_page(&rows)
+    {
+        return Some(("results", rows));
+    }
     let intake = || Some(("spans", object.object("data")?.object("attributes")?.array("spans")?));
     let mut pages = PAGES.iter().filter_map(|name| Some((*name, object.array(name)?)));
     let spans = || Some(("spans", object.array("spans").filter(|spans| is_page(spans))?));

@@ -143,6 +143,9 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "outputTokenDetails",
     "cachedInputTokens",
     "reasoningTokens",
+    // Codex's app server
+    "cacheWriteInputTokens",
+    "reasoningOutputTokens",
     "raw",
     // Cloudflare: what it bills instead of tokens, reckoned from them.
     "neurons",

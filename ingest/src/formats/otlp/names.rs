@@ -136,6 +136,7 @@ pub(super) const REASONING: &Names = names![
     "gen_ai.usage.completion_tokens_details.reasoning_tokens",
     "gen_ai.usage.output_tokens_details.reasoning_tokens",
     "gen_ai.usage.output_reasoning_tokens",
+    "gen_ai.usage.reasoning_output_tokens",
     "gen_ai.usage.thoughts_tokens",
     "gen_ai.usage.thoughts_token_count",
     "codex.usage.reasoning_output_tokens",

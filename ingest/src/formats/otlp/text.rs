@@ -88,7 +88,7 @@ fn entry<'a>(json: Json<'a>, object: &Object<'a>) -> Entry<'a> {
         "observedTimeUnixNano",
         "observed_time_unix_nano",
     ];
-    let stated = times.iter().filter_map(|name| object.get(name)?.number()?.parse().ok());
+    let stated = times.iter().filter_map(|name| digits(object.get(name)?)?.parse().ok());
     Entry {
         name: name.unwrap_or_default(),
         body,
@@ -121,9 +121,7 @@ fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
 
 fn typed<'a>(kind: &str, value: Json<'a>) -> Option<Value<'a>> {
     match kind {
-        "intValue" | "int_value" | "doubleValue" | "double_value" => {
-            value.number().map(|digits| Value::Number(Cow::Borrowed(digits)))
-        }
+        "intValue" | "int_value" | "doubleValue" | "double_value" => digits(value).map(Value::Number),
         "arrayValue" | "array_value" | "kvlistValue" | "kvlist_value" | "bytesValue" | "bytes_value" => {
             Some(Value::Nested)
         }
@@ -148,6 +146,9 @@ fn id<'a>(object: &Object<'a>, names: &[&'static str]) -> Option<Cow<'a, str>> {
 
 /// An id in lower-case hexadecimal, however it is written.
 pub(super) fn identity(id: Json<'_>) -> Option<Cow<'_, str>> {
+    if id.kind() == Kind::Object {
+        return bytes(&id.object()?).map(|bytes| Cow::Owned(hexadecimal(&bytes)));
+    }
     let text = id.string().filter(|id| !id.is_empty() && id.len() <= 64)?;
     if text.ends_with('=')
         && let Ok(bytes) = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text.as_bytes())
@@ -158,6 +159,27 @@ pub(super) fn identity(id: Json<'_>) -> Option<Cow<'_, str>> {
         return Some(Cow::Owned(text.to_ascii_lowercase()));
     }
     Some(text)
+}
+
+/// The digits of a number. Who keeps in JSON what JavaScript decoded from protobuf has its 64 bits as two halves (queues of Langfuse
+/// that others published, read 2026-11-30).
+fn digits(value: Json<'_>) -> Option<Cow<'_, str>> {
+    let Some(halves) = value.object() else { return value.number().map(Cow::Borrowed) };
+    // They are written with a sign.
+    let half = |name: &str| halves.get(name)?.number()?.parse::<i64>().ok();
+    let (low, high) = (half("low")?, half("high")?);
+    let whole = (i128::from(high) << 32) | i128::from(low & 0xffff_ffff);
+    Some(Cow::Owned(whole.to_string()))
+}
+
+/// The bytes of an id, as JavaScript's `Buffer` and `Uint8Array` become JSON.
+fn bytes(id: &Object<'_>) -> Option<Vec<u8>> {
+    let byte = |value: Json<'_>| value.number()?.parse::<u8>().ok();
+    let bytes: Option<Vec<u8>> = match id.array("data") {
+        Some(list) if id.is("type", "Buffer") => list.into_iter().map(byte).collect(),
+        _ => id.iter().map(|(_, value)| byte(value)).collect(),
+    };
+    bytes.filter(|bytes| matches!(bytes.len(), 8 | 16))
 }
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {

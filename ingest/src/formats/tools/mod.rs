@@ -56,6 +56,8 @@ struct Tool {
     usual_provider: &'static str,
     /// The requested model begins with the provider: `openai/gpt-5.4`.
     prefixed: bool,
+    /// The model stands in an address: `openai:chat:gpt-5.4`.
+    addressed: bool,
     /// All of its calls are paid for otherwise: by seats, or by what another report bills.
     paid_otherwise: bool,
     /// Parts of an id, joined; or the first of them where `any_id` is set.
@@ -116,6 +118,7 @@ const NOTHING: Tool = Tool {
     provider_is: "",
     usual_provider: "",
     prefixed: false,
+    addressed: false,
     paid_otherwise: false,
     id: &[],
     any_id: false,
@@ -244,6 +247,16 @@ fn is_unfinished(object: &Object<'_>) -> bool {
     object.first_of("Choices").is_some_and(|choice| choice.has("Delta") && choice.is("FinishReason", ""))
 }
 
+/// Who serves the model at an address, and the model: a kind of interface may stand between them. A program of one's own has none.
+fn at(address: &str) -> Option<(Text, &str)> {
+    const INTERFACES: [&str; 9] =
+        ["chat", "responses", "completion", "messages", "converse", "embedding", "embeddings", "image", "realtime"];
+    let (provider, rest) = address.split_once(':')?;
+    let model = rest.split_once(':').filter(|(kind, _)| INTERFACES.contains(kind)).map_or(rest, |(_, model)| model);
+    let own = ["file", "http", "https", "exec", "python", "javascript", "package"].contains(&provider);
+    (!own).then(|| (provider_name(provider), model))
+}
+
 /// A record and the row it is read by.
 struct Record<'o, 'a> {
     object: &'o Object<'a>,
@@ -343,6 +356,11 @@ impl<'a> Record<'_, 'a> {
             call.provider = prefix;
         }
         call.model = self.text(tool.model).map(Cow::Owned);
+        if let Some(address) = call.model.take_if(|_| tool.addressed) {
+            let told = at(&address);
+            call.provider = told.as_ref().map(|(provider, _)| provider.clone());
+            call.model = told.map(|(_, model)| Cow::Owned(model.to_owned()));
+        }
         if call.model.is_none() && tool.precedence == crate::assemble::precedence::AGENT {
             // What an agent used was certainly billed: counted, and visibly unpriced.
             call.model = Some(Cow::Borrowed("unknown"));

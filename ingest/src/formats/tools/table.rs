@@ -55,6 +55,20 @@ pub(super) const TOOLS: &[Tool] = &[
         tags: &["attributes>tags"],
         ..DATADOG
     },
+    // Promptfoo: a row for each answer; what its own cache answered was no call.
+    Tool {
+        marks: &["promptIdx", "testIdx"],
+        id: &["id"],
+        model: &["provider>id", "provider"],
+        addressed: true,
+        input: &["response>tokenUsage>prompt"],
+        output: &["response>tokenUsage>completion"],
+        total: &["response>tokenUsage>total"],
+        reasoning: &["response>tokenUsage>completionDetails>reasoning"],
+        cost: &["cost", "response>cost"],
+        cached: &["response>cached"],
+        ..Tool::new(Shape::ToolLog, "promptfoo", precedence::SPAN)
+    },
     // New Relic's events of its agents.
     Tool {
         marks: &["vendor", "response.model"],

@@ -1,0 +1,111 @@
+//! Codex: the lines of its transcripts (`~/.codex/sessions/**/rollout-*.jsonl`), and what its app server tells the clients that drive it
+//! over JSON-RPC. Both say after each request what it used and what the session has used so far, so a request has one identity in
+//! either (layouts read in public parsers of the files, 2026-11-23, and in notifications that others published, 2026-11-30; they are not
+//! documented).
+
+use std::borrow::Cow;
+
+use schemas::Text;
+use smallvec::smallvec;
+
+use crate::assemble::{Call, Out, precedence};
+use crate::envelope::{Envelope, time};
+use crate::formats::openai;
+use crate::item::IgnoreReason;
+use crate::json::{Json, Object};
+use crate::problem::{Problem, Result};
+use crate::usage::raw;
+
+/// True for a message of the app server: its method says of what it tells, or it answers with the thread that was begun.
+pub(crate) fn is_message(object: &Object<'_>) -> bool {
+    const ABOUT: [&str; 4] = ["thread/", "turn/", "item/", "account/"];
+    let method = || object.string("method").is_some_and(|method| ABOUT.iter().any(|about| method.starts_with(about)));
+    (object.has("params") && method()) || thread(object).is_some()
+}
+
+/// What the app server says of a thread that was begun, and its id.
+fn thread<'a>(object: &Object<'a>) -> Option<(Object<'a>, Text)> {
+    let begun = object.object("result").filter(|begun| begun.has("thread") && object.has("id"))?;
+    let id = text(&begun.object("thread")?, "id")?;
+    Some((begun, id))
+}
+
+/// What a request used, and the session so far.
+struct Used<'a> {
+    last: Json<'a>,
+    running: Option<&'a str>,
+    spelling: &'static openai::Spelling,
+}
+
+fn used<'a>(object: &Object<'a>) -> Option<Used<'a>> {
+    let of = |counts: Object<'a>, last: &str, total: &str, count: &str, spelling| {
+        let last = counts.get(last).filter(|last| last.object().is_some_and(|last| !last.is_empty()))?;
+        let running = counts.object(total).and_then(|total| total.get(count)?.number());
+        Some(Used { last, running, spelling })
+    };
+    if let Some(params) = object.object("params") {
+        return of(params.object("tokenUsage")?, "last", "total", "totalTokens", &openai::AI_SDK);
+    }
+    let payload = object.object("payload").filter(|payload| payload.is("type", "token_count"))?;
+    of(payload.object("info")?, "last_token_usage", "total_token_usage", "total_tokens", &openai::CODEX)
+}
+
+/// A line or a message; only those with counts are calls. Session and model stand on others ([`super::stream`] keeps them while it
+/// reads a file).
+pub(crate) fn line<'a>(
+    json: Json<'a>,
+    object: &Object<'a>,
+    mut envelope: Envelope<'a>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    let Some(Used { last, running, spelling }) = used(object) else {
+        out.ignore(IgnoreReason::NotAModelCall);
+        return Ok(());
+    };
+    let mut call = Call::new("codex.transcript", "chat", precedence::AGENT);
+    call.usual_provider = "openai";
+    call.time = time(object, "timestamp")?;
+    call.raw_usage = Cow::Borrowed(raw(Some(last)));
+    call.parts = smallvec![openai::usage(&last.object().unwrap_or_default(), spelling, "")?];
+    envelope.claimed.application = Some(Text::const_new("codex"));
+    if let Some(params) = object.object("params") {
+        envelope.claimed.session = text(&params, "threadId").or(envelope.claimed.session);
+        // What was used was certainly billed: counted, and visibly unpriced.
+        envelope.model.get_or_insert(Text::const_new("unknown"));
+    }
+    match (envelope.claimed.session.clone(), running) {
+        (Some(session), Some(running)) => {
+            envelope.event_id = Some(Cow::Owned(format!("{session}/{running}")));
+            envelope.source = Some(Cow::Borrowed("codex"));
+        }
+        _ if envelope.event_id.is_none() => {
+            let message =
+                "the line names no session: send the whole transcript as one record, or give the line an `id`";
+            return Err(Problem::new(schemas::RejectReason::MissingField, "session_meta", message));
+        }
+        _ => {}
+    }
+    out.call(call, envelope, json);
+    Ok(())
+}
+
+/// What a line says about those that follow: session and model.
+pub(crate) fn context(object: &Object<'_>, envelope: &mut Envelope<'_>) {
+    if let Some((begun, id)) = thread(object) {
+        envelope.claimed.session = Some(id);
+        envelope.model = text(&begun, "model").or_else(|| envelope.model.take());
+        envelope.provider = text(&begun, "modelProvider").or_else(|| envelope.provider.take());
+    }
+    let Some(payload) = object.object("payload") else { return };
+    if object.is("type", "session_meta") {
+        envelope.claimed.session = text(&payload, "id").or_else(|| envelope.claimed.session.take());
+        envelope.provider = text(&payload, "model_provider").or_else(|| envelope.provider.take());
+    }
+    if object.is("type", "turn_context") {
+        envelope.model = text(&payload, "model").or_else(|| envelope.model.take());
+    }
+}
+
+fn text(object: &Object<'_>, name: &str) -> Option<Text> {
+    object.string(name).filter(|text| text.len() <= crate::TEXT_BYTES_MAX).map(Text::from)
+}
