@@ -24,6 +24,7 @@ use crate::printed;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
 use crate::replay::Original;
+use crate::unquoted;
 
 /// Decodes a raw record. Never fails: whatever cannot be used is among the items as a rejection.
 pub fn decode(record: &RawRecord<'_>, config: &Config) -> Decoded {
@@ -159,9 +160,9 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
     }
-    let plain = encoded::plain(text).or_else(|| printed::json(text)).or_else(|| httprr::json(text));
-    let plain = plain.or_else(|| php::json(text)).or_else(|| cassette::json(text)).or_else(|| collector::json(text));
-    let plain = plain.or_else(|| logfmt::json(text));
+    let plain = encoded::plain(text).or_else(|| unquoted::json(text)).or_else(|| printed::json(text));
+    let plain = plain.or_else(|| httprr::json(text)).or_else(|| php::json(text));
+    let plain = plain.or_else(|| cassette::json(text)).or_else(|| collector::json(text)).or_else(|| logfmt::json(text));
     let text = plain.as_deref().unwrap_or(text);
     if text.is_empty() {
         return Err(Problem::new(RejectReason::Empty, "", "the record holds only white space"));

@@ -39,6 +39,7 @@ mod recognise;
 mod replay;
 mod settings;
 mod stage;
+mod unquoted;
 mod usage;
 pub mod users;
 

@@ -7,9 +7,13 @@ use crate::json::{self, Json};
 
 /// True for a text that begins like a dictionary, an object or a list of either as they are printed.
 fn is_printed(text: &str) -> bool {
-    let text = text.strip_prefix('[').unwrap_or(text);
+    let text = text.strip_prefix('[').map_or(text, str::trim_ascii_start);
     let name = length_of_name(text);
     let named = name > 0 && text.as_bytes()[0].is_ascii_uppercase();
+    // As Jest keeps it: what it is before each bracket.
+    if named && ["Object {", "Array ["].iter().any(|kind| text.starts_with(kind)) {
+        return true;
+    }
     // JavaScript puts the name of a class before its fields, Elixir a sign.
     let braced = if named { text[name..].trim_start_matches(' ') } else { text.strip_prefix('%').unwrap_or(text) };
     match braced.strip_prefix('{') {
@@ -63,6 +67,13 @@ pub(crate) fn json(text: &str) -> Option<String> {
     // Several may stand one after the other.
     Json::parse_all(&printed.json)?;
     Some(printed.json)
+}
+
+/// True for what would be JSON but for numbers that are none, or commas after the last of its fields.
+pub(crate) fn is_loose(text: &str) -> bool {
+    let comma = |(at, _): (usize, &str)| text[at + 1..].trim_ascii_start().starts_with(['}', ']']);
+    text.starts_with(['{', '['])
+        && (["NaN", "Infinity"].iter().any(|name| text.contains(name)) || text.match_indices(',').any(comma))
 }
 
 /// The first object printed within a text, as JSON: after the words of a logger, and perhaps before others.
@@ -194,7 +205,8 @@ impl<'a> Printed<'a> {
         let digits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
         let end = self.rest.find(|c| !digits(c)).unwrap_or(self.rest.len());
         let (number, rest) = self.rest.split_at(end);
-        self.json.push_str(if number.ends_with("inf") { "null" } else { number });
+        let none = ["inf", "Infinity", "nan", "NaN"].iter().any(|name| number.ends_with(name));
+        self.json.push_str(if none { "null" } else { number });
         self.rest = rest;
         Some(())
     }
@@ -209,8 +221,8 @@ impl<'a> Printed<'a> {
             return self.string();
         }
         self.rest = rest;
-        // Objects of JavaScript have names before them, too.
-        if rest.trim_ascii_start().starts_with('{') {
+        // Objects of JavaScript have names before them, too, and lists as Jest keeps them.
+        if rest.trim_ascii_start().starts_with('{') || (name == "Array" && rest.starts_with(" [")) {
             return Some(());
         }
         if rest.starts_with('=') || (rest.starts_with(':') && self.open.last() == Some(&'}')) {
@@ -218,13 +230,33 @@ impl<'a> Printed<'a> {
             return Some(());
         }
         if let Some(fields) = rest.strip_prefix('(') {
-            return if is_fields(fields) { self.open('{', '}') } else { self.made_of(name, fields) };
+            // What may be there and is, in Rust and Swift.
+            if matches!(name, "Some" | "Optional") {
+                self.rest = fields;
+                return self.wrapped();
+            }
+            // What a test expects of a text or a time is none.
+            let expected = fields.starts_with(')') && name.starts_with("Is");
+            return if is_fields(fields) && !expected { self.open('{', '}') } else { self.made_of(name, fields) };
         }
         self.json.push_str(match name {
             "True" | "true" => "true",
             "False" | "false" => "false",
             _ => "null",
         });
+        Some(())
+    }
+
+    /// The one value between brackets that say nothing.
+    fn wrapped(&mut self) -> Option<()> {
+        let (depth, begun) = (self.open.len(), self.json.len());
+        if depth >= DEPTH_MAX {
+            return None;
+        }
+        while self.open.len() > depth || !self.rest.trim_ascii_start().starts_with(')') || self.json.len() == begun {
+            self.step()?;
+        }
+        self.rest = self.rest.trim_ascii_start().strip_prefix(')')?;
         Some(())
     }
 
@@ -338,7 +370,7 @@ fn time(values: &str) -> Option<String> {
 fn is_fields(rest: &str) -> bool {
     let rest = rest.trim_start();
     let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-    rest.starts_with(')') || (end > 0 && rest[end..].starts_with('='))
+    rest.starts_with(')') || (end > 0 && (rest[end..].starts_with('=') || rest[end..].starts_with(": ")))
 }
 
 /// What follows a backslash.

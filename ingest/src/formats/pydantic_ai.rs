@@ -22,6 +22,11 @@ pub(crate) fn is_message(object: &Object<'_>) -> bool {
         let usage = object.object("usage");
         return usage.is_some_and(|usage| usage.has("input_tokens") || usage.has("request_tokens"));
     }
+    let asked =
+        |name: &str| matches!(name, "parts" | "instructions" | "timestamp" | "run_id" | "conversation_id" | "metadata");
+    if !object.has("kind") && object.has("parts") && object.iter().all(|(name, _)| asked(name)) {
+        return part().is_some_and(|part| part.has("content") && part.has("timestamp"));
+    }
     (object.is("kind", "response") && object.object("usage").is_some() || object.is("kind", "request"))
         && part().is_some_and(|part| part.has("part_kind"))
 }

@@ -34,7 +34,7 @@ pub(crate) fn documents_within<'t>(
         Err(problem) => problem,
         found => return found,
     };
-    if is_begun(text) {
+    if is_begun(text) && !printed::is_loose(text) {
         return Err(problem);
     }
     *printed = printed::within(text);

@@ -32,7 +32,13 @@ fn impossible_counts_are_rejected_naming_the_field() {
             &["usage.prompt_tokens"],
         );
     }
-    check_rejected(&BODY.replace("\"prompt_tokens\":10", "\"prompt_tokens\":NaN"), "malformed", "", &[]);
+    // A number that is none is read as nothing, as everywhere else in the record.
+    check_rejected(
+        &BODY.replace("\"prompt_tokens\":10", "\"prompt_tokens\":NaN"),
+        "missing_field",
+        "usage.prompt_tokens",
+        &["zero"],
+    );
     check_rejected(&BODY.replace("\"prompt_tokens\":10,", ""), "missing_field", "usage.prompt_tokens", &["zero"]);
     check_rejected(&BODY.replace("\"gpt-5.4\"", "7.5e400x"), "malformed", "", &["line 1"]);
 }

@@ -132,3 +132,104 @@ fn prints_that_were_cut_off_are_rejected() {
     assert!(events(&super::decoded(&nested)).is_empty());
     assert!(events(&super::decoded(&"array(1) {\n[0]=>\n".repeat(5000))).is_empty());
 }
+
+#[test]
+fn answers_are_read_as_sdks_of_java_and_go_print_them() {
+    let said = "a {b}, model=none, usage=CompletionUsage{completionTokens=1, promptTokens=2}";
+    let java = format!(
+        "ChatCompletion{{id=chatcmpl-P5, choices=[Choice{{finishReason=stop, index=0, logprobs=, message=ChatCompletionMessage{{content={said}, \
+         refusal=, role=assistant, additionalProperties={{}}}}, additionalProperties={{}}}}], created=1785402000, model=gpt-4o-mini, \
+         object_=chat.completion, serviceTier=default, systemFingerprint=, usage=CompletionUsage{{completionTokens=66, promptTokens=10, totalTokens=76, \
+         completionTokensDetails=, promptTokensDetails=PromptTokensDetails{{audioTokens=, cachedTokens=4, additionalProperties={{}}}}, \
+         additionalProperties={{}}}}, additionalProperties={{}}}}"
+    );
+    check(
+        &java,
+        "openai.chat_completion",
+        &["openai gpt-4o-mini: input_text_tokens 6, cache_read_text_tokens 4, output_text_tokens 66"],
+    );
+    let found = event(&java);
+    assert_eq!(
+        (&*found.call_key, found.price_context.service_tier.as_deref()),
+        ("openai/chatcmpl-P5", Some("default"))
+    );
+    check(
+        "Message{id=msg_P6, content=[ContentBlock{text=TextBlock{citations=null, text=Hi, type=text}}], model=claude-haiku-4-5, role=assistant, \
+         stopReason=end_turn, type=message, usage=Usage{cacheCreation=CacheCreation{ephemeral1hInputTokens=2, ephemeral5mInputTokens=5}, \
+         cacheCreationInputTokens=7, cacheReadInputTokens=3, inputTokens=10, outputTokens=12, serverToolUse=null, serviceTier=standard, \
+         additionalProperties={}}, additionalProperties={}}",
+        "anthropic.message",
+        &[
+            "anthropic claude-haiku-4-5: input_text_tokens 10, cache_read_text_tokens 3, cache_write_5m_tokens 5, cache_write_1h_tokens 2, \
+           output_text_tokens 12 [time_assumed]",
+        ],
+    );
+    check(
+        "{ID:chatcmpl-P7 Object:chat.completion Created:1785402000 Model:gpt-4o-mini Choices:[{Index:0 Message:{Role:assistant Content:Hi there \
+         Name: FunctionCall:<nil>} FinishReason:stop}] Usage:{PromptTokens:9 CompletionTokens:12 TotalTokens:21 PromptTokensDetails:<nil> \
+         CompletionTokensDetails:0xc0001} SystemFingerprint:fp_1}",
+        "openai.chat_completion",
+        &["openai gpt-4o-mini: input_text_tokens 9, output_text_tokens 12"],
+    );
+    // Cut off before its usage ends.
+    assert!(events(&super::decoded(&java[..java.len() - 80])).is_empty());
+}
+
+#[test]
+fn what_may_be_there_and_is_counts_in_prints_of_rust_and_swift() {
+    let usage = "usage: Some(CompletionUsage { prompt_tokens: 9, completion_tokens: 12, total_tokens: 21, prompt_tokens_details: \
+                 Some(PromptTokensDetails { audio_tokens: Some(0), cached_tokens: Some(4) }), completion_tokens_details: None })";
+    check(
+        &format!(
+            "CreateChatCompletionResponse {{ id: \"chatcmpl-P8\", choices: [ChatChoice {{ index: 0, message: Message {{ content: Some(\"Hi \\\"x\\\")\") }}, \
+             finish_reason: Some(Stop) }}], created: 1785402000, model: \"gpt-4o-mini\", service_tier: Some(Default), object: \"chat.completion\", {usage} }}"
+        ),
+        "openai.chat_completion",
+        &["openai gpt-4o-mini: input_text_tokens 5, cache_read_text_tokens 4, output_text_tokens 12"],
+    );
+    check(
+        "ChatResult(id: \"chatcmpl-P9\", object: \"chat.completion\", created: 1785402000.0, model: \"gpt-4o-mini\", choices: [], \
+         usage: Optional(OpenAI.ChatResult.CompletionUsage(completionTokens: 12, promptTokens: 9, totalTokens: 21)))",
+        "openai.chat_completion",
+        &["unknown gpt-4o-mini: input_text_tokens 9, output_text_tokens 12 [id_from_position]"],
+    );
+}
+
+#[test]
+fn snapshots_are_read_with_their_names_and_their_lists_on_several_lines() {
+    check(
+        "Object {\n  \"choices\": Array [\n    Object {\n      \"index\": 0,\n    },\n  ],\n  \"id\": \"chatcmpl-P10\",\n  \"model\": \"gpt-4o-mini\",\n\
+         \x20 \"object\": \"chat.completion\",\n  \"usage\": Object {\n    \"completion_tokens\": 5,\n    \"prompt_tokens\": 9,\n  },\n}",
+        "openai.chat_completion",
+        &["openai gpt-4o-mini: input_text_tokens 9, output_text_tokens 5 [time_assumed]"],
+    );
+    let dumped = super::decoded(
+        "[\n    ModelRequest(parts=[UserPromptPart(content='a', timestamp=IsDatetime())], run_id=IsStr()),\n    ModelResponse(\n\
+         \x20       parts=[TextPart(content='b')],\n        usage=RequestUsage(input_tokens=20, cache_read_tokens=4, output_tokens=8),\n\
+         \x20       model_name='claude-haiku-4-5',\n        timestamp=IsDatetime(),\n        provider_name='anthropic',\n\
+         \x20       provider_response_id=IsStr(),\n    ),\n]",
+    );
+    let lines: Vec<String> = events(&dumped).into_iter().map(line).collect();
+    let expected = "anthropic claude-haiku-4-5: input_text_tokens 16, cache_read_text_tokens 4, output_text_tokens 8 [id_from_position, time_assumed]";
+    assert_eq!((lines, dumped.items.len()), (vec![expected.to_owned()], 2), "{dumped:#?}");
+}
+
+#[test]
+fn numbers_that_are_none_and_commas_too_many_do_not_spoil_an_answer() {
+    let answer = |chance: &str, end: &str| {
+        format!(
+            r#"{{"id":"chatcmpl-P11","object":"chat.completion","model":"gpt-4o-mini","choices":[{{"logprobs":{{"content":[{{"token":"NaN","logprob":{chance}}}]}}}}],
+            "usage":{{"prompt_tokens":9,"completion_tokens":12{end}}}}}"#
+        )
+    };
+    for payload in [answer("NaN", ""), answer("-Infinity", ""), answer("Infinity", ","), answer("-0.5", ",\n  ")] {
+        check(
+            &payload,
+            "openai.chat_completion",
+            &["openai gpt-4o-mini: input_text_tokens 9, output_text_tokens 12 [time_assumed]"],
+        );
+    }
+    // A count that is no number is still none.
+    let rejection = super::rejection(&answer("NaN", "").replace(":9,", ":NaN,"));
+    assert_eq!(&*rejection.field, "usage.prompt_tokens");
+}

@@ -1,0 +1,129 @@
+//! What Java and Go print of an answer: fields by name, their values without quotes. What was said may hold anything, so nothing is read
+//! but what stands around it: the last usage, which is nothing but numbers, and a few fields before and after it (prints of OpenAI's SDK
+//! for Java that others published, read 2026-11-30; Anthropic's is made by the same generator; those of Go from knowledge of them).
+
+use crate::json;
+
+/// How a language prints, and what its names begin with.
+struct Style {
+    /// Between a name and its value.
+    is: char,
+    /// Before the name of a field that is not the first.
+    next: &'static str,
+    usage: &'static str,
+    /// Names of fields, and what they are in JSON.
+    fields: [(&'static str, &'static str); 5],
+}
+
+const JAVA: Style = Style {
+    is: '=',
+    next: ", ",
+    usage: ", usage=",
+    fields: [
+        ("id", "id"),
+        ("model", "model"),
+        ("created", "created"),
+        ("createdAt", "created_at"),
+        ("serviceTier", "service_tier"),
+    ],
+};
+
+const GO: Style = Style {
+    is: ':',
+    next: " ",
+    usage: " Usage:{",
+    fields: [
+        ("ID", "id"),
+        ("Model", "model"),
+        ("Created", "created"),
+        ("CreatedAt", "created_at"),
+        ("ServiceTier", "service_tier"),
+    ],
+};
+
+/// The answer as JSON; `None` if it is none.
+pub(crate) fn json(text: &str) -> Option<String> {
+    let (first, inner) = text.split_once('{')?;
+    let (style, kind) = match first {
+        "ChatCompletion" => (&JAVA, ("object", "chat.completion")),
+        "Response" => (&JAVA, ("object", "response")),
+        "Message" => (&JAVA, ("type", "message")),
+        "" | "&" if inner.starts_with("ID:") => (&GO, ("object", "chat.completion")),
+        _ => return None,
+    };
+    let (before, usage) = text.rsplit_once(style.usage)?;
+    let usage = usage.get(usage.find('{').filter(|_| style.is == '=').map_or(0, |at| at + 1)..)?;
+    let mut whole = String::from("{");
+    let mut put = |name: &str, value: &str| {
+        let mut quoted = String::new();
+        json::quote(&mut quoted, value);
+        json::put_field(&mut whole, name, if is_number(value) { value } else { &quoted });
+    };
+    put(kind.0, kind.1);
+    for (name, named) in style.fields {
+        let (at_first, later) = (format!("{name}{}", style.is), format!("{}{name}{}", style.next, style.is));
+        let value = inner.strip_prefix(&at_first).or_else(|| Some(before.rsplit_once(&later)?.1));
+        let value = value.or_else(|| Some(usage.rsplit_once(&later)?.1)).map(|value| until(value, style.next));
+        if let Some(value) = value.filter(|value| !matches!(*value, "" | "null" | "<nil>")) {
+            put(named, value);
+        }
+    }
+    let (counts, _) = counts(usage, style, 0)?;
+    json::put_field(&mut whole, "usage", &counts);
+    whole.push('}');
+    Some(whole)
+}
+
+/// A value up to the next field, or to the end of what it is of.
+fn until<'a>(value: &'a str, next: &str) -> &'a str {
+    let end = [next, "}", "]", "\n"].iter().filter_map(|mark| value.find(mark)).min();
+    &value[..end.unwrap_or(value.len())]
+}
+
+fn is_number(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The fields of a usage object that are numbers, or objects of numbers, and what follows the bracket that closes it.
+fn counts<'a>(mut rest: &'a str, style: &Style, level: usize) -> Option<(String, &'a str)> {
+    let mut whole = String::from("{");
+    loop {
+        rest = rest.trim_start_matches([',', ' ', '\n']);
+        if let Some(after) = rest.strip_prefix('}') {
+            whole.push('}');
+            return Some((whole, after));
+        }
+        let (name, value) = rest.split_once(style.is)?;
+        let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let (before, inner) = value.split_once('{').unwrap_or((value, ""));
+        if !word(name) || level > 2 {
+            return None;
+        }
+        if word(before.trim_start_matches('&')) && !inner.is_empty() {
+            let (nested, after) = counts(inner, style, level + 1)?;
+            if nested != "{}" {
+                json::put_field(&mut whole, &in_snake_case(name), &nested);
+            }
+            rest = after;
+            continue;
+        }
+        let end = value.find([',', ' ', '}'])?;
+        if is_number(&value[..end]) {
+            json::put_field(&mut whole, &in_snake_case(name), &value[..end]);
+        }
+        rest = &value[end..];
+    }
+}
+
+fn in_snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        let begins =
+            letter.is_ascii_uppercase() || (letter.is_ascii_digit() && snake.ends_with(|c: char| !c.is_ascii_digit()));
+        if begins && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
