@@ -17,7 +17,7 @@ pub(crate) fn json(text: &str) -> Option<String> {
     }
     let mut print = Print::default();
     for line in text.lines() {
-        print.read(without_name(line));
+        print.read(line);
     }
     let lines = [
         ("resourceSpans", "scopeSpans", "spans", print.spans),
@@ -39,14 +39,6 @@ pub(crate) fn json(text: &str) -> Option<String> {
         let _ = writeln!(whole, "{{\"{resources}\":[{}]}}", listed.join(","));
     }
     (!whole.is_empty()).then_some(whole)
-}
-
-/// A line without the name of the container that printed it.
-fn without_name(line: &str) -> &str {
-    match line.split_once(" | ") {
-        Some((name, line)) if !name.trim_end().contains([' ', ':']) => line,
-        _ => line.strip_suffix(" |").filter(|name| !name.trim_end().contains([' ', ':'])).map_or(line, |_| ""),
-    }
 }
 
 /// A span or a log record: pieces of JSON.

@@ -10,6 +10,7 @@ use schemas::{Correction, RejectReason, Timestamp};
 use crate::assemble::Out;
 use crate::cassette;
 use crate::collector;
+use crate::composed;
 use crate::config::{Config, DEPTH_MAX};
 use crate::encoded;
 use crate::envelope::{Envelope, provider_name};
@@ -153,16 +154,15 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         return otlp::protobuf(payload, signal, out);
     }
     let text = text_of(payload)?;
-    let (head, text) = stream::head_and_body(text.trim_ascii());
+    let bare = composed::lines(text.trim_ascii());
+    let (head, text) = stream::head_and_body(bare.as_deref().unwrap_or(&text).trim_ascii());
     let envelope = head::of_answer(head);
     if head::has_failed(head) && !text.starts_with(['{', '[']) {
         out.recognised("", Shape::Error.as_str(), "a status of HTTP from 400 on");
         out.ignore(IgnoreReason::FailedCall);
         return Ok(());
     }
-    let plain = encoded::plain(text).or_else(|| unquoted::json(text)).or_else(|| printed::json(text));
-    let plain = plain.or_else(|| httprr::json(text)).or_else(|| php::json(text));
-    let plain = plain.or_else(|| cassette::json(text)).or_else(|| collector::json(text)).or_else(|| logfmt::json(text));
+    let plain = readable(text);
     let text = plain.as_deref().unwrap_or(text);
     if text.is_empty() {
         return Err(Problem::new(RejectReason::Empty, "", "the record holds only white space"));
@@ -186,6 +186,17 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
     let documents = stream::documents_within(spread.as_deref().unwrap_or(text), &mut printed)?;
     stream::items(documents, hint, envelope, 0, out);
     Ok(())
+}
+
+/// What is written down otherwise than as JSON, as the JSON it would be.
+fn readable(text: &str) -> Option<String> {
+    let plain = encoded::plain(text).or_else(|| unquoted::json(text)).or_else(|| printed::json(text));
+    if plain.is_some() || text.starts_with('{') {
+        return plain;
+    }
+    // The others begin with words.
+    let plain = httprr::json(text).or_else(|| php::json(text)).or_else(|| cassette::json(text));
+    plain.or_else(|| collector::json(text)).or_else(|| logfmt::json(text))
 }
 
 fn named(name: &str) -> Result<Shape> {

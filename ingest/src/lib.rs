@@ -18,6 +18,7 @@ mod assemble;
 mod bound;
 mod cassette;
 mod collector;
+mod composed;
 mod config;
 mod decode;
 mod encoded;

@@ -238,11 +238,14 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         let shape = match &*name {
             // Each frame of ERNIE's own streams counts, and calls itself a whole.
             "chat.completion" if object.get("is_end").and_then(Json::boolean) == Some(false) => Shape::Fragment,
-            "chat.completion" => Shape::OpenAiChat,
+            // Azure's, of models that read one's own data.
+            "chat.completion" | "extensions.chat.completion" => Shape::OpenAiChat,
             // Perplexity closes its streams with objects of its own.
-            "chat.completion.chunk" | "chat.completion.done" | "chat.reasoning" | "chat.reasoning.done" => {
-                Shape::OpenAiChatChunk
-            }
+            "chat.completion.chunk"
+            | "extensions.chat.completion.chunk"
+            | "chat.completion.done"
+            | "chat.reasoning"
+            | "chat.reasoning.done" => Shape::OpenAiChatChunk,
             // Azure's frames of content filters say nothing but that.
             "" if object.has("choices") => Shape::OpenAiChatChunk,
             "response" if is_unfinished(object) => Shape::Status,

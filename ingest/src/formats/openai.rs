@@ -44,9 +44,14 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let (mut audio, mut image, mut video) = (0, 0, 0);
     let (mut cached_audio, mut cached_image) = (0, 0);
     let (mut cached_split, mut searched) = (false, None);
-    if let Some((name, _)) = object.first(spelling.input_details)
-        && let Some(details) = counts.inner(name)?
-    {
+    if let Some((name, value)) = object.first(spelling.input_details) {
+        if value.kind() == Kind::String
+            && let Some(whole) = spelling::unprinted(object)
+            && let Some((_, whole)) = Json::parse_object(&whole)
+        {
+            return self::usage(&whole, spelling, model);
+        }
+        let details = counts.inner(name)?.unwrap_or_default();
         let inner = counts.within(name, &details);
         cached = inner.alias(&[
             "cached_tokens",

@@ -654,7 +654,9 @@ impl<'a> Stream<'a> {
     fn anthropic(&self) -> Option<(Shape, String, bool)> {
         let start = self.frames.iter().find_map(|frame| frame.object("message"));
         let deltas = self.frames.iter().filter(|frame| frame.is("type", "message_delta"));
-        let deltas: Vec<Object<'a>> = deltas.filter_map(|frame| frame.object("usage")).collect();
+        // Some put it where the first documentation did.
+        let usage = |frame: &Object<'a>| frame.object("usage").or_else(|| frame.object("delta")?.object("usage"));
+        let deltas: Vec<Object<'a>> = deltas.filter_map(usage).collect();
         if start.is_none() && deltas.is_empty() {
             return None;
         }

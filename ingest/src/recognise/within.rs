@@ -38,7 +38,7 @@ fn is_prose(body: Json<'_>) -> bool {
 
 /// True for an object that also holds an answer as it came.
 fn has_another(object: &Object<'_>, body: &str) -> bool {
-    let is_raw = |name: &str| name.contains("raw") || name.contains("Raw") || name == "body";
+    let is_raw = |name: &str| name.contains("raw") || name.contains("Raw") || matches!(name, "body" | "response_json");
     let is_whole = |value: Json<'_>| value.kind() == Kind::Object || value.text().starts_with("\"{");
     object.iter().any(|(name, value)| name != body && is_raw(name) && is_whole(value) && !asked::is_of_a_question(name))
 }

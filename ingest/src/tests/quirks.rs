@@ -120,3 +120,88 @@ fn promptfoo_writes_a_row_for_each_answer() {
         assert_eq!(decoded.items.len(), 5);
     }
 }
+
+#[test]
+fn details_that_python_printed_into_an_answer_count() {
+    let usage = r#"{"completion_tokens":186,"prompt_tokens":48711,"total_tokens":48897,
+        "completion_tokens_details":"CompletionTokensDetails(audio_tokens=0, reasoning_tokens=10)",
+        "prompt_tokens_details":"PromptTokensDetails(audio_tokens=0, cached_tokens=48512)"}"#;
+    let counts = "openai gpt-4o: input_text_tokens 199, cache_read_text_tokens 48512, output_text_tokens 176, output_reasoning_tokens 10";
+    check(
+        &format!(
+            r#"{{"id":"chatcmpl-Q2","object":"chat.completion","created":1785402000,"model":"gpt-4o","choices":[],"usage":{usage}}}"#
+        ),
+        "openai.chat_completion",
+        &[counts],
+    );
+    // A row of a log that keeps the answer beside what was said.
+    let row = format!(
+        r#"[{{"id":"01jc","model":"gpt-4o","prompt":"a","response":"What was said","response_json":{{"content":"What was said","finish_reason":"stop",
+        "usage":{usage},"id":"chatcmpl-Q3","object":"chat.completion","model":"gpt-4o","created":1785402000}},"datetime_utc":"2026-07-30T09:00:00"}}]"#
+    );
+    assert_eq!(line(&event(&row)), counts);
+    super::check_rejected(
+        &format!(
+            r#"{{"object":"chat.completion","model":"gpt-4o","usage":{}}}"#,
+            r#"{"prompt_tokens":1,"prompt_tokens_details":"none"}"#
+        ),
+        "invalid_field",
+        "usage.prompt_tokens_details",
+        &["object"],
+    );
+}
+
+#[test]
+fn a_stream_of_azures_own_data_is_a_chat() {
+    let frame = |rest: &str| {
+        format!(
+            "data: {{\"id\":\"12b-Q\",\"model\":\"gpt-4o\",\"created\":1785402000,\"object\":\"extensions.chat.completion.chunk\",{rest}}}\n\n"
+        )
+    };
+    let stream = [
+        frame(
+            r#""choices":[{"index":0,"delta":{"role":"assistant","context":{"citations":[]}},"end_turn":false,"finish_reason":null}]"#,
+        ),
+        frame(
+            r#""choices":[{"index":0,"delta":{},"end_turn":true,"finish_reason":"stop"}],"usage":{"prompt_tokens":379,"completion_tokens":105,"total_tokens":484}"#,
+        ),
+    ];
+    check(
+        &format!("{}data: [DONE]\n\n", stream.concat()),
+        "openai.chat_completion",
+        &["openai gpt-4o: input_text_tokens 379, output_text_tokens 105"],
+    );
+}
+
+#[test]
+fn lines_after_the_name_of_a_container_are_those_of_its_program() {
+    let answer = "17:46:43 - LiteLLM:DEBUG: utils.py:336 - RAW RESPONSE:\n{\n  \"candidates\": [],\n\n  \"usageMetadata\": {\"promptTokenCount\": 19,\n\
+                  \x20   \"candidatesTokenCount\": 6, \"totalTokenCount\": 25},\n  \"modelVersion\": \"gemini-2.5-pro\", \"responseId\": \"Q4\"\n}";
+    let composed: Vec<String> = answer.lines().map(|line| format!("litellm-1  | {line}")).collect();
+    check(
+        &composed.join("\n"),
+        "gemini.generate_content",
+        &["gcp.gemini gemini-2.5-pro: input_text_tokens 19, output_text_tokens 6 [time_assumed]"],
+    );
+}
+
+#[test]
+fn a_relay_may_count_at_the_end_of_a_message_or_within_what_changed() {
+    let stream = |begun: &str, end: &str| {
+        format!(
+            "event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{{\"id\":\"msg_Q5\",\"type\":\"message\",\"model\":\"claude-haiku-4-5\",\"content\":[]{begun}}}}}\n\n\
+             event: message_delta\ndata: {{\"type\":\"message_delta\",{end}}}\n\nevent: message_stop\ndata: {{\"type\":\"message_stop\"}}\n\n"
+        )
+    };
+    let counts = r#""usage":{"input_tokens":25,"cache_read_input_tokens":300,"output_tokens":15}"#;
+    let expected = "anthropic claude-haiku-4-5: input_text_tokens 25, cache_read_text_tokens 300, output_text_tokens 15 [time_assumed]";
+    check(&stream("", &format!(r#""delta":{{"stop_reason":"end_turn"}},{counts}"#)), "anthropic.message", &[expected]);
+    check(
+        &stream(
+            r#","usage":{"input_tokens":25,"cache_read_input_tokens":300,"output_tokens":1}"#,
+            r#""delta":{"stop_reason":"end_turn","usage":{"output_tokens":15}}"#,
+        ),
+        "anthropic.message",
+        &[expected],
+    );
+}

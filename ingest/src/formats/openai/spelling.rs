@@ -2,7 +2,8 @@
 
 use schemas::Meter;
 
-use crate::json::NameSet;
+use crate::json::{self, NameSet, Object};
+use crate::printed;
 
 /// How a usage object spells its fields.
 pub(crate) struct Spelling {
@@ -285,3 +286,16 @@ pub(super) static OUTPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     "acceptedPredictionTokens",
     "rejectedPredictionTokens",
 ]);
+
+/// Usage whose details are what Python prints of them, with the objects they are; `None` where there is no such text (logs of the `llm`
+/// tool that others published, read 2026-11-30).
+pub(super) fn unprinted(usage: &Object<'_>) -> Option<String> {
+    let (mut whole, mut found) = (String::from("{"), false);
+    for (name, value) in usage.iter() {
+        let object = value.string().and_then(|text| printed::json(&text));
+        found |= object.is_some();
+        json::put_field(&mut whole, name, object.as_deref().unwrap_or(value.text()));
+    }
+    whole.push('}');
+    found.then_some(whole)
+}
