@@ -337,7 +337,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             // What `claude -p --output-format stream-json` prints spells the session otherwise than its files.
             "assistant" | "user" | "system" | "stream_event" | "rate_limit_event" | "tool_progress"
                 if object.has("session_id")
-                    && (object.has("uuid") || object.has("message"))
+                    && ["uuid", "message", "subtype"].iter().any(|name| object.has(name))
                     && !["usage", "response", "body", "data"].iter().any(|name| object.has(name)) =>
             {
                 Shape::ClaudeTranscript

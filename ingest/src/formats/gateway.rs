@@ -7,7 +7,7 @@ use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope, provider_name, time};
-use crate::formats::{cohere, openai};
+use crate::formats::{anthropic, cohere, gemini, openai};
 use crate::identity;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
@@ -22,6 +22,10 @@ pub(crate) fn litellm<'a>(
     mut envelope: Envelope<'a>,
     out: &mut Out<'_>,
 ) -> Result<()> {
+    // What its callbacks are given has the payload within.
+    if let Some(payload) = object.object("standard_logging_object").filter(|_| !object.has("prompt_tokens")) {
+        return litellm(json, &payload, envelope, out);
+    }
     let mut call = Call::new("litellm.standard_logging", "chat", precedence::GATEWAY);
     let kind = object.string("call_type").unwrap_or_default();
     call.operation = Cow::Borrowed(match kind.trim_start_matches('a') {
@@ -45,7 +49,7 @@ pub(crate) fn litellm<'a>(
         Some(id) => Some(id),
         None => envelope::text(object, "request_id")?,
     };
-    call.time = time(object, "startTime")?;
+    call.time = time(object, if object.has("startTime") { "startTime" } else { "start_time" })?;
     call.reported_cost = envelope::cost(object, "response_cost", "estimate_at_list_price")?;
     if call.reported_cost.is_none() {
         // Rows of its database call it so.
@@ -56,8 +60,12 @@ pub(crate) fn litellm<'a>(
     let kept = kept.unwrap_or_default();
     let metadata = Json::parse_object(&kept).map(|(_, parsed)| parsed).unwrap_or_default();
     let counted = |usage: &Json<'_>| usage.object().is_some_and(|usage| usage.has("prompt_tokens"));
-    let answer = || object.object("response").and_then(|response| response.get("usage"));
-    let stated = metadata.get("usage_object").filter(counted).or_else(|| answer().filter(counted));
+    const ANSWERS: [&str; 3] = ["response", "complete_streaming_response", "async_complete_streaming_response"];
+    let answer = ANSWERS.iter().find_map(|name| object.object(name));
+    let usage = answer.as_ref().and_then(|answer| answer.get("usage"));
+    let stated = metadata.get("usage_object").filter(counted).or_else(|| usage.filter(counted));
+    // The answer itself, in the provider's own words, says more than the three counts.
+    let own = if stated.is_none() { answer.as_ref().and_then(own_tokens) } else { None };
     let text = match stated {
         Some(usage) => usage.text().to_owned(),
         // Older versions state the three counts alone.
@@ -91,8 +99,8 @@ pub(crate) fn litellm<'a>(
         return Ok(());
     }
     let drawn = call.operation == "image_generation";
-    let answer = object.object("response").filter(|_| drawn || !used);
-    match answer.as_ref().and_then(own_counts) {
+    let answer = answer.filter(|_| drawn || !used);
+    match answer.as_ref().and_then(own_counts).or(own) {
         Some(answered) => {
             call.parts = answered.parts;
             call.raw_usage = Cow::Owned(answered.raw_usage.into_owned());
@@ -185,6 +193,17 @@ fn is_of_no_model(kind: &str) -> bool {
         "container",
     ];
     WORDS.iter().any(|word| kind.contains(word))
+}
+
+/// The tokens of an answer in the spelling of whoever gave it, and the tools they ran.
+fn own_tokens<'a>(answer: &Object<'a>) -> Option<Call<'a>> {
+    let call = match recognise(answer)?.0 {
+        Shape::OpenAiResponse => openai::response(answer),
+        Shape::AnthropicMessage => anthropic::message(answer),
+        Shape::Gemini => gemini::response(answer),
+        _ => return None,
+    };
+    call.ok().filter(|call| call.parts.len() == 1 && !call.parts[0].usage.is_empty())
 }
 
 /// What an answer itself counts, where LiteLLM knows no tokens of it or not which: searches of a reranker, images, sound, pages.

@@ -22,8 +22,11 @@ pub(crate) fn claude_code<'a>(
     mut envelope: Envelope<'a>,
     out: &mut Out<'_>,
 ) -> Result<()> {
-    let message = object.object("message").filter(|message| message.object("usage").is_some());
-    let Some(message) = message.filter(|_| object.is("type", "assistant")) else {
+    // What an agent beneath this one says is told on the way, perhaps besides a file of its own: one message, one call.
+    let told = object.object("data").and_then(|data| data.object("message")).filter(|_| object.is("type", "progress"));
+    let line = told.as_ref().unwrap_or(object);
+    let message = line.object("message").filter(|message| message.object("usage").is_some());
+    let Some(message) = message.filter(|_| line.is("type", "assistant")) else {
         out.ignore(IgnoreReason::NotAModelCall);
         return Ok(());
     };
@@ -36,10 +39,10 @@ pub(crate) fn claude_code<'a>(
     call.extractor = "claude_code.transcript";
     call.precedence = precedence::AGENT;
     // Lines of one message are written at different times; the message has one.
-    call.time = time(object, "timestamp")?;
+    call.time = time(line, "timestamp")?;
     envelope.claimed.application = Some(Text::const_new("claude-code"));
     envelope.claimed.session = session(object)?;
-    if let Some(request) = envelope::text(object, "requestId")? {
+    if let Some(request) = envelope::text(line, "requestId")? {
         envelope.event_id = Some(request);
         envelope.source = Some(Cow::Borrowed("claude-code"));
     }

@@ -205,3 +205,65 @@ fn a_relay_may_count_at_the_end_of_a_message_or_within_what_changed() {
         &[expected],
     );
 }
+
+#[test]
+fn an_agent_beneath_claude_code_is_told_on_the_way() {
+    let message = r#"{"model":"claude-haiku-4-5-20251001","id":"msg_Q6","type":"message","role":"assistant","content":[],"usage":{"input_tokens":3,"output_tokens":5}}"#;
+    let told = format!(
+        r#"{{"parentUuid":"u","sessionId":"s-Q","type":"progress","data":{{"type":"agent_progress","agentId":"a1","message":{{"type":"assistant",
+        "timestamp":"2026-07-30T09:00:08.000Z","message":{message},"requestId":"req_Q6","uuid":"x"}}}},"toolUseID":"t","timestamp":"2026-07-30T09:00:09.000Z"}}"#
+    );
+    let file = format!(
+        r#"{{"sessionId":"s-Q","isSidechain":true,"agentId":"a1","type":"assistant","message":{message},"requestId":"req_Q6","timestamp":"2026-07-30T09:00:08.000Z"}}"#
+    );
+    let (told, file) = (event(&told.replace('\n', "")), event(&file));
+    assert_eq!(line(&told), "anthropic claude-haiku-4-5-20251001: input_text_tokens 3, output_text_tokens 5");
+    assert_eq!((told.dedup_key, told.content_hash), (file.dedup_key, file.content_hash));
+    // What was asked of it, and how a session begins, is no call.
+    for payload in [
+        r#"{"sessionId":"s-Q","type":"progress","data":{"type":"agent_progress","message":{"type":"user","message":{"role":"user","content":"a"}}}}"#,
+        r#"{"type":"system","subtype":"init","cwd":"/w","session_id":"s-Q","tools":[],"model":"claude-sonnet-4-5","permissionMode":"default"}"#,
+    ] {
+        let items = decoded(payload).items;
+        assert!(matches!(items[..], [Item::Ignored { reason: IgnoreReason::NotAModelCall, .. }]), "{items:#?}");
+    }
+}
+
+#[test]
+fn an_answer_that_litellm_logs_whole_says_more_than_its_three_counts() {
+    let logged = |response: &str| {
+        format!(
+            r#"{{"id":"resp_Q7","litellm_call_id":"c-Q7","call_type":"aresponses","status":"success","custom_llm_provider":"openai","startTime":1785402000.12,
+            "endTime":1785402003.5,"model":"gpt-5-mini","response_cost":0.002,"total_tokens":160,"prompt_tokens":100,"completion_tokens":60,
+            "response":{response},"hidden_params":{{}}}}"#
+        )
+    };
+    let response = r#"{"id":"resp_Q7","object":"response","created_at":1785402000,"model":"gpt-5-mini","status":"completed",
+        "output":[{"type":"web_search_call","id":"w","status":"completed","action":{"type":"search"}}],"usage":{"input_tokens":100,
+        "input_tokens_details":{"cached_tokens":64},"output_tokens":60,"output_tokens_details":{"reasoning_tokens":32},"total_tokens":160}}"#;
+    let counts = "openai gpt-5-mini: input_text_tokens 36, cache_read_text_tokens 64, output_text_tokens 28, output_reasoning_tokens 32, web_searches 1";
+    check(&logged(response), "litellm.standard_logging", &[counts]);
+    check(
+        &logged(
+            r#"{"candidates":[],"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":40,"thoughtsTokenCount":20,"totalTokenCount":160},"modelVersion":"m"}"#,
+        ),
+        "litellm.standard_logging",
+        &["openai gpt-5-mini: input_text_tokens 100, output_text_tokens 40, output_reasoning_tokens 20"],
+    );
+    check(
+        &logged("{}"),
+        "litellm.standard_logging",
+        &["openai gpt-5-mini: input_text_tokens 100, output_text_tokens 60"],
+    );
+    // What its callbacks are given holds the payload.
+    let given = format!(
+        r#"{{"litellm_call_id":"c-Q7","model":"gpt-5-mini","call_type":"aresponses","response_cost":0.002,"start_time":"2026-07-30 09:00:00.123456",
+        "standard_logging_object":{}}}"#,
+        logged(response)
+    );
+    assert_eq!(line(&event(&given)), counts);
+    let streamed = r#"{"litellm_call_id":"c-Q8","model":"gpt-4o","call_type":"completion","custom_llm_provider":"openai","response_cost":0.001,
+        "start_time":"2026-07-30 09:00:00.123456","complete_streaming_response":{"id":"chatcmpl-Q8","object":"chat.completion","created":1785402000,
+        "model":"gpt-4o","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":6,"total_tokens":11}}}"#;
+    assert_eq!(line(&event(streamed)), "openai gpt-4o: input_text_tokens 5, output_text_tokens 6");
+}
