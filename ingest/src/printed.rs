@@ -230,8 +230,8 @@ impl<'a> Printed<'a> {
             return Some(());
         }
         if let Some(fields) = rest.strip_prefix('(') {
-            // What may be there and is, in Rust and Swift.
-            if matches!(name, "Some" | "Optional") {
+            // What may be there and is, in Rust and Swift, and what is made of a dictionary in Python.
+            if matches!(name, "Some" | "Optional") || fields.trim_ascii_start().starts_with('{') {
                 self.rest = fields;
                 return self.wrapped();
             }

@@ -563,6 +563,9 @@ fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if let Some(found) = speech::transcribed(object) {
         return Some(found);
     }
+    if speech::is_aligned(object) {
+        return Some((Shape::ElevenLabsSpeech, "sound, and when its characters are heard"));
+    }
     if let Some(found) = pictures::evidence(object) {
         return Some((Shape::Pictures, found));
     }

@@ -188,6 +188,7 @@ fn shaped<'a>(
         Shape::Deepgram => speech::heard(object)?,
         Shape::AssemblyAi => speech::assemblyai(object)?,
         Shape::ElevenLabs => speech::elevenlabs(object)?,
+        Shape::ElevenLabsSpeech if speech::is_aligned(object) => speech::aligned(object)?,
         Shape::ElevenLabsSpeech => speech::counted_in_headers(object)?,
         Shape::Pictures => pictures::answer(object)?,
         Shape::MiniMaxSpeech => speech::said(object)?,

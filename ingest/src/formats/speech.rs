@@ -116,6 +116,31 @@ fn seconds(mut call: Call<'_>, length: Option<schemas::Quantity>) -> Result<Call
     Ok(call)
 }
 
+/// True for speech with the times of its characters, which are those it is billed by.
+pub(crate) fn is_aligned(object: &Object<'_>) -> bool {
+    object.has("audio_base64") && object.object("alignment").is_some_and(|alignment| alignment.has("characters"))
+}
+
+/// Speech of ElevenLabs that says when each of its characters is heard
+/// (<https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps>, not opened: written from knowledge).
+pub(crate) fn aligned<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let alignment = object.object("alignment").unwrap_or_default();
+    let characters = i64::try_from(alignment.array("characters").unwrap_or_default().len()).unwrap_or(i64::MAX);
+    Ok(spoken(characters))
+}
+
+/// Speech that is billed by the character.
+fn spoken<'a>(characters: i64) -> Call<'a> {
+    let mut call = Call::new("elevenlabs.speech", "speech", precedence::PROVIDER);
+    call.provider = Some(Text::const_new("elevenlabs"));
+    call.usual_provider = "elevenlabs";
+    call.raw_usage = Cow::Owned(format!("{{\"characters\":{characters}}}"));
+    let mut part = Part::default();
+    part.usage.add(Meter::InputCharacters, characters);
+    call.parts = smallvec![part];
+    call
+}
+
 /// True for an answer whose head says what ElevenLabs bills for it.
 pub(crate) fn is_counted_in_headers(object: &Object<'_>) -> bool {
     object.has("headers") && head::headers(object).is_some_and(|headers| head::header(headers, CHARACTERS).is_some())
@@ -131,14 +156,8 @@ pub(crate) fn counted_in_headers<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let digits = head::header(headers, CHARACTERS).unwrap_or_default();
     let invalid = || Problem::new(RejectReason::InvalidField, CHARACTERS, "character-cost is no whole number");
     let characters = number::count(&digits).map_err(|_| invalid())?;
-    let mut call = Call::new("elevenlabs.speech", "speech", precedence::PROVIDER);
-    call.provider = Some(Text::const_new("elevenlabs"));
-    call.usual_provider = "elevenlabs";
+    let mut call = spoken(characters);
     call.response_id = head::header(headers, "request-id");
     call.time = head::date(headers);
-    call.raw_usage = Cow::Owned(format!("{{\"characters\":{characters}}}"));
-    let mut part = Part::default();
-    part.usage.add(Meter::InputCharacters, characters);
-    call.parts = smallvec![part];
     Ok(call)
 }

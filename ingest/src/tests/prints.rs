@@ -233,3 +233,39 @@ fn numbers_that_are_none_and_commas_too_many_do_not_spoil_an_answer() {
     let rejection = super::rejection(&answer("NaN", "").replace(":9,", ":NaN,"));
     assert_eq!(&*rejection.field, "usage.prompt_tokens");
 }
+
+#[test]
+fn spans_that_javascript_prints_whole_keep_their_identity_and_their_time() {
+    let span = |id: &str, operation: &str| {
+        format!(
+            "SpanImpl {{\n    _spanContext: {{ traceId: '7af2c8f4d81a7e4d8365d24342d58833', spanId: '{id}', traceState: undefined }},\n\
+             \x20   parentSpanContext: {{ traceId: '7af2c8f4d81a7e4d8365d24342d58833', spanId: '84acc5ea845f2bf9' }},\n    attributes: {{\n\
+             \x20     'ai.operationId': '{operation}',\n      'ai.model.id': 'gemini-2.5-flash',\n      'gen_ai.system': 'google.vertex.chat',\n\
+             \x20     'gen_ai.request.model': 'gemini-2.5-flash',\n      'gen_ai.usage.input_tokens': 2,\n      'gen_ai.usage.output_tokens': 22\n    }},\n\
+             \x20   startTime: [ 1785402000, 289000000 ],\n    resource: ResourceImpl {{ _rawAttributes: [Array] }},\n    name: 'generate_text',\n\
+             \x20   _spanLimits: {{ attributeValueLengthLimit: Infinity }},\n    _performanceOffset: -0.59\n  }}"
+        )
+    };
+    let printed = format!(
+        "[\n  {},\n  {}\n]",
+        span("84acc5ea845f2bf7", "ai.generateText.doGenerate"),
+        span("84acc5ea845f2bf8", "ai.generateText")
+    );
+    check(&printed, "otel.span", &["gcp.vertex_ai gemini-2.5-flash: input_text_tokens 2, output_text_tokens 22"]);
+    let found = event(&printed);
+    assert_eq!(&*found.call_key, "span/7af2c8f4d81a7e4d8365d24342d58833/84acc5ea845f2bf7");
+    assert_eq!(found.event_time, "2026-07-30T09:00:00.289Z".parse().unwrap());
+}
+
+#[test]
+fn what_google_prints_of_an_answer_is_made_of_a_dictionary() {
+    check(
+        "response:\nGenerateContentResponse(\n    done=True,\n    iterator=None,\n    result=protos.GenerateContentResponse({\n      \"candidates\": [\n\
+         \x20       {\n          \"content\": {\n            \"parts\": [\n              {\n                \"text\": \"Hi (there)\\n\"\n              }\n\
+         \x20           ],\n            \"role\": \"model\"\n          },\n          \"finish_reason\": \"STOP\"\n        }\n      ],\n\
+         \x20     \"usage_metadata\": {\n        \"prompt_token_count\": 5,\n        \"candidates_token_count\": 3,\n        \"total_token_count\": 8\n\
+         \x20     },\n      \"model_version\": \"gemini-1.5-flash\"\n    }),\n)",
+        "envelope/gemini.generate_content",
+        &["gcp.gemini gemini-1.5-flash: input_text_tokens 5, output_text_tokens 3 [id_from_position, time_assumed]"],
+    );
+}

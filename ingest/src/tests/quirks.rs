@@ -267,3 +267,32 @@ fn an_answer_that_litellm_logs_whole_says_more_than_its_three_counts() {
         "model":"gpt-4o","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":6,"total_tokens":11}}}"#;
     assert_eq!(line(&event(streamed)), "openai gpt-4o: input_text_tokens 5, output_text_tokens 6");
 }
+
+#[test]
+fn what_a_span_used_may_stand_in_an_event_of_it() {
+    let span = |event: &str| {
+        format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"name":"ax"}},"spans":[{{"traceId":"8af7651916cd43dd8448eb211c80319c","spanId":"c9ad6b7169203331",
+            "name":"AI Chat Request","startTimeUnixNano":"1785402000000000000","attributes":[{{"key":"gen_ai.system","value":{{"stringValue":"OpenAI"}}}},
+            {{"key":"gen_ai.operation.name","value":{{"stringValue":"chat"}}}},{{"key":"gen_ai.request.model","value":{{"stringValue":"gpt-4o-mini"}}}}],
+            "events":[{{"name":"{event}","attributes":[{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"120"}}}},
+            {{"key":"gen_ai.usage.output_tokens","value":{{"intValue":"30"}}}}]}}]}}]}}]}}]}}"#
+        )
+    };
+    check(&span("gen_ai.usage"), "otlp.traces", &["openai gpt-4o-mini: input_text_tokens 120, output_text_tokens 30"]);
+    assert!(events(&decoded(&span("gen_ai.choice"))).is_empty());
+}
+
+#[test]
+fn speech_with_its_characters_is_billed_by_them_and_models_of_n8n_have_no_name() {
+    check(
+        r#"{"audio_base64":"AA==","alignment":{"characters":["H","i","!"],"character_start_times_seconds":[0,0.1,0.2]},"normalized_alignment":{"characters":["H"]}}"#,
+        "elevenlabs.speech",
+        &["elevenlabs unknown: input_characters 3 [id_from_position, time_assumed]"],
+    );
+    check(
+        r#"{"response":{"generations":[[{"text":"a","generationInfo":{"finish_reason":"stop"}}]]},"tokenUsage":{"completionTokens":17,"promptTokens":43,"totalTokens":60}}"#,
+        "tool.log",
+        &["unknown unknown: input_text_tokens 43, output_text_tokens 17 [id_from_position, time_assumed]"],
+    );
+}

@@ -5,21 +5,34 @@
 
 use std::borrow::Cow;
 
-use super::batch::{Attributes, Batch, Entry, Signal};
+use schemas::Timestamp;
+
+use super::batch::{Attributes, Batch, Entry, Signal, nanoseconds as nanoseconds_since};
 use super::{exported, read};
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
 use crate::json::{Json, Kind, Object};
 
 /// Identities of a flat record: the SDK's, Honeycomb's and Dynatrace's, and the columns of Phoenix.
-const TRACE: [&str; 4] = ["trace_id", "trace.trace_id", "trace.id", "context.trace_id"];
-const SPAN: [&str; 4] = ["span_id", "trace.span_id", "span.id", "context.span_id"];
+const TRACE: [&str; 5] = ["trace_id", "trace.trace_id", "trace.id", "context.trace_id", "traceId"];
+const SPAN: [&str; 5] = ["span_id", "trace.span_id", "span.id", "context.span_id", "spanId"];
 
-/// True for a span with its identity in `context`.
+/// True for a span with its identity in `context`, as the SDK for Python prints it, or as the one for JavaScript keeps it.
 pub(crate) fn is_span(object: &Object<'_>) -> bool {
-    object.object("attributes").is_some()
-        && object.has("name")
-        && object.object("context").is_some_and(|context| context.has("trace_id") && context.has("span_id"))
+    let identified = |context: Object<'_>| context.first(&TRACE).is_some() && context.first(&SPAN).is_some();
+    object.object("attributes").is_some() && object.has("name") && context(object).is_some_and(identified)
+}
+
+fn context<'a>(object: &Object<'a>) -> Option<Object<'a>> {
+    object.object("context").or_else(|| object.object("_spanContext"))
+}
+
+/// A time of JavaScript: seconds, and nanoseconds beside them.
+fn halves(object: &Object<'_>) -> Option<Timestamp> {
+    let [seconds, nanoseconds] = object.array("startTime")?[..] else { return None };
+    let number = |value: Json<'_>| value.number()?.parse::<u64>().ok();
+    let (seconds, nanoseconds) = (number(seconds)?, number(nanoseconds)?);
+    nanoseconds_since(seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)?)
 }
 
 /// True for a record that states counts under the names of the conventions.
@@ -35,7 +48,7 @@ pub(crate) fn is_flat(object: &Object<'_>) -> bool {
 }
 
 pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<'a>, out: &mut Out<'_>) {
-    let context = object.object("context");
+    let context = context(object);
     let inner = object.object("attributes").filter(|_| context.is_some());
     let mut batch = Batch::default();
     if let Some(resource) = object.object("resource") {
@@ -45,7 +58,10 @@ pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<
     let start = ["start_time", "time", "timestamp", "ts", "Timestamp", "@timestamp"]
         .iter()
         .find_map(|name| time(object, name).ok().flatten());
+    let start = start.or_else(|| halves(object));
     let parent = object.get("parent_id").or_else(|| object.object("parent")?.get("span_id"));
+    let parent =
+        parent.or_else(|| object.object("parentSpanContext")?.get("spanId")).or_else(|| object.get("parentSpanId"));
     let entry = Entry {
         name: object.first(&["name", "span.name"]).and_then(|(_, name)| name.string()).unwrap_or_default(),
         trace_id: about.first(&TRACE).and_then(|(_, id)| hexadecimal(id, 32)),

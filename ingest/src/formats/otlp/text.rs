@@ -110,13 +110,25 @@ fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
         exported::fill(&mut found, "", &plain, 0);
         return found;
     }
-    for entry in attributes.array().unwrap_or_default().iter().filter_map(|entry| entry.object()) {
+    listed(&mut found, attributes);
+    // Ax tells in an event of the span what the call used (its source in public code, 2026-11-30); other events hold what was said.
+    let events = object.get("events").filter(|events| events.text().contains("\"gen_ai.usage\""));
+    for event in events.and_then(Json::array).unwrap_or_default().into_iter().filter_map(Json::object) {
+        if let Some(used) = event.get("attributes").filter(|_| event.is("name", "gen_ai.usage")) {
+            listed(&mut found, used);
+        }
+    }
+    found
+}
+
+/// Attributes as a list of names and values.
+fn listed<'a>(found: &mut Attributes<'a>, list: Json<'a>) {
+    for entry in list.array().unwrap_or_default().iter().filter_map(|entry| entry.object()) {
         let value = entry.object("value").and_then(|value| value.iter().find_map(|(kind, value)| typed(kind, value)));
         if let (Some(key), Some(value)) = (entry.string("key"), value) {
             found.push(key, value);
         }
     }
-    found
 }
 
 fn typed<'a>(kind: &str, value: Json<'a>) -> Option<Value<'a>> {

@@ -69,6 +69,14 @@ pub(super) const TOOLS: &[Tool] = &[
         cached: &["response>cached"],
         ..Tool::new(Shape::ToolLog, "promptfoo", precedence::SPAN)
     },
+    // n8n keeps of its language models what LangChain counted, and names the model elsewhere.
+    Tool {
+        marks: &["tokenUsage>promptTokens", "response>generations"],
+        input: &["tokenUsage>promptTokens"],
+        output: &["tokenUsage>completionTokens"],
+        total: &["tokenUsage>totalTokens"],
+        ..Tool::new(Shape::ToolLog, "n8n", precedence::AGENT)
+    },
     // New Relic's events of its agents.
     Tool {
         marks: &["vendor", "response.model"],
