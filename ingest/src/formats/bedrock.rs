@@ -38,12 +38,7 @@ pub(crate) fn converse<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let value = object.get("usage").ok_or_else(|| Problem::missing("usage", "send the response's usage"))?;
     let usage = value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?;
     call.raw_usage = Cow::Borrowed(raw(Some(value)));
-    if let Some(tier) = object.object("serviceTier") {
-        call.context.service_tier = envelope::owned(&tier, "type")?;
-    }
-    if let Some(performance) = object.object("performanceConfig") {
-        call.context.speed = envelope::owned(&performance, "latency")?.filter(|latency| latency != "standard");
-    }
+    served(object, &mut call)?;
     // As the SDKs for Python and for JavaScript hand it on.
     for (metadata, name) in [("ResponseMetadata", "RequestId"), ("$metadata", "requestId")] {
         if let Some(metadata) = object.object(metadata) {
@@ -54,6 +49,17 @@ pub(crate) fn converse<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     call.parts = smallvec![self::usage(&usage)?];
     call.reported_cost = envelope::gateway_cost(&usage);
     Ok(call)
+}
+
+/// How a body says that it was served.
+fn served(body: &Object<'_>, call: &mut Call<'_>) -> Result<()> {
+    if let Some(tier) = body.object("serviceTier") {
+        call.context.service_tier = envelope::owned(&tier, "type")?;
+    }
+    if let Some(performance) = body.object("performanceConfig") {
+        call.context.speed = envelope::owned(&performance, "latency")?.filter(|latency| latency != "standard");
+    }
+    Ok(())
 }
 
 /// The exclusive vector of a Converse usage object.
@@ -227,6 +233,9 @@ pub(crate) fn log<'a>(
     if model.starts_with("arn:") {
         envelope.resource = Some(Text::from(&*model));
     }
+    if let Some(body) = output.object("outputBodyJson") {
+        served(&body, &mut call)?;
+    }
     // The body's own usage is the finer of the two: it tells cache lifetimes apart. The counts beside it are the same
     // tokens again.
     let stated = output.get("outputBodyJson").and_then(body_usage);
@@ -254,12 +263,19 @@ pub(crate) fn log<'a>(
                 ..Tokens::default()
             };
             let mut part = tokens.part("");
+            if let Some(seconds) = Counts::new(&output, "output").quantity("outputVideoDurationSeconds")? {
+                part.usage.add_quantity(Meter::OutputVideoSeconds, seconds);
+                call.operation = Cow::Borrowed("video_generation");
+                let side = |name: &str| output.get(name)?.number();
+                let size = side("outputVideoWidth").zip(side("outputVideoHeight"));
+                call.context.size = size.map(|(width, height)| format!("{width}x{height}").into());
+            }
             let pictures = output.object("outputBodyJson").and_then(|body| body.array("images")).unwrap_or_default();
             if !pictures.is_empty() && part.usage.is_empty() {
                 // Models that draw are billed by the picture.
                 part.usage.add(Meter::OutputImages, i64::try_from(pictures.len()).unwrap_or(i64::MAX));
                 call.operation = Cow::Borrowed("image_generation");
-            } else if !input.has("inputTokenCount") && !output.has("outputTokenCount") {
+            } else if part.usage.is_empty() && !input.has("inputTokenCount") && !output.has("outputTokenCount") {
                 part.flags.set(Flag::UsageMissing);
             }
             call.raw_usage = Cow::Owned(counts_text(&input, &output));

@@ -457,7 +457,15 @@ fn compound(object: &Object<'_>, whole: Part, spelling: &Spelling, system: &str)
         sum.add_all(&part.usage);
         parts.push(part);
     }
-    match parts.is_empty() || sum != whole.usage {
+    // The whole may leave out what of it was reasoning.
+    let told = |usage: &Usage| {
+        let mut usage = usage.clone();
+        let reasoning = usage.get(Meter::OutputReasoningTokens);
+        usage.set(Meter::OutputReasoningTokens, 0);
+        usage.add_quantity(Meter::OutputTextTokens, reasoning);
+        usage.vector()
+    };
+    match parts.is_empty() || told(&sum) != told(&whole.usage) {
         true => Ok(smallvec![whole]),
         false => Ok(parts),
     }

@@ -296,3 +296,48 @@ fn speech_with_its_characters_is_billed_by_them_and_models_of_n8n_have_no_name()
         &["unknown unknown: input_text_tokens 43, output_text_tokens 17 [id_from_position, time_assumed]"],
     );
 }
+
+#[test]
+fn bedrocks_log_says_how_long_a_video_is_and_how_it_served() {
+    let entry = |operation: &str, rest: &str| {
+        format!(
+            r#"{{"schemaType":"ModelInvocationLog","schemaVersion":"1.0","timestamp":"2026-07-30T09:00:00Z","accountId":"6","region":"us-east-1",
+            "requestId":"915a-Q","operation":"{operation}",{rest}}}"#
+        )
+    };
+    let video = event(&entry(
+        "StartAsyncInvoke",
+        r#""modelId":"amazon.nova-reel-v1:0","input":{"inputContentType":"application/json","inputBodyJson":{}},"output":{"outputVideoS3Path":"s3://b/x.mp4",
+        "outputVideoDurationSeconds":6.0,"outputVideoFramesPerSecond":24,"outputVideoHeight":720,"outputVideoWidth":1280},"status":"Completed""#,
+    ));
+    assert_eq!(line(&video), "aws.bedrock amazon.nova-reel-v1:0: output_video_seconds 6");
+    assert_eq!((&*video.operation, video.price_context.size.as_deref()), ("video_generation", Some("1280x720")));
+    let fast = event(&entry(
+        "Converse",
+        r#""modelId":"anthropic.claude-3-5-haiku-20241022-v1:0","input":{"inputTokenCount":35},"output":{"outputBodyJson":{"stopReason":"end_turn",
+        "performanceConfig":{"latency":"optimized"},"serviceTier":{"type":"priority"},"usage":{"inputTokens":35,"outputTokens":446,"totalTokens":481}},
+        "outputTokenCount":446}"#,
+    ));
+    assert_eq!(
+        line(&fast),
+        "aws.bedrock anthropic.claude-3-5-haiku-20241022-v1:0: input_text_tokens 35, output_text_tokens 446"
+    );
+    let context = &fast.price_context;
+    assert_eq!((context.speed.as_deref(), context.service_tier.as_deref()), (Some("optimized"), Some("priority")));
+}
+
+#[test]
+fn the_parts_of_a_compound_system_may_tell_reasoning_that_the_whole_does_not() {
+    check(
+        r#"{"id":"stub-Q","object":"chat.completion","created":1785402000,"model":"groq/compound","choices":[],"usage":{"queue_time":0.2,"prompt_tokens":1500,
+        "completion_tokens":300,"total_tokens":1800,"total_time":0.5},"usage_breakdown":{"models":[
+        {"model":"llama-3.3-70b-versatile","usage":{"prompt_tokens":700,"completion_tokens":100,"total_tokens":800}},
+        {"model":"openai/gpt-oss-120b","usage":{"prompt_tokens":800,"completion_tokens":200,"total_tokens":1000,"completion_tokens_details":{"reasoning_tokens":50}}}]},
+        "x_groq":{"id":"req_1"}}"#,
+        "openai.chat_completion",
+        &[
+            "groq llama-3.3-70b-versatile: input_text_tokens 700, output_text_tokens 100 [iterations_expanded]",
+            "groq openai/gpt-oss-120b: input_text_tokens 800, output_text_tokens 150, output_reasoning_tokens 50 [iterations_expanded]",
+        ],
+    );
+}

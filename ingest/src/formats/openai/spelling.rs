@@ -222,6 +222,11 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "time_to_first_token_graph",
     "total_latency",
     "total_tokens_per_sec",
+    // GPUStack: timings
+    "prompt_tokens_per_second",
+    "time_per_output_token_ms",
+    "time_to_first_token_ms",
+    "tokens_per_second",
     // Mistral's agents
     "connectors",
     "connector_tokens",
