@@ -49,7 +49,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
             && let Some(whole) = spelling::unprinted(object)
             && let Some((_, whole)) = Json::parse_object(&whole)
         {
-            return self::usage(&whole, spelling, model);
+            return usage(&whole, spelling, model);
         }
         let details = counts.inner(name)?.unwrap_or_default();
         let inner = counts.within(name, &details);

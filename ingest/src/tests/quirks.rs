@@ -341,3 +341,23 @@ fn the_parts_of_a_compound_system_may_tell_reasoning_that_the_whole_does_not() {
         ],
     );
 }
+
+#[test]
+fn what_openrouter_broadcasts_is_served_by_openrouter() {
+    let span = |service: &str| {
+        format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"{service}"}}}}]}},"scopeSpans":[{{
+            "scope":{{"name":"broadcast","version":"1.0"}},"spans":[{{"traceId":"5aa7651916cd43dd8448eb211c80319c","spanId":"00f067aa0ba902b7",
+            "name":"chat completions","startTimeUnixNano":"1785402000000000000","attributes":[
+            {{"key":"gen_ai.system","value":{{"stringValue":"anthropic"}}}},
+            {{"key":"gen_ai.request.model","value":{{"stringValue":"anthropic/claude-haiku-4.5"}}}},
+            {{"key":"gen_ai.response.id","value":{{"stringValue":"gen-1785402000-Q"}}}},
+            {{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"12"}}}},{{"key":"gen_ai.usage.output_tokens","value":{{"intValue":5}}}},
+            {{"key":"gen_ai.usage.cost","value":{{"doubleValue":0.0123}}}}]}}]}}]}}]}}"#
+        )
+    };
+    let found = event(&span("openrouter"));
+    assert_eq!(line(&found), "openrouter anthropic/claude-haiku-4.5: input_text_tokens 12, output_text_tokens 5");
+    assert_eq!(&*found.call_key, "openrouter/gen-1785402000-Q");
+    assert!(line(&event(&span("shop"))).starts_with("anthropic "));
+}

@@ -186,6 +186,12 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     call.model = attributes.text(names::RESPONSE_MODEL).or_else(|| requested.clone());
     call.requested_model = requested.map(Text::from);
     call.response_id = attributes.text(names::RESPONSE_ID);
+    // OpenRouter broadcasts what it served under its own name; the system is whom it asked (payloads others published, 2026-11-30).
+    if call.model.as_deref().is_some_and(|model| model.contains('/'))
+        && item.resource.text(names!["service.name"]).as_deref() == Some("openrouter")
+    {
+        call.provider = Some(Text::const_new("openrouter"));
+    }
     if call.model.is_none() {
         answered(attributes, &mut call);
     }
