@@ -109,7 +109,7 @@ pub(crate) fn provider_name(text: &str) -> Text {
             "azure.ai.inference"
         }
         "bedrock" | "aws_bedrock" | "aws-bedrock" | "amazon-bedrock" | "amazon_bedrock" | "bedrock_converse"
-        | "converse" | "amazon" | "aws" => "aws.bedrock",
+        | "converse" | "amazon" | "aws" | "aws bedrock" => "aws.bedrock",
         // The Agent Development Kit, which calls Gemini on Vertex.
         "gcp.vertex.agent" => "gcp.vertex_ai",
         "google"
@@ -152,7 +152,9 @@ pub(crate) fn provider_name(text: &str) -> Text {
             Some((provider, "chat" | "responses" | "completion" | "embedding" | "messages" | "image")) => {
                 return provider_name(provider);
             }
-            _ => other,
+            // LiveKit names the host.
+            Some(_) => host_provider(other).unwrap_or(other),
+            None => other,
         },
     };
     name.into()

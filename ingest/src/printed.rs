@@ -4,6 +4,7 @@
 
 use crate::config::DEPTH_MAX;
 use crate::json::{self, Json};
+use crate::unquoted;
 
 /// True for a text that begins like a dictionary, an object or a list of either as they are printed.
 fn is_printed(text: &str) -> bool {
@@ -87,7 +88,7 @@ pub(crate) fn within(text: &str) -> Option<String> {
             Some(at - name).filter(|start| is_printed(&text[*start..]))
         }
     });
-    starts.filter_map(|at| first(&text[at..])).next()
+    starts.filter_map(|at| first(&text[at..])).next().or_else(|| unquoted::json(text))
 }
 
 /// The object a text begins with. A text that goes on for lines after it is a document that quotes it.
@@ -202,9 +203,16 @@ impl<'a> Printed<'a> {
     }
 
     fn number(&mut self) -> Option<()> {
-        let digits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+        // JavaScript prints a time without quotes.
+        let is_time = matches!(self.rest.as_bytes(), [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..]);
+        let digits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+') || (is_time && c == ':');
         let end = self.rest.find(|c| !digits(c)).unwrap_or(self.rest.len());
         let (number, rest) = self.rest.split_at(end);
+        if is_time {
+            json::quote(&mut self.json, number);
+            self.rest = rest;
+            return Some(());
+        }
         let none = ["inf", "Infinity", "nan", "NaN"].iter().any(|name| number.ends_with(name));
         self.json.push_str(if none { "null" } else { number });
         self.rest = rest;

@@ -1,6 +1,7 @@
 //! What Java and Go print of an answer: fields by name, their values without quotes. What was said may hold anything, so nothing is read
 //! but what stands around it: the last usage, which is nothing but numbers, and a few fields before and after it (prints of OpenAI's SDK
-//! for Java that others published, read 2026-11-30; Anthropic's is made by the same generator; those of Go from knowledge of them).
+//! for Java and of LangChain4j that others published, read 2026-11-30; Anthropic's is made by the same generator as OpenAI's; those of
+//! Go from knowledge of them).
 
 use crate::json;
 
@@ -13,6 +14,8 @@ struct Style {
     usage: &'static str,
     /// Names of fields, and what they are in JSON.
     fields: [(&'static str, &'static str); 5],
+    /// Whether counts are renamed, as the SDK renamed those of the provider.
+    renames: bool,
 }
 
 const JAVA: Style = Style {
@@ -26,6 +29,21 @@ const JAVA: Style = Style {
         ("createdAt", "created_at"),
         ("serviceTier", "service_tier"),
     ],
+    renames: true,
+};
+
+const LANGCHAIN: Style = Style {
+    is: '=',
+    next: ", ",
+    usage: ", tokenUsage=",
+    fields: [
+        ("id", "id"),
+        ("modelName", "modelName"),
+        ("created", "created"),
+        ("serviceTier", "serviceTier"),
+        ("finishReason", "finishReason"),
+    ],
+    renames: false,
 };
 
 const GO: Style = Style {
@@ -39,19 +57,29 @@ const GO: Style = Style {
         ("CreatedAt", "created_at"),
         ("ServiceTier", "service_tier"),
     ],
+    renames: true,
 };
 
-/// The answer as JSON; `None` if it is none.
+/// The answer as JSON; `None` if it is none. Words of a logger may stand before it.
 pub(crate) fn json(text: &str) -> Option<String> {
     let (first, inner) = text.split_once('{')?;
-    let (style, kind) = match first {
+    let (style, kind) = match first.trim_end().rsplit(' ').next()? {
         "ChatCompletion" => (&JAVA, ("object", "chat.completion")),
         "Response" => (&JAVA, ("object", "response")),
         "Message" => (&JAVA, ("type", "message")),
         "" | "&" if inner.starts_with("ID:") => (&GO, ("object", "chat.completion")),
+        "ChatResponse" if inner.starts_with(" aiMessage = ") => {
+            let (_, metadata) = inner.rsplit_once(", metadata = ")?;
+            let metadata = fields(metadata.split_once('{')?.1, &LANGCHAIN, None)?;
+            return Some(format!("{{\"metadata\":{metadata}}}"));
+        }
         _ => return None,
     };
-    let (before, usage) = text.rsplit_once(style.usage)?;
+    fields(inner, style, Some(kind))
+}
+
+fn fields(inner: &str, style: &Style, kind: Option<(&str, &str)>) -> Option<String> {
+    let (before, usage) = inner.rsplit_once(style.usage)?;
     let usage = usage.get(usage.find('{').filter(|_| style.is == '=').map_or(0, |at| at + 1)..)?;
     let mut whole = String::from("{");
     let mut put = |name: &str, value: &str| {
@@ -59,17 +87,20 @@ pub(crate) fn json(text: &str) -> Option<String> {
         json::quote(&mut quoted, value);
         json::put_field(&mut whole, name, if is_number(value) { value } else { &quoted });
     };
-    put(kind.0, kind.1);
+    if let Some((name, value)) = kind {
+        put(name, value);
+    }
     for (name, named) in style.fields {
         let (at_first, later) = (format!("{name}{}", style.is), format!("{}{name}{}", style.next, style.is));
         let value = inner.strip_prefix(&at_first).or_else(|| Some(before.rsplit_once(&later)?.1));
         let value = value.or_else(|| Some(usage.rsplit_once(&later)?.1)).map(|value| until(value, style.next));
+        let value = value.map(|value| value.trim_matches('\''));
         if let Some(value) = value.filter(|value| !matches!(*value, "" | "null" | "<nil>")) {
             put(named, value);
         }
     }
     let (counts, _) = counts(usage, style, 0)?;
-    json::put_field(&mut whole, "usage", &counts);
+    json::put_field(&mut whole, if style.renames { "usage" } else { "tokenUsage" }, &counts);
     whole.push('}');
     Some(whole)
 }
@@ -87,6 +118,7 @@ fn is_number(value: &str) -> bool {
 /// The fields of a usage object that are numbers, or objects of numbers, and what follows the bracket that closes it.
 fn counts<'a>(mut rest: &'a str, style: &Style, level: usize) -> Option<(String, &'a str)> {
     let mut whole = String::from("{");
+    let named = |name: &str| if style.renames { in_snake_case(name) } else { name.to_owned() };
     loop {
         rest = rest.trim_start_matches([',', ' ', '\n']);
         if let Some(after) = rest.strip_prefix('}') {
@@ -94,22 +126,23 @@ fn counts<'a>(mut rest: &'a str, style: &Style, level: usize) -> Option<(String,
             return Some((whole, after));
         }
         let (name, value) = rest.split_once(style.is)?;
-        let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let (name, value) = (name.trim_ascii_end(), value.trim_ascii_start());
+        let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
         let (before, inner) = value.split_once('{').unwrap_or((value, ""));
         if !word(name) || level > 2 {
             return None;
         }
-        if word(before.trim_start_matches('&')) && !inner.is_empty() {
+        if word(before.trim_start_matches('&').trim_ascii_end()) && !inner.is_empty() {
             let (nested, after) = counts(inner, style, level + 1)?;
             if nested != "{}" {
-                json::put_field(&mut whole, &in_snake_case(name), &nested);
+                json::put_field(&mut whole, &named(name), &nested);
             }
             rest = after;
             continue;
         }
         let end = value.find([',', ' ', '}'])?;
         if is_number(&value[..end]) {
-            json::put_field(&mut whole, &in_snake_case(name), &value[..end]);
+            json::put_field(&mut whole, &named(name), &value[..end]);
         }
         rest = &value[end..];
     }

@@ -10,7 +10,7 @@ use smallvec::smallvec;
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope, time};
 use crate::item::IgnoreReason;
-use crate::json::{Json, NameSet, Object};
+use crate::json::{Json, Kind, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
 
@@ -215,7 +215,8 @@ pub(super) fn modalities(counts: &Counts<'_, '_>, names: &[&'static str]) -> Res
     let Some((name, value)) = counts.object.first(names) else { return Ok(found) };
     let path = counts.path(name);
     let list = value.array().ok_or_else(|| Problem::wrong_type(&path, value, "an array"))?;
-    for entry in list {
+    // JavaScript prints `[Object]` for those that are too deep.
+    for entry in list.into_iter().filter(|entry| entry.kind() != Kind::Null) {
         let entry = entry.object().ok_or_else(|| Problem::wrong_type(&path, entry, "an object"))?;
         let inner = Counts::new(&entry, &path);
         let tokens = inner.alias(&["tokenCount", "token_count", "tokens"])?.unwrap_or(0);

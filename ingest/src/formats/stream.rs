@@ -100,13 +100,18 @@ pub(crate) fn logged(line: &str) -> Option<Json<'_>> {
     if is_begun(line) {
         return None;
     }
-    line.match_indices('{').take(TRIES).find_map(|(place, _)| Json::parse_first(&line[place..]))
+    let objects = line.match_indices('{').take(TRIES).filter_map(|(place, _)| Json::parse_first(&line[place..]));
+    // One without fields is a value within what a program prints.
+    objects.filter(|json| json.text().contains('"')).next()
 }
 
-/// True for a text that begins as JSON: what stands within it is a part of something.
+/// True for a text that begins as JSON: what stands within it is a part of something. Loggers write times, levels and names in
+/// brackets.
 fn is_begun(text: &str) -> bool {
-    let dated = || text[1..].starts_with(|c: char| c.is_ascii_digit());
-    text.starts_with(['{', '"']) || (text.starts_with('[') && !dated())
+    let Some(inner) = text.strip_prefix('[') else { return text.starts_with(['{', '"']) };
+    let told = |c: char| c.is_alphanumeric() || " .,:;+-_/#".contains(c);
+    let tag = inner.find(|c| !told(c)).unwrap_or(inner.len());
+    !(inner.starts_with(char::is_alphanumeric) && inner[tag..].starts_with("] "))
 }
 
 /// The object on several lines that stands after the words of a program. A text that goes on after it is a document that quotes it.

@@ -269,3 +269,60 @@ fn what_google_prints_of_an_answer_is_made_of_a_dictionary() {
         &["gcp.gemini gemini-1.5-flash: input_text_tokens 5, output_text_tokens 3 [id_from_position, time_assumed]"],
     );
 }
+
+#[test]
+fn details_too_deep_for_a_console_are_no_modalities() {
+    let printed = "[APP] <- turn 3: GenerateContentResponse {\n  sdkHttpResponse: { headers: { date: 'Thu, 30 Jul 2026 09:00:00 GMT' } },\n\
+                   \x20 candidates: [ { content: [Object], finishReason: 'STOP', index: 0 } ],\n  modelVersion: 'gemini-2.5-flash',\n\
+                   \x20 responseId: 'R-deep',\n  usageMetadata: {\n    promptTokenCount: 1200,\n    candidatesTokenCount: 40,\n\
+                   \x20   totalTokenCount: 1250,\n    cachedContentTokenCount: 1000,\n    promptTokensDetails: [ [Object], [Object] ],\n\
+                   \x20   cacheTokensDetails: [ [Object] ],\n    thoughtsTokenCount: 10\n  }\n}";
+    check(
+        printed,
+        "gemini.generate_content",
+        &["gcp.gemini gemini-2.5-flash: input_text_tokens 200, cache_read_text_tokens 1000, output_text_tokens 40, \
+           output_reasoning_tokens 10 [time_assumed]"],
+    );
+}
+
+#[test]
+fn what_a_console_prints_after_a_word_keeps_its_times() {
+    let printed = "part {\n  type: 'finish-step',\n  finishReason: 'stop',\n  usage: {\n    inputTokens: 300,\n    inputTokenDetails: {\n\
+                   \x20     noCacheTokens: 44,\n      cacheReadTokens: 256,\n      cacheWriteTokens: undefined\n    },\n    outputTokens: 9,\n\
+                   \x20   totalTokens: 309,\n    raw: { prompt_tokens: 300, prompt_tokens_details: [Object] },\n    cachedInputTokens: 256\n  },\n\
+                   \x20 providerMetadata: { openai: {} },\n  response: {\n    id: 'R-part',\n    timestamp: 2026-07-30T09:00:00.000Z,\n\
+                   \x20   modelId: 'deepseek-v4-flash'\n  }\n}";
+    check(
+        printed,
+        "ai_sdk.result",
+        &["deepseek deepseek-v4-flash: input_text_tokens 44, cache_read_text_tokens 256, output_text_tokens 9"],
+    );
+    assert_eq!(event(printed).event_time, "2026-07-30T09:00:00Z".parse().unwrap());
+}
+
+#[test]
+fn an_answer_is_read_as_langchain4j_prints_it() {
+    let printed = |kind: &str, model: &str, usage: &str| {
+        format!(
+            "2026-07-30T09:00:02.100+00:00  INFO 7 --- [app] c.e.Listener : onResponse(): ChatResponse {{ aiMessage = AiMessage {{ text = \
+             \"a, tokenUsage=b {{ id='c', \", thinking = null, toolExecutionRequests = [], attributes = {{}} }}, metadata = \
+             {kind}ChatResponseMetadata{{id='R-l4j', modelName='{model}', tokenUsage={kind}TokenUsage {{ {usage} }}, finishReason=STOP, \
+             created=1785402000, serviceTier='null', rawServerSentEvents=[]}} }}"
+        )
+    };
+    let counts = "inputTokenCount = 20, inputTokensDetails = OpenAiTokenUsage.InputTokensDetails { cachedTokens = 4 }, outputTokenCount \
+                  = 31, outputTokensDetails = OpenAiTokenUsage.OutputTokensDetails { reasoningTokens = 11 }, totalTokenCount = 51";
+    let text = printed("OpenAi", "gpt-5-mini", counts);
+    check(
+        &text,
+        "tool.log",
+        &[
+            "openai gpt-5-mini: input_text_tokens 16, cache_read_text_tokens 4, output_text_tokens 20, output_reasoning_tokens 11",
+        ],
+    );
+    let found = event(&text);
+    assert_eq!(&*found.call_key, "openai/R-l4j");
+    assert_eq!(found.event_time, "2026-07-30T09:00:00Z".parse().unwrap());
+    let plain = printed("", "gpt-5-mini", "inputTokenCount = 20, outputTokenCount = 31, totalTokenCount = 51");
+    check(&plain, "tool.log", &["openai gpt-5-mini: input_text_tokens 20, output_text_tokens 31"]);
+}

@@ -581,6 +581,7 @@ pub(super) const TOOLS: &[Tool] = &[
     Tool {
         marks: &["metadata>tokenUsage>inputTokenCount", "metadata>modelName"],
         response_id: &["metadata>id"],
+        time: &["metadata>created"],
         model: &["metadata>modelName"],
         input: &["metadata>tokenUsage>inputTokenCount"],
         output: &["metadata>tokenUsage>outputTokenCount"],
