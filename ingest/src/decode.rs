@@ -189,7 +189,7 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
 }
 
 /// What is written down otherwise than as JSON, as the JSON it would be.
-fn readable(text: &str) -> Option<String> {
+pub(crate) fn readable(text: &str) -> Option<String> {
     let plain = encoded::plain(text).or_else(|| unquoted::json(text)).or_else(|| printed::json(text));
     if plain.is_some() || text.starts_with('{') {
         return plain;

@@ -34,10 +34,24 @@ const NAMES: [&str; 22] = [
     "cached",
 ];
 
+/// What tells a line of Agentgateway's, newer ones by the names of the conventions
+/// (<https://agentgateway.dev/docs/standalone/latest/reference/observability/logs/>, lines that others published, read 2026-11-30).
+const NAMED: [&str; 2] = ["gen_ai.usage.input_tokens", "llm.response.tokens"];
+
+/// Its older names.
+const RENAMED: [(&str, &str); 5] = [
+    ("llm.provider", "gen_ai.provider.name"),
+    ("llm.request.model", "gen_ai.request.model"),
+    ("llm.response.model", "gen_ai.response.model"),
+    ("llm.request.tokens", "gen_ai.usage.input_tokens"),
+    ("llm.response.tokens", "gen_ai.usage.output_tokens"),
+];
+
 /// The calls in a text of such lines, one JSON object a line; `None` if it holds none.
 pub(crate) fn json(text: &str) -> Option<String> {
     let structured = ["{", "[{", "[[", "[\"", "\"", "<"].iter().any(|start| text.starts_with(start));
-    if structured || !FLAT.iter().any(|name| text.contains(name)) {
+    let told = || FLAT.iter().chain(&NAMED).any(|name| text.contains(name));
+    if structured || !told() {
         return None;
     }
     let objects: Vec<String> = text.lines().filter_map(object).collect();
@@ -54,7 +68,9 @@ fn object(line: &str) -> Option<String> {
     {
         return None;
     }
-    let count = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    if pairs.iter().any(|(name, _)| NAMED.contains(name)) {
+        return Some(attributes(&pairs, line));
+    }
     let has = |name: &str| pairs.iter().any(|(other, value)| *other == name && !value.is_empty());
     if !has("model") || !pairs.iter().any(|(name, value)| FLAT.contains(name) && count(value)) {
         return None;
@@ -75,6 +91,29 @@ fn object(line: &str) -> Option<String> {
     Some(whole)
 }
 
+/// The attributes in a line, as a span would have had them.
+fn attributes(pairs: &[(&str, &str)], line: &str) -> String {
+    let mut whole = String::from("{");
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        let named = RENAMED.iter().find(|(older, _)| older == name).map_or(*name, |(_, name)| name);
+        if named.starts_with("gen_ai.usage.") && count(value) {
+            json::put_field(&mut whole, named, value);
+        } else if named.starts_with("gen_ai.") || matches!(named, "trace.id" | "span.id") {
+            json::put_text_field(&mut whole, named, value);
+        }
+    }
+    if let Some(time) = begun_at(line) {
+        json::put_text_field(&mut whole, "timestamp", time);
+    }
+    whole.push('}');
+    whole
+}
+
+/// True for a whole number.
+fn count(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn is_time(name: &str) -> bool {
     matches!(name, "time" | "ts" | "timestamp")
 }
@@ -87,7 +126,7 @@ fn is_told(value: &str) -> bool {
 /// The time a line begins with, in one word or two.
 fn begun_at(line: &str) -> Option<&str> {
     let line = line.trim_start_matches('[');
-    let mut ends = line.match_indices([' ', ']']).map(|(at, _)| &line[..at]);
+    let mut ends = line.match_indices([' ', '\t', ']']).map(|(at, _)| &line[..at]);
     let (word, two) = (ends.next()?, ends.next().unwrap_or_default());
     [word, two].into_iter().find(|text| text.contains(':') && is_told(text))
 }

@@ -6,14 +6,12 @@ use schemas::{Flag, Meter, RejectReason};
 use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Out, Part, precedence};
-use crate::encoded;
+use crate::decode::readable;
 use crate::envelope::{self, Envelope};
 use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, house, langfuse, openai, resource, stream};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object, deeper_than};
-use crate::logfmt;
 use crate::number;
-use crate::printed;
 use crate::problem::{Problem, Result};
 use crate::recognise::{self, Shape};
 use crate::usage::{Counts, raw};
@@ -236,7 +234,7 @@ pub(crate) fn captured<'a>(text: &'a str, envelope: Envelope<'a>, wrappers: u8, 
         return Err(Problem::new(RejectReason::TooLarge, "response", "the body nests too deeply"));
     }
     let trimmed = text.trim_ascii();
-    let plain = encoded::plain(trimmed).or_else(|| printed::json(trimmed)).or_else(|| logfmt::json(trimmed));
+    let plain = readable(trimmed);
     let text = plain.as_deref().unwrap_or(text);
     let spread = stream::on_one_line(text);
     let mut printed = None;

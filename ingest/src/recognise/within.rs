@@ -11,7 +11,7 @@ use super::{FLAT, Shape, asked, recognise, row};
 use crate::formats::stream::logged;
 use crate::formats::{house, langchain, tools};
 use crate::json::{Json, Kind, Object};
-use crate::{encoded, logfmt, printed};
+use crate::{collector, encoded, logfmt, printed};
 
 /// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
 /// a call: answers are logged under the same names.
@@ -136,7 +136,7 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
 /// The line of a program in what a runtime, a shipper or a journal keeps of it: words before an object, or pairs. Elsewhere such
 /// a text is what somebody said.
 fn printed_line<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
-    const LINES: [(&str, [&str; 2]); 7] = [
+    const LINES: [(&str, [&str; 2]); 9] = [
         ("log", ["stream", "time"]),
         ("log", ["stream", "kubernetes"]),
         ("log", ["log", "container_name"]),
@@ -144,13 +144,17 @@ fn printed_line<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
         ("message", ["@timestamp", "message"]),
         ("message", ["logStream", "message"]),
         ("MESSAGE", ["__REALTIME_TIMESTAMP", "MESSAGE"]),
+        // The Collector, before it named its signals and after.
+        ("msg", ["data_type", "msg"]),
+        ("msg", ["otelcol.signal", "msg"]),
     ];
     kept(object, &LINES).find_map(|(name, line)| {
         let text = line.string()?;
         let told =
             |entry: Json<'_>| entry.object().is_some_and(|entry| states_usage(&entry)) || speaks_of_a_call(entry);
         let printed = || printed::within(&text).is_some_and(|text| Json::parse(&text).is_ok_and(speaks_of_a_call));
-        (logged(&text).is_some_and(told) || logfmt::json(&text).is_some() || printed()).then_some((name, line))
+        let plain = || logfmt::json(&text).or_else(|| collector::json(&text)).is_some();
+        (logged(&text).is_some_and(told) || plain() || printed()).then_some((name, line))
     })
 }
 

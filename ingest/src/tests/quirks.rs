@@ -361,3 +361,46 @@ fn what_openrouter_broadcasts_is_served_by_openrouter() {
     assert_eq!(&*found.call_key, "openrouter/gen-1785402000-Q");
     assert!(line(&event(&span("shop"))).starts_with("anthropic "));
 }
+
+#[test]
+fn lines_of_agentgateway_are_spans_under_newer_names_and_older() {
+    let newer = "2026-07-30T09:00:00.900Z\tinfo\trequest gateway=g/w http.path=/v1/messages http.status=200 trace.id=60488f5d01d8606cfe7ae7f57c20f981 \
+                 span.id=be198303a1e1a64f protocol=llm gen_ai.operation.name=chat gen_ai.provider.name=openai \
+                 gen_ai.request.model=gpt-5-mini gen_ai.response.model=gpt-5-mini gen_ai.usage.input_tokens=15 \
+                 gen_ai.usage.cache_read.input_tokens=4 gen_ai.usage.output_tokens=25 gen_ai.usage.reasoning_tokens=5 duration=1719ms";
+    const EXPECTED: &str = "openai gpt-5-mini: input_text_tokens 11, cache_read_text_tokens 4, output_text_tokens 20, output_reasoning_tokens 5";
+    check(newer, "otel.span", &[EXPECTED]);
+    let found = event(newer);
+    assert_eq!(&*found.call_key, "span/60488f5d01d8606cfe7ae7f57c20f981/be198303a1e1a64f");
+    assert_eq!(found.event_time, "2026-07-30T09:00:00.9Z".parse().unwrap());
+    // Others of the same file are no calls.
+    let file = format!("2026-07-30T09:00:00Z\tinfo\trequest gateway=g/w http.status=404 duration=0ms\n{newer}\n");
+    check(&file, "otel.span", &[EXPECTED]);
+    let older = "2026-07-30T09:00:00.900Z     info    request gateway=g/w http.status=200 llm.provider=gemini llm.request.model= \
+                 llm.request.tokens=12 llm.response.model=gemini-2.5-flash llm.response.tokens=46 duration=1669ms";
+    check(
+        older,
+        "otel.span",
+        &["gcp.gemini gemini-2.5-flash: input_text_tokens 12, output_text_tokens 46 [id_from_position]"],
+    );
+}
+
+#[test]
+fn what_the_collector_logs_as_json_holds_its_print() {
+    let print = "ResourceSpans #0\\nResource SchemaURL: \\nResource attributes:\\n     -> service.name: Str(app)\\nScopeSpans #0\\n\
+                 InstrumentationScope app \\nSpan #0\\n    Trace ID       : 5e0724091ed15094c1f74b08e7f5ecda\\n    Parent ID      : \\n\
+                 \x20   ID             : 4807c512cb668a5c\\n    Name           : chat\\n    Kind           : Client\\n\
+                 \x20   Start time     : 2026-07-30 09:00:00.5 +0000 UTC\\nAttributes:\\n     -> gen_ai.system: Str(openai)\\n\
+                 \x20    -> gen_ai.operation.name: Str(chat)\\n     -> gen_ai.response.model: Str(gpt-4o-mini)\\n\
+                 \x20    -> gen_ai.usage.input_tokens: Int(39)\\n     -> gen_ai.usage.output_tokens: Int(333)\\n";
+    for named in [
+        "\"kind\":\"exporter\",\"data_type\":\"traces\"",
+        "\"otelcol.component.id\":\"debug\",\"otelcol.signal\":\"traces\"",
+    ] {
+        check(
+            &format!("{{\"level\":\"info\",\"ts\":\"2026-07-30T09:00:02.000Z\",\"msg\":\"{print}\",{named}}}"),
+            "envelope/otlp.traces",
+            &["openai gpt-4o-mini: input_text_tokens 39, output_text_tokens 333"],
+        );
+    }
+}
