@@ -404,3 +404,32 @@ fn what_the_collector_logs_as_json_holds_its_print() {
         );
     }
 }
+
+#[test]
+fn a_span_of_litellms_keeps_the_details_of_its_usage_as_python_prints_them() {
+    let span = |usage: &str| {
+        format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[]}},"scopeSpans":[{{"scope":{{"name":"litellm"}},"spans":[{{
+            "traceId":"5e0724091ed15094c1f74b08e7f5ecda","spanId":"4807c512cb668a51","name":"litellm_request","startTimeUnixNano":"1785402000000000000",
+            "attributes":[{{"key":"metadata.usage_object","value":{{"stringValue":"{usage}"}}}},
+            {{"key":"llm.request.type","value":{{"stringValue":"completion"}}}},{{"key":"gen_ai.system","value":{{"stringValue":"openai"}}}},
+            {{"key":"gen_ai.response.model","value":{{"stringValue":"gpt-5-mini"}}}},{{"key":"llm.usage.total_tokens","value":{{"intValue":"307"}}}},
+            {{"key":"gen_ai.usage.completion_tokens","value":{{"intValue":"230"}}}},{{"key":"gen_ai.usage.prompt_tokens","value":{{"intValue":"77"}}}}]}}]}}]}}]}}"#
+        )
+    };
+    let payload = span(
+        "{'completion_tokens': 230, 'prompt_tokens': 77, 'total_tokens': 307, 'completion_tokens_details': {'reasoning_tokens': 30}, \
+         'prompt_tokens_details': {'cached_tokens': 64, 'audio_tokens': None}}",
+    );
+    check(
+        &payload,
+        "otlp.traces",
+        &[
+            "openai gpt-5-mini: input_text_tokens 13, cache_read_text_tokens 64, output_text_tokens 200, output_reasoning_tokens 30",
+        ],
+    );
+    assert_eq!(&*event(&payload).operation, "chat");
+    // What says something else than the span is not its usage.
+    let other = span("{'completion_tokens': 1, 'prompt_tokens': 2, 'prompt_tokens_details': {'cached_tokens': 1}}");
+    check(&other, "otlp.traces", &["openai gpt-5-mini: input_text_tokens 77, output_text_tokens 230"]);
+}

@@ -9,8 +9,9 @@ use super::batch::{Attributes, Value};
 use super::names::{self, Names, names};
 use crate::assemble::{Call, Tokens};
 use crate::envelope;
-use crate::formats::{ai_sdk, gemini};
+use crate::formats::{ai_sdk, gemini, openai};
 use crate::json::{Json, Object};
+use crate::printed;
 use crate::problem::Result;
 use crate::usage::Counts;
 
@@ -26,9 +27,31 @@ fn kept_answer(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Option<()> {
     Some(())
 }
 
+/// What LiteLLM keeps of an answer's usage, as Python prints it: details that its spans do not name (spans that others published,
+/// read 2026-11-30).
+fn kept_usage(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Option<()> {
+    let (_, Value::Text(text)) = attributes.get(names!["metadata.usage_object"])? else { return None };
+    let plain = printed::json(text).map_or(Cow::Borrowed(&**text), Cow::Owned);
+    let usage = Json::parse(&plain).ok().and_then(Json::object)?;
+    let same = |name: &str, names: &Names| {
+        let stated = Counts::new(&usage, "").count(name).ok().flatten();
+        stated.is_some() && attributes.count(names).is_ok_and(|count| count == stated)
+    };
+    if attributes.has(names::CACHE_READ)
+        || !same("prompt_tokens", names::INPUT)
+        || !same("completion_tokens", names::OUTPUT)
+    {
+        return None;
+    }
+    let part = openai::usage(&usage, &openai::CHAT, call.model.as_deref().unwrap_or_default()).ok()?;
+    call.parts = smallvec![part];
+    call.raw_usage = Cow::Owned(plain.to_string());
+    Some(())
+}
+
 /// Reads the calls of a span from what the provider said; `false` where the span's own counts are all there is.
 pub(super) fn read(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<bool> {
-    if kept_answer(attributes, call).is_some() {
+    if kept_answer(attributes, call).or_else(|| kept_usage(attributes, call)).is_some() {
         return Ok(true);
     }
     let Some((_, Value::Text(text))) = attributes.get(names!["ai.response.providerMetadata"]) else { return Ok(false) };

@@ -44,6 +44,10 @@ pub(super) fn of(entry: &Entry<'_>) -> Role {
             "chat" | "chat.completions" | "chat_model" | "llm" | "generation" | "model_generation" | "responses"
             | "response",
         ) => Some(Role::Model(Cow::Borrowed("chat"))),
+        // LiteLLM's name for a chat.
+        Some("completion") if attributes.has(names!["metadata.usage_object"]) => {
+            Some(Role::Model(Cow::Borrowed("chat")))
+        }
         Some("completion" | "text_completion" | "text.completions") => {
             Some(Role::Model(Cow::Borrowed("text_completion")))
         }
