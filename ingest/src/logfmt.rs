@@ -38,15 +38,6 @@ const NAMES: [&str; 22] = [
 /// (<https://agentgateway.dev/docs/standalone/latest/reference/observability/logs/>, lines that others published, read 2026-11-30).
 const NAMED: [&str; 2] = ["gen_ai.usage.input_tokens", "llm.response.tokens"];
 
-/// Its older names.
-const RENAMED: [(&str, &str); 5] = [
-    ("llm.provider", "gen_ai.provider.name"),
-    ("llm.request.model", "gen_ai.request.model"),
-    ("llm.response.model", "gen_ai.response.model"),
-    ("llm.request.tokens", "gen_ai.usage.input_tokens"),
-    ("llm.response.tokens", "gen_ai.usage.output_tokens"),
-];
-
 /// The calls in a text of such lines, one JSON object a line; `None` if it holds none.
 pub(crate) fn json(text: &str) -> Option<String> {
     let structured = ["{", "[{", "[[", "[\"", "\"", "<"].iter().any(|start| text.starts_with(start));
@@ -95,11 +86,8 @@ fn object(line: &str) -> Option<String> {
 fn attributes(pairs: &[(&str, &str)], line: &str) -> String {
     let mut whole = String::from("{");
     for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
-        let named = RENAMED.iter().find(|(older, _)| older == name).map_or(*name, |(_, name)| name);
-        if named.starts_with("gen_ai.usage.") && count(value) {
-            json::put_field(&mut whole, named, value);
-        } else if named.starts_with("gen_ai.") || matches!(named, "trace.id" | "span.id") {
-            json::put_text_field(&mut whole, named, value);
+        if ["gen_ai.", "llm."].iter().any(|start| name.starts_with(start)) || matches!(*name, "trace.id" | "span.id") {
+            json::put_text_field(&mut whole, name, value);
         }
     }
     if let Some(time) = begun_at(line) {

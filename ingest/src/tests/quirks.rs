@@ -380,7 +380,7 @@ fn lines_of_agentgateway_are_spans_under_newer_names_and_older() {
                  llm.request.tokens=12 llm.response.model=gemini-2.5-flash llm.response.tokens=46 duration=1669ms";
     check(
         older,
-        "otel.span",
+        "tool.log",
         &["gcp.gemini gemini-2.5-flash: input_text_tokens 12, output_text_tokens 46 [id_from_position]"],
     );
 }
@@ -432,4 +432,103 @@ fn a_span_of_litellms_keeps_the_details_of_its_usage_as_python_prints_them() {
     // What says something else than the span is not its usage.
     let other = span("{'completion_tokens': 1, 'prompt_tokens': 2, 'prompt_tokens_details': {'cached_tokens': 1}}");
     check(&other, "otlp.traces", &["openai gpt-5-mini: input_text_tokens 77, output_text_tokens 230"]);
+}
+
+#[test]
+fn posthogs_events_of_gemini_state_reasoning_beside_the_output_and_failed_ones_are_no_calls() {
+    let event = |more: &str| {
+        format!(
+            r#"{{"api_key":"phc_k","batch":[{{"event":"$ai_generation","properties":{{"distinct_id":"u","$ai_trace_id":"t",{more},
+            "$lib":"posthog-python"}},"timestamp":"2026-07-30T09:00:00Z","uuid":"0198-q"}}],"sentAt":"2026-07-30T09:00:01Z"}}"#
+        )
+    };
+    let usage = r#""$ai_input_tokens":100,"$ai_output_tokens":30,"$ai_reasoning_tokens":10"#;
+    check(
+        &event(&format!(r#""$ai_provider":"gemini","$ai_model":"gemini-2.5-flash",{usage}"#)),
+        "records",
+        &["gcp.gemini gemini-2.5-flash: input_text_tokens 100, output_text_tokens 30, output_reasoning_tokens 10"],
+    );
+    check(
+        &event(&format!(r#""$ai_provider":"openai","$ai_model":"gpt-5-mini",{usage}"#)),
+        "records",
+        &["openai gpt-5-mini: input_text_tokens 100, output_text_tokens 20, output_reasoning_tokens 10"],
+    );
+    let failed = r#""$ai_provider":"openai","$ai_model":"gpt-5-mini","$ai_input_tokens":0,"$ai_output_tokens":0,"$ai_is_error":true"#;
+    let found = decoded(&event(failed));
+    assert!(matches!(&found.items[..], [Item::Ignored { reason: IgnoreReason::FailedCall, .. }]), "{found:#?}");
+}
+
+#[test]
+fn a_summary_of_a_framework_in_new_relic_is_no_call() {
+    let summary = r#"{"eventType":"LlmChatCompletionSummary","id":"s","appName":"a","span_id":"p","trace_id":"t","vendor":"langchain",
+        "ingest_source":"Python","virtual_llm":true,"request_id":"r","response.number_of_messages":3,"timestamp":1785402000000}"#;
+    assert!(matches!(&decoded(summary).items[..], [Item::Ignored { .. }]));
+}
+
+#[test]
+fn judgments_spans_count_the_input_without_its_caches() {
+    let attribute =
+        |name: &str, value: i64| format!(r#"{{"key":"judgment.usage.{name}","value":{{"intValue":"{value}"}}}}"#);
+    let counts = [
+        attribute("non_cached_input_tokens", 10),
+        attribute("cache_creation_input_tokens", 7),
+        attribute("cache_read_input_tokens", 500),
+        attribute("output_tokens", 20),
+    ];
+    check(
+        &format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"name":"judgeval"}},"spans":[{{"traceId":"5e0724091ed15094c1f74b08e7f5ecda",
+            "spanId":"4807c512cb668a52","name":"ANTHROPIC_API_CALL","startTimeUnixNano":"1785402000000000000","attributes":[
+            {{"key":"judgment.span_kind","value":{{"stringValue":"llm"}}}},{{"key":"judgment.llm.provider","value":{{"stringValue":"anthropic"}}}},
+            {{"key":"judgment.llm.model","value":{{"stringValue":"claude-haiku-4-5"}}}},{}]}}]}}]}}]}}"#,
+            counts.join(",")
+        ),
+        "otlp.traces",
+        &[
+            "anthropic claude-haiku-4-5: input_text_tokens 10, cache_read_text_tokens 500, cache_write_5m_tokens 7, output_text_tokens 20 \
+           [assumed_5m]",
+        ],
+    );
+}
+
+#[test]
+fn what_braintrust_and_langwatch_fold_into_texts_of_a_span_is_its_usage() {
+    let span = |attributes: &[(&str, &str)]| {
+        let attribute = |(name, text): &(&str, &str)| {
+            format!(r#"{{"key":"{name}","value":{{"stringValue":"{}"}}}}"#, text.replace('"', "\\\""))
+        };
+        let attributes: Vec<String> = attributes.iter().map(attribute).collect();
+        format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"name":"x"}},"spans":[{{"traceId":"5e0724091ed15094c1f74b08e7f5ecda",
+            "spanId":"4807c512cb668a53","name":"call","startTimeUnixNano":"1785402000000000000","attributes":[{}]}}]}}]}}]}}"#,
+            attributes.join(",")
+        )
+    };
+    let metrics = r#"{"prompt_tokens":2112,"completion_tokens":30,"tokens":2142,"prompt_cached_tokens":2000,
+        "prompt_cache_creation_5m_tokens":60,"prompt_cache_creation_1h_tokens":40,"time_to_first_token":0.4}"#
+        .replace('\n', " ");
+    const EXPECTED: &str = "anthropic claude-haiku-4-5: input_text_tokens 12, cache_read_text_tokens 2000, cache_write_5m_tokens 60, \
+                            cache_write_1h_tokens 40, output_text_tokens 30";
+    let metadata = r#"{"provider":"anthropic","model":"claude-haiku-4-5"}"#;
+    let of_braintrust = |kind: &str| {
+        span(&[
+            ("braintrust.span_attributes", kind),
+            ("braintrust.metadata", metadata),
+            ("braintrust.metrics", &metrics),
+        ])
+    };
+    check(&of_braintrust(r#"{"type":"llm"}"#), "otlp.traces", &[EXPECTED]);
+    assert!(events(&decoded(&of_braintrust(r#"{"type":"task"}"#))).is_empty());
+    // The same in a row of its logs.
+    let row = format!(
+        r#"{{"id":"r","span_id":"s","root_span_id":"s","created":"2026-07-30T09:00:00Z","span_attributes":{{"type":"llm"}},
+        "metrics":{metrics},"metadata":{metadata}}}"#
+    );
+    check(&row, "braintrust.span", &[EXPECTED]);
+    let of_langwatch = span(&[
+        ("langwatch.span.type", "llm"),
+        ("gen_ai.request.model", "gpt-4o-mini"),
+        ("langwatch.metrics", r#"{"type":"json","value":{"promptTokens":10,"completionTokens":5}}"#),
+    ]);
+    check(&of_langwatch, "otlp.traces", &["openai gpt-4o-mini: input_text_tokens 10, output_text_tokens 5"]);
 }

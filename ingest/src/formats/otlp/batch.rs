@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use schemas::Timestamp;
 
-use super::names::Names;
+use super::exported;
+use super::names::{Names, names};
 use crate::json::{self, Json, Marks, quick_hash};
 use crate::number;
 use crate::problem::{Problem, Result};
@@ -205,7 +206,32 @@ impl<'a> Batch<'a> {
             return;
         }
         let (resource, scope) = (self.resources.len().saturating_sub(1), self.scopes.len().saturating_sub(1));
-        self.entries.push(entry.map(|entry| Entry { resource, scope, ..entry }));
+        let mut entry = entry.map(|entry| Entry { resource, scope, ..entry });
+        if let Ok(entry) = &mut entry {
+            unfold(&mut entry.attributes);
+        }
+        self.entries.push(entry);
+    }
+}
+
+/// Adds the fields of objects that Braintrust's and LangWatch's SDKs write as text, their names joined by dots (their public code and
+/// tests, read 2026-11-30).
+fn unfold(attributes: &mut Attributes<'_>) {
+    const FOLDED: [&str; 4] =
+        ["braintrust.metrics", "braintrust.metadata", "braintrust.span_attributes", "langwatch.metrics"];
+    if !attributes.has(names!["braintrust.metrics", "langwatch.metrics"]) {
+        return;
+    }
+    let mut unfolded = Vec::new();
+    for name in FOLDED {
+        let Some((_, Value::Text(text))) = attributes.named(name) else { continue };
+        let Some((_, object)) = Json::parse_object(text) else { continue };
+        let mut fields = Attributes::default();
+        exported::fill(&mut fields, name, &object.object("value").unwrap_or(object), 1);
+        unfolded.extend(fields.iter().map(|(name, value)| (name.to_owned(), value.to_owned_value())));
+    }
+    for (name, value) in unfolded {
+        attributes.push(Cow::Owned(name), value);
     }
 }
 

@@ -28,7 +28,10 @@ pub(super) fn part<'a>(
         stated => Ok(stated),
     };
     let read = part_of(names::CACHE_READ, names::INPUT_DETAILS, "cache_read")?;
-    let written = part_of(names::CACHE_WRITE, names::INPUT_DETAILS, "cache_creation")?;
+    let (short, long) = (attributes.count(names::CACHE_WRITE_5M)?, attributes.count(names::CACHE_WRITE_1H)?);
+    // Braintrust's SDK for Java states the parts alone.
+    let parts = short.unwrap_or(0) + long.unwrap_or(0);
+    let written = part_of(names::CACHE_WRITE, names::INPUT_DETAILS, "cache_creation")?.max(parts);
     let reasoning = part_of(names::REASONING, names::OUTPUT_DETAILS, "reasoning")?;
     let audio_in = part_of(names::INPUT_AUDIO, names::INPUT_DETAILS, "audio")?;
     let audio_out = part_of(names::OUTPUT_AUDIO, names::OUTPUT_DETAILS, "audio")?;
@@ -69,7 +72,6 @@ pub(super) fn part<'a>(
         ],
     )?;
     let cache_read = read - cached_audio;
-    let (short, long) = (attributes.count(names::CACHE_WRITE_5M)?, attributes.count(names::CACHE_WRITE_1H)?);
     let tokens = Tokens { input: text_in, cache_read, output: text_out, reasoning, ..Tokens::default() };
     let tokens = tokens.written(written, short, long);
     let mut part = tokens.part(checked);

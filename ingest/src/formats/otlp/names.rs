@@ -59,8 +59,13 @@ pub(super) const INPUT: &Names = names![
     "ai.prompt_tokens.used",
     // agentgateway, before it took up the conventions
     "llm.request.tokens",
+    // Judgment, without the caches
+    "judgment.usage.non_cached_input_tokens",
     "langfuse.observation.usage_details",
     "mlflow.chat.tokenUsage",
+    "braintrust.metrics.prompt_tokens",
+    "langwatch.metrics.prompt_tokens",
+    "langwatch.metrics.promptTokens",
 ];
 pub(super) const OUTPUT: &Names = names![
     "gen_ai.usage.output_tokens",
@@ -72,6 +77,10 @@ pub(super) const OUTPUT: &Names = names![
     "gen_ai.response.completion_tokens",
     "ai.completion_tokens.used",
     "llm.response.tokens",
+    "judgment.usage.output_tokens",
+    "braintrust.metrics.completion_tokens",
+    "langwatch.metrics.completion_tokens",
+    "langwatch.metrics.completionTokens",
 ];
 pub(super) const TOTAL: &Names = names![
     "gen_ai.usage.total_tokens",
@@ -79,6 +88,7 @@ pub(super) const TOTAL: &Names = names![
     "llm.usage.total_tokens",
     "ai.usage.totalTokens",
     "ai.total_tokens.used",
+    "braintrust.metrics.tokens",
 ];
 pub(super) const CACHE_READ: &Names = names![
     "gen_ai.usage.cache_read.input_tokens",
@@ -101,6 +111,8 @@ pub(super) const CACHE_READ: &Names = names![
     "gen_ai.usage.input_cached_tokens",
     "ai.usage.inputTokenDetails.cacheReadTokens",
     "ai.usage.cachedInputTokens",
+    "judgment.usage.cache_read_input_tokens",
+    "braintrust.metrics.prompt_cached_tokens",
 ];
 pub(super) const CACHE_WRITE: &Names = names![
     "gen_ai.usage.cache_creation.input_tokens",
@@ -116,13 +128,20 @@ pub(super) const CACHE_WRITE: &Names = names![
     "gen_ai.usage.prompt_tokens_details.cache_write",
     "gen_ai.usage.cache_creation_tokens",
     "ai.usage.inputTokenDetails.cacheWriteTokens",
+    "judgment.usage.cache_creation_input_tokens",
+    "braintrust.metrics.prompt_cache_creation_tokens",
 ];
 /// The parts of what was written to a cache by how long it lives there.
-pub(super) const CACHE_WRITE_5M: &Names = names!["gen_ai.usage.details.cache_write_5m_tokens"];
-pub(super) const CACHE_WRITE_1H: &Names =
-    names!["gen_ai.usage.details.cache_write_1h_tokens", "gen_ai.usage.cache_creation_1h.input_tokens"];
+pub(super) const CACHE_WRITE_5M: &Names =
+    names!["gen_ai.usage.details.cache_write_5m_tokens", "braintrust.metrics.prompt_cache_creation_5m_tokens"];
+pub(super) const CACHE_WRITE_1H: &Names = names![
+    "gen_ai.usage.details.cache_write_1h_tokens",
+    "gen_ai.usage.cache_creation_1h.input_tokens",
+    "braintrust.metrics.prompt_cache_creation_1h_tokens"
+];
 /// Input that is in neither cache count, where an emitter states it by itself.
-pub(super) const UNCACHED: &Names = names!["ai.usage.inputTokenDetails.noCacheTokens"];
+pub(super) const UNCACHED: &Names =
+    names!["ai.usage.inputTokenDetails.noCacheTokens", "judgment.usage.non_cached_input_tokens"];
 pub(super) const REASONING: &Names = names![
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
@@ -143,6 +162,7 @@ pub(super) const REASONING: &Names = names![
     "ai.usage.outputTokenDetails.reasoningTokens",
     "ai.usage.reasoningTokens",
     "gen_ai.usage.experimental.reasoning_tokens",
+    "braintrust.metrics.completion_reasoning_tokens",
 ];
 /// Reasoning that stands beside the output: the Agent Development Kit hands Gemini's two counts on under this name (its tests, read
 /// 2026-11-29; the name of the conventions, which it took up later, is inside).
@@ -161,7 +181,8 @@ pub(super) const OUTPUT_AUDIO: &Names = names![
     "gen_ai.usage.output_audio_tokens",
 ];
 /// What of the sound was read from a cache: it is within both counts.
-pub(super) const CACHED_AUDIO: &Names = names!["gen_ai.usage.audio.cache_read.input_tokens"];
+pub(super) const CACHED_AUDIO: &Names =
+    names!["gen_ai.usage.audio.cache_read.input_tokens", "gen_ai.usage.details.cache_audio_read_tokens"];
 pub(super) const INPUT_IMAGE: &Names = names!["gen_ai.usage.image.input_tokens"];
 pub(super) const OUTPUT_IMAGE: &Names = names!["gen_ai.usage.image.output_tokens"];
 /// Parts of the counts as LangChain names them, as JSON text: LangSmith's.
@@ -178,6 +199,8 @@ pub(super) const PROVIDER: &Names = names![
     "llm.system",
     "ai.model.provider",
     "mlflow.llm.provider",
+    "judgment.llm.provider",
+    "braintrust.metadata.provider",
 ];
 pub(super) const REQUEST_MODEL: &Names = names![
     "gen_ai.request.model",
@@ -188,6 +211,9 @@ pub(super) const REQUEST_MODEL: &Names = names![
     "ai.model_id",
     "langfuse.observation.model.name",
     "mlflow.llm.model",
+    "judgment.llm.model",
+    "braintrust.metadata.model",
+    "langwatch.request.model",
 ];
 pub(super) const RESPONSE_MODEL: &Names = names!["gen_ai.response.model", "llm.response.model", "ai.response.model"];
 pub(super) const RESPONSE_ID: &Names = names!["gen_ai.response.id", "ai.response.id", "llm.response.id"];
@@ -200,6 +226,9 @@ pub(super) const COST: &Names = names![
     "gen_ai.usage.total_cost",
     "operation.cost",
     "llm.cost.total",
+    "judgment.usage.total_cost_usd",
+    "braintrust.metrics.estimated_cost",
+    "langwatch.metrics.cost",
 ];
 pub(super) const SESSION: &Names = names![
     "gen_ai.conversation.id",
@@ -250,10 +279,20 @@ pub(super) const FRAMEWORKS: &[&str] = &[
     "_other",
     "unknown",
     "haystack",
+    "ruby_llm",
 ];
 
 /// Attributes that state usage, for the original usage of an event.
 pub(super) fn is_usage(name: &str) -> bool {
-    const FAMILIES: &[&str] = &["gen_ai.usage.", "llm.token_count.", "llm.usage.", "ai.usage.", "codex.usage."];
+    const FAMILIES: &[&str] = &[
+        "gen_ai.usage.",
+        "llm.token_count.",
+        "llm.usage.",
+        "ai.usage.",
+        "codex.usage.",
+        "judgment.usage.",
+        "braintrust.metrics.",
+        "langwatch.metrics.",
+    ];
     FAMILIES.iter().any(|family| name.starts_with(family)) || (name.starts_with("ai.") && name.ends_with(".used"))
 }

@@ -31,6 +31,9 @@ const KINDS: &Names = names![
     "langsmith.span.kind",
     "mlflow.spanType",
     "mastra.span.type",
+    "judgment.span_kind",
+    "braintrust.span_attributes.type",
+    "langwatch.span.type",
 ];
 
 /// Told by what the emitter says it is, then by the names of spans that say nothing else.

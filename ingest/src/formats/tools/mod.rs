@@ -75,9 +75,12 @@ struct Tool {
     total: Paths,
     read: Paths,
     written: Paths,
+    /// Its parts by how long they live.
+    written_5m: Paths,
+    written_1h: Paths,
     reasoning: Paths,
-    /// Reasoning always stands beside the output.
-    reasoning_beside: bool,
+    /// What the models are called whose reasoning always stands beside the output.
+    reasoning_beside: &'static [&'static str],
     searches: Paths,
     cache: Cache,
     /// Where it says itself whether the cache stands beside the input.
@@ -134,8 +137,10 @@ const NOTHING: Tool = Tool {
     total: &[],
     read: &[],
     written: &[],
+    written_5m: &[],
+    written_1h: &[],
     reasoning: &[],
-    reasoning_beside: false,
+    reasoning_beside: &[],
     searches: &[],
     cache: Cache::Inside,
     exclusive: &[],
@@ -387,7 +392,9 @@ impl<'a> Record<'_, 'a> {
         let tool = self.tool;
         let or_zero = |paths: Paths| self.count(paths).map(|count| count.unwrap_or(0));
         let (input, output) = (or_zero(tool.input)?, or_zero(tool.output)?);
-        let (read, written) = (or_zero(tool.read)?, or_zero(tool.written)?);
+        let (short, long) = (self.count(tool.written_5m)?, self.count(tool.written_1h)?);
+        let parts = short.unwrap_or(0) + long.unwrap_or(0);
+        let (read, written) = (or_zero(tool.read)?, or_zero(tool.written)?.max(parts));
         let reasoning = or_zero(tool.reasoning)?;
         let total = self.count(tool.total)?.filter(|total| *total > 0);
         let cache = read + written;
@@ -399,12 +406,14 @@ impl<'a> Record<'_, 'a> {
         };
         let whole = input + output + if inside { 0 } else { cache };
         // Reasoning is inside the output, unless it does not fit or the total says that it stands beside it.
-        let beside =
-            self.tool.reasoning_beside || reasoning > output || (reasoning > 0 && total == Some(whole + reasoning));
+        let model = call.model.as_deref().unwrap_or_default();
+        let beside = tool.reasoning_beside.iter().any(|begun| model.starts_with(begun))
+            || reasoning > output
+            || (reasoning > 0 && total == Some(whole + reasoning));
         let text = if beside { output } else { output - reasoning };
-        let tokens =
-            Tokens { input: uncached, cache_read: read, written, output: text, reasoning, ..Tokens::default() };
-        let mut part = tokens.part(if total.is_some() { "total = input + output" } else { "" });
+        let tokens = Tokens { input: uncached, cache_read: read, output: text, reasoning, ..Tokens::default() };
+        let mut part =
+            tokens.written(written, short, long).part(if total.is_some() { "total = input + output" } else { "" });
         if total.is_some_and(|total| total != whole && total != whole + reasoning) {
             part.flags.set(Flag::TotalMismatch);
         }

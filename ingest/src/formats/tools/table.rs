@@ -24,6 +24,8 @@ pub(super) const TOOLS: &[Tool] = &[
         total: &["metrics>tokens"],
         read: &["metrics>prompt_cached_tokens"],
         written: &["metrics>prompt_cache_creation_tokens"],
+        written_5m: &["metrics>prompt_cache_creation_5m_tokens"],
+        written_1h: &["metrics>prompt_cache_creation_1h_tokens"],
         reasoning: &["metrics>completion_reasoning_tokens"],
         cost: &["metrics>estimated_cost"],
         cached: &["metrics>cached"],
@@ -77,50 +79,11 @@ pub(super) const TOOLS: &[Tool] = &[
         total: &["tokenUsage>totalTokens"],
         ..Tool::new(Shape::ToolLog, "n8n", precedence::AGENT)
     },
-    // New Relic's events of its agents.
-    Tool {
-        marks: &["vendor", "response.model"],
-        kind: &["eventType"],
-        calls: &["LlmChatCompletionSummary", "LlmEmbedding"],
-        unstated_is_call: true,
-        id: &["id"],
-        trace: &["trace_id"],
-        span: &["span_id"],
-        time: &["timestamp"],
-        provider: &["vendor"],
-        model: &["response.model"],
-        requested: &["request.model"],
-        input: &["response.usage.prompt_tokens"],
-        output: &["response.usage.completion_tokens"],
-        total: &["response.usage.total_tokens"],
-        application: &["appName"],
-        ..Tool::new(Shape::NewRelic, "newrelic", precedence::SPAN)
-    },
-    // PostHog: Anthropic's cache stands beside the input, everybody else's inside
-    // (<https://posthog.com/docs/ai-observability/calculating-costs>); a property may say otherwise.
-    Tool {
-        marks: &["event", "distinct_id", "properties"],
-        kind: &["event"],
-        calls: &["$ai_generation", "$ai_embedding"],
-        id: &["uuid"],
-        time: &["timestamp"],
-        provider: &["properties>$ai_provider"],
-        model: &["properties>$ai_model"],
-        input: &["properties>$ai_input_tokens"],
-        output: &["properties>$ai_output_tokens"],
-        read: &["properties>$ai_cache_read_input_tokens"],
-        written: &["properties>$ai_cache_creation_input_tokens"],
-        reasoning: &["properties>$ai_reasoning_tokens"],
-        searches: &["properties>$ai_web_search_count"],
-        cost: &["properties>$ai_total_cost_usd"],
-        session: &["properties>$session_id", "properties>$ai_session_id", "properties>$ai_trace_id"],
-        user: &["distinct_id"],
-        team: &["properties>team"],
-        feature: &["properties>feature"],
-        cache: Cache::BesideOfAnthropic,
-        exclusive: &["properties>$ai_cache_reporting_exclusive"],
-        ..Tool::new(Shape::PostHog, "posthog", precedence::SPAN)
-    },
+    // New Relic's events of its agents, also those of a framework, which name no model.
+    NEW_RELIC,
+    Tool { marks: &["vendor", "ingest_source", "response.number_of_messages"], ..NEW_RELIC },
+    POSTHOG,
+    Tool { marks: &["event", "properties>distinct_id"], user: &["properties>distinct_id"], ..POSTHOG },
     // Opik keeps the provider's usage, its objects joined by dots, beside its own three counts.
     Tool {
         marks: &["trace_id", "type", "start_time", "usage>prompt_tokens"],
@@ -441,7 +404,7 @@ pub(super) const TOOLS: &[Tool] = &[
         cost: &["part>cost"],
         session: &["sessionID"],
         cache: Cache::Beside,
-        reasoning_beside: true,
+        reasoning_beside: &[""],
         ..Tool::new(Shape::ToolLog, "opencode", precedence::AGENT)
     },
     // What Cloudflare's gateway pushes: its bodies are encrypted, so of usage there is the cost alone.
@@ -770,6 +733,56 @@ const APISIX: Tool = Tool {
 
 const HIGRESS: Tool =
     Tool { id: &["request_id"], time: &["start_time"], ..Tool::new(Shape::ToolLog, "higress", precedence::GATEWAY) };
+
+const NEW_RELIC: Tool = Tool {
+    marks: &["vendor", "response.model"],
+    kind: &["eventType"],
+    calls: &["LlmChatCompletionSummary", "LlmEmbedding"],
+    unstated_is_call: true,
+    id: &["id"],
+    trace: &["trace_id"],
+    span: &["span_id"],
+    time: &["timestamp"],
+    provider: &["vendor"],
+    model: &["response.model"],
+    requested: &["request.model"],
+    input: &["response.usage.prompt_tokens"],
+    output: &["response.usage.completion_tokens"],
+    total: &["response.usage.total_tokens"],
+    application: &["appName"],
+    ..Tool::new(Shape::NewRelic, "newrelic", precedence::SPAN)
+};
+
+/// Anthropic's cache stands beside the input, everybody else's inside
+/// (<https://posthog.com/docs/ai-observability/calculating-costs>); a property may say otherwise.
+const POSTHOG: Tool = Tool {
+    marks: &["event", "distinct_id", "properties"],
+    kind: &["event"],
+    calls: &["$ai_generation", "$ai_embedding"],
+    id: &["uuid"],
+    time: &["timestamp"],
+    provider: &["properties>$ai_provider"],
+    model: &["properties>$ai_model"],
+    input: &["properties>$ai_input_tokens"],
+    output: &["properties>$ai_output_tokens"],
+    total: &["properties>$ai_total_tokens"],
+    read: &["properties>$ai_cache_read_input_tokens", "properties>$ai_cache_read_tokens"],
+    written: &["properties>$ai_cache_creation_input_tokens"],
+    reasoning: &["properties>$ai_reasoning_tokens"],
+    // As its client for Gemini hands the counts on, and its costs are calculated.
+    reasoning_beside: &["gemini-"],
+    searches: &["properties>$ai_web_search_count"],
+    cost: &["properties>$ai_total_cost_usd"],
+    session: &["properties>$session_id", "properties>$ai_session_id", "properties>$ai_trace_id"],
+    user: &["distinct_id"],
+    team: &["properties>team"],
+    feature: &["properties>feature"],
+    cache: Cache::BesideOfAnthropic,
+    exclusive: &["properties>$ai_cache_reporting_exclusive"],
+    basis: &["properties>$ai_is_error"],
+    failed: &["true"],
+    ..Tool::new(Shape::PostHog, "posthog", precedence::SPAN)
+};
 
 /// What libraries of .NET have in common: the cache inside the input, unless it is larger.
 const DOTNET: Tool = Tool {
