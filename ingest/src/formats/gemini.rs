@@ -60,6 +60,10 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         }
     };
     call.model = text(["modelVersion", "model_version"])?.map(last_segment);
+    if call.model.is_none() {
+        // What houses write beside the usage.
+        call.model = text(["modelId", "model"]).ok().flatten().map(last_segment);
+    }
     call.response_id = text(["responseId", "response_id"])?;
     let created = object.first(&["createTime", "create_time"]);
     call.time = created.map(|(name, _)| time(object, name)).transpose()?.flatten();

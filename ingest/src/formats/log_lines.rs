@@ -31,7 +31,7 @@ fn streams<'a>(object: &Object<'a>) -> Option<Vec<Json<'a>>> {
 
 /// CloudWatch's rows: fields with their values.
 fn rows<'a>(object: &Object<'a>) -> Option<Vec<Json<'a>>> {
-    let list = object.array("results").filter(|_| object.has("statistics"))?;
+    let list = object.array("results").filter(|_| object.has("statistics") || object.has("status"))?;
     let first = list.first()?.array()?.first()?.object()?;
     (first.has("field") && first.has("value")).then_some(list)
 }

@@ -80,6 +80,9 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.is("type", "result") && object.has("stats") && object.has("status") {
         return Some("sums of a run of Gemini CLI");
     }
+    if object.has("num_turns") && object.has("usage") && object.has("conversation_id") && !object.has("model") {
+        return Some("sums of a run of Antigravity's CLI");
+    }
     if object.has("numTurns") && object.has("usage") && object.has("session_id") {
         return Some("sums of a run of Droid");
     }

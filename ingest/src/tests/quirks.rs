@@ -532,3 +532,28 @@ fn what_braintrust_and_langwatch_fold_into_texts_of_a_span_is_its_usage() {
     ]);
     check(&of_langwatch, "otlp.traces", &["openai gpt-4o-mini: input_text_tokens 10, output_text_tokens 5"]);
 }
+
+#[test]
+fn what_cloudwatch_answers_of_a_query_holds_lines_of_bedrocks_log() {
+    let line = r#"{\"schemaType\":\"ModelInvocationLog\",\"timestamp\":\"2026-07-30T09:00:00Z\",\"region\":\"us-east-1\",\"requestId\":\"R-q\",\"modelId\":\"amazon.nova-lite-v1:0\",\"input\":{\"inputTokenCount\":3},\"output\":{\"outputTokenCount\":4}}"#;
+    let answer = format!(
+        r#"{{"results":[[{{"field":"@timestamp","value":"2026-07-30 09:00:00.000"}},{{"field":"@message","value":"{line}"}}]],"status":"Complete"}}"#
+    );
+    check(&answer, "log.lines", &["aws.bedrock amazon.nova-lite-v1:0: input_text_tokens 3, output_text_tokens 4"]);
+}
+
+#[test]
+fn a_house_names_the_model_beside_the_usage_of_gemini() {
+    check(
+        r#"{"date":1785402000,"response":{"modelId":"models/gemini-2.5-flash","usageMetadata":{"promptTokenCount":200,"candidatesTokenCount":80}}}"#,
+        "envelope/gemini.generate_content",
+        &["gcp.gemini gemini-2.5-flash: input_text_tokens 200, output_text_tokens 80 [id_from_position, time_assumed]"],
+    );
+}
+
+#[test]
+fn a_run_of_antigravitys_cli_adds_up_its_turns() {
+    let run = r#"{"conversation_id":"c","status":"SUCCESS","response":"x","duration_seconds":2.26,"num_turns":1,
+        "usage":{"input_tokens":10,"output_tokens":5,"total_tokens":15}}"#;
+    assert!(matches!(&decoded(run).items[..], [Item::Ignored { reason: IgnoreReason::RunSummary, .. }]));
+}
