@@ -92,6 +92,9 @@ fn by_failure(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if refused::is_error(object) {
         return Some((Shape::Error, "what is wrong, and nothing of a call"));
     }
+    if langchain::is_fragment(object) {
+        return Some((Shape::Fragment, "a piece of a message"));
+    }
     match refused::state(object) {
         Some(State::Running) => Some((Shape::Status, "the state of a job that still runs")),
         Some(State::Failed) => Some((Shape::Error, "the state of a job that failed")),
@@ -850,6 +853,9 @@ pub(crate) const FLAT: [&str; 5] = ["prompt_tokens", "input_tokens", "promptToke
 
 /// By what it wraps.
 fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if langchain::repeats(object) {
+        return Some((Shape::Fragment, "an event of a runnable that ends no call of a model"));
+    }
     if let Some(batch) = object.array("batch") {
         let first = batch.first().and_then(|first| first.object());
         if first.is_some_and(|first| first.has("body") && first.has("type")) {

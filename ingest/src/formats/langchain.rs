@@ -20,6 +20,33 @@ pub(crate) fn is_message(object: &Object<'_>) -> bool {
     usage.is_some_and(|usage| usage.has("input_tokens")) || (message.has("content") && is_counted(message))
 }
 
+/// True for an event of a runnable that holds a piece of a message, or repeats what its models said: those that end a call of a model
+/// count (`astream_events`, <https://reference.langchain.com/python/langchain-core/runnables/>, not opened; streams that others
+/// published, read 2026-11-30).
+pub(crate) fn repeats(object: &Object<'_>) -> bool {
+    let event = || object.string("event").unwrap_or_default();
+    let repeated = |event: &str| event.starts_with("on_") && !matches!(event, "on_chat_model_end" | "on_llm_end");
+    object.has("run_id") && object.has("data") && repeated(&event())
+}
+
+/// True for a piece of a message that states no usage, also within what keeps it as `message`.
+pub(crate) fn is_fragment(object: &Object<'_>) -> bool {
+    let unfinished = |object: &Object<'_>| is_piece(object) && !is_message(object);
+    unfinished(object) || object.object("message").is_some_and(|message| unfinished(&message))
+}
+
+fn is_piece(object: &Object<'_>) -> bool {
+    let constructed =
+        |path: Vec<Json<'_>>| path.last().is_some_and(|name| name.string().as_deref() == Some("AIMessageChunk"));
+    object.is("type", "AIMessageChunk") || (object.has("lc") && object.array("id").is_some_and(constructed))
+}
+
+/// The piece in a pair of it and what LangGraph knows of its call, as it streams `messages`.
+pub(crate) fn piece_of_pair<'a>(pair: Json<'a>) -> Option<(Json<'a>, Object<'a>)> {
+    let [piece, about] = pair.array()?.try_into().ok()?;
+    (is_piece(&piece.object()?)).then_some((piece, about.object()?))
+}
+
 /// Names it has there.
 const NAMES: [&str; 2] = ["token_usage", "usage"];
 

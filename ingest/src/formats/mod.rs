@@ -50,7 +50,7 @@ pub(crate) mod workers_ai;
 use schemas::RejectReason;
 
 use crate::assemble::Out;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, provider_name};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
@@ -84,6 +84,13 @@ pub(crate) fn read<'a>(
                 out.reject(problem, Some(json));
             }
             return;
+        }
+        if let Some((piece, about)) = langchain::piece_of_pair(json) {
+            let mut envelope = envelope;
+            let named = |name: &str| about.string(name).filter(|text| text.len() <= crate::TEXT_BYTES_MAX);
+            envelope.provider = envelope.provider.or_else(|| Some(provider_name(&named("ls_provider")?)));
+            envelope.model = envelope.model.or_else(|| Some(named("ls_model_name")?.into()));
+            return item(piece, None, envelope, wrappers + 1, out);
         }
         let found = json.kind().as_str();
         let message = format!("the item is of type {found}; send a JSON object");

@@ -557,3 +557,34 @@ fn a_run_of_antigravitys_cli_adds_up_its_turns() {
         "usage":{"input_tokens":10,"output_tokens":5,"total_tokens":15}}"#;
     assert!(matches!(&decoded(run).items[..], [Item::Ignored { reason: IgnoreReason::RunSummary, .. }]));
 }
+
+#[test]
+fn pieces_that_langchain_streams_are_fragments_and_the_one_with_usage_is_the_call() {
+    let piece = |usage: &str| {
+        format!(
+            r#"{{"content":"","type":"AIMessageChunk","id":"run-1","usage_metadata":{usage},"response_metadata":{{}}}}"#
+        )
+    };
+    let usage = r#"{"input_tokens":12,"output_tokens":3,"total_tokens":15}"#;
+    const EXPECTED: &str =
+        "anthropic claude-haiku-4-5: input_text_tokens 12, output_text_tokens 3 [id_from_position, time_assumed]";
+    // As LangGraph streams messages: with what it knows of the call.
+    let about = r#"{"langgraph_node":"agent","ls_model_name":"claude-haiku-4-5","ls_provider":"anthropic"}"#;
+    let frame = |usage: &str| format!("event: messages\ndata: [{},{about}]\n\n", piece(usage));
+    check(&format!("{}{}", frame("null"), frame(usage)), "langchain.message", &[EXPECTED]);
+    // As a runnable's events: what ended the call counts, not what repeats it.
+    let event = |name: &str, data: &str| format!(r#"{{"event":"{name}","run_id":"r","name":"n","data":{data}}}"#);
+    let message = format!(
+        r#"{{"content":"x","type":"ai","id":"run-1","response_metadata":{{"model_name":"claude-haiku-4-5"}},"usage_metadata":{usage}}}"#
+    );
+    let events = [
+        event("on_chat_model_stream", &format!(r#"{{"chunk":{}}}"#, piece("null"))),
+        event("on_chat_model_stream", &format!(r#"{{"chunk":{}}}"#, piece(usage))),
+        event("on_chat_model_end", &format!(r#"{{"output":{message}}}"#)),
+        event("on_chain_end", &format!(r#"{{"output":{{"messages":[{message}]}}}}"#)),
+    ];
+    check(&events.join("\n"), "envelope/envelope/langchain.message", &[EXPECTED]);
+    let written = r#"{"timestamp":"2026-07-30T09:00:00Z","message":{"lc":1,"type":"constructor","id":["langchain_core","messages","AIMessageChunk"],
+        "kwargs":{"content":"x","response_metadata":{"usage":{}}}}}"#;
+    assert!(matches!(&decoded(written).items[..], [Item::Ignored { reason: IgnoreReason::StreamFragment, .. }]));
+}
