@@ -100,9 +100,9 @@ pub(crate) fn logged(line: &str) -> Option<Json<'_>> {
     if is_begun(line) {
         return None;
     }
-    let objects = line.match_indices('{').take(TRIES).filter_map(|(place, _)| Json::parse_first(&line[place..]));
+    let mut objects = line.match_indices('{').take(TRIES).filter_map(|(place, _)| Json::parse_first(&line[place..]));
     // One without fields is a value within what a program prints.
-    objects.filter(|json| json.text().contains('"')).next()
+    objects.find(|json| json.text().contains('"'))
 }
 
 /// True for a text that begins as JSON: what stands within it is a part of something. Loggers write times, levels and names in
