@@ -16,6 +16,8 @@ mod matrix;
 mod mutations;
 mod natives;
 mod not_billed;
+mod observers;
+mod observers;
 mod openai;
 mod otlp_wire;
 mod prints;
