@@ -8,7 +8,7 @@ use chrono::DateTime;
 
 use crate::json;
 
-/// The spans and log records of such a print, each signal as a line of OTLP; `None` if it holds none.
+/// The spans and log records of such a print, each resource's as a line of OTLP; `None` if it holds none.
 pub(crate) fn json(text: &str) -> Option<String> {
     if text.starts_with(['{', '['])
         || !["ResourceSpans #", "ResourceLog #", "ResourceLogs #"].iter().any(|mark| text.contains(mark))
@@ -19,40 +19,62 @@ pub(crate) fn json(text: &str) -> Option<String> {
     for line in text.lines() {
         print.read(line);
     }
-    let lines = [
-        ("resourceSpans", "scopeSpans", "spans", print.spans),
-        ("resourceLogs", "scopeLogs", "logRecords", print.logs),
-    ];
     let mut whole = String::new();
-    for (resources, scopes, entries, found) in lines {
-        if found.is_empty() {
-            continue;
-        }
-        let one = |entry: &Entry| {
-            let Entry { resource, scope, fields, attributes, .. } = entry;
-            format!(
-                "{{\"resource\":{{\"attributes\":[{resource}]}},\"{scopes}\":[{{\"scope\":{{{scope}}},\
-                 \"{entries}\":[{{{fields}\"attributes\":[{attributes}]}}]}}]}}"
-            )
-        };
-        let listed: Vec<String> = found.iter().map(one).collect();
-        let _ = writeln!(whole, "{{\"{resources}\":[{}]}}", listed.join(","));
-    }
+    print.resources.iter().for_each(|resource| resource.write(&mut whole));
     (!whole.is_empty()).then_some(whole)
 }
 
-/// A span or a log record: pieces of JSON.
-#[derive(Default, Clone)]
+/// What is printed of a resource, as pieces of JSON.
+#[derive(Default)]
+struct Resource {
+    kind: Section,
+    attributes: String,
+    scopes: Vec<Scope>,
+}
+
+/// What is printed of a scope.
+#[derive(Default)]
+struct Scope {
+    about: String,
+    entries: Vec<Entry>,
+}
+
+/// A span or a log record.
+#[derive(Default)]
 struct Entry {
-    resource: String,
-    scope: String,
     fields: String,
     attributes: String,
+}
+
+impl Resource {
+    fn write(&self, out: &mut String) {
+        let (resources, scopes, entries) = match self.kind {
+            Section::Span => ("resourceSpans", "scopeSpans", "spans"),
+            _ => ("resourceLogs", "scopeLogs", "logRecords"),
+        };
+        let filled = |scope: &&Scope| !scope.entries.is_empty();
+        if !self.scopes.iter().any(|scope| filled(&scope)) {
+            return;
+        }
+        let _ =
+            write!(out, "{{\"{resources}\":[{{\"resource\":{{\"attributes\":[{}]}},\"{scopes}\":[", self.attributes);
+        for (at, scope) in self.scopes.iter().filter(filled).enumerate() {
+            out.push_str(if at > 0 { "," } else { "" });
+            let _ = write!(out, "{{\"scope\":{{{}}},\"{entries}\":[", scope.about);
+            for (at, Entry { fields, attributes }) in scope.entries.iter().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                let _ = write!(out, "{{{fields}\"attributes\":[{attributes}]}}");
+            }
+            out.push_str("]}");
+        }
+        out.push_str("]}]}\n");
+    }
 }
 
 /// Whose attributes the lines name.
 #[derive(Default, PartialEq, Eq, Clone, Copy)]
 enum Section {
+    /// Nobody's that matters: metrics', events', scopes'.
     #[default]
     None,
     Resource,
@@ -62,15 +84,10 @@ enum Section {
 
 #[derive(Default)]
 struct Print {
-    resource: String,
-    scope: String,
+    resources: Vec<Resource>,
     section: Section,
-    /// What the resource that is being read holds; metrics hold neither.
-    kind: Section,
     /// A text of several lines has not ended yet.
     open: bool,
-    spans: Vec<Entry>,
-    logs: Vec<Entry>,
 }
 
 impl Print {
@@ -82,24 +99,44 @@ impl Print {
         let kinds =
             [("ResourceSpans #", Section::Span), ("ResourceLog", Section::Log), ("ResourceMetrics #", Section::None)];
         if let Some((_, kind)) = kinds.iter().find(|(mark, _)| line.contains(mark) && line.contains('#')) {
-            (self.kind, self.section) = (*kind, Section::None);
-            self.resource.clear();
-            self.scope.clear();
+            self.section = Section::None;
+            self.resources.push(Resource { kind: *kind, ..Resource::default() });
             return;
         }
         let Some(attribute) = line.strip_prefix("     -> ") else { return self.heading(line) };
         let section = self.section;
         let attributes = match section {
             Section::None => None,
-            Section::Resource => Some(&mut self.resource),
-            Section::Span => self.spans.last_mut().map(|entry| &mut entry.attributes),
-            Section::Log => self.logs.last_mut().map(|entry| &mut entry.attributes),
+            Section::Resource => self.resources.last_mut().map(|resource| &mut resource.attributes),
+            Section::Span | Section::Log => self.entry().map(|entry| &mut entry.attributes),
         };
         if let Some((name, kind, value)) = split(attribute) {
-            self.open = !value.ends_with(')');
             if let Some(attributes) = attributes {
                 put(attributes, name, kind, value.strip_suffix(')').unwrap_or(value));
             }
+            self.open = !value.ends_with(')');
+        }
+    }
+
+    /// The scopes of the resource that is being read; the last is being read.
+    fn scopes(&mut self) -> Option<&mut Vec<Scope>> {
+        self.resources.last_mut().map(|resource| &mut resource.scopes)
+    }
+
+    /// The span or log record that is being read.
+    fn entry(&mut self) -> Option<&mut Entry> {
+        self.scopes()?.last_mut()?.entries.last_mut()
+    }
+
+    /// A span or a log record begins.
+    fn begin(&mut self) {
+        self.section = Section::None;
+        let Some(scopes) = self.scopes() else { return };
+        if scopes.is_empty() {
+            scopes.push(Scope::default());
+        }
+        if let Some(scope) = scopes.last_mut() {
+            scope.entries.push(Entry::default());
         }
     }
 
@@ -107,35 +144,25 @@ impl Print {
     fn heading(&mut self, line: &str) {
         let line = line.trim();
         for mark in ["InstrumentationScope ", "InstrumentationLibrary "] {
-            if let Some(scope) = line.strip_prefix(mark) {
+            if let (Some(scope), Some(scopes)) = (line.strip_prefix(mark), self.scopes()) {
                 let (name, version) = scope.rsplit_once(' ').unwrap_or((scope, ""));
-                self.scope = format!("\"name\":{},\"version\":{}", quoted(name), quoted(version));
+                let about = format!("\"name\":{},\"version\":{}", quoted(name), quoted(version));
+                scopes.push(Scope { about, ..Scope::default() });
             }
         }
-        let entry = || Entry { resource: self.resource.clone(), scope: self.scope.clone(), ..Entry::default() };
+        let kind = self.resources.last().map_or(Section::None, |resource| resource.kind);
         match line {
             "Resource attributes:" | "Resource labels:" => self.section = Section::Resource,
-            "Attributes:" => self.section = self.kind,
+            "Attributes:" => self.section = kind,
             "Events:" | "Links:" | "Scope attributes:" => self.section = Section::None,
-            _ if line.starts_with("Span #") && self.kind == Section::Span => {
-                self.spans.push(entry());
-                self.section = Section::None;
-            }
-            _ if line.starts_with("LogRecord #") && self.kind == Section::Log => {
-                self.logs.push(entry());
-                self.section = Section::None;
-            }
+            _ if line.starts_with("Span #") && kind == Section::Span => self.begin(),
+            _ if line.starts_with("LogRecord #") && kind == Section::Log => self.begin(),
             _ => self.field(line),
         }
     }
 
     fn field(&mut self, line: &str) {
-        let entry = match self.kind {
-            Section::Span => self.spans.last_mut(),
-            Section::Log => self.logs.last_mut(),
-            _ => None,
-        };
-        let (Some(entry), Some((name, value))) = (entry, line.split_once(": ")) else { return };
+        let (Some(entry), Some((name, value))) = (self.entry(), line.split_once(": ")) else { return };
         let value = value.trim();
         let name = match name.trim_end() {
             "Trace ID" => "traceId",

@@ -206,10 +206,9 @@ fn source<'a>(rest: &mut &'a str, level: usize) -> Option<Value<'a>> {
         return quoted(rest).map(Value::Text);
     }
     // The name of a class before its fields.
-    let named = rest.find("::__set_state(").filter(|at| !rest[..*at].contains(['\n', ',', ' ']));
-    if let Some(at) = named {
-        *rest = &rest[at + "::__set_state(".len()..];
-    }
+    let class = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '\\'));
+    let named = class.strip_prefix("::__set_state(");
+    *rest = named.unwrap_or(rest);
     skip(rest, "(object)");
     if skip(rest, "array") {
         skip(rest, "(").then_some(())?;

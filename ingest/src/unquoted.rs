@@ -127,12 +127,13 @@ fn counts<'a>(mut rest: &'a str, style: &Style, level: usize) -> Option<(String,
         }
         let (name, value) = rest.split_once(style.is)?;
         let (name, value) = (name.trim_ascii_end(), value.trim_ascii_start());
-        let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
-        let (before, inner) = value.split_once('{').unwrap_or((value, ""));
-        if !word(name) || level > 2 {
+        let is_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.');
+        if !name.chars().all(is_word) || level > 2 {
             return None;
         }
-        if word(before.trim_start_matches('&').trim_ascii_end()) && !inner.is_empty() {
+        // An object may have its name before it, and Go's mark of a pointer.
+        let unnamed = value.trim_start_matches('&').trim_start_matches(is_word).trim_ascii_start();
+        if let Some(inner) = unnamed.strip_prefix('{') {
             let (nested, after) = counts(inner, style, level + 1)?;
             if nested != "{}" {
                 json::put_field(&mut whole, &named(name), &nested);

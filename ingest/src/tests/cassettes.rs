@@ -54,5 +54,9 @@ fn other_yaml_is_none() {
         bomb.push_str(&format!("{name}: &{name} [*{of},*{of},*{of},*{of},*{of},*{of},*{of},*{of},*{of}]\n"));
     }
     bomb.push_str("interactions: [*i]\n");
-    assert!(super::events(&super::decoded(&bomb)).is_empty());
+    // One that stands for much, often.
+    let much = format!("version: &a {}\ninteractions: [{}*a]\n", "x".repeat(400_000), "*a,".repeat(100_000));
+    for payload in [bomb, much] {
+        assert!(super::events(&super::decoded(&payload)).is_empty());
+    }
 }

@@ -17,7 +17,6 @@ mod mutations;
 mod natives;
 mod not_billed;
 mod observers;
-mod observers;
 mod openai;
 mod otlp_wire;
 mod prints;

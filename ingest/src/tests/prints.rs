@@ -1,6 +1,6 @@
 //! What programs print of answers and spans rather than keep them as JSON, composed after prints that others published.
 
-use super::{check, event, events, line};
+use super::{check, decoded, event, events, line};
 
 #[test]
 fn an_answer_is_read_as_print_r_prints_it() {
@@ -96,6 +96,18 @@ Attributes:
 ";
 
 #[test]
+fn long_prints_take_no_more_than_their_length() {
+    // Anything that looks for the end again at every step would take minutes.
+    let resource = format!("ResourceSpans #0\nResource attributes:\n     -> a: Str({})\n", "x".repeat(300_000));
+    let spans = format!("{resource}{}", "InstrumentationScope a 1\nSpan #0\n".repeat(20_000));
+    let exported = format!("array (\n{})\n", "  0 => \n  array (\n  ),\n".repeat(40_000));
+    let printed = format!("ChatCompletion{{id=a, usage=CompletionUsage{{{}a=1}}}}", "a=1, ".repeat(200_000));
+    for payload in [spans, exported, printed] {
+        assert!(events(&decoded(&payload)).is_empty());
+    }
+}
+
+#[test]
 fn spans_are_read_as_the_collector_prints_them() {
     let expected = "openai gpt-4o-mini: input_text_tokens 128, cache_read_text_tokens 64, output_text_tokens 18";
     check(COLLECTED, "otlp.traces", &[expected]);
@@ -112,7 +124,7 @@ fn spans_are_read_as_the_collector_prints_them() {
     let logged = "ResourceLog #0\nScopeLogs #0\nInstrumentationScope claude\nLogRecord #0\nTimestamp: 2026-07-30 09:00:00 +0000 UTC\n\
                   Body: Str(claude_code.api_request)\nAttributes:\n     -> model: Str(claude-haiku-4-5)\n     -> input_tokens: Str(12)\n\
                   \x20    -> output_tokens: Str(5)\n     -> request_id: Str(req_P4)\nTrace ID: \nSpan ID: \nFlags: 0\n";
-    let decoded = super::decoded(logged);
+    let decoded = decoded(logged);
     let lines: Vec<String> = events(&decoded).into_iter().map(line).collect();
     assert_eq!(lines, ["anthropic claude-haiku-4-5: input_text_tokens 12, output_text_tokens 5"], "{decoded:#?}");
 }
@@ -129,8 +141,8 @@ fn prints_that_were_cut_off_are_rejected() {
         assert_eq!(rejection.reason.as_str(), "malformed", "{payload}");
     }
     let nested = "Array\n(\n".to_owned() + &"array(1) {\n[0]=>\n".repeat(400);
-    assert!(events(&super::decoded(&nested)).is_empty());
-    assert!(events(&super::decoded(&"array(1) {\n[0]=>\n".repeat(5000))).is_empty());
+    assert!(events(&decoded(&nested)).is_empty());
+    assert!(events(&decoded(&"array(1) {\n[0]=>\n".repeat(5000))).is_empty());
 }
 
 #[test]
@@ -172,7 +184,7 @@ fn answers_are_read_as_sdks_of_java_and_go_print_them() {
         &["openai gpt-4o-mini: input_text_tokens 9, output_text_tokens 12"],
     );
     // Cut off before its usage ends.
-    assert!(events(&super::decoded(&java[..java.len() - 80])).is_empty());
+    assert!(events(&decoded(&java[..java.len() - 80])).is_empty());
 }
 
 #[test]
@@ -203,7 +215,7 @@ fn snapshots_are_read_with_their_names_and_their_lists_on_several_lines() {
         "openai.chat_completion",
         &["openai gpt-4o-mini: input_text_tokens 9, output_text_tokens 5 [time_assumed]"],
     );
-    let dumped = super::decoded(
+    let dumped = decoded(
         "[\n    ModelRequest(parts=[UserPromptPart(content='a', timestamp=IsDatetime())], run_id=IsStr()),\n    ModelResponse(\n\
          \x20       parts=[TextPart(content='b')],\n        usage=RequestUsage(input_tokens=20, cache_read_tokens=4, output_tokens=8),\n\
          \x20       model_name='claude-haiku-4-5',\n        timestamp=IsDatetime(),\n        provider_name='anthropic',\n\
