@@ -39,6 +39,10 @@ const SUMMING_INTERVALS: u32 = 30;
 /// records have waited, so that what was late once does not stay late because of them.
 const AGE_SHARE: u32 = 8;
 
+/// A transaction that is given longer is closed all the same when for this share of it nothing more has come: stages send in bursts,
+/// and behind the last of them nobody has anything to wait for.
+const QUIET_SHARE: u32 = 4;
+
 /// A stage that sums takes so many times `--batch-bytes-max` in one transaction: what it writes grows with its keys, not
 /// with its records, so large transactions are cheaper for it and for whoever reads it.
 const SUMMING_BATCHES: usize = 16;
@@ -91,6 +95,8 @@ pub(crate) struct Lane {
     pub(super) changelog: String,
     /// When the first record of the open transaction was taken.
     pub(super) opened_at: Option<Instant>,
+    /// When its last record was taken.
+    taken_at: Instant,
     pub(super) beaten_at: Instant,
     /// When health was last told that the lane is not stuck.
     visited_at: Instant,
@@ -135,6 +141,7 @@ impl Lane {
             tasks: BTreeMap::new(),
             format: Format::new(),
             opened_at: None,
+            taken_at: Instant::now(),
             beaten_at: Instant::now(),
             visited_at: Instant::now(),
             bytes: 0,
@@ -168,14 +175,18 @@ impl Lane {
         let restoring = self.tasks.values().any(|task| matches!(task.phase, Phase::Restoring(_)));
         let starting = self.tasks.values().any(|task| matches!(task.phase, Phase::Starting));
         let most = if restoring { Duration::ZERO } else { Duration::from_millis(if starting { 5 } else { 100 }) };
-        let interval = self.commit_interval();
-        let commit = self.opened_at.map_or(interval, |at| interval.saturating_sub(at.elapsed()));
-        most.min(commit).min(self.beat_every().saturating_sub(self.beaten_at.elapsed()))
+        most.min(self.left().unwrap_or(most)).min(self.beat_every().saturating_sub(self.beaten_at.elapsed()))
+    }
+
+    /// How long the open transaction may still wait for more; `None` while none is open.
+    fn left(&self) -> Option<Duration> {
+        let (opened, quiet) = (self.opened_at?.elapsed(), self.taken_at.elapsed());
+        Some(left(&self.of.settings, self.commit_interval(), opened, quiet))
     }
 
     /// True when the transaction should be committed now.
     fn due(&self) -> bool {
-        let waited = self.opened_at.is_some_and(|at| at.elapsed() >= self.commit_interval());
+        let waited = self.left().is_some_and(|left| left.is_zero());
         waited || self.bytes >= self.of.transaction_bytes_max() || self.beaten_at.elapsed() >= self.beat_every()
     }
 
@@ -371,7 +382,7 @@ impl Lane {
 
     /// Takes what the client has, and processes it partition by partition.
     fn take(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let Lane { consumer, tasks, of, bytes, opened_at, behind, .. } = self;
+        let Lane { consumer, tasks, of, bytes, opened_at, taken_at, behind, .. } = self;
         let round_bytes_max = (*bytes + of.settings.batch_bytes_max).min(of.transaction_bytes_max());
         let mut runs: BTreeMap<i32, Vec<BorrowedMessage<'_>>> = BTreeMap::new();
         let (mut records, mut patience, mut refused) = (0, patience, false);
@@ -409,7 +420,8 @@ impl Lane {
         let mut halted = Vec::new();
         for (partition, messages) in &runs {
             let Some(task) = tasks.get_mut(partition) else { continue };
-            opened_at.get_or_insert_with(Instant::now);
+            *taken_at = Instant::now();
+            opened_at.get_or_insert(*taken_at);
             if let Err(halt) = task.process(messages, moment, &skips) {
                 report_halt(of.stage.name(), task, &halt);
                 halted.push(*partition);
@@ -464,6 +476,12 @@ fn commit_interval(settings: &Settings, sums: bool, age: Duration) -> Duration {
     (age / AGE_SHARE).clamp(commit_interval, most)
 }
 
+/// How long a transaction may still wait that is given so long, is open for so long, and got nothing more for so long.
+fn left(settings: &Settings, interval: Duration, opened: Duration, quiet: Duration) -> Duration {
+    let patience = (interval / QUIET_SHARE).max(settings.commit_interval);
+    interval.saturating_sub(opened).min(patience.saturating_sub(quiet))
+}
+
 /// How long ago the latest of the records arrived that partitions with these latest watermarks give; none where that is not known.
 fn age(watermarks: impl Iterator<Item = Option<Timestamp>>, now: Timestamp) -> Duration {
     let latest = watermarks.map(|latest| latest.unwrap_or(Timestamp::MAX)).max().unwrap_or(Timestamp::MAX);
@@ -495,6 +513,18 @@ mod tests {
         let interval = |sums, age| commit_interval(&long, sums, age).as_millis();
         assert_eq!([false, true].map(|sums| interval(sums, Duration::MAX)), [3_000, 3_000]);
         assert_eq!([false, true].map(|sums| interval(sums, Duration::ZERO)), [2_000, 2_000]);
+    }
+
+    #[test]
+    fn a_transaction_that_is_given_long_is_closed_when_nothing_more_comes() {
+        let settings = parse("--brokers b --commit-interval 100ms").unwrap();
+        let left = |interval, opened, quiet| {
+            let [interval, opened, quiet] = [interval, opened, quiet].map(Duration::from_millis);
+            left(&settings, interval, opened, quiet).as_millis()
+        };
+        assert_eq!([left(3_000, 1_000, 0), left(3_000, 1_000, 500), left(3_000, 1_000, 750)], [750, 250, 0]);
+        assert_eq!([left(3_000, 2_900, 0), left(3_000, 3_100, 0)], [100, 0]);
+        assert_eq!([left(100, 40, 40), left(100, 40, 0), left(200, 40, 40)], [60, 60, 60]);
     }
 
     #[test]
