@@ -11,6 +11,11 @@ use sink::{Lake, LakeConfig, LakeReader, Maintenance};
 use crate::ground::Ground;
 use crate::sample::{Sample, drive, held};
 
+#[path = "../readers/python.rs"]
+mod python;
+
+use python::python;
+
 /// What a reader says of a table.
 #[derive(Debug, PartialEq, serde::Deserialize)]
 struct Found {
@@ -31,34 +36,10 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("readers")
 }
 
-/// A Python with the packages of `readers/requirements.txt`; made once, and again when that file changes.
-fn python() -> PathBuf {
-    if let Some(python) = std::env::var_os("SPENDSTREAM_READERS_PYTHON") {
-        return python.into();
-    }
-    let requirements = folder().join("requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements).expect("the list of packages");
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readers");
-    let (python, complete) = (venv.join("bin/python"), venv.join("complete"));
-    if std::fs::read_to_string(&complete).is_ok_and(|installed| installed == wanted) {
-        return python;
-    }
-    let run = |command: &mut Command| command.status().is_ok_and(|status| status.success());
-    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    assert!(
-        made && run(Command::new(&python).args(install).arg(&requirements)),
-        "the test of other readers needs the packages of {} from PyPI: install Python 3 with pip and venv and allow it to \
-         reach PyPI, or set SPENDSTREAM_READERS_PYTHON to a Python that has them",
-        requirements.display()
-    );
-    std::fs::write(complete, wanted).expect("write beside what was installed");
-    python
-}
-
 /// Runs a script of `tests/readers`; gives what it prints.
 fn script(name: &str, arguments: &[&str]) -> String {
-    let output = Command::new(python()).arg(folder().join(name)).args(arguments).output().expect("Python runs");
+    let output =
+        Command::new(python(&folder())).arg(folder().join(name)).args(arguments).output().expect("Python runs");
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{name} {arguments:?}:\n{out}\n{error}");
     out.into_owned()

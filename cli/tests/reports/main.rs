@@ -11,41 +11,21 @@ extern crate spendstream_stream as stream;
 
 mod history;
 mod margin;
+#[path = "../../../tests/readers/python.rs"]
+mod python;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use cli::reports::benchmark::{Benchmark, benchmark};
 use cli::reports::{Period, Request, What, ask, page, show};
+use python::python;
 use schemas::Timestamp;
 use sink::{Lake, LakeConfig, LakeReader};
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
-}
-
-/// A Python with the packages of `tests/readers/requirements.txt`; the tests of the lake make the same one.
-fn python(readers: &Path) -> PathBuf {
-    if let Some(python) = std::env::var_os("SPENDSTREAM_READERS_PYTHON") {
-        return python.into();
-    }
-    let wanted = std::fs::read_to_string(readers.join("requirements.txt")).expect("the list of packages");
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readers");
-    let (python, complete) = (venv.join("bin/python"), venv.join("complete"));
-    if std::fs::read_to_string(&complete).is_ok_and(|installed| installed == wanted) {
-        return python;
-    }
-    let run = |command: &mut Command| command.status().is_ok_and(|status| status.success());
-    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    assert!(
-        made && run(Command::new(&python).args(install).arg(readers.join("requirements.txt"))),
-        "this test needs the packages of tests/readers/requirements.txt from PyPI: install Python 3 with pip and venv and \
-         allow it to reach PyPI, or set SPENDSTREAM_READERS_PYTHON to a Python that has them"
-    );
-    std::fs::write(complete, wanted).expect("write beside what was installed");
-    python
 }
 
 fn day(text: &str) -> Option<chrono::NaiveDate> {
