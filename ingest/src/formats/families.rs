@@ -1,5 +1,9 @@
 //! Who serves a body that does not name its provider.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::json::{Json, Object};
 
 /// Who serves a body that does not say so, told by fields only that provider writes.
@@ -83,22 +87,26 @@ pub(super) fn gateway<'a>(object: &Object<'a>) -> Option<Object<'a>> {
         about.object("gateway").filter(|gateway| gateway.has("routing"))
     };
     let within = || {
-        let choices = object.get("choices").filter(|choices| holds(choices, "\"gateway\""))?;
+        let choices = object.get("choices").filter(|choices| holds(choices, &ROUTED))?;
         let said = |choice: Object<'a>| choice.object("message").or_else(|| choice.object("delta"));
         choices.array()?.into_iter().filter_map(Json::object).find_map(|choice| told(&said(choice)?))
     };
     told(object).or_else(within)
 }
 
+/// Words that are looked for in every answer; getting ready to look for them takes longer than to look through most.
+static ROUTED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"gateway\""));
+static FILTERED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"content_filter_results\""));
+
 /// True for a value whose text has these words: contents are long, and are only opened for a reason.
-fn holds(value: &Json<'_>, words: &str) -> bool {
-    memchr::memmem::find(value.text().as_bytes(), words.as_bytes()).is_some()
+fn holds(value: &Json<'_>, words: &Finder<'_>) -> bool {
+    words.find(value.text().as_bytes()).is_some()
 }
 
 /// True for choices, or images, with what Azure's filters found in them.
 fn is_filtered(object: &Object<'_>) -> bool {
     let list = object.get("choices").or_else(|| object.get("data"));
-    list.filter(|list| holds(list, "\"content_filter_results\"")).and_then(Json::array).is_some_and(|list| {
+    list.filter(|list| holds(list, &FILTERED)).and_then(Json::array).is_some_and(|list| {
         list.into_iter().filter_map(Json::object).any(|choice| choice.get("content_filter_results").is_some())
     })
 }
