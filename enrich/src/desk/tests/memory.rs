@@ -66,3 +66,18 @@ fn beyond_the_horizon_a_copy_is_charged_again_and_marked_and_within_it_counted_o
     let marked = partition.charges.iter().filter(|row| row.flags.contains(&Flag::Unverified));
     assert_eq!(marked.map(|row| row.event.call_key.as_str()).collect::<Vec<_>>(), ["openai/old", "span/t/late"]);
 }
+
+#[test]
+fn what_a_transaction_brings_and_forgets_is_forgotten_after_a_restart_too() {
+    let config = EnrichConfig { dedup_horizon: Duration::from_secs(2 * DAY as u64), ..EnrichConfig::default() };
+    let mut partition = Partition::new(config);
+    partition.now = at(30 * DAY);
+    let old = |arrival| (0..20).map(move |nth| copy(&format!("r{nth}"), "a", 1, 5, arrival));
+    partition.send_events(old(0).chain([copy("new", "a", 1, 5, 3 * DAY)]));
+    partition.transact(1, true);
+    assert!(partition.written().len() > 2, "one record would tell nothing of their order");
+    partition.restart();
+    partition.send_events(old(3 * DAY));
+    partition.drain();
+    assert_eq!((partition.count("originals"), partition.count("duplicates")), (41, 0));
+}
