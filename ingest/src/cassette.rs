@@ -44,12 +44,17 @@ impl Written<'_> {
         Written { out: &mut *self.out, most: self.most, named: false }
     }
 
+    /// What was written, if it is not too much.
+    fn bounded<E: Error>(self) -> Result<(), E> {
+        match self.out.len() > self.most {
+            true => Err(E::custom("names stand for too much")),
+            false => Ok(()),
+        }
+    }
+
     fn text<E: Error>(self, text: &str) -> Result<(), E> {
         json::quote(self.out, text);
-        if self.out.len() > self.most {
-            return Err(E::custom("names stand for too much"));
-        }
-        Ok(())
+        self.bounded()
     }
 
     fn plain<E: Error>(self, value: &str) -> Result<(), E> {
@@ -65,10 +70,7 @@ impl Written<'_> {
             self.out.pop();
         }
         self.out.push(bracket);
-        match self.out.len() > self.most {
-            true => Err(E::custom("names stand for too much")),
-            false => Ok(()),
-        }
+        self.bounded()
     }
 }
 

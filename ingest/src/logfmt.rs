@@ -63,12 +63,12 @@ fn object(line: &str) -> Option<String> {
         return Some(attributes(&pairs, line));
     }
     let has = |name: &str| pairs.iter().any(|(other, value)| *other == name && !value.is_empty());
-    if !has("model") || !pairs.iter().any(|(name, value)| FLAT.contains(name) && count(value)) {
+    if !has("model") || !pairs.iter().any(|(name, value)| FLAT.contains(name) && number::is_digits(value)) {
         return None;
     }
     let mut whole = String::from("{");
     for (name, value) in &pairs {
-        let counted = count(value) && value.len() < 18 && (value.len() == 1 || !value.starts_with('0'));
+        let counted = number::is_digits(value) && value.len() < 18 && (value.len() == 1 || !value.starts_with('0'));
         if counted && (name.ends_with("okens") || name.starts_with("tokens_")) {
             json::put_field(&mut whole, name, value);
         } else if NAMES.contains(name) && !value.is_empty() && (!is_time(name) || is_told(value)) {
@@ -95,11 +95,6 @@ fn attributes(pairs: &[(&str, &str)], line: &str) -> String {
     }
     whole.push('}');
     whole
-}
-
-/// True for a whole number.
-fn count(value: &str) -> bool {
-    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_time(name: &str) -> bool {

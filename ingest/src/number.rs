@@ -75,6 +75,11 @@ fn short_whole(text: &str) -> Option<i64> {
     short.then(|| text.bytes().fold(0, |value, byte| value * 10 + i64::from(byte - b'0')))
 }
 
+/// True for digits and nothing else.
+pub(crate) fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A whole, non-negative count of at most [`COUNT_MAX`]. `1e3` and `12.0` are whole.
 pub(crate) fn count(text: &str) -> Result<i64, NumberError> {
     if let Some(whole @ 0..=COUNT_MAX) = short_whole(text) {

@@ -4,6 +4,7 @@
 //! Go from knowledge of them).
 
 use crate::json;
+use crate::number::is_digits;
 
 /// How a language prints, and what its names begin with.
 struct Style {
@@ -85,7 +86,7 @@ fn fields(inner: &str, style: &Style, kind: Option<(&str, &str)>) -> Option<Stri
     let mut put = |name: &str, value: &str| {
         let mut quoted = String::new();
         json::quote(&mut quoted, value);
-        json::put_field(&mut whole, name, if is_number(value) { value } else { &quoted });
+        json::put_field(&mut whole, name, if is_digits(value) { value } else { &quoted });
     };
     if let Some((name, value)) = kind {
         put(name, value);
@@ -109,10 +110,6 @@ fn fields(inner: &str, style: &Style, kind: Option<(&str, &str)>) -> Option<Stri
 fn until<'a>(value: &'a str, next: &str) -> &'a str {
     let end = [next, "}", "]", "\n"].iter().filter_map(|mark| value.find(mark)).min();
     &value[..end.unwrap_or(value.len())]
-}
-
-fn is_number(value: &str) -> bool {
-    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The fields of a usage object that are numbers, or objects of numbers, and what follows the bracket that closes it.
@@ -142,7 +139,7 @@ fn counts<'a>(mut rest: &'a str, style: &Style, level: usize) -> Option<(String,
             continue;
         }
         let end = value.find([',', ' ', '}'])?;
-        if is_number(&value[..end]) {
+        if is_digits(&value[..end]) {
             json::put_field(&mut whole, &named(name), &value[..end]);
         }
         rest = &value[end..];

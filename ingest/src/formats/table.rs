@@ -14,6 +14,7 @@ use crate::assemble::Out;
 use crate::envelope::Envelope;
 use crate::formats::{self, event};
 use crate::json::Json;
+use crate::number::is_digits;
 use crate::problem::{Problem, Result};
 use crate::recognise::{Shape, recognise};
 
@@ -72,18 +73,23 @@ fn number(cell: &str, delimiter: char) -> Cow<'_, str> {
     let bare = SIGNS.iter().fold(cell.trim(), |bare, sign| {
         bare.strip_prefix(sign).or_else(|| bare.strip_suffix(sign)).unwrap_or(bare).trim()
     });
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (unsigned, sign) = bare.strip_prefix('-').map_or((bare, ""), |rest| (rest, "-"));
     let (point, comma) = if delimiter == ';' { (',', '.') } else { ('.', ',') };
     let (whole, fraction) = unsigned.split_once(point).map_or((unsigned, None), |(whole, rest)| (whole, Some(rest)));
     let mut groups = whole.split(comma);
     let first = groups.next().unwrap_or_default();
-    let grouped = groups.all(|group| group.len() == 3 && digits(group));
+    let grouped = groups.all(|group| group.len() == 3 && is_digits(group));
     let apart = whole.contains(comma);
     let changed = apart || bare.len() != cell.len() || (point == ',' && fraction.is_some());
     // Two dots with nothing else are a version or a part of an address; with a decimal comma behind them they are not.
     let certain = point == '.' || fraction.is_some();
-    if changed && certain && grouped && digits(first) && (!apart || first.len() <= 3) && fraction.is_none_or(digits) {
+    if changed
+        && certain
+        && grouped
+        && is_digits(first)
+        && (!apart || first.len() <= 3)
+        && fraction.is_none_or(is_digits)
+    {
         let whole = whole.replace(comma, "");
         return Cow::Owned(fraction.map_or_else(|| format!("{sign}{whole}"), |rest| format!("{sign}{whole}.{rest}")));
     }
