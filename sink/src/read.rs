@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use arrow::array::{Date32Array, RecordBatch, new_null_array};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, Date32Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::datatypes::{Field, SchemaRef};
 use chrono::{Datelike, NaiveDate};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::LogicalFileView;
@@ -19,6 +19,8 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
 
 use crate::catalogue::TableSpec;
 use crate::lake::{Lake, LakeConfig};
@@ -75,10 +77,15 @@ pub struct Scan {
     /// Files of it that were not taken yet.
     waiting: usize,
     open: Option<(ParquetRecordBatchStream<StoredFile>, Path, i32)>,
+    /// For each column that a file had not, or only nulls of, a batch of nulls.
+    nulls: Vec<Option<ArrayRef>>,
 }
 
 /// A file whose metadata was read, or why it could not be.
 type Opened = (TableFile, Result<ParquetRecordBatchStreamBuilder<StoredFile>, ParquetError>);
+
+/// Rows of a batch at most.
+const BATCH_ROWS: usize = 8192;
 
 /// Files opened ahead of the one that is read: what a store takes to answer is waited for once for so many.
 const OPENED_AHEAD: usize = 8;
@@ -176,7 +183,7 @@ impl Scan {
                 match self.lake.wait(stream.next()) {
                     Some(batch) => {
                         let batch = batch.with_context(|| format!("read {path}"))?;
-                        return complete(&self.schema, &batch, *day).map(Some);
+                        return complete(&self.schema, &batch, *day, &mut self.nulls).map(Some);
                     }
                     None => self.open = None,
                 }
@@ -186,33 +193,67 @@ impl Scan {
             };
             self.waiting -= 1;
             let builder = self.lake.told(opened.map_err(|error| self.unopened(&path, error)))?;
+            let blank = only_nulls(builder.metadata());
             let wanted = builder.schema().fields().iter().enumerate();
-            let wanted = wanted.filter(|(_, field)| self.schema.field_with_name(field.name()).is_ok());
+            let wanted = wanted
+                .filter(|(index, field)| !blank.contains(index) && self.schema.field_with_name(field.name()).is_ok());
             let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.map(|(index, _)| index));
-            self.open = Some((builder.with_projection(mask).with_batch_size(8192).build()?, path, day));
+            self.open = Some((builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()?, path, day));
         }
     }
 }
 
-/// Adds the partition column and columns that are younger than the file, and puts all in the order asked for.
-fn complete(schema: &SchemaRef, batch: &RecordBatch, day: i32) -> anyhow::Result<RecordBatch> {
-    let batch = in_schema(schema, batch)?;
-    let Ok(place) = schema.index_of(EVENT_DATE) else { return Ok(batch) };
-    let mut columns = batch.columns().to_vec();
-    columns[place] = Arc::new(Date32Array::from_value(day, batch.num_rows()));
-    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+/// The columns, not nested ones, that have no value in the whole file, by their places in its schema: what is no more than a
+/// length need not be unpacked.
+fn only_nulls(file: &ParquetMetaData) -> Vec<usize> {
+    let schema = file.file_metadata().schema_descr();
+    let leaves = schema.columns().iter().enumerate().filter(|(_, leaf)| leaf.path().parts().len() == 1);
+    let blank = leaves.filter(|(leaf, _)| {
+        file.row_groups().iter().all(|group| {
+            let nulls = group.column(*leaf).statistics().and_then(Statistics::null_count_opt);
+            nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
+        })
+    });
+    blank.map(|(leaf, _)| schema.get_column_root_idx(leaf)).collect()
+}
+
+/// Adds the partition column and columns without a value in the file, and puts all in the order asked for.
+fn complete(
+    schema: &SchemaRef,
+    batch: &RecordBatch,
+    day: i32,
+    nulls: &mut [Option<ArrayRef>],
+) -> anyhow::Result<RecordBatch> {
+    let rows = batch.num_rows();
+    let columns = schema.fields().iter().zip(nulls).map(|(field, nulls)| match batch.column_by_name(field.name()) {
+        _ if field.name() == EVENT_DATE => Ok(Arc::new(Date32Array::from_value(day, rows)) as ArrayRef),
+        Some(column) => typed(column, field),
+        None => Ok(nulls.get_or_insert_with(|| new_null_array(field.data_type(), BATCH_ROWS)).slice(0, rows)),
+    });
+    of_columns(schema, columns.collect::<anyhow::Result<_>>()?, rows)
 }
 
 /// Columns by name, in the order of a schema; those the batch lacks are null.
 pub(crate) fn in_schema(schema: &SchemaRef, batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
     let rows = batch.num_rows();
     let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
-        Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),
-        Some(column) => Ok(arrow::compute::cast(column, field.data_type())?),
+        Some(column) => typed(column, field),
         None => Ok(new_null_array(field.data_type(), rows)),
     });
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
-    let columns = columns.collect::<anyhow::Result<Vec<_>>>()?;
+    of_columns(schema, columns.collect::<anyhow::Result<_>>()?, rows)
+}
+
+/// A column, in the type of a field.
+fn typed(column: &ArrayRef, field: &Field) -> anyhow::Result<ArrayRef> {
+    match column.data_type() == field.data_type() {
+        true => Ok(column.clone()),
+        false => Ok(arrow::compute::cast(column, field.data_type())?),
+    }
+}
+
+/// A batch that may have no columns.
+fn of_columns(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> anyhow::Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 

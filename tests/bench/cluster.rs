@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use schemas::Timestamp;
+use schemas::{Timestamp, topics};
 use spendstream_tests::kafka::Kafka;
 use spendstream_tests::process::Process;
 use stream::kafka::KafkaLog;
@@ -55,6 +55,7 @@ pub struct Cluster {
     /// Partitions of every topic.
     pub partitions: u32,
     lanes: usize,
+    environment: &'static str,
 }
 
 impl Cluster {
@@ -63,14 +64,28 @@ impl Cluster {
     pub fn start(config: &Config, watched: usize) -> anyhow::Result<Self> {
         let kafka = Kafka::start_for_load();
         let log = KafkaLog::connect(&kafka.connection(), "bench")?;
-        let cluster = Cluster { kafka, log, partitions: config.partitions, lanes: config.lanes };
-        let partitions = config.partitions.to_string();
-        let layout = ["--partitions", &partitions, "--raw-partitions", &partitions, "--replication", "1"];
-        cluster.spendstream(&[["topics", "apply"].as_slice(), &layout].concat())?;
+        let cluster = Cluster { kafka, log, partitions: config.partitions, lanes: config.lanes, environment: "bench" };
+        cluster.create_topics()?;
         let folder = tempfile::tempdir().context("create a temporary folder")?;
         reference_data(folder.path(), watched)?;
         cluster.spendstream(&["apply", &folder.path().display().to_string()])?;
         Ok(cluster)
+    }
+
+    fn create_topics(&self) -> anyhow::Result<()> {
+        let partitions = self.partitions.to_string();
+        let layout = ["--partitions", &partitions, "--raw-partitions", &partitions, "--replication", "1"];
+        self.spendstream(&[["topics", "apply"].as_slice(), &layout].concat())?;
+        Ok(())
+    }
+
+    /// Lets services that are started from now on begin anew with the same raw events: what others made of them is gone.
+    pub fn forget(&mut self) -> anyhow::Result<()> {
+        let made = topics::catalogue(&[topics::RAW]);
+        let made = made.iter().map(|topic| topic.name.as_str());
+        self.kafka.delete(&made.filter(|name| *name != topics::RAW && !name.starts_with("ref.")).collect::<Vec<_>>());
+        self.environment = "bench-again";
+        self.create_topics()
     }
 
     /// What the broker has used.
@@ -92,7 +107,7 @@ impl Cluster {
     /// Starts a service with its default settings and these.
     pub fn service(&self, name: &str, settings: &[&str]) -> anyhow::Result<Process> {
         let mut command = Command::new(binary(&format!("spendstream-{name}"))?);
-        command.args(["--brokers", &self.kafka.brokers(), "--environment", "bench", "--instance", "only"]);
+        command.args(["--brokers", &self.kafka.brokers(), "--environment", self.environment, "--instance", "only"]);
         command.args(["--listen", "127.0.0.1:0", "--lanes", &self.lanes.to_string()]).args(settings);
         Ok(Process::start(command))
     }

@@ -322,11 +322,21 @@ impl Kafka {
         apply(&self.connection(), topics, layout).expect("create topics");
     }
 
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", self.brokers()).create().expect("the settings are librdkafka's")
+    }
+
+    /// Deletes topics, all of which must be there.
+    pub fn delete(&self, topics: &[&str]) {
+        let deleted = futures::executor::block_on(self.admin().delete_topics(topics, &AdminOptions::new()));
+        let deleted = deleted.expect("the broker answers");
+        assert!(deleted.iter().all(Result::is_ok), "delete topics: {deleted:?}");
+    }
+
     /// Deletes the records of a partition before an offset.
     pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
-        let mut client = ClientConfig::new();
-        let admin: AdminClient<DefaultClientContext> =
-            client.set("bootstrap.servers", self.brokers()).create().expect("the settings are librdkafka's");
+        let admin = self.admin();
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset that can be");
         let deleted = futures::executor::block_on(admin.delete_records(&list, &AdminOptions::new()));

@@ -23,9 +23,9 @@ use crate::PARTITIONS;
 use crate::agreement::agrees_with_the_oracle;
 use crate::traffic::Producer;
 
-/// Records of one storm; `SPENDSTREAM_STORM_RECORDS` makes it longer.
+/// Records of one storm; `SPENDSTREAM_STORM_RECORDS` makes it longer or shorter.
 fn records() -> usize {
-    std::env::var("SPENDSTREAM_STORM_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
+    std::env::var("SPENDSTREAM_STORM_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000)
 }
 
 /// Portions the traffic is sent in, with one act after each.

@@ -147,6 +147,7 @@ impl About {
     #[cfg(feature = "reports")]
     pub(super) fn run(self, lake: &str, log: &LogArgs) -> anyhow::Result<ExitCode> {
         use crate::reports::What;
+        stream::memory::small_pages();
         match self {
             About::Spend(ask) => ask.run(What::Spend, lake),
             About::UnitCost(ask) => ask.run(What::UnitCost, lake),

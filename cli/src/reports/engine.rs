@@ -1,6 +1,6 @@
 //! Runs a query over tables of the lake.
 //!
-//! A table is read by the lake's own reader, only the columns that the query names; everything else is DataFusion.
+//! A table is read by the lake's own reader, only the columns that the plan asks for; everything else is DataFusion.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,12 +9,15 @@ use anyhow::Context;
 use arrow::array::RecordBatch;
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::streaming::StreamingTable;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use sink::read::{Snapshot, TableFile};
 
@@ -40,7 +43,7 @@ pub fn query(tables: &[Snapshot], sql: &str) -> anyhow::Result<RecordBatch> {
         SessionConfig::new().with_target_partitions(READERS).set_str("datafusion.execution.time_zone", "+00:00");
     let context = SessionContext::new_with_config_rt(config, Arc::new(memory.build()?));
     for table in tables {
-        register(&context, table, sql)?;
+        context.register_table(table.name(), Arc::new(Table::of(table)))?;
     }
     let answer = runtime.block_on(async {
         let frame = context.sql(sql).await?;
@@ -50,22 +53,51 @@ pub fn query(tables: &[Snapshot], sql: &str) -> anyhow::Result<RecordBatch> {
     plain(&answer?)
 }
 
-/// Makes a table known under its name, with the columns that the query names.
-fn register(context: &SessionContext, table: &Snapshot, sql: &str) -> anyhow::Result<()> {
-    let whole = table.schema();
-    let words: Vec<&str> = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
-    let fields = whole.fields().iter().filter(|field| words.contains(&field.name().as_str()));
-    // What a column means is no part of its type; some of the engine's checks would take it for one.
-    let fields = fields.map(|field| Field::new(field.name(), field.data_type().clone(), true));
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    // Large and small files of neighbouring days alternate, so that the parts are about alike.
-    let part = |reader: usize| {
-        let files: Vec<TableFile> = table.files().iter().skip(reader).step_by(READERS).cloned().collect();
-        Arc::new(Part { table: table.clone(), files, schema: schema.clone() }) as Arc<dyn PartitionStream>
-    };
-    let provider = StreamingTable::try_new(schema.clone(), (0..READERS).map(part).collect())?;
-    context.register_table(table.name(), Arc::new(provider))?;
-    Ok(())
+/// A table of the lake.
+#[derive(Debug)]
+struct Table {
+    snapshot: Snapshot,
+    schema: SchemaRef,
+}
+
+impl Table {
+    fn of(snapshot: &Snapshot) -> Self {
+        let whole = snapshot.schema();
+        // What a column means is no part of its type; some of the engine's checks would take it for one.
+        let fields = whole.fields().iter().map(|field| Field::new(field.name(), field.data_type().clone(), true));
+        Table { snapshot: snapshot.clone(), schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())) }
+    }
+}
+
+#[async_trait]
+impl TableProvider for Table {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => self.schema.clone(),
+        };
+        // Large and small files of neighbouring days alternate, so that the parts are about alike.
+        let part = |reader: usize| {
+            let files: Vec<TableFile> = self.snapshot.files().iter().skip(reader).step_by(READERS).cloned().collect();
+            Arc::new(Part { table: self.snapshot.clone(), files, schema: schema.clone() }) as Arc<dyn PartitionStream>
+        };
+        let parts = (0..READERS).map(part).collect();
+        Ok(Arc::new(StreamingTableExec::try_new(schema.clone(), parts, None, [], false, limit)?))
+    }
 }
 
 /// Some files of a table.

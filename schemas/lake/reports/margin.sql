@@ -30,7 +30,7 @@ known AS (
 rated AS (
   SELECT known.*, price_currency, unit_price,
          row_number() OVER (PARTITION BY fact_id ORDER BY precedence DESC NULLS LAST) AS choice
-  FROM known LEFT JOIN rate_card
+  FROM rate_card RIGHT JOIN known
     ON unit = of_unit
    AND event_time >= valid_from AND event_time < valid_to
    AND (of_customer IS NULL OR of_customer = customer)
@@ -69,7 +69,7 @@ both_sides AS (
          workload_profile, unit, currency, CAST(NULL AS DECIMAL(38, 12)) AS unit_price,
          CAST(NULL AS DECIMAL(38, 12)) AS units, requests,
          CASE WHEN pricing_status IN ('unpriced', 'partial') THEN requests ELSE 0 END AS unpriced_requests, effective_cost
-  FROM called LEFT JOIN delivers ON tenant = its_tenant AND call_work = work
+  FROM delivers RIGHT JOIN called ON tenant = its_tenant AND call_work = work
 ),
 picked AS (
   SELECT *, event_date AS day,

@@ -142,6 +142,7 @@ impl Snapshot {
             opening: opening(&lake, self.store(), files),
             waiting: files.len(),
             open: None,
+            nulls: vec![None; schema.fields().len()],
             lake,
             spec,
             table,
