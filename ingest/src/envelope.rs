@@ -84,12 +84,26 @@ pub(crate) fn time_value(value: Json<'_>, name: &str) -> Result<Timestamp> {
     let parsed = match value.kind() {
         Kind::Number => number::time_number(value.text()),
         Kind::String => value.string().and_then(|text| number::time_text(&text)),
+        Kind::Object => value.object().and_then(|stated| structured_time(&stated)),
         _ => None,
     };
     parsed.ok_or_else(|| {
         let message = format!("{name} is not a time: send RFC 3339 text or a number since 1970 in s, ms, us or ns");
         Problem::new(schemas::RejectReason::InvalidField, name, message)
     })
+}
+
+/// A time as MongoDB's extended JSON and protobuf's own type of it are written.
+/// <https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/>, *not opened*.
+fn structured_time(stated: &Object<'_>) -> Option<Timestamp> {
+    if let Some(date) = stated.get("$date") {
+        let millis = date.object().and_then(|date| date.string("$numberLong").map(Cow::into_owned));
+        let text = millis.or_else(|| date.string().map(Cow::into_owned));
+        return text.map_or_else(|| number::time_number(date.number()?), |text| number::time_text(&text));
+    }
+    let seconds = number::time_number(stated.get("seconds")?.number()?)?;
+    let nanos = stated.get("nanos").and_then(Json::number).map_or(Some(0), |nanos| number::count(nanos).ok())?;
+    Some(Timestamp::from_micros(seconds.micros().checked_add(nanos / 1_000)?))
 }
 
 /// True for a number that is a length of time: as a point in time it would be one of January 1970.
@@ -221,7 +235,7 @@ pub(crate) fn host_provider(text: &str) -> Option<&'static str> {
     ];
     let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
     let host = after_scheme.split(['/', ':', '?']).next().unwrap_or("").to_ascii_lowercase();
-    if host.starts_with("bedrock") && host.ends_with(".amazonaws.com") {
+    if host.starts_with("bedrock") && [".amazonaws.com", ".api.aws"].iter().any(|end| host.ends_with(end)) {
         return Some("aws.bedrock");
     }
     let found = HOSTS.iter().find(|(name, _)| {
@@ -362,7 +376,9 @@ impl<'a> Surroundings<'a> {
         if let Some(request) = object.object("request") {
             self.read_request(&request)?;
             // A captured request: the host it went to says who served it, its body what was asked for.
-            if let Some(url) = request.string("url").or_else(|| request.string("uri")) {
+            let stated = request.string("url").or_else(|| request.string("uri"));
+            let listed = || request.get("headers").filter(|headers| headers.kind() == Kind::Array);
+            if let Some(url) = stated.or_else(|| head::address(listed()?).map(Cow::Owned)) {
                 self.provider = self.provider.take().or_else(|| host_provider(&url).map(Text::const_new));
                 self.requested_model = self.requested_model.take().or_else(|| head::model(&url).map(Text::from));
                 let context = &mut self.price_context;
@@ -392,12 +408,14 @@ impl<'a> Surroundings<'a> {
         // HTTP clients and recorders that note the address beside the answer, or with the settings of the call.
         let settings = object.object("config");
         let addresses = [
-            object.first(&["url", "uri", "request_url", "endpoint", "scope"]),
+            object.first(&["url", "uri", "request_url", "requestUrl", "endpoint", "scope"]),
             settings.as_ref().and_then(|settings| settings.first(&["url"])),
         ];
         for address in addresses.into_iter().flatten().filter_map(|(_, address)| address.string()) {
             self.provider = self.provider.take().or_else(|| host_provider(&address).map(Text::const_new));
             self.requested_model = self.requested_model.take().or_else(|| head::model(&address).map(Text::from));
+            let context = &mut self.price_context;
+            context.region = context.region.take().or_else(|| head::region(&address).map(Text::from));
         }
         // What a recorded answer says in its head, where the body says nothing.
         if let Some(headers) = head::headers(object).or_else(|| head::headers_within(object.get("response")?)) {

@@ -17,7 +17,10 @@ pub(crate) fn header<'a>(headers: Json<'a>, name: &str) -> Option<Cow<'a, str>> 
     let text = |value: Json<'a>| value.string().or_else(|| value.array()?.first()?.string());
     let same = |key: Option<Cow<'a, str>>| key.is_some_and(|key| key.eq_ignore_ascii_case(name));
     let of_pair = |pair: Json<'a>| match (pair.object(), pair.array().as_deref()) {
-        (Some(pair), _) => same(pair.string("name")).then(|| pair.get("value")).flatten(),
+        // Envoy calls it a key.
+        (Some(pair), _) => {
+            same(pair.string("name").or_else(|| pair.string("key"))).then(|| pair.get("value")).flatten()
+        }
         (None, Some([key, value])) => same(key.string()).then_some(*value),
         _ => None,
     };
@@ -110,10 +113,18 @@ pub(crate) fn model(url: &str) -> Option<String> {
     (!name.is_empty() && name.len() <= TEXT_BYTES_MAX).then_some(name)
 }
 
-/// The region in the host of a request to Bedrock.
+/// The region in the host of a request to Bedrock, or to the endpoints of its that speak like OpenAI.
 pub(crate) fn region(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
-    rest.strip_prefix("bedrock-runtime.")?.split_once(".amazonaws.com").map(|(region, _)| region)
+    let runtime = || rest.strip_prefix("bedrock-runtime.")?.split_once(".amazonaws.com");
+    let mantle = || rest.strip_prefix("bedrock-mantle.")?.split_once(".api.aws");
+    runtime().or_else(mantle).map(|(region, _)| region)
+}
+
+/// The address of a request of HTTP/2, which stands in its head.
+pub(crate) fn address(headers: Json<'_>) -> Option<String> {
+    let authority = header(headers, ":authority")?;
+    Some(format!("https://{authority}{}", header(headers, ":path").unwrap_or_default()))
 }
 
 /// A segment of a path without its percent signs.

@@ -139,21 +139,51 @@ pub(crate) fn time_number(text: &str) -> Option<Timestamp> {
     i64::try_from(micros).ok().map(Timestamp::from_micros)
 }
 
-/// A time as text: RFC 3339, the same without a zone (UTC), a date (its first instant), or a number.
+/// A time as text: RFC 3339, the same without a zone (UTC) or with one written another way, a date (its first
+/// instant), a number; or as mails and heads of HTTP, C's clock, web servers, and the consoles of Go and JavaScript
+/// write it. A month that is a number stands after the year, else nobody could tell it from a day.
 pub(crate) fn time_text(text: &str) -> Option<Timestamp> {
     let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
     if numeric && !(text.len() == 10 && text.as_bytes()[4] == b'-') {
         return time_number(text);
     }
-    text.parse().ok().or_else(|| {
-        let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-        // Python's loggers put a comma before the fraction, as ISO 8601 allows.
-        let text = text.strip_suffix(" UTC").unwrap_or(text).replacen(',', ".", 1);
-        let parsed = naive.iter().find_map(|form| chrono::NaiveDateTime::parse_from_str(&text, form).ok());
-        // With a zone after a space, as Snowflake and Ruby print it.
-        let zoned = || chrono::DateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f %z").ok();
-        parsed.map(|time| time.and_utc()).or_else(|| Some(zoned()?.to_utc())).map(Into::into)
-    })
+    text.parse().ok().or_else(|| other_time(text))
+}
+
+/// A time in a form other than RFC 3339.
+fn other_time(text: &str) -> Option<Timestamp> {
+    const NAIVE: [&str; 6] = [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y/%m/%d %H:%M:%S%.f",
+        "%Y%m%dT%H%M%SZ",
+        "%a %b %e %H:%M:%S %Y",
+        "%a %b %e %H:%M:%S UTC %Y",
+    ];
+    const ZONED: [&str; 5] = [
+        // With a zone after a space, as Snowflake and Ruby print it; without a colon, or with hours alone (PostgreSQL).
+        "%Y-%m-%d %H:%M:%S%.f %z",
+        "%Y-%m-%d %H:%M:%S%.f%#z",
+        "%Y-%m-%dT%H:%M:%S%.f%#z",
+        "%d/%b/%Y:%H:%M:%S %z",
+        "%a %b %d %Y %H:%M:%S GMT%z",
+    ];
+    if let Ok(mailed) = chrono::DateTime::parse_from_rfc2822(text) {
+        return Some(mailed.to_utc().into());
+    }
+    // What the zone is called says less than its offset; Go adds its other clock, too.
+    let text = [" (", " m="].iter().fold(text, |text, mark| text.split_once(mark).map_or(text, |(before, _)| before));
+    let named = |name: &str| name.len() > 1 && name.bytes().all(|byte| byte.is_ascii_uppercase());
+    let offset = |text: &str| text.rsplit(' ').next().is_some_and(|last| last.starts_with(['+', '-']));
+    let text = match text.rsplit_once(' ') {
+        Some((before, name)) if name == "UTC" || (named(name) && offset(before)) => before,
+        _ => text,
+    };
+    // Python's loggers put a comma before the fraction, as ISO 8601 allows.
+    let text = text.replacen(',', ".", 1);
+    let parsed = NAIVE.iter().find_map(|form| chrono::NaiveDateTime::parse_from_str(&text, form).ok());
+    let zoned = || ZONED.iter().find_map(|form| chrono::DateTime::parse_from_str(&text, form).ok());
+    parsed.map(|time| time.and_utc()).or_else(|| Some(zoned()?.to_utc())).map(Into::into)
 }
 
 /// True for a time of day without a date (`09:59:50`, `9:59`, `09:59:50,123`), as loggers on a console write it.
@@ -203,11 +233,34 @@ mod tests {
             "2026-08-01T12:00:00+02:00",
             "2026-08-01T10:00:00",
             "2026-08-01 10:00:00",
+            "2026-08-01 10:00:00+00",
+            "2026-08-01T12:00:00.000+0200",
+            "2026-08-01T05:30:00-0430",
+            "2026/08/01 10:00:00",
+            "20260801T100000Z",
+            "2026-08-01 10:00:00.000 UTC",
+            "2026-08-01 10:00:00 +0000 UTC",
+            "2026-08-01 18:00:00 +0800 CST m=+0.01",
+            "Sat, 01 Aug 2026 10:00:00 GMT",
+            "Sat, 1 Aug 2026 12:00:00 +0200",
+            "Sat Aug  1 10:00:00 2026",
+            "Sat Aug  1 10:00:00 UTC 2026",
+            "Sat Aug 01 2026 12:00:00 GMT+0200 (Central European Summer Time)",
+            "01/Aug/2026:10:00:00 +0000",
         ] {
             assert_eq!(time_text(text), Some(instant), "{text}");
         }
         assert_eq!(time_text("2026-08-01"), Some("2026-08-01T00:00:00Z".parse().unwrap()));
-        for text in ["", "yesterday", "2026-13-01", "12:00"] {
+        for text in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "12:00",
+            "01/08/2026 10:00:00",
+            "Sun Aug 01 2026 10:00:00 GMT+0000",
+            " (",
+            " m=",
+        ] {
             assert_eq!(time_text(text), None, "{text}");
         }
     }

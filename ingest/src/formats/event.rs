@@ -449,6 +449,24 @@ fn complete<'a>(object: &Object<'a>, envelope: &mut Envelope<'a>) -> Result<()> 
             envelope.time = envelope::time(object, name)?;
         }
     }
+    // Names that may say something else: what is no time there is none.
+    const TIMES: [&str; 10] = [
+        "createdAt",
+        "datetime",
+        "date",
+        "event_time",
+        "start_time",
+        "startTime",
+        "started_at",
+        "startedAt",
+        "logged_at",
+        "request_timestamp",
+    ];
+    for name in TIMES {
+        if envelope.time.is_none() {
+            envelope.time = envelope::time(object, name).unwrap_or(None);
+        }
+    }
     Ok(())
 }
 

@@ -55,6 +55,9 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("cerebras")
     } else if object.get("prompt_filter_results").is_some()
         || object.get("content_filters").is_some()
+        // Where the model answers from one's own data, and how long its engine took (public clients, read 2026-11-30).
+        || object.string("object").is_some_and(|object| object.starts_with("extensions."))
+        || has("latency_checkpoint")
         || is_filtered(object)
     {
         Some("azure.ai.openai")

@@ -7,10 +7,22 @@ use crate::config::TEXT_BYTES_MAX;
 use crate::json::{self, Json, Object};
 
 /// Where the model stands.
-const MODELS: [&str; 7] = ["model", "model_name", "modelName", "llm_model", "model_id", "modelId", "llm_model_name"];
+const MODELS: [&str; 10] = [
+    "model",
+    "model_name",
+    "modelName",
+    "llm_model",
+    "model_id",
+    "modelId",
+    "llm_model_name",
+    // What answered goes before what was asked for.
+    "resolved_model",
+    "response_model",
+    "requested_model",
+];
 
 /// Where an object of counts stands.
-const OBJECTS: [&str; 4] = ["token_usage", "tokenUsage", "tokens", "token_counts"];
+const OBJECTS: [&str; 5] = ["token_usage", "tokenUsage", "tokens", "token_counts", "usage"];
 
 /// Counts with the word in the middle, and what they are to OpenAI.
 const COUNTS: [(&str, &[&str]); 2] = [

@@ -318,6 +318,13 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
     }
     // Sums of input and output, and of what their details hold.
     let (mut plain, mut details, mut predicted) = ([0, 0], [0, 0], 0);
+    // LangChain tells what was written by how long it is kept, and in some versions as a whole beside that
+    // (`_create_usage_metadata` of langchain-anthropic, `_parse_usage_model` of langfuse-python; not opened).
+    let kept = |time: &str| {
+        counts.alias(&[&*format!("input_ephemeral_{time}_input_tokens"), &*format!("ephemeral_{time}_input_tokens")])
+    };
+    let kept = kept("5m")?.unwrap_or(0) + kept("1h")?.unwrap_or(0);
+    let mut written = 0;
     for (name, value) in usage.iter() {
         let (meter, side, detail) = match name {
             _ if value.is_null() => continue,
@@ -330,11 +337,19 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
             | "cacheReadInputTokens"
             | "cached_tokens" => (Meter::CacheReadTextTokens, 0, true),
             "input_cache_creation" | "cache_creation_input_tokens" | "input_cache_write" | "cacheWriteInputTokens" => {
-                part.flags.set(Flag::Assumed5m);
+                match counts.or_zero(name)? {
+                    0 => continue,
+                    whole if whole == kept => continue,
+                    _ => part.flags.set(Flag::Assumed5m),
+                }
                 (Meter::CacheWrite5mTokens, 0, true)
             }
-            "input_cache_creation_5m" => (Meter::CacheWrite5mTokens, 0, true),
-            "input_cache_creation_1h" => (Meter::CacheWrite1hTokens, 0, true),
+            "input_cache_creation_5m" | "input_ephemeral_5m_input_tokens" | "ephemeral_5m_input_tokens" => {
+                (Meter::CacheWrite5mTokens, 0, true)
+            }
+            "input_cache_creation_1h" | "input_ephemeral_1h_input_tokens" | "ephemeral_1h_input_tokens" => {
+                (Meter::CacheWrite1hTokens, 0, true)
+            }
             "input_audio_tokens" | "input_audio" => (Meter::InputAudioTokens, 0, true),
             "input_image_tokens" | "input_image" => (Meter::InputImageTokens, 0, true),
             "output" | "output_tokens" | "completionTokens" => (Meter::OutputTextTokens, 1, false),
@@ -354,6 +369,9 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
             }
         };
         let count = counts.or_zero(name)?;
+        if matches!(meter, Meter::CacheWrite5mTokens | Meter::CacheWrite1hTokens) {
+            written += count;
+        }
         if detail {
             details[side] += count
         } else {
@@ -372,6 +390,19 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
             part.usage.set(Meter::InputTextTokens, text);
             let text = rest(plain[1], "usageDetails.output", &[(details[1], "its details")])?;
             part.usage.set(Meter::OutputTextTokens, text + predicted);
+        }
+        // LiteLLM takes what was read out of the input, and leaves in what was written
+        // (https://github.com/BerriAI/litellm/pull/26919, read 2026-11-30).
+        Some(total) if written > 0 && total == sum - written => {
+            part.checked = "total = input + output + cache reads, where the input includes what was written";
+            let text = rest(plain[0], "usageDetails.input", &[(written, "what was written")])?;
+            part.usage.set(Meter::InputTextTokens, text);
+        }
+        // Where the whole stands beside its parts, the handler took both from the input, down to nothing: the total
+        // tells it.
+        Some(total) if kept > 0 && plain[0] == 0 && total > sum => {
+            part.flags.set(Flag::TotalMismatch);
+            part.usage.set(Meter::InputTextTokens, total - sum);
         }
         // A total alone does not say which way its tokens went.
         Some(total) if sum == 0 && total > 0 && !usage.has("input") && !usage.has("output") => {

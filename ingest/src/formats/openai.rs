@@ -40,7 +40,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let total = total.filter(|total| *total > 0);
     let mut unknown = unknown_fields(object, &USAGE_FIELDS);
 
-    let (mut cached, mut written, mut written_1h) = (None, None, 0);
+    let (mut cached, mut written, mut written_1h, mut lasting) = (None, None, 0, false);
     let (mut audio, mut image, mut video) = (0, 0, 0);
     let (mut cached_audio, mut cached_image) = (0, 0);
     let (mut cached_split, mut searched) = (false, None);
@@ -71,6 +71,7 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         for name in ["cache_creation_token_details", "cache_creation"] {
             if let Some(split) = inner.inner(name)? {
                 written_1h = inner.within(name, &split).or_zero("ephemeral_1h_input_tokens")?;
+                lasting = true;
             }
         }
         searched = inner.count("search_tokens")?;
@@ -108,6 +109,11 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let cached = agree(names.cached, cached, counts.alias(&cached_names)?)?;
     let written = agree(names.written, written, counts.alias(&written_names)?)?;
     let written_1h = written_1h.min(written);
+    // Anthropic's writes have two prices; others have one, and no lifetime to assume.
+    let of_two = || model.contains("claude") || object.has("cache_creation_input_tokens");
+    if written > 0 && !lasting && of_two() {
+        part.flags.set(Flag::Assumed5m);
+    }
     if let (Some(hit), Some(miss)) =
         (counts.count("prompt_cache_hit_tokens")?, counts.count("prompt_cache_miss_tokens")?)
         && hit + miss != input
@@ -625,8 +631,10 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     {
         tools(output, &mut found.parts[0].usage);
     }
-    // Who logs a response may leave its output out: what is left says how often was searched.
-    if object.get("output").is_none()
+    // Who logs a response may leave its output out, or its calls, and Codex' own endpoint leaves it empty (answers
+    // that others published, read 2026-11-30): what is left says how often was searched.
+    if !counted
+        && found.parts[0].usage.get(Meter::WebSearches).is_zero()
         && let Some(tools) = object.object("tool_usage")
         && let Some(searches) = tools.object("web_search")
     {

@@ -30,6 +30,10 @@ pub(crate) fn fact_kind(kind: &str) -> Option<FactKind> {
 pub(crate) fn gpu<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
     let mut envelope = envelope.read(object, out.config)?;
     let mut call = Call::new("ai.gpu.usage", "gpu", precedence::STATED);
+    // Machines are rented from a cloud, not from the models it serves.
+    if let Some(cloud) = envelope::owned(object, "provider")? {
+        envelope.provider = Some(cloud.to_ascii_lowercase());
+    }
     call.model = envelope::text(object, "gpu_model")?;
     if call.model.is_none() && envelope.model.is_none() {
         return Err(Problem::missing("gpu_model", "name the GPU (or the SKU) the price depends on"));

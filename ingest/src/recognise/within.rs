@@ -53,7 +53,7 @@ pub(super) fn is_counted(object: &Object<'_>) -> bool {
 pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     // Lists are looked into where their name says that they are pieces of one answer.
     const LISTS: [&str; 3] = ["chunks", "events", "stream"];
-    const NAMES: [&str; 42] = [
+    const NAMES: [&str; 44] = [
         "chunks",
         "events",
         "stream",
@@ -80,6 +80,9 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "content",
         "string",
         "base64_string",
+        // Envoy's tap.
+        "as_string",
+        "as_bytes",
         "text",
         "record",
         // What clouds and log stores put around what they carry.
@@ -136,7 +139,7 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
 /// The line of a program in what a runtime, a shipper or a journal keeps of it: words before an object, or pairs. Elsewhere such
 /// a text is what somebody said.
 fn printed_line<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
-    const LINES: [(&str, [&str; 2]); 9] = [
+    const LINES: [(&str, [&str; 2]); 15] = [
         ("log", ["stream", "time"]),
         ("log", ["stream", "kubernetes"]),
         ("log", ["log", "container_name"]),
@@ -147,6 +150,13 @@ fn printed_line<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
         // The Collector, before it named its signals and after.
         ("msg", ["data_type", "msg"]),
         ("msg", ["otelcol.signal", "msg"]),
+        // Loggers that write JSON: zap, pino and slog; winston, Cloud Logging's and Python's; structlog.
+        ("msg", ["level", "msg"]),
+        ("message", ["level", "message"]),
+        ("message", ["severity", "message"]),
+        ("message", ["levelname", "message"]),
+        ("event", ["level", "event"]),
+        ("short_message", ["version", "host"]),
     ];
     kept(object, &LINES).find_map(|(name, line)| {
         let text = line.string()?;

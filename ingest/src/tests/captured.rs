@@ -180,7 +180,7 @@ fn a_cache_larger_than_the_prompt_is_not_inside_it() {
         assert!(
             line(&event(&body(total))).ends_with(
                 "input_text_tokens 12, cache_read_text_tokens 1800, cache_write_5m_tokens 100, output_text_tokens 5 \
-                 [total_mismatch]"
+                 [assumed_5m, total_mismatch]"
             ),
             "{}",
             line(&event(&body(total)))

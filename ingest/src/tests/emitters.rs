@@ -175,7 +175,7 @@ fn litellm_folds_every_cache_count_into_the_prompt() {
     assert_eq!(
         line(&event),
         "aws.bedrock eu.anthropic.claude-opus-4-5: input_text_tokens 10, cache_read_text_tokens 60, \
-         cache_write_5m_tokens 30, output_text_tokens 10"
+         cache_write_5m_tokens 30, output_text_tokens 10 [assumed_5m]"
     );
     assert_eq!((event.claimed.team.as_deref(), event.key_id.as_deref()), (Some("search"), Some("prod")));
     assert_eq!(event.weaker_keys, ["event/litellm/b980"]);

@@ -193,6 +193,11 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "server_side_tool_usage_details",
     // The size of the last turn's context: already in the counts.
     "context_details",
+    // Azure: timings
+    "latency_checkpoint",
+    "service_tier_details",
+    // OpenAI: which items of the request and the answer the counts are of
+    "attribution",
     // DeepInfra
     "estimated_cost",
     crate::envelope::GATEWAY,
