@@ -95,6 +95,13 @@ pub(crate) struct Tokens {
     pub reasoning: i64,
 }
 
+impl Part {
+    /// True for a part that put out text, with thoughts or without.
+    fn puts_out(&self) -> bool {
+        [Meter::OutputTextTokens, Meter::OutputReasoningTokens].iter().any(|meter| !self.usage.get(*meter).is_zero())
+    }
+}
+
 impl Tokens {
     /// As it was, with what was written to caches by how long they live, where somebody says one of the two.
     pub(crate) fn written(self, whole: i64, short: Option<i64>, long: Option<i64>) -> Self {
@@ -297,7 +304,13 @@ impl<'r> Out<'r> {
             .or_else(|| Some(call.usual_provider).filter(|usual| !usual.is_empty()).map(Text::const_new))
             .or_else(|| families::family(&model).map(Text::const_new))
             .unwrap_or_else(|| "unknown".into());
-        let operation = envelope.operation.unwrap_or_else(|| Text::from(call.operation));
+        let operation = envelope.operation.unwrap_or_else(|| match &*call.operation {
+            // Rows of gateways and traces seldom say what was asked of a model; those that embed put nothing out.
+            "chat" if model.contains("embed") && !call.parts.iter().any(Part::puts_out) => {
+                Text::const_new("embeddings")
+            }
+            operation => Text::from(operation),
+        });
         fill_context(&mut call.context, envelope.price_context);
         if let (Some(asked), Some(served)) = (&call.context.requested_tier, &call.context.service_tier)
             && asked != served

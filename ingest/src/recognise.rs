@@ -252,7 +252,7 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             // Azure's frames of content filters say nothing but that.
             "" if object.has("choices") => Shape::OpenAiChatChunk,
             "response" if is_unfinished(object) => Shape::Status,
-            "response" if is_failed(object) => Shape::Error,
+            "response" | "realtime.response" if is_failed(object) => Shape::Error,
             "response" | "realtime.response" | "response.compaction" => Shape::OpenAiResponse,
             "text_completion" | "text_completion.chunk" | "text.completion" => Shape::OpenAiCompletion,
             "interaction" if object.has("usage") => Shape::GeminiInteraction,
@@ -390,7 +390,9 @@ fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             _ if is_interaction_event(object) => Shape::GeminiInteractionEvent,
             _ if kind.starts_with("response.") => Shape::OpenAiResponseEvent,
             "generation-create" | "generation-update" | "span-create" | "span-update" | "trace-create"
-            | "event-create" | "score-create" | "observation-create" | "observation-update"
+            | "event-create" | "score-create" | "observation-create" | "observation-update" | "embedding-create"
+            | "agent-create" | "tool-create" | "chain-create" | "retriever-create" | "evaluator-create"
+            | "guardrail-create"
                 if object.has("body") =>
             {
                 Shape::Langfuse
@@ -426,8 +428,12 @@ fn is_unfinished(object: &Object<'_>) -> bool {
 }
 
 /// True for a response that failed before it used anything.
-fn is_failed(object: &Object<'_>) -> bool {
-    object.get("usage").is_none() && object.is("status", "failed")
+pub(crate) fn is_failed(object: &Object<'_>) -> bool {
+    // A turn that failed counts nothing, or zeros.
+    let unused = || {
+        object.object("usage").is_none_or(|usage| usage.get("total_tokens").is_some_and(|total| total.text() == "0"))
+    };
+    object.is("status", "failed") && unused()
 }
 
 /// By the spelling of its usage.

@@ -30,10 +30,15 @@ pub(crate) fn result<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope
         }
         call.time = time(&response, "timestamp")?;
         let metadata = step.object("providerMetadata").or_else(|| step.object("experimental_providerMetadata"));
-        if !metadata.is_some_and(|metadata| handed_on(&metadata, &mut call).unwrap_or(false)) {
+        if !metadata.as_ref().is_some_and(|metadata| handed_on(metadata, &mut call).unwrap_or(false)) {
             let value = step.get("usage").ok_or_else(|| Problem::missing("usage", "the result of a call has it"))?;
             call.raw_usage = Cow::Borrowed(raw(Some(value)));
-            call.parts = smallvec![usage(&value.object().unwrap_or_default(), call.model.as_deref().unwrap_or(""))?];
+            let used = value.object().unwrap_or_default();
+            let beside = metadata.as_ref().map(|metadata| with_cache(metadata, &used)).transpose()?.flatten();
+            call.parts = smallvec![match beside {
+                Some(part) => part,
+                None => usage(&used, call.model.as_deref().unwrap_or(""))?,
+            }];
         }
         let mut own = envelope.clone();
         if steps.len() > 1 {
@@ -87,6 +92,34 @@ fn by_side(usage: &Object<'_>) -> Result<Part> {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
+}
+
+/// What versions before the sixth say of a cache, where they do not hand its provider's usage on: read, and written. They
+/// hand it on beside an input without it (`@ai-sdk/anthropic` and `@ai-sdk/amazon-bedrock`, *not opened*).
+pub(super) fn cache_alone(metadata: &Object<'_>) -> Result<Option<(Option<i64>, i64)>> {
+    let about = match metadata.object("anthropic") {
+        Some(about) => Some(about),
+        None => metadata.object("bedrock").and_then(|about| about.object("usage")),
+    };
+    let Some(about) = about else { return Ok(None) };
+    let counts = Counts::new(&about, "providerMetadata");
+    let read = counts.count("cacheReadInputTokens")?;
+    let written = counts.alias(&["cacheCreationInputTokens", "cacheWriteInputTokens"])?;
+    Ok((read.is_some() || written.is_some()).then_some((read, written.unwrap_or(0))))
+}
+
+/// The counts of a result beside which the metadata says what a cache gave and took; `None` where they say so themselves.
+fn with_cache(metadata: &Object<'_>, used: &Object<'_>) -> Result<Option<Part>> {
+    if used.has("inputTokenDetails") || used.object("inputTokens").is_some() {
+        return Ok(None);
+    }
+    let Some((read, written)) = cache_alone(metadata)? else { return Ok(None) };
+    let counts = Counts::new(used, "usage");
+    let input = counts.alias(&["inputTokens", "promptTokens"])?.unwrap_or(0);
+    let output = counts.alias(&["outputTokens", "completionTokens"])?.unwrap_or(0);
+    let cache_read = counts.count("cachedInputTokens")?.or(read).unwrap_or(0);
+    let tokens = Tokens { input, cache_read, written, output, ..Tokens::default() };
+    Ok(Some(tokens.part("input excludes cache")))
 }
 
 /// Reads the calls from the usage object of the provider; `false` where that is not handed on.

@@ -83,6 +83,14 @@ pub(crate) fn litellm<'a>(
             Part::default()
         }
     };
+    // Tools that ran for a response are only told by what it put out.
+    if part.usage.get(Meter::WebSearches).is_zero()
+        && let Some(output) = answer.as_ref().and_then(|answer| answer.get("output"))
+        && output.text().contains("_call\"")
+        && stated.is_some()
+    {
+        openai::tools(output, &mut part.usage);
+    }
     if let Some(usage) = metadata.object("usage_object") {
         call.context.speed = envelope::owned(&usage, "speed")?.filter(|speed| speed != "standard");
         call.context.residency =

@@ -158,13 +158,14 @@ fn langfuse_event<'a>(json: Json<'a>, mut envelope: Envelope<'a>, out: &mut Out<
         true => event.clone(),
         false => event.object("body").ok_or_else(|| Problem::missing("body", "every ingestion event has one"))?,
     };
-    let generation = kind.starts_with("generation-") || body.is("type", "GENERATION") || body.is("type", "EMBEDDING");
+    let embedding = kind.starts_with("embedding-") || body.is("type", "EMBEDDING");
+    let generation = kind.starts_with("generation-") || body.is("type", "GENERATION") || embedding;
     let usage_value = body.first(&USAGE).map(|(_, value)| value);
     if !generation || (kind.ends_with("-update") && usage_value.is_none()) {
         out.ignore(IgnoreReason::NotAModelCall);
         return Ok(());
     }
-    let operation = if body.is("type", "EMBEDDING") { "embeddings" } else { "chat" };
+    let operation = if embedding { "embeddings" } else { "chat" };
     let mut call = Call::new("langfuse.ingestion", operation, precedence::SPAN);
     call.model = either(&body, &["model", "provided_model_name", "providedModelName"])?;
     for (holder, name) in [(&body, "startTime"), (&body, "start_time"), (&event, "timestamp")] {

@@ -665,7 +665,7 @@ fn drawn(object: &Object<'_>) -> Result<Option<Part>> {
 }
 
 /// Tools that are billed by the call. Opening a page or searching within one is part of the search before it.
-fn tools(output: Json<'_>, usage: &mut Usage) {
+pub(crate) fn tools(output: Json<'_>, usage: &mut Usage) {
     let mut containers: Vec<Cow<'_, str>> = Vec::new();
     for item in output.array().unwrap_or_default() {
         let Some(item) = item.object() else { continue };

@@ -13,7 +13,7 @@ use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object};
 use crate::printed;
 use crate::problem::{Problem, Result};
-use crate::recognise::{Shape, captured, recognise};
+use crate::recognise::{Shape, captured, is_failed, recognise};
 use crate::usage::Counts;
 
 /// The JSON documents in a text: one, the elements of an array, one a line, or the data of server-sent events.
@@ -643,8 +643,10 @@ impl<'a> Stream<'a> {
         let of = |frame: &Object<'a>| frame.get("response").filter(|response| response.object().is_some());
         let last = self.frames.iter().rev().find(|frame| frame.string("type").is_some_and(|kind| is_final(&kind)));
         if let Some(response) = last.and_then(of) {
+            // Realtime says in the response alone that it failed.
             let unused = response.object().is_some_and(|response| response.get("usage").is_none());
-            let failed = unused && last.is_some_and(|frame| frame.is("type", "response.failed"));
+            let failed = (unused && last.is_some_and(|frame| frame.is("type", "response.failed")))
+                || response.object().is_some_and(|response| is_failed(&response));
             let shape = if failed { Shape::Error } else { Shape::OpenAiResponse };
             return Some((shape, response.text().to_owned(), true));
         }

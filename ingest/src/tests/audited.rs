@@ -1,7 +1,8 @@
 //! Readings that were wrong when they were compared with what providers and emitters say of themselves, and what they
 //! should be.
 
-use super::{check, check_rejected, event, line, span};
+use super::{check, check_rejected, decoded, event, line, span};
+use crate::{IgnoreReason, Item};
 
 const COUNTED: &str = "openai gpt-4o: input_text_tokens 10, output_text_tokens 2 [id_from_position]";
 
@@ -230,4 +231,126 @@ fn a_sum_that_lists_the_iterations_of_its_last_turn_alone_is_the_whole() {
            cache_write_1h_tokens 10, output_text_tokens 300 [id_from_position, total_mismatch]"],
     );
     check_rejected(&body(70, 50), "contradiction", "usage.iterations", &["70", "50"]);
+}
+
+#[test]
+fn what_the_ai_sdk_and_logfire_keep_of_a_providers_usage_is_counted() {
+    let bedrock = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+    let cached = format!(
+        "aws.bedrock {bedrock}: input_text_tokens 12, cache_read_text_tokens 3000, cache_write_5m_tokens 500, \
+         output_text_tokens 250 [assumed_5m]"
+    );
+    let attributes = [
+        ("ai.operationId", "ai.generateText.doGenerate"),
+        ("ai.model.provider", "amazon-bedrock"),
+        ("ai.model.id", bedrock),
+        ("ai.usage.inputTokens", "12"),
+        ("ai.usage.outputTokens", "250"),
+        ("ai.usage.totalTokens", "3762"),
+        ("ai.usage.cachedInputTokens", "3000"),
+        ("ai.response.providerMetadata", r#"{"bedrock":{"usage":{"cacheWriteInputTokens":500}}}"#),
+    ];
+    check(&span("ai", "ai.generateText.doGenerate", &attributes), "otlp.traces", &[&cached]);
+    let result = |model: &str, usage: &str, metadata: &str| {
+        format!(
+            r#"{{"text":"x","usage":{{{usage}}},"providerMetadata":{{{metadata}}},"response":{{"id":"r","timestamp":"2026-08-01T09:59:50Z",
+            "modelId":"{model}"}}}}"#
+        )
+    };
+    let fifth = r#""inputTokens":12,"outputTokens":250,"totalTokens":3762,"cachedInputTokens":3000"#;
+    check(&result(bedrock, fifth, r#""bedrock":{"usage":{"cacheWriteInputTokens":500}}"#), "ai_sdk.result", &[&cached]);
+    let fourth = r#""promptTokens":12,"completionTokens":250,"totalTokens":262"#;
+    let of_anthropic = r#""anthropic":{"cacheCreationInputTokens":500,"cacheReadInputTokens":3000}"#;
+    check(
+        &result("claude-sonnet-4-5", fourth, of_anthropic),
+        "ai_sdk.result",
+        &[
+            "anthropic claude-sonnet-4-5: input_text_tokens 12, cache_read_text_tokens 3000, cache_write_5m_tokens 500, \
+           output_text_tokens 250 [assumed_5m]",
+        ],
+    );
+
+    let logfire = |model: &str, input: &str, output: &str, usage: &str| {
+        let kept = format!(r#"{{"message":{{"role":"assistant"}},"usage":{usage}}}"#);
+        let attributes = [
+            ("gen_ai.request.model", model),
+            ("gen_ai.usage.input_tokens", input),
+            ("gen_ai.usage.output_tokens", output),
+            ("response_data", &*kept),
+        ];
+        line(&event(&span("logfire.openai", "Chat Completion", &attributes)))
+    };
+    let chat = r#"{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,"prompt_tokens_details":{"cached_tokens":64},
+        "completion_tokens_details":{"reasoning_tokens":5}}"#;
+    assert_eq!(
+        logfire("gpt-4o", "100", "20", chat),
+        "openai gpt-4o: input_text_tokens 36, cache_read_text_tokens 64, output_text_tokens 15, output_reasoning_tokens 5"
+    );
+    let message = r#"{"input_tokens":12,"cache_read_input_tokens":3000,"cache_creation_input_tokens":500,"output_tokens":250,
+        "cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":500}}"#;
+    assert_eq!(
+        logfire("claude-sonnet-4-5", "12", "250", message),
+        "anthropic claude-sonnet-4-5: input_text_tokens 12, cache_read_text_tokens 3000, cache_write_1h_tokens 500, \
+         output_text_tokens 250"
+    );
+    // Of another call, or in words of its own: what the span says stands.
+    assert_eq!(logfire("gpt-4o", "90", "20", chat), "openai gpt-4o: input_text_tokens 90, output_text_tokens 20");
+    assert_eq!(logfire("gpt-4o", "90", "20", "7"), "openai gpt-4o: input_text_tokens 90, output_text_tokens 20");
+}
+
+#[test]
+fn what_a_model_embeds_is_no_chat() {
+    let langfuse = |kind: &str| {
+        format!(
+            r#"{{"batch":[{{"id":"e","type":"{kind}","timestamp":"2026-08-01T09:59:50Z","body":{{"id":"g","traceId":"t",
+            "model":"text-embedding-3-small","usageDetails":{{"input":8}}}}}}]}}"#
+        )
+    };
+    for record in [
+        langfuse("embedding-create"),
+        langfuse("generation-create"),
+        r#"{"model":"text-embedding-3-small","prompt_tokens":8,"total_tokens":8,"timestamp":"2026-08-01T09:59:50Z"}"#
+            .into(),
+    ] {
+        let event = event(&record);
+        assert_eq!((&*event.operation, event.usage.len()), ("embeddings", 1), "{record}");
+    }
+    assert_eq!(
+        &*event(r#"{"model":"embed-chat","prompt_tokens":8,"completion_tokens":1,"total_tokens":9}"#).operation,
+        "chat"
+    );
+}
+
+#[test]
+fn litellm_counts_the_searches_that_only_a_responses_output_tells() {
+    let payload = r#"{"id":"resp_L","litellm_call_id":"c","call_type":"aresponses","status":"success","custom_llm_provider":"openai",
+        "total_tokens":12,"prompt_tokens":10,"completion_tokens":2,"startTime":1785578390.5,"model":"gpt-5.4",
+        "metadata":{"usage_object":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}},"response":{"id":"resp_L",
+        "object":"response","output":[{"type":"web_search_call","action":{"type":"search"}},
+        {"type":"web_search_call","action":{"type":"open_page"}}]}}"#;
+    check(
+        payload,
+        "litellm.standard_logging",
+        &["openai gpt-5.4: input_text_tokens 10, output_text_tokens 2, web_searches 1"],
+    );
+    let counted =
+        payload.replace(r#""total_tokens":12}}"#, r#""total_tokens":12,"server_tool_use":{"web_search_requests":3}}}"#);
+    assert!(line(&event(&counted)).ends_with("web_searches 3"));
+}
+
+#[test]
+fn a_turn_of_realtime_that_failed_and_used_nothing_is_no_call() {
+    let done = |status: &str, usage: &str| {
+        format!(
+            r#"{{"type":"response.done","event_id":"e","response":{{"object":"realtime.response","id":"resp_R","status":"{status}",
+            "status_details":{{"type":"{status}"}},"output":[],"usage":{usage}}}}}"#
+        )
+    };
+    for usage in ["null", r#"{"total_tokens":0,"input_tokens":0,"output_tokens":0}"#] {
+        let decoded = decoded(&done("failed", usage));
+        assert!(matches!(decoded.items[..], [Item::Ignored { reason: IgnoreReason::FailedCall, .. }]), "{decoded:#?}");
+    }
+    let used = r#"{"total_tokens":12,"input_tokens":10,"output_tokens":2}"#;
+    assert!(line(&event(&done("failed", used))).contains("input_text_tokens 10, output_text_tokens 2"));
+    assert!(line(&event(&done("cancelled", "null"))).contains("usage_missing"));
 }

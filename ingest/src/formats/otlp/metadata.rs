@@ -1,5 +1,6 @@
 //! What spans hand on from a provider as JSON: those of the Vercel AI SDK in `ai.response.providerMetadata` (spans that others
-//! published, read 2026-11-29), those of the Agent Development Kit in `gcp.vertex.agent.llm_response`.
+//! published, read 2026-11-29), those of the Agent Development Kit in `gcp.vertex.agent.llm_response`, Logfire's in
+//! `response_data`.
 
 use std::borrow::Cow;
 
@@ -9,7 +10,7 @@ use super::batch::{Attributes, Value};
 use super::names::{self, Names, names};
 use crate::assemble::{Call, Tokens};
 use crate::envelope;
-use crate::formats::{ai_sdk, gemini, openai};
+use crate::formats::{ai_sdk, anthropic, gemini, openai};
 use crate::json::{Json, Object};
 use crate::printed;
 use crate::problem::Result;
@@ -51,7 +52,8 @@ fn kept_usage(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Option<()> {
 
 /// Reads the calls of a span from what the provider said; `false` where the span's own counts are all there is.
 pub(super) fn read(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<bool> {
-    if kept_answer(attributes, call).or_else(|| kept_usage(attributes, call)).is_some() {
+    let kept = kept_answer(attributes, call).or_else(|| kept_usage(attributes, call));
+    if kept.or_else(|| kept_response(attributes, call)).is_some() {
         return Ok(true);
     }
     let Some((_, Value::Text(text))) = attributes.get(names!["ai.response.providerMetadata"]) else { return Ok(false) };
@@ -63,24 +65,52 @@ pub(super) fn read(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<b
     if ai_sdk::handed_on(&metadata, call)? {
         return Ok(true);
     }
-    match metadata.object("anthropic") {
-        Some(about) => cache_alone(&about, attributes, call),
-        None => Ok(false),
-    }
+    cache_alone(&metadata, attributes, call)
 }
 
-/// Older versions hand on the counts of the cache alone, which stand beside their prompt. What a span says of its cache
-/// itself goes before.
-fn cache_alone(about: &Object<'_>, attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<bool> {
-    let counts = Counts::new(about, "ai.response.providerMetadata.anthropic");
-    let Some(cache_read) = counts.count("cacheReadInputTokens")? else { return Ok(false) };
-    if attributes.has(names::CACHE_READ) || attributes.has(names::UNCACHED) {
+/// Older versions hand on the counts of the cache alone, which stand beside their prompt. What a span says itself goes
+/// before, but of what Bedrock wrote it says nothing.
+fn cache_alone(metadata: &Object<'_>, attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<bool> {
+    let Some((read, written)) = ai_sdk::cache_alone(metadata)? else { return Ok(false) };
+    let count = |names: &Names| attributes.count(names);
+    let stated = count(names::CACHE_READ)?;
+    if attributes.has(names::CACHE_WRITE)
+        || attributes.has(names::UNCACHED)
+        || (stated.is_some() && !metadata.has("bedrock"))
+    {
         return Ok(false);
     }
-    let written = counts.or_zero("cacheCreationInputTokens")?;
-    let count = |names: &Names| attributes.count(names).map(|found| found.unwrap_or(0));
-    let (input, output) = (count(names::INPUT)?, count(names::OUTPUT)?);
+    let (input, output) = (count(names::INPUT)?.unwrap_or(0), count(names::OUTPUT)?.unwrap_or(0));
+    let cache_read = stated.or(read).unwrap_or(0);
     let tokens = Tokens { input, cache_read, written, output, ..Tokens::default() };
     call.parts = smallvec![tokens.part("input excludes cache")];
     Ok(true)
+}
+
+/// What Logfire keeps of an answer: its usage in the provider's spelling, of which its spans name two counts
+/// (`logfire/_internal/integrations/llm_providers` of pydantic/logfire, *not opened*: from knowledge of it).
+fn kept_response(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Option<()> {
+    let (_, Value::Text(text)) = attributes.get(names!["response_data"])? else { return None };
+    let answer = Json::parse(text).ok().and_then(Json::object)?;
+    let value = answer.get("usage")?;
+    let usage = value.object()?;
+    let counts = Counts::new(&usage, "");
+    let same = |spelt: &[&str], names: &Names| {
+        let stated = counts.alias(spelt).ok().flatten();
+        stated.is_some() && attributes.count(names).is_ok_and(|count| count.is_none() || count == stated)
+    };
+    if attributes.has(names::CACHE_READ)
+        || !same(&["prompt_tokens", "input_tokens"], names::INPUT)
+        || !same(&["completion_tokens", "output_tokens"], names::OUTPUT)
+    {
+        return None;
+    }
+    let model = call.model.as_deref().unwrap_or_default();
+    call.parts = match () {
+        () if usage.has("prompt_tokens") => smallvec![openai::usage(&usage, &openai::CHAT, model).ok()?],
+        () if usage.has("total_tokens") => smallvec![openai::usage(&usage, &openai::RESPONSES, model).ok()?],
+        () => anthropic::parts(&usage, call.model.as_deref()).ok()?,
+    };
+    call.raw_usage = Cow::Owned(value.text().to_owned());
+    Some(())
 }
