@@ -296,6 +296,11 @@ impl<'r> Out<'r> {
             }
             _ => return Err(Problem::missing("model", "name the model that served the call")),
         };
+        // How large a context Claude Code asked for is no other model: the price goes by what was used of it.
+        let model = match model.strip_suffix("[1m]") {
+            Some(plain) if !plain.is_empty() => Text::from(plain),
+            _ => model,
+        };
         // What the envelope or the body says, then the operator's word for bodies that say nothing, then the model's family.
         let provider = envelope
             .provider

@@ -81,6 +81,10 @@ impl Flags {
         self.0 &= !(1 << flag as u32);
     }
 
+    pub(crate) fn has(self, flag: Flag) -> bool {
+        self.0 & (1 << flag as u32) != 0
+    }
+
     pub(crate) fn union(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
     }
@@ -89,7 +93,7 @@ impl Flags {
         if self.0 == 0 {
             return Vec::new();
         }
-        Flag::ALL.iter().filter(|flag| self.0 & (1 << **flag as u32) != 0).copied().collect()
+        Flag::ALL.iter().filter(|flag| self.has(**flag)).copied().collect()
     }
 }
 

@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope;
-use crate::formats::families;
+use crate::formats::{families, house};
 use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
@@ -71,7 +71,18 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
             call.cost_basis = Some(CostBasis::BringYourOwnKey);
         }
     }
-    call.parts = parts(&usage, call.model.as_deref())?;
+    let model = call.model.as_deref();
+    let read = parts(&usage, model);
+    // Houses that log nothing but model and usage may shorten the names of its caches.
+    let odd = |parts: &[Part]| parts.iter().any(|part| part.flags.has(Flag::UnknownUsageField));
+    let renamed = match &read {
+        Ok(parts) if !odd(parts) => None,
+        _ => house::with_caches(&usage),
+    };
+    call.parts = match renamed {
+        Some(text) => parts(&Json::parse(&text).ok().and_then(Json::object).unwrap_or_default(), model)?,
+        None => read?,
+    };
     Ok(call)
 }
 

@@ -341,9 +341,13 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
     // Columns of tables hold it as text, and houses give it other names.
     let text = match value {
         Some(value) => {
-            value.string().filter(|text| text.starts_with('{')).or_else(|| in_full(&value.object()?).map(Cow::Owned))
+            let whole = || {
+                let used = value.object()?;
+                house::in_full(&used, is_anthropic(&envelope)).or_else(|| house::with_caches(&used)).map(Cow::Owned)
+            };
+            value.string().filter(|text| text.starts_with('{')).or_else(whole)
         }
-        None => house::counts(object).map(Cow::Owned),
+        None => house::counts(object, is_anthropic(&envelope)).map(Cow::Owned),
     };
     let parsed = text.as_deref().and_then(|text| Some(Json::parse_object(text)?.1));
     let found = parsed.or_else(|| value?.object()).ok_or_else(|| match value {
@@ -372,6 +376,14 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
     call.parts = spelled(&found, style, model)?;
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// True for a call whose counts its maker writes beside those of its cache.
+fn is_anthropic(envelope: &Envelope<'_>) -> bool {
+    match &envelope.provider {
+        Some(provider) => provider == "anthropic",
+        None => envelope.model.as_deref().and_then(families::family) == Some("anthropic"),
+    }
 }
 
 /// A flat record: token counts and what they belong to in one object, as houses log them.
@@ -411,7 +423,15 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
                 let counts = Json::parse(&text).ok().and_then(Json::object).unwrap_or_default();
                 spelled(&counts, style, model)?
             }
-            None => spelled(object, provider_style(object, provider).unwrap_or(Style::OpenAiChat), model)?,
+            None => {
+                let named = |counts: &Object<'_>| {
+                    spelled(counts, provider_style(counts, provider).unwrap_or(Style::OpenAiChat), model)
+                };
+                match house::with_caches(object) {
+                    Some(text) => named(&Json::parse(&text).ok().and_then(Json::object).unwrap_or_default())?,
+                    None => named(object)?,
+                }
+            }
         };
     }
     // Everything else in the record is not usage, so a field that is not known says nothing, unless it counts tokens.
@@ -516,32 +536,10 @@ fn detailed(object: &Object<'_>, provider: &str) -> Option<(String, Style)> {
     Some((whole, style))
 }
 
-/// Counts in words as short as houses write them (`{"input": 100, "output": 20}`), in OpenAI's: what is read from a cache is inside
-/// the input, as far as it fits. `None` for any other words.
-pub(super) fn in_full(usage: &Object<'_>) -> Option<String> {
-    const WORDS: [(&str, &[&str]); 5] = [
-        ("prompt_tokens", &["input", "prompt", "in"]),
-        ("completion_tokens", &["output", "completion", "out"]),
-        ("total_tokens", &["total"]),
-        ("cached_tokens", &["cached", "cache_read", "cacheRead", "cached_input"]),
-        ("reasoning_tokens", &["reasoning", "thinking"]),
-    ];
-    let known = |name: &str| WORDS.iter().find(|(_, words)| words.contains(&name)).map(|(full, _)| *full);
-    let counted = usage.iter().any(|(name, _)| known(name) == Some("prompt_tokens"));
-    if !counted || usage.iter().any(|(name, value)| known(name).is_none() || value.number().is_none()) {
-        return None;
-    }
-    let mut whole = String::from("{");
-    usage.iter().filter_map(|(name, value)| Some((known(name)?, value))).for_each(|(full, value)| {
-        json::put_field(&mut whole, full, value.text());
-    });
-    whole.push('}');
-    Some(whole)
-}
-
 /// True for a count of tokens whose name no spelling has: it may be one that is billed apart.
 fn is_unknown_count(name: &str, value: Json<'_>) -> bool {
-    let known = openai::is_known(name) || anthropic::is_known(name) || bedrock::is_known(name);
+    let spelled = openai::is_known(name) || anthropic::is_known(name) || bedrock::is_known(name);
+    let known = spelled || house::is_of_a_cache(name);
     let bound = name.starts_with("max") || name.contains("limit") || name.contains("context");
     let counts = name.ends_with("_tokens") || name.ends_with("Tokens");
     counts && !known && !bound && value.kind() == Kind::Number && value.text() != "0"

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::config::TEXT_BYTES_MAX;
 use crate::json::{self, Json, Object};
+use crate::number;
 
 /// Where the model stands.
 const MODELS: [&str; 10] = [
@@ -38,7 +39,7 @@ const GEMINI: [&str; 2] = ["promptTokenCount", "prompt_token_count"];
 
 /// True for a record with a model and counts of both ways.
 pub(crate) fn is_record(object: &Object<'_>) -> bool {
-    model(object).is_some() && counts(object).is_some()
+    model(object).is_some() && counts(object, false).is_some()
 }
 
 /// The model, under whatever name.
@@ -54,12 +55,12 @@ pub(crate) fn provider<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
 }
 
 /// The counts as a usage object in a spelling that is known.
-pub(crate) fn counts(object: &Object<'_>) -> Option<String> {
+pub(crate) fn counts(object: &Object<'_>, anthropic: bool) -> Option<String> {
     let called_usage = |(name, value)| name_of_usage(name).then_some(value);
     let value = object.first(&OBJECTS).map(|(_, value)| value).or_else(|| object.iter().find_map(called_usage));
     if let Some(found) = value.and_then(Json::object) {
         let whole = || value.filter(|_| told(&found)).map(|value| value.text().to_owned());
-        return super::event::in_full(&found).or_else(whole);
+        return in_full(&found, anthropic).or_else(|| with_caches(&found)).or_else(whole);
     }
     if GEMINI.iter().any(|name| object.has(name)) {
         return Some(listed(object, |name| name.contains("oken").then_some(name)));
@@ -67,6 +68,84 @@ pub(crate) fn counts(object: &Object<'_>) -> Option<String> {
     let renamed = |name| COUNTS.iter().find(|(_, names)| names.contains(&name)).map(|(full, _)| *full);
     let found = object.iter().any(|(name, value)| renamed(name) == Some("prompt_tokens") && value.number().is_some());
     found.then(|| listed(object, renamed))
+}
+
+/// Counts in words as short as houses write them (`{"input": 100, "output": 20}`), in OpenAI's: what a cache gave and took is
+/// inside the input, unless the total, its size or who serves the model says that it stands beside it, as Bedrock has it.
+/// `None` for any other words.
+pub(super) fn in_full(usage: &Object<'_>, anthropic: bool) -> Option<String> {
+    const WORDS: [(&str, &str, &[&str]); 6] = [
+        ("prompt_tokens", "inputTokens", &["input", "prompt", "in"]),
+        ("completion_tokens", "outputTokens", &["output", "completion", "out"]),
+        ("total_tokens", "", &["total"]),
+        ("cached_tokens", "cacheReadInputTokens", &["cached", "cache_read", "cacheRead", "cached_input"]),
+        (
+            "cache_write_tokens",
+            "cacheWriteInputTokens",
+            &["cache_write", "cacheWrite", "cache_creation", "cacheCreation"],
+        ),
+        ("reasoning_tokens", "", &["reasoning", "thinking"]),
+    ];
+    let known = |name: &str| WORDS.iter().position(|(.., words)| words.contains(&name));
+    let mut found = [None; WORDS.len()];
+    for (name, value) in usage.iter() {
+        let count = number::count(value.number()?).ok()?;
+        found[known(name)?].get_or_insert(count);
+    }
+    let [input, output, total, read, written, _] = found.map(Option::unwrap_or_default);
+    found[0]?;
+    let beside = match read + written {
+        0 => false,
+        cached if total == input + output + cached => true,
+        cached => total != input + output && (anthropic || cached > input),
+    };
+    let mut whole = String::from("{");
+    for ((inside, apart, _), count) in WORDS.iter().zip(found) {
+        let name = if beside { apart } else { inside };
+        if let Some(count) = count.filter(|_| !name.is_empty()) {
+            json::put_field(&mut whole, name, &count.to_string());
+        }
+    }
+    whole.push('}');
+    Some(whole)
+}
+
+/// What houses call what a cache gave, and what it took, beside counts in a provider's spelling.
+const READ: &[&str] = &["cache_read", "cacheRead", "cacheReadTokens"];
+const WRITTEN: &[&str] =
+    &["cache_write", "cacheWrite", "cacheWriteTokens", "cache_creation", "cacheCreation", "cacheCreationTokens"];
+
+/// True for a count of a cache under a house's name.
+pub(super) fn is_of_a_cache(name: &str) -> bool {
+    READ.contains(&name) || WRITTEN.contains(&name)
+}
+
+/// Counts in a provider's spelling whose caches have shorter names, as that provider spells them; `None` where they have not.
+pub(super) fn with_caches(counts: &Object<'_>) -> Option<String> {
+    let names = match () {
+        () if counts.has("input_tokens") || counts.has("prompt_tokens") => {
+            ["cache_read_input_tokens", "cache_creation_input_tokens"]
+        }
+        () if counts.has("inputTokens") => ["cacheReadInputTokens", "cacheWriteInputTokens"],
+        () => return None,
+    };
+    let renamed = |name: &str| match () {
+        () if READ.contains(&name) => Some(names[0]),
+        () if WRITTEN.contains(&name) => Some(names[1]),
+        () => None,
+    };
+    let counted = |value: Json<'_>| value.number().is_some();
+    let told = |(name, value): (&str, Json<'_>)| renamed(name).is_some_and(|full| counted(value) && !counts.has(full));
+    if !counts.iter().any(told) {
+        return None;
+    }
+    let mut whole = String::from("{");
+    for (name, value) in counts.iter().filter(|(_, value)| counted(*value) || value.object().is_some()) {
+        let full = renamed(name).filter(|full| counted(value) && !counts.has(full));
+        json::put_field(&mut whole, full.unwrap_or(name), value.text());
+    }
+    whole.push('}');
+    Some(whole)
 }
 
 /// True for `llm_usage`, `claudeCliUsage`, `usage_stats` and the like.

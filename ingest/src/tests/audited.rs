@@ -354,3 +354,40 @@ fn a_turn_of_realtime_that_failed_and_used_nothing_is_no_call() {
     assert!(line(&event(&done("failed", used))).contains("input_text_tokens 10, output_text_tokens 2"));
     assert!(line(&event(&done("cancelled", "null"))).contains("usage_missing"));
 }
+
+#[test]
+fn caches_under_short_names_are_counted_and_stand_where_the_provider_has_them() {
+    let time = r#""ts":"2026-08-01T09:59:50Z""#;
+    let beside = "anthropic claude-opus-4-8: input_text_tokens 700, cache_read_text_tokens 600, cache_write_5m_tokens 50, \
+                  output_text_tokens 4 [id_from_position, assumed_5m]";
+    for counts in [
+        r#""input_tokens":700,"output_tokens":4,"cache_read":600,"cache_write":50"#,
+        r#""input_tokens":700,"output_tokens":4,"cache_read":600,"cache_creation":50"#,
+        r#""inputTokens":700,"outputTokens":4,"cacheReadTokens":600,"cacheWriteTokens":50"#,
+        r#""source":"s","usage":{"input_tokens":700,"output_tokens":4,"cache_read":600,"cache_creation":50}"#,
+        r#""usage":{"input":700,"output":4,"cache_read":600,"cache_write":50}"#,
+        r#""tokens":{"input":700,"output":4,"cacheRead":600,"cacheWrite":50,"total":1354}"#,
+    ] {
+        // How large a context was asked for is no other model.
+        let record = format!(r#"{{"model":"claude-opus-4-8[1m]",{counts},{time}}}"#);
+        assert_eq!(line(&event(&record)), beside, "{record}");
+    }
+    // Without anything of its producer's it is Anthropic's own.
+    let bare = r#"{"model":"claude-opus-4-8","usage":{"input_tokens":700,"output_tokens":4,"cache_read":600,"cache_creation":50}}"#;
+    assert_eq!(line(&event(bare)), beside.replace("[id_from_position,", "[id_from_position, time_assumed,"));
+    let rows = "ts,model,input_tokens,output_tokens,cache_read,cache_write\n2026-08-01T09:59:50Z,claude-opus-4-8,700,4,600,50\n";
+    assert_eq!(line(&event(rows)), beside);
+    // OpenAI's are inside, unless the total or their size says otherwise.
+    let inside =
+        "openai gpt-5: input_text_tokens 100, cache_read_text_tokens 600, output_text_tokens 4 [id_from_position]";
+    let apart =
+        "openai gpt-5: input_text_tokens 700, cache_read_text_tokens 600, output_text_tokens 4 [id_from_position]";
+    for (counts, expected) in [
+        (r#""input_tokens":700,"output_tokens":4,"cache_read":600"#, inside),
+        (r#""usage":{"input":700,"output":4,"cache_read":600}"#, inside),
+        (r#""usage":{"input":700,"output":4,"cache_read":600,"total":704}"#, inside),
+        (r#""usage":{"input":700,"output":4,"cache_read":600,"total":1304}"#, apart),
+    ] {
+        assert_eq!(line(&event(&format!(r#"{{"model":"gpt-5",{counts},{time}}}"#))), expected, "{counts}");
+    }
+}
