@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use schemas::{CostBasis, Flag};
 use smallvec::smallvec;
 
-use crate::assemble::{Call, Out, Tokens, precedence};
+use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, provider_name, time};
+use crate::formats::openai;
 use crate::identity;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
@@ -84,7 +85,8 @@ pub(crate) fn log<'a>(
     Ok(())
 }
 
-/// The call of one plugin. Kong keeps no more of the usage than its two counts, so what was cached is not told.
+/// The call of one plugin. Before version 3.11 Kong keeps no more of the usage than its two counts, and what was cached is not
+/// told (<https://developer.konghq.com/ai-gateway/ai-audit-log-reference/>, its source read 2026-11-30).
 fn call<'a>(entry: &Object<'a>, plugin: &str) -> Result<Call<'a>> {
     let mut call = Call::new("kong.ai_log", "chat", precedence::GATEWAY);
     let meta = entry.object("meta").unwrap_or_default();
@@ -102,15 +104,15 @@ fn call<'a>(entry: &Object<'a>, plugin: &str) -> Result<Call<'a>> {
     let counts = Counts::new(&usage, &path);
     let input = counts.alias(&["prompt_tokens", "prompt_token"])?.unwrap_or(0);
     let output = counts.alias(&["completion_tokens", "completion_token"])?.unwrap_or(0);
-    // What it could not count, it writes as zero.
-    let total = counts.count("total_tokens")?.filter(|total| *total > 0);
-    if let Some(total) = total.filter(|total| *total != input + output) {
-        let field = counts.path("total_tokens");
-        let message = format!("{field} is {total} but its prompt {input} + completion {output} is {}", input + output);
-        return Err(Problem::contradiction(&field, message));
-    }
-    let checked = if total.is_some() { "total = prompt + completion" } else { "" };
-    let mut part = Tokens { input, output, ..Tokens::default() }.part(checked);
+    const DETAILS: [&str; 2] = ["prompt_tokens_details", "completion_tokens_details"];
+    let mut part = if DETAILS.iter().any(|name| usage.object(name).is_some()) {
+        // Beside the provider's counts stand its own, of times and money.
+        let mut part = openai::usage(&usage, &openai::CHAT, call.model.as_deref().unwrap_or_default())?;
+        part.flags.clear(Flag::UnknownUsageField);
+        part
+    } else {
+        sides(&counts, input, output)?
+    };
     if input + output == 0 {
         part.flags.set(Flag::UsageMissing);
     }
@@ -122,4 +124,17 @@ fn call<'a>(entry: &Object<'a>, plugin: &str) -> Result<Call<'a>> {
         call.cost_basis = Some(CostBasis::GatewayCache);
     }
     Ok(call)
+}
+
+/// The two counts alone, and whether they are all there is.
+fn sides(counts: &Counts<'_, '_>, input: i64, output: i64) -> Result<Part> {
+    // What it could not count, it writes as zero.
+    let total = counts.count("total_tokens")?.filter(|total| *total > 0);
+    if let Some(total) = total.filter(|total| *total != input + output) {
+        let field = counts.path("total_tokens");
+        let message = format!("{field} is {total} but its prompt {input} + completion {output} is {}", input + output);
+        return Err(Problem::contradiction(&field, message));
+    }
+    let checked = if total.is_some() { "total = prompt + completion" } else { "" };
+    Ok(Tokens { input, output, ..Tokens::default() }.part(checked))
 }

@@ -391,3 +391,20 @@ fn caches_under_short_names_are_counted_and_stand_where_the_provider_has_them() 
         assert_eq!(line(&event(&format!(r#"{{"model":"gpt-5",{counts},{time}}}"#))), expected, "{counts}");
     }
 }
+
+#[test]
+fn kong_tells_what_was_cached_and_thought_since_it_keeps_the_details() {
+    let logged = |details: &str| {
+        line(&event(&format!(
+            r#"{{"ai":{{"proxy":{{"usage":{{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,"time_per_token":3,"cost":0.1
+            {details}}},"meta":{{"request_model":"gpt-4o","response_model":"gpt-4o-2024-08-06","provider_name":"openai"}}}}}},
+            "started_at":1785578390000,"request":{{"id":"r"}},"response":{{"status":200}}}}"#
+        )))
+    };
+    assert_eq!(logged(""), "openai gpt-4o-2024-08-06: input_text_tokens 100, output_text_tokens 20");
+    assert_eq!(
+        logged(r#","prompt_tokens_details":{"cached_tokens":64},"completion_tokens_details":{"reasoning_tokens":5}"#),
+        "openai gpt-4o-2024-08-06: input_text_tokens 36, cache_read_text_tokens 64, output_text_tokens 15, \
+         output_reasoning_tokens 5"
+    );
+}
