@@ -408,3 +408,25 @@ fn kong_tells_what_was_cached_and_thought_since_it_keeps_the_details() {
          output_reasoning_tokens 5"
     );
 }
+
+#[test]
+fn lifetimes_of_cache_writes_are_read_where_observers_keep_them() {
+    let datadog = r#"{"trace_id":"t","span_id":"s","name":"anthropic.request","start_ns":1785578390000000000,"meta":{"kind":"llm",
+        "model_name":"claude-sonnet-4-5","model_provider":"anthropic"},"metrics":{"input_tokens":3512,"output_tokens":250,
+        "total_tokens":3762,"cache_read_input_tokens":3000,"cache_write_input_tokens":500,"ephemeral_5m_input_tokens":300,
+        "ephemeral_1h_input_tokens":200}}"#;
+    let opik = r#"{"id":"o","trace_id":"t","name":"x","type":"llm","start_time":"2026-08-01T09:59:50Z","model":"claude-sonnet-4-5",
+        "provider":"anthropic","usage":{"prompt_tokens":3512,"completion_tokens":250,"total_tokens":3762,
+        "original_usage.input_tokens":12,"original_usage.cache_read_input_tokens":3000,
+        "original_usage.cache_creation_input_tokens":500,"original_usage.cache_creation.ephemeral_5m_input_tokens":300,
+        "original_usage.cache_creation.ephemeral_1h_input_tokens":200}}"#;
+    let new_api = r#"{"id":2,"created_at":1785578390,"type":2,"token_name":"t","model_name":"claude-sonnet-4-5","quota":225,
+        "prompt_tokens":12,"completion_tokens":250,"other":"{\"claude\":true,\"cache_tokens\":3000,\"cache_creation_tokens\":500,\"cache_creation_tokens_5m\":300,\"cache_creation_tokens_1h\":200}"}"#;
+    for record in [datadog, opik, new_api] {
+        assert_eq!(
+            line(&event(record)),
+            "anthropic claude-sonnet-4-5: input_text_tokens 12, cache_read_text_tokens 3000, cache_write_5m_tokens 300, \
+             cache_write_1h_tokens 200, output_text_tokens 250"
+        );
+    }
+}
