@@ -45,6 +45,7 @@ delivers AS (
   GROUP BY tenant, coalesce('workload ' || workload_profile, 'team ' || team)
   HAVING count(DISTINCT unit) = 1
 ),
+-- Small sides stand first in joins: an engine that does not know how large a table is keeps the first in memory.
 called AS (
   SELECT tenant, event_date, team, project, cost_center, business_unit, environment, customer, application, feature,
          use_case,
