@@ -208,6 +208,11 @@ impl NameSet {
 }
 
 impl<'a> Object<'a> {
+    /// The object that a text is, and nothing else.
+    pub(crate) fn of(text: &'a str) -> Option<Self> {
+        Json::parse_object(text).map(|(_, object)| object)
+    }
+
     fn push(&mut self, name: Cow<'a, str>, value: Json<'a>) {
         self.marks = self.marks.with(quick_hash(name.as_bytes()));
         self.fields.push((name, value));

@@ -80,7 +80,7 @@ impl Cluster {
     }
 
     /// Lets services that are started from now on begin anew with the same raw events: what others made of them is gone.
-    pub fn forget(&mut self) -> anyhow::Result<()> {
+    pub fn begin_anew(&mut self) -> anyhow::Result<()> {
         let made = topics::catalogue(&[topics::RAW]);
         let made = made.iter().map(|topic| topic.name.as_str());
         self.kafka.delete(&made.filter(|name| *name != topics::RAW && !name.starts_with("ref.")).collect::<Vec<_>>());

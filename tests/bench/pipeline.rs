@@ -163,7 +163,7 @@ pub fn throughput(config: &Config) -> anyhow::Result<u64> {
     let (wall, did) = charged(&cluster, "spendstream", config.records)?;
     beside(&cluster)?;
     if !config.beside.is_empty() {
-        cluster.forget()?;
+        cluster.begin_anew()?;
         charged(&cluster, "spendstream, again", config.records)?;
     }
     if config.peers {

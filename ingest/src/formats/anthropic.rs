@@ -80,7 +80,7 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         _ => house::with_caches(&usage),
     };
     call.parts = match renamed {
-        Some(text) => parts(&Json::parse(&text).ok().and_then(Json::object).unwrap_or_default(), model)?,
+        Some(text) => parts(&Object::of(&text).unwrap_or_default(), model)?,
         None => read?,
     };
     Ok(call)

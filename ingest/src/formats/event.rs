@@ -378,12 +378,15 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
     Ok(())
 }
 
+/// Who served the call, as it is stated, or by the family of its model; empty where nobody knows.
+fn provider<'e>(envelope: &'e Envelope<'_>) -> &'e str {
+    let stated = envelope.provider.as_deref().filter(|provider| !provider.is_empty());
+    stated.or_else(|| families::family(envelope.model.as_deref()?)).unwrap_or("")
+}
+
 /// True for a call whose counts its maker writes beside those of its cache.
 fn is_anthropic(envelope: &Envelope<'_>) -> bool {
-    match &envelope.provider {
-        Some(provider) => provider == "anthropic",
-        None => envelope.model.as_deref().and_then(families::family) == Some("anthropic"),
-    }
+    provider(envelope) == "anthropic"
 }
 
 /// A flat record: token counts and what they belong to in one object, as houses log them.
@@ -411,24 +414,16 @@ pub(crate) fn flat<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'
             call.cost_basis = Some(schemas::CostBasis::GatewayCache);
         }
     } else {
-        let provider = envelope.provider.as_deref().unwrap_or("");
-        let provider = if provider.is_empty() {
-            envelope.model.as_deref().and_then(families::family).unwrap_or("")
-        } else {
-            provider
-        };
+        let provider = provider(&envelope);
         let model = envelope.model.as_deref().unwrap_or("");
         call.parts = match detailed(object, provider) {
-            Some((text, style)) => {
-                let counts = Json::parse(&text).ok().and_then(Json::object).unwrap_or_default();
-                spelled(&counts, style, model)?
-            }
+            Some((text, style)) => spelled(&Object::of(&text).unwrap_or_default(), style, model)?,
             None => {
                 let named = |counts: &Object<'_>| {
                     spelled(counts, provider_style(counts, provider).unwrap_or(Style::OpenAiChat), model)
                 };
                 match house::with_caches(object) {
-                    Some(text) => named(&Json::parse(&text).ok().and_then(Json::object).unwrap_or_default())?,
+                    Some(text) => named(&Object::of(&text).unwrap_or_default())?,
                     None => named(object)?,
                 }
             }

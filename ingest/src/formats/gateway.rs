@@ -76,7 +76,7 @@ pub(crate) fn litellm<'a>(
         }
     };
     let model = call.model.as_deref().unwrap_or("").to_owned();
-    let mut part = match Json::parse(&text).ok().and_then(Json::object) {
+    let mut part = match Object::of(&text) {
         Some(only) if only.has("prompt_tokens") => openai::usage(&only, &openai::CHAT, &model)?,
         _ => {
             call.flags.set(Flag::UsageMissing);

@@ -74,19 +74,15 @@ pub(crate) fn counts(object: &Object<'_>, anthropic: bool) -> Option<String> {
 /// inside the input, unless the total, its size or who serves the model says that it stands beside it, as Bedrock has it.
 /// `None` for any other words.
 pub(super) fn in_full(usage: &Object<'_>, anthropic: bool) -> Option<String> {
-    const WORDS: [(&str, &str, &[&str]); 6] = [
-        ("prompt_tokens", "inputTokens", &["input", "prompt", "in"]),
-        ("completion_tokens", "outputTokens", &["output", "completion", "out"]),
-        ("total_tokens", "", &["total"]),
-        ("cached_tokens", "cacheReadInputTokens", &["cached", "cache_read", "cacheRead", "cached_input"]),
-        (
-            "cache_write_tokens",
-            "cacheWriteInputTokens",
-            &["cache_write", "cacheWrite", "cache_creation", "cacheCreation"],
-        ),
-        ("reasoning_tokens", "", &["reasoning", "thinking"]),
+    const WORDS: [(&str, &str, &[&[&str]]); 6] = [
+        ("prompt_tokens", "inputTokens", &[&["input", "prompt", "in"]]),
+        ("completion_tokens", "outputTokens", &[&["output", "completion", "out"]]),
+        ("total_tokens", "", &[&["total"]]),
+        ("cached_tokens", "cacheReadInputTokens", &[&["cached", "cached_input"], READ]),
+        ("cache_write_tokens", "cacheWriteInputTokens", &[WRITTEN]),
+        ("reasoning_tokens", "", &[&["reasoning", "thinking"]]),
     ];
-    let known = |name: &str| WORDS.iter().position(|(.., words)| words.contains(&name));
+    let known = |name: &str| WORDS.iter().position(|(.., words)| words.iter().any(|words| words.contains(&name)));
     let mut found = [None; WORDS.len()];
     for (name, value) in usage.iter() {
         let count = number::count(value.number()?).ok()?;

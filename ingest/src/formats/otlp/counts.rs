@@ -7,7 +7,7 @@ use super::names::{self, Names};
 use crate::assemble::{Part, Tokens};
 use crate::envelope::Envelope;
 use crate::formats::{families, langfuse, openai};
-use crate::json::Json;
+use crate::json::{Json, Object};
 use crate::problem::Result;
 use crate::usage::{Counts, rest};
 
@@ -104,12 +104,12 @@ fn embedded(attributes: &Attributes<'_>, model: Option<&str>) -> Result<Option<P
         _ => None,
     };
     if let Some(text) = stated(names::LANGFUSE_USAGE)
-        && let Some(usage) = Json::parse(&text).ok().and_then(Json::object)
+        && let Some(usage) = Object::of(&text)
     {
         return langfuse::langfuse_usage(&usage).map(Some);
     }
     if let Some(text) = stated(names::MLFLOW_USAGE)
-        && let Some(usage) = Json::parse(&text).ok().and_then(Json::object)
+        && let Some(usage) = Object::of(&text)
     {
         return openai::usage(&usage, &openai::RESPONSES, model.unwrap_or("")).map(Some);
     }
