@@ -300,3 +300,46 @@ fn newest<K: std::hash::Hash + Eq, V>(into: &mut HashMap<K, (i64, V)>, key: K, r
         std::collections::hash_map::Entry::Occupied(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, StructArray};
+    use arrow::datatypes::{DataType, Field};
+    use parquet::arrow::ArrowWriter;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+    use super::*;
+
+    /// Places of the columns that a file of two row groups is found to have no value in.
+    fn blank(statistics: EnabledStatistics) -> Vec<usize> {
+        let nested = |value: Option<i64>| {
+            let field = Arc::new(Field::new("inner", DataType::Int64, true));
+            Arc::new(StructArray::from(vec![(field, Arc::new(Int64Array::from(vec![value; 2])) as ArrayRef)])) as ArrayRef
+        };
+        let group = |late: Option<i64>| {
+            let columns: [(&str, ArrayRef); 5] = [
+                ("nested", nested(None)),
+                ("never", Arc::new(StringArray::new_null(2))),
+                ("once", Arc::new(StringArray::from(vec![None, Some("")]))),
+                ("late", Arc::new(Int64Array::from(vec![late; 2]))),
+                ("nor_this", Arc::new(Int64Array::from(vec![None; 2]))),
+            ];
+            RecordBatch::try_from_iter_with_nullable(columns.map(|(name, values)| (name, values, true))).unwrap()
+        };
+        let properties = WriterProperties::builder().set_statistics_enabled(statistics).build();
+        let mut writer = ArrowWriter::try_new(Vec::new(), group(None).schema(), Some(properties)).unwrap();
+        for late in [None, Some(7)] {
+            writer.write(&group(late)).unwrap();
+            writer.flush().unwrap();
+        }
+        let file = bytes::Bytes::from(writer.into_inner().unwrap());
+        only_nulls(ParquetRecordBatchReaderBuilder::try_new(file).unwrap().metadata())
+    }
+
+    #[test]
+    fn a_column_is_left_packed_when_every_row_group_says_that_it_has_only_nulls() {
+        assert_eq!(blank(EnabledStatistics::Chunk), [1, 4]);
+        assert!(blank(EnabledStatistics::None).is_empty(), "nothing is known, so everything is read");
+    }
+}

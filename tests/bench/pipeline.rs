@@ -16,6 +16,9 @@ use crate::events::{Events, originals};
 use crate::floor;
 use crate::measure::{Used, head, rate, row, thousands};
 
+/// Whoever is slower than this for minutes will not be waited for.
+const RECORDS_A_SECOND_MIN: u64 = 5_000;
+
 /// The books of every stage, kept up to date.
 pub struct Books<'a> {
     cluster: &'a Cluster,
@@ -97,12 +100,13 @@ impl Services {
 
     /// Waits until these many raw records have passed through every stage.
     pub fn settle(&mut self, books: &mut Books<'_>, records: u64) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let patience = PATIENCE + Duration::from_secs(records / RECORDS_A_SECOND_MIN);
+        let deadline = Instant::now() + patience;
         while let Some(left) = books.left_of(records) {
             for (name, process) in &mut self.running {
                 ensure!(!process.ended(), "{name} has ended before its work:\n{}", process.log());
             }
-            ensure!(Instant::now() < deadline, "not through within {PATIENCE:?}: {left}");
+            ensure!(Instant::now() < deadline, "not through within {patience:?}: {left}");
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())

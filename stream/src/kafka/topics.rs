@@ -83,6 +83,11 @@ impl std::fmt::Display for Difference {
     }
 }
 
+/// The segment that is written to is never compacted, and whoever restores reads all of it: a gigabyte in every partition, unless
+/// it is said otherwise. Brokers keep the segments of their own compacted topics to 100 MiB for that reason
+/// (`offsets.topic.segment.bytes`); what our stages remember is smaller.
+const STATE_SEGMENT_BYTES: u32 = 16 << 20;
+
 /// Settings of a topic.
 fn settings(spec: &TopicSpec) -> BTreeMap<&'static str, String> {
     let mut settings = BTreeMap::new();
@@ -95,6 +100,10 @@ fn settings(spec: &TopicSpec) -> BTreeMap<&'static str, String> {
         Kept::Compacted(lag) => {
             settings.insert("cleanup.policy", "compact".to_owned());
             settings.insert("min.compaction.lag.ms", lag.as_millis().to_string());
+            // What is kept for a while all the same would only be cut into that many more files.
+            if lag.is_zero() {
+                settings.insert("segment.bytes", STATE_SEGMENT_BYTES.to_string());
+            }
         }
         Kept::Newest(within) => {
             // Records of the active segment are never compacted, nor does one of them make an older record superseded;
