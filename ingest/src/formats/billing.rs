@@ -125,34 +125,28 @@ pub(crate) fn skypilot<'a>(
     let counts = Counts::new(object, "");
     let seconds = counts.quantity("duration")?.unwrap_or(Quantity::ZERO);
     let nodes = counts.count("num_nodes")?.unwrap_or(1);
-    // `{"H100": 8}`: GPUs of each node by their name; in newer versions among what was asked for.
-    let asked = object.object("resources");
-    let accelerators = object.object("accelerators").or_else(|| asked.as_ref()?.object("accelerators"));
-    let accelerators = accelerators.unwrap_or_default();
+    // Newer versions keep what was asked for in an object of its own.
+    let asked = object.object("resources").unwrap_or_default();
+    let place = |name: &str| if object.has(name) { object } else { &asked };
+    // `{"H100": 8}`: GPUs of each node by their name.
+    let accelerators = place("accelerators").object("accelerators").unwrap_or_default();
     let accelerator = accelerators.iter().next().map(|(name, _)| name.to_owned());
     if let Some(name) = &accelerator {
         let gpus = Counts::new(&accelerators, "accelerators").or_zero(name)?;
         let gpus = i128::from(gpus.min(100_000)) * i128::from(nodes.min(100_000));
         bill.gpu_seconds(seconds.picos().saturating_mul(gpus));
     }
-    let resources = match &asked {
-        Some(asked) => envelope::text(asked, "instance_type")?,
-        None => envelope::text(object, "resources")?,
-    };
-    let resources = envelope::text(object, "resources_str")?.or(resources);
+    let mut resources = envelope::text(object, "resources_str")?.or(envelope::text(&asked, "instance_type")?);
+    if resources.is_none() && asked.is_empty() {
+        resources = envelope::text(object, "resources")?;
+    }
     bill.call.model = accelerator.map(Cow::Owned).or(resources).or(Some(Cow::Borrowed("cluster")));
     bill.call.time = time(object, "launched_at")?;
-    bill.call.context.region = envelope::owned(object, "region")?;
-    if [Some(object), asked.as_ref()]
-        .into_iter()
-        .flatten()
-        .any(|at| at.get("use_spot").and_then(Json::boolean) == Some(true))
-    {
+    bill.call.context.region = envelope::owned(place("region"), "region")?;
+    if place("use_spot").get("use_spot").and_then(Json::boolean) == Some(true) {
         bill.call.context.service_tier = Some("spot".into());
     }
-    let cloud = envelope::owned(object, "cloud")?;
-    let cloud = cloud.or_else(|| asked.as_ref().and_then(|asked| envelope::owned(asked, "cloud").unwrap_or(None)));
-    if let Some(cloud) = cloud {
+    if let Some(cloud) = envelope::owned(place("cloud"), "cloud")? {
         bill.envelope.provider = Some(cloud.to_ascii_lowercase());
     }
     bill.cost(envelope::cost(object, "total_cost", "estimate_at_list_price")?, "total_cost")?;

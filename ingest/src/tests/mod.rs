@@ -23,6 +23,7 @@ mod otlp_wire;
 mod prints;
 mod providers;
 mod published;
+mod published_within;
 mod quirks;
 mod recordings;
 mod reports;

@@ -395,15 +395,15 @@ pub(super) const ROWS: &[Row] = &[
             "urls":{"get":"https://api.replicate.com/v1/predictions/p"}}"#, "invalid_field", "metrics.predict_time"),
     ]),
     ("pydantic_ai.message", [
-        See("published::messages_of_pydantic_ai_are_calls_where_a_model_answered"),
-        See("published::messages_of_pydantic_ai_are_calls_where_a_model_answered"),
+        See("published_within::messages_of_pydantic_ai_are_calls_where_a_model_answered"),
+        See("published_within::messages_of_pydantic_ai_are_calls_where_a_model_answered"),
         Never("a message is dumped when it is whole"),
         Never("it does not keep the tier"),
         Rejected(r#"{"kind":"response","model_name":"gpt-5.4","parts":[{"part_kind":"text"}],"usage":{"input_tokens":1,
             "cache_read_tokens":2}}"#, "contradiction", "usage.input_tokens"),
     ]),
     ("codex.exec", [
-        See("published::lines_of_codex_exec_sum_up_a_run"),
+        See("published_within::lines_of_codex_exec_sum_up_a_run"),
         Never("it sums up a run"), Never("it sums up a run"), Never("it sums up a run"), Never("it sums up a run"),
     ]),
     ("bedrock.stream_chunk", [

@@ -139,8 +139,8 @@ pub(super) const ROWS: &[Row] = &[
             "contradiction", "native_tokens_prompt"),
     ]),
     ("bifrost.log", [
-        See("published::entries_of_bifrosts_log_are_calls"),
-        See("published::entries_of_bifrosts_log_are_calls"),
+        See("published_within::entries_of_bifrosts_log_are_calls"),
+        See("published_within::entries_of_bifrosts_log_are_calls"),
         Never("it logs a call when it is over"),
         Never("it does not keep the tier"),
         Rejected(r#"{"id":"l","timestamp":"2026-08-01T09:00:00Z","object":"chat.completion","provider":"openai","model":"m",
@@ -148,8 +148,8 @@ pub(super) const ROWS: &[Row] = &[
             "contradiction", "usage.total_tokens"),
     ]),
     ("otel.span", [
-        See("published::spans_that_were_printed_and_flat_records_are_read_like_those_of_otlp"),
-        See("published::spans_that_were_printed_and_flat_records_are_read_like_those_of_otlp"),
+        See("published_within::spans_that_were_printed_and_flat_records_are_read_like_those_of_otlp"),
+        See("published_within::spans_that_were_printed_and_flat_records_are_read_like_those_of_otlp"),
         Never("a span is printed when it is over"),
         Never("its attributes are those of otlp.traces"),
         Rejected(r#"{"name":"chat","context":{"trace_id":"0x1","span_id":"0x2"},"start_time":"2026-08-01T09:00:00Z","attributes":{
