@@ -1,7 +1,6 @@
 //! From the bytes of a record to its items: bounds, encoding, headers; then each item goes to `formats`.
 
 use std::borrow::Cow;
-use std::io::Read;
 use std::sync::OnceLock;
 
 use schemas::codec::Format;
@@ -67,14 +66,12 @@ fn record_items<'r>(record: &'r RawRecord<'r>, config: &'r Config, out: &mut Out
         false => Ok(()),
     };
     bounded(payload.len())?;
-    if payload.starts_with(GZIP) {
+    if encoded::is_zipped(payload) {
         let unzipped = unzip(payload, config)?;
         return payload_items(record, &unzipped, config, out);
     }
     payload_items(record, payload, config, out)
 }
-
-const GZIP: &[u8] = &[0x1f, 0x8b];
 
 fn too_large(length: usize, config: &Config) -> Problem {
     let message = format!("the record is {length} bytes long; the most is {}", config.record_bytes_max);
@@ -83,10 +80,10 @@ fn too_large(length: usize, config: &Config) -> Problem {
 
 /// A zipped record. Stops at the bound of any record, so a bomb costs no more than a large record.
 fn unzip(payload: &[u8], config: &Config) -> Result<Vec<u8>> {
-    let mut unzipped = Vec::new();
-    let limit = config.record_bytes_max as u64 + 1;
-    let read = flate2::read::MultiGzDecoder::new(payload).take(limit).read_to_end(&mut unzipped);
-    read.map_err(|_| Problem::new(RejectReason::Malformed, "", "the record begins like gzip but cannot be unzipped"))?;
+    let unzipped = encoded::unzipped(payload, config.record_bytes_max as u64).ok_or_else(|| {
+        let message = "the record begins like gzip or zlib but cannot be unzipped";
+        Problem::new(RejectReason::Malformed, "", message)
+    })?;
     match unzipped.len() > config.record_bytes_max {
         true => Err(too_large(unzipped.len(), config)),
         false => Ok(unzipped),
@@ -157,6 +154,8 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
     let bare = composed::lines(text.trim_ascii());
     let (head, text) = stream::head_and_body(bare.as_deref().unwrap_or(&text).trim_ascii());
     let envelope = head::of_answer(head);
+    let joined = if head.is_empty() { None } else { head::unchunked(head, text) };
+    let text = joined.as_deref().map_or(text, str::trim_ascii);
     if head::has_failed(head) && !text.starts_with(['{', '[']) {
         out.recognised("", Shape::Error.as_str(), "a status of HTTP from 400 on");
         out.ignore(IgnoreReason::FailedCall);

@@ -6,19 +6,28 @@ use std::fmt::Write;
 use std::io::Read;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::head;
 use crate::json::deeper_than;
 
 /// Most bytes an encoded body may become: those of a record.
 const BYTES_MAX: u64 = 1_000_000;
 /// A text that is shorter holds no body.
 const BYTES_MIN: usize = 32;
+/// Base64 with or without what fills its last group.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// True for a text that begins as JSON, events of a stream, or either zipped begin in Base64; or as frames of AWS do, whose first
 /// header stands behind twelve bytes of lengths.
 pub(crate) fn is_encoded(text: &str) -> bool {
-    const BEGINNINGS: [&str; 9] = ["eyJ", "ewo", "ew0", "eyA", "W3s", "Wwo", "ZGF0YT", "ZXZlbnQ6", "H4sI"];
+    // The last five are those of gzip, and of zlib by how hard it tried.
+    const BEGINNINGS: [&str; 13] =
+        ["eyJ", "ewo", "ew0", "eyA", "W3s", "Wwo", "ZGF0YT", "ZXZlbnQ6", "H4sI", "eJ", "eN", "eA", "eF"];
     // `:event-type`, `:message-type`, `:content-type` and `:exception-type`, each after its length.
     const HEADERS: [&str; 4] = ["CzpldmVudC10eXBl", "DTptZXNzYWdlLXR5", "DTpjb250ZW50LXR5", "DzpleGNlcHRpb24t"];
     let framed = || text.get(16..).is_some_and(|text| HEADERS.iter().any(|header| text.starts_with(header)));
@@ -79,18 +88,79 @@ fn header<'a>(mut head: &'a [u8], name: &[u8]) -> Option<&'a str> {
 
 /// The text of an encoded body, if it is one that may be read.
 pub(crate) fn plain(text: &str) -> Option<String> {
-    if !is_encoded(text) {
-        return None;
-    }
-    let compact: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let bytes = STANDARD.decode(compact).ok()?;
-    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) { unzipped(&bytes)? } else { bytes };
+    let bytes = match uri(text) {
+        Some(Uri { base64: false, data, .. }) => head::decoded(data).into_bytes(),
+        Some(Uri { data, .. }) => decoded(data)?,
+        None if is_encoded(text) => decoded(text)?,
+        None => return None,
+    };
+    let bytes = match is_zipped(&bytes) {
+        true => unzipped(&bytes, BYTES_MAX).filter(|unzipped| unzipped.len() as u64 <= BYTES_MAX)?,
+        false => bytes,
+    };
     let plain = unframed(&bytes).or_else(|| String::from_utf8(bytes).ok())?;
     (!deeper_than(plain.as_bytes(), crate::DEPTH_MAX)).then_some(plain)
 }
 
-fn unzipped(bytes: &[u8]) -> Option<Vec<u8>> {
+/// The bytes of a text in Base64, also in the alphabet for addresses.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let plain = |byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => byte,
+    };
+    let compact: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(plain).collect();
+    BASE64.decode(compact).ok()
+}
+
+/// True for bytes that begin like gzip, or like zlib, whose first two bytes are a multiple of 31.
+pub(crate) fn is_zipped(bytes: &[u8]) -> bool {
+    match *bytes {
+        [0x1f, 0x8b, ..] => true,
+        [0x78, level, ..] => (0x7800 | u16::from(level)) % 31 == 0,
+        _ => false,
+    }
+}
+
+/// What was zipped, or its first bytes beyond the bound: a bomb costs no more than what is too large anyway.
+pub(crate) fn unzipped(bytes: &[u8], bytes_max: u64) -> Option<Vec<u8>> {
     let mut unzipped = Vec::new();
-    flate2::read::MultiGzDecoder::new(bytes).take(BYTES_MAX + 1).read_to_end(&mut unzipped).ok()?;
-    (unzipped.len() as u64 <= BYTES_MAX).then_some(unzipped)
+    let bound = bytes_max.saturating_add(1);
+    let read = match bytes.first() {
+        Some(0x78) => flate2::read::ZlibDecoder::new(bytes).take(bound).read_to_end(&mut unzipped),
+        _ => flate2::read::MultiGzDecoder::new(bytes).take(bound).read_to_end(&mut unzipped),
+    };
+    read.is_ok().then_some(unzipped)
+}
+
+/// A `data:` address (RFC 2397).
+struct Uri<'t> {
+    kind: &'t str,
+    base64: bool,
+    data: &'t str,
+}
+
+/// The parts of a text that is an address and no stream, the data of whose events begin otherwise.
+fn uri(text: &str) -> Option<Uri<'_>> {
+    let (head, data) = text.strip_prefix("data:")?.split_once(',')?;
+    let written = |c: char| c.is_ascii_alphanumeric() || "/+.-;=_".contains(c);
+    if head.len() > 128 || !head.chars().all(written) || !(head.contains('/') || head.starts_with(';')) {
+        return None;
+    }
+    let (kind, base64) = match head.strip_suffix(";base64") {
+        Some(kind) => (kind, true),
+        None => (head, false),
+    };
+    Some(Uri { kind, base64, data })
+}
+
+/// True for an address whose data cannot be a body: a picture, a sound.
+pub(crate) fn is_medium(text: &str) -> bool {
+    const MEDIA: [&str; 4] = ["image/", "audio/", "video/", "font/"];
+    uri(text).is_some_and(|uri| MEDIA.iter().any(|medium| uri.kind.starts_with(medium)))
+}
+
+/// True for a `data:` address of what may be a body.
+pub(crate) fn is_address(text: &str) -> bool {
+    uri(text).is_some() && !is_medium(text)
 }

@@ -89,6 +89,34 @@ pub(crate) fn cut(message: &str) -> Option<(&str, &str)> {
     ends.min_by_key(|(head, _)| head.len())
 }
 
+/// A body as it was before it was sent in chunks, where its head says so; `None` if it is written down without them. Where a recorder
+/// changed the ends of lines, the sizes do not fit: then the lines that are sizes are left out.
+pub(crate) fn unchunked(head: &str, body: &str) -> Option<String> {
+    let mut fields = fields(head).filter(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
+    let size = |line: &str| usize::from_str_radix(line.split(';').next()?.trim(), 16).ok().filter(|_| line.len() <= 16);
+    if !fields.any(|(_, value)| value.contains("chunked")) || size(body.lines().next()?).is_none() {
+        return None;
+    }
+    let exact = || {
+        let (mut whole, mut rest) = (String::with_capacity(body.len()), body);
+        loop {
+            // Its last line may be the last of the text.
+            let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+            let bytes = size(line.trim_end())?;
+            if bytes == 0 {
+                return Some(whole);
+            }
+            let (chunk, after) = after.split_at_checked(bytes)?;
+            whole.push_str(chunk);
+            rest = after.strip_prefix("\r\n").or_else(|| after.strip_prefix('\n')).unwrap_or(after);
+        }
+    };
+    exact().or_else(|| {
+        let lines = body.lines().filter(|line| line.is_empty() || size(line).is_none());
+        Some(lines.collect::<Vec<_>>().join("\n"))
+    })
+}
+
 /// The names and values in a head.
 pub(crate) fn fields(head: &str) -> impl Iterator<Item = (&str, &str)> {
     head.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim()))
@@ -128,7 +156,7 @@ pub(crate) fn address(headers: Json<'_>) -> Option<String> {
 }
 
 /// A segment of a path without its percent signs.
-fn decoded(segment: &str) -> String {
+pub(crate) fn decoded(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [first, more @ ..] = rest {

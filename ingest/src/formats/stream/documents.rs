@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use schemas::RejectReason;
 
-use crate::formats::table;
+use crate::formats::{langchain, table};
 use crate::head;
 use crate::json::{Json, Kind, Object};
 use crate::printed;
@@ -65,6 +65,8 @@ fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
     }
     match Json::parse(text) {
         Ok(json) => match json.array() {
+            // A line of what LangGraph streams.
+            Some(_) if langchain::piece_of_pair(json).is_some() => Ok(vec![Ok(json)]),
             Some(items) if items.is_empty() => Err(Problem::new(RejectReason::Empty, "", "the array is empty")),
             Some(items) => Ok(items.into_iter().map(Ok).collect()),
             None => Ok(vec![Ok(json)]),
@@ -155,9 +157,13 @@ fn is_event_stream(text: &str) -> bool {
 
 /// The data of server-sent events. `[DONE]` ends an OpenAI stream and is no data. A frame that was cut off is malformed.
 fn event_stream(text: &str) -> Vec<Result<Json<'_>>> {
-    let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    let data = text.lines().filter_map(data_of);
     let data = data.filter(|data| !data.is_empty() && *data != "[DONE]");
     data.map(|data| Json::parse(data).map_err(|error| malformed(&error))).collect()
+}
+
+fn data_of(line: &str) -> Option<&str> {
+    line.strip_prefix("data:").map(str::trim)
 }
 
 /// The last head of an answer of HTTP that was written down whole, and what follows it. Heads before it are those of proxies, or
@@ -189,13 +195,21 @@ pub(crate) fn on_one_line(text: &str) -> Option<String> {
     if text.starts_with("[\"") {
         return Json::parse(text).ok().and_then(joined);
     }
-    let spread = |line: &str| matches!(line.strip_prefix("data:").map(str::trim), Some("{" | "["));
-    if !is_event_stream(text) || !text.lines().any(spread) {
+    if !is_event_stream(text) {
+        return None;
+    }
+    // Data that opens and does not close, and goes on in the next line with what begins no frame of its own.
+    let opens = |data: &str| data.starts_with(['{', '[']) && !data.ends_with(['}', ']']);
+    let goes_on = |data: &str| !data.is_empty() && !data.starts_with('{');
+    let mut lines = text.lines().peekable();
+    let spread = std::iter::from_fn(|| Some((lines.next()?, lines.peek().copied())))
+        .any(|(line, next)| data_of(line).is_some_and(opens) && next.and_then(data_of).is_some_and(goes_on));
+    if !spread {
         return None;
     }
     let mut whole = String::with_capacity(text.len());
     for event in text.split("\n\n").flat_map(|event| event.split("\r\n\r\n")) {
-        let data: Vec<&str> = event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).collect();
+        let data: Vec<&str> = event.lines().filter_map(data_of).collect();
         let _ = writeln!(whole, "data: {}", data.join(" "));
     }
     Some(whole)
