@@ -189,7 +189,8 @@ pub(crate) fn wrapped<'a>(
 
 /// The records of a list within one object, each told by itself.
 pub(crate) fn records<'a>(object: &Object<'a>, mut envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
-    let (name, list) = recognise::records(object).unwrap_or_default();
+    let found = recognise::records(object).or_else(|| Some(("", recognise::several(object)?)));
+    let (name, list) = found.unwrap_or_default();
     // The answers of a batch of Gemini whose requests were sent within it.
     if name == "inlinedResponses" {
         envelope.price_context.batch = true;

@@ -136,6 +136,39 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
     calls.all(|other| is_same(found, other)).then_some(("a field that holds a call", found))
 }
 
+/// Calls that stand beside one another in an object of which nothing else is known. Each has an id of its own, so that none can be
+/// another's copy, and all have one shape: a gateway keeps an answer as it came and as it passed it on, under another id.
+pub(crate) fn several<'a>(object: &Object<'a>) -> Option<Vec<Json<'a>>> {
+    let contents = asked::contents(object);
+    let fields = object.iter().filter(|(name, _)| !asked::is_of_a_question(name) && !contents.contains(name));
+    let calls = fields.filter(|(_, value)| value.kind() == Kind::Object).map(|(_, value)| value);
+    let calls: Vec<Json<'a>> = calls.filter(|value| speaks_of_a_call(*value)).take(SEVERAL_MAX + 1).collect();
+    if !(2..=SEVERAL_MAX).contains(&calls.len()) {
+        return None;
+    }
+    let told: Option<Vec<(Shape, Cow<'a, str>, &'a str)>> = calls.iter().map(|call| marks(call.object()?)).collect();
+    let told = told?;
+    let apart = told.iter().enumerate().all(|(index, (shape, id, usage))| {
+        told[..index].iter().all(|(other, known, counts)| other == shape && known != id && counts != usage)
+    });
+    apart.then_some(calls)
+}
+
+/// Most calls that are taken out of one object of which nothing is known: more are a document.
+const SEVERAL_MAX: usize = 64;
+
+/// What tells an answer, or the one that an exchange holds, from others: its shape, its id, and its counts.
+fn marks<'a>(call: Object<'a>) -> Option<(Shape, Cow<'a, str>, &'a str)> {
+    let answer = match body(&call) {
+        Some((_, body)) => body.object()?,
+        None => call,
+    };
+    let (shape, _) = recognise(&answer)?;
+    let id = answer.first(&["id", "responseId", "response_id"])?.1.string().filter(|id| !id.is_empty())?;
+    let usage = answer.first(&["usage", "usageMetadata", "usage_metadata"])?.1;
+    Some((shape, id, usage.text()))
+}
+
 /// The line of a program in what a runtime, a shipper or a journal keeps of it: words before an object, or pairs. Elsewhere such
 /// a text is what somebody said.
 fn printed_line<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
@@ -190,7 +223,7 @@ fn is_of_an_answer(name: &str) -> bool {
 
 /// True for one answer in two places, as an object or as the text of one: the same but for spaces, or the same id.
 fn is_same(one: Json<'_>, other: Json<'_>) -> bool {
-    let id = |text: &str| Json::parse_object(text)?.1.string("id").map(Cow::into_owned);
+    let id = |text: &str| Json::parse_object(text)?.1.string("id").map(Cow::into_owned).filter(|id| !id.is_empty());
     let (one, other) = (plain(one), plain(other));
     let dense = |text: &str| text.split_ascii_whitespace().collect::<String>();
     one == other || dense(&one) == dense(&other) || id(&one).is_some_and(|one| Some(one) == id(&other))
@@ -250,6 +283,11 @@ pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
         }
         // Contents are texts, too: only what is a whole object, or a stream, is looked into.
         Kind::String => match body.text().get(1..).unwrap_or_default() {
+            text if encoded::is_medium(text) => false,
+            text if encoded::is_address(text) => {
+                let text = body.string().and_then(|text| encoded::plain(&text)).unwrap_or_default();
+                at_the_ends(&text).iter().any(told)
+            }
             text if text.starts_with("data:") || text.starts_with("event:") => true,
             // A comment, an id or a time to retry after may come first.
             text if [":", "id:", "retry:"].iter().any(|field| text.starts_with(field)) => text.contains("\\ndata:"),

@@ -2,7 +2,7 @@
 
 use std::cell::LazyCell;
 
-use super::within::{RECORDS_SEEN, is_counted, speaks_of_a_call};
+use super::within::{RECORDS_SEEN, is_counted, several, speaks_of_a_call};
 use super::{Shape, body, captured, recognise, records, refused};
 use crate::formats::otlp::printed;
 use crate::formats::{bedrock, billing, gemini_cli, house, langchain, speech};
@@ -107,6 +107,9 @@ pub(super) fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> 
     }
     if let Some((name, _)) = *kept {
         return Some((Shape::Envelope, name));
+    }
+    if several(object).is_some() {
+        return Some((Shape::Records, "calls with ids of their own"));
     }
     if house::is_record(object) {
         return Some((Shape::Usage, "a model and counts under names of a house"));
