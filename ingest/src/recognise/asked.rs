@@ -119,13 +119,26 @@ pub(super) fn contents(object: &Object<'_>) -> &'static [&'static str] {
     if object.has("apiVersion") && object.has("kind") && object.has("metadata") {
         return &["data", "stringData", "binaryData", "spec"];
     }
-    // What a vector store keeps beside a vector or a score, and the texts it keeps in lists.
-    let kept = ["payload", "metadata", "properties"].iter().any(|name| object.has(name));
-    if kept
-        && (object.has("id") || object.has("class"))
-        && ["vector", "values", "score"].iter().any(|name| object.has(name))
-    {
-        return &["payload", "metadata", "properties"];
+    // What a vector store keeps of a text, or under an id, beside a vector or how near it is, each alone or in lists. An embedder's answer
+    // has a vector and says what it used, too, but not of what.
+    const KEPT: [&str; 5] = ["payload", "metadata", "metadatas", "properties", "meta"];
+    const STORED: [&str; 10] =
+        ["id", "_id", "ids", "class", "text", "content", "document", "documents", "page_content", "pageContent"];
+    const NEAR: [&str; 10] = [
+        "vector",
+        "values",
+        "embedding",
+        "embeddings",
+        "score",
+        "distance",
+        "distances",
+        "similarity",
+        "page_content",
+        "pageContent",
+    ];
+    let any = |names: &[&str]| names.iter().any(|name| object.has(name));
+    if any(&KEPT) && any(&STORED) && any(&NEAR) {
+        return &["payload", "metadata", "metadatas", "properties", "meta", "content", "text", "page_content"];
     }
     // A page that a search found. A recording of HTTP has more beside its address.
     let recorded = ["status", "statusCode", "status_code", "headers", "method", "request"];
@@ -135,6 +148,9 @@ pub(super) fn contents(object: &Object<'_>) -> &'static [&'static str] {
     }
     // An example that a model is trained with.
     let trained = |name: &str| matches!(name, "prompt" | "completion" | "system" | "label" | "chosen" | "rejected");
+    if object.has("chosen") && object.has("rejected") {
+        return &["completion", "chosen", "rejected"];
+    }
     if object.has("prompt") && object.has("completion") && object.iter().all(|(name, _)| trained(name)) {
         return &["completion", "chosen", "rejected"];
     }
