@@ -109,10 +109,19 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
         ..Tokens::default()
     };
     let mut part = tokens.part(checked);
-    // What tools it may count, no page says: it is there in every answer, and empty.
-    let tools =
-        object.object("serverToolUsage").is_some_and(|tools| tools.iter().any(|(_, count)| count.text() != "0"));
-    if tools || counts.has_unknown(&USAGE_FIELDS) {
+    // It is there in every answer, and nearly always empty; what it counts are named as Anthropic names them.
+    let mut unknown = counts.has_unknown(&USAGE_FIELDS);
+    if let Some(tools) = counts.inner("serverToolUsage")? {
+        let tools = counts.within("serverToolUsage", &tools);
+        static KNOWN: NameSet =
+            NameSet::new(&["webSearchRequests", "web_search_requests", "webFetchRequests", "web_fetch_requests"]);
+        let searches = tools.alias(&["webSearchRequests", "web_search_requests"])?.unwrap_or(0);
+        let fetches = tools.alias(&["webFetchRequests", "web_fetch_requests"])?.unwrap_or(0);
+        part.usage.add(Meter::WebSearches, searches);
+        part.usage.add(Meter::WebFetches, fetches);
+        unknown |= tools.has_unknown(&KNOWN);
+    }
+    if unknown {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use schemas::{Flag, Meter};
+use schemas::{Flag, Meter, Quantity};
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Part, precedence};
@@ -31,15 +31,53 @@ static FIELDS: NameSet = NameSet::new(&[
     "plugins",
     "width",
     "height",
+    // How long a video or a sound is, and what it looks like.
+    "duration",
+    "seconds",
+    "video_duration",
+    "input_video_duration",
+    "output_video_duration",
+    "inputVideoDuration",
+    "outputVideoDuration",
+    "video_count",
+    "videoCount",
+    "video_ratio",
+    "ratio",
+    "size",
+    "fps",
+    "audio",
+    "SR",
+    "sr",
 ]);
 
 /// True for an answer of DashScope: usage beside an output, under the id of a request.
 pub(crate) fn is_answer(object: &Object<'_>, usage: &Object<'_>) -> bool {
     const COUNTS: [&str; 5] = ["input_tokens", "total_tokens", "image_tokens", "image_count", "characters"];
-    object.has("request_id")
-        && object.object("output").is_some()
-        && !object.has("object")
-        && COUNTS.iter().any(|name| usage.has(name))
+    let counted = || COUNTS.iter().any(|name| usage.has(name)) || lasting(usage).is_some();
+    let asked = |output: &Object<'_>| object.has("request_id") || output.has("task_status");
+    object.object("output").is_some_and(|output| asked(&output)) && !object.has("object") && counted()
+}
+
+/// How long a video is that was made, or a sound that was heard. A video's length is all of it that is billed, with what was read
+/// (<https://www.alibabacloud.com/help/en/model-studio/text-to-video-api-reference>, not opened; tasks that others published, read
+/// 2026-11-30).
+fn lasting(usage: &Object<'_>) -> Option<&'static str> {
+    ["duration", "seconds", "video_duration"].into_iter().find(|name| usage.has(name))
+}
+
+/// True for the output of a task that made a video.
+fn is_video(output: &Object<'_>) -> bool {
+    ["video_url", "videoUrl", "results_url"].iter().any(|name| output.has(name))
+        || output.object("results").is_some_and(|results| results.has("video_url"))
+}
+
+/// True for the output of what was heard: a sentence of a stream, or the transcripts of files.
+fn is_heard(output: &Object<'_>) -> bool {
+    let transcribed = |first: Object<'_>| first.has("transcription_url") || first.has("subtask_status");
+    output.has("sentence")
+        || output.first_of("results").is_some_and(transcribed)
+        || output.object("result").is_some_and(transcribed)
+        || output.iter().all(|(name, _)| matches!(name, "task_status" | "task_id"))
 }
 
 /// A whole answer, or the last frame of a stream, whose counts have grown to the whole.
@@ -47,6 +85,8 @@ pub(crate) fn answer<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let output = object.object("output").unwrap_or_default();
     let operation = match () {
         () if output.has("embeddings") => "embeddings",
+        () if is_video(&output) => "video_generation",
+        () if is_heard(&output) => "transcription",
         () if output.has("results") && !output.has("task_id") => "rerank",
         () if output.has("audio") => "speech",
         () if output.has("task_id") => "image_generation",
@@ -60,7 +100,23 @@ pub(crate) fn answer<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     call.raw_usage = Cow::Borrowed(raw(value));
     let usage =
         value.and_then(|value| value.object()).ok_or_else(|| Problem::missing("usage", "it is what is billed"))?;
-    call.parts = smallvec![self::usage(&usage)?];
+    let mut part = self::usage(&usage)?;
+    let timed = match operation {
+        "video_generation" => Some(Meter::OutputVideoSeconds),
+        "transcription" => Some(Meter::InputAudioSeconds),
+        _ => None,
+    };
+    if let (Some(meter), Some(name)) = (timed, lasting(&usage)) {
+        let seconds = Counts::new(&usage, "usage").quantity(name)?.unwrap_or(Quantity::ZERO);
+        part.usage.add_quantity(meter, seconds);
+        part.flags.clear(Flag::UsageMissing);
+        let height =
+            usage.first(&["SR", "sr"]).and_then(|(_, height)| height.number()).filter(|height| height.len() <= 4);
+        call.context.resolution = height.map(|height| format!("{height}p").as_str().into());
+    } else if lasting(&usage).is_some() && part.usage.is_empty() {
+        part.flags.set(Flag::UsageMissing);
+    }
+    call.parts = smallvec![part];
     Ok(call)
 }
 

@@ -37,6 +37,8 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         || has("is_byok")
     {
         Some("openrouter")
+    } else if has("guardrails_tokens") || has("guard_tokens") {
+        Some("snowflake")
     } else if has("acceptance_rate") || has("completion_tokens_after_first_per_sec") {
         Some("sambanova")
     } else if has("estimated_cost") {

@@ -345,12 +345,14 @@ pub(super) fn langfuse_usage(usage: &Object<'_>) -> Result<Part> {
                 }
                 (Meter::CacheWrite5mTokens, 0, true)
             }
-            "input_cache_creation_5m" | "input_ephemeral_5m_input_tokens" | "ephemeral_5m_input_tokens" => {
-                (Meter::CacheWrite5mTokens, 0, true)
-            }
-            "input_cache_creation_1h" | "input_ephemeral_1h_input_tokens" | "ephemeral_1h_input_tokens" => {
-                (Meter::CacheWrite1hTokens, 0, true)
-            }
+            "input_cache_creation_5m"
+            | "input_ephemeral_5m_input_tokens"
+            | "ephemeral_5m_input_tokens"
+            | "cache_write_5m_input_tokens" => (Meter::CacheWrite5mTokens, 0, true),
+            "input_cache_creation_1h"
+            | "input_ephemeral_1h_input_tokens"
+            | "ephemeral_1h_input_tokens"
+            | "cache_write_1h_input_tokens" => (Meter::CacheWrite1hTokens, 0, true),
             "input_audio_tokens" | "input_audio" => (Meter::InputAudioTokens, 0, true),
             "input_image_tokens" | "input_image" => (Meter::InputImageTokens, 0, true),
             "output" | "output_tokens" | "completionTokens" => (Meter::OutputTextTokens, 1, false),

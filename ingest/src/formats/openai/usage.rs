@@ -16,6 +16,13 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let counts = Counts::new(object, "usage");
     let names = &spelling.names;
     let mut part = Part::default();
+    // Models that listen, and servers of Whisper, may count the seconds they heard and no tokens.
+    if ![spelling.input, spelling.output, spelling.total].iter().any(|name| object.has(name))
+        && let Some(seconds) = counts.quantity_or_none("seconds")?
+    {
+        part.usage.add_quantity(Meter::InputAudioSeconds, seconds);
+        return Ok(part);
+    }
     let output = counts.or_zero(spelling.output)?;
     // Servers that do not add up write a zero; embedders (Voyage, Jina) write the total alone, which is all input.
     let total = counts.count(spelling.total)?;
@@ -24,7 +31,11 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         (None, Some(total)) if !object.has(spelling.output) => total,
         // Videos of Seedance are all output, and what they were asked with is not counted.
         (None, Some(total)) if total == output => 0,
-        (None, _) => counts.need(spelling.input)?,
+        // What DeepSeek's cache had and had not is all that was asked.
+        (None, _) => match (counts.count("prompt_cache_hit_tokens")?, counts.count("prompt_cache_miss_tokens")?) {
+            (Some(hit), Some(miss)) => hit + miss,
+            _ => counts.need(spelling.input)?,
+        },
     };
     let total = total.filter(|total| *total > 0);
     let mut unknown = unknown_fields(object, &USAGE_FIELDS);
