@@ -64,6 +64,27 @@ pub(crate) fn luma<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     Ok(call)
 }
 
+/// A task of Runway's that made something. Neither model nor seconds are told: both were only asked for
+/// (<https://docs.dev.runwayml.com/api/>, not opened; tasks that others published, read 2026-11-30).
+pub(crate) fn runway<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("runway.task", "video_generation", precedence::PROVIDER);
+    call.usual_provider = "runway";
+    call.response_id = envelope::text(object, "id")?;
+    call.time = time(object, "createdAt")?;
+    call.raw_usage = Cow::Borrowed("{}");
+    call.flags.set(Flag::UsageMissing);
+    call.parts = smallvec![Part::default()];
+    Ok(call)
+}
+
+/// The state of a task of Runway's: its fields are few, and its states are written large.
+pub(crate) fn runway_state<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
+    const FIELDS: [&str; 8] =
+        ["id", "status", "createdAt", "output", "progress", "progressRatio", "failure", "failureCode"];
+    let told = object.has("createdAt") && object.iter().all(|(name, _)| FIELDS.contains(&name));
+    object.string("status").filter(|_| told && object.has("id"))
+}
+
 /// A video that is done: billed by the second and its size
 /// (<https://platform.openai.com/docs/api-reference/videos/object>, not opened).
 pub(crate) fn video<'a>(object: &Object<'a>) -> Result<Call<'a>> {

@@ -21,9 +21,10 @@ mod interaction;
 pub(crate) mod kong;
 pub(crate) mod langchain;
 mod langfuse;
+pub(crate) mod librechat;
 pub(crate) mod log_lines;
 pub(crate) mod mapping;
-mod media;
+pub(crate) mod media;
 mod ollama;
 pub(crate) mod openai;
 pub(crate) mod opencode;
@@ -160,6 +161,7 @@ fn shaped<'a>(
         Shape::OpenAiImage => openai::image(object)?,
         Shape::OpenAiTranscription => openai::transcription(object)?,
         Shape::OpenAiSpeech => openai::speech(object)?,
+        Shape::OpenAiLive => openai::live_session(object)?,
         Shape::OpenAiSpeechRequest => return media::speech_request(json, object, envelope, out),
         Shape::OpenAiVideo => media::video(object)?,
         Shape::OpenAiModeration => openai::moderation(object)?,
@@ -204,6 +206,8 @@ fn shaped<'a>(
         Shape::LmStudio => servers::lm_studio(object)?,
         Shape::KoboldCpp => servers::kobold_cpp(object)?,
         Shape::Luma => media::luma(object)?,
+        Shape::Runway => media::runway(object)?,
+        Shape::LibreChat => return librechat::row(json, object, envelope, out),
         Shape::Snowflake => return snowflake::row(json, object, envelope, out),
         Shape::Replicate => return replicate::prediction(json, object, envelope, out),
         Shape::PydanticAi => return pydantic_ai::message(json, object, envelope, out),

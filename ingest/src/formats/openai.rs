@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use schemas::{Flag, Meter, PriceContext, ReportedCost, Text};
 use smallvec::{SmallVec, smallvec};
 
-pub(crate) use media::{image, is_prediction, ocr, speech, transcription};
+pub(crate) use media::{image, is_prediction, live_session, ocr, speech, transcription};
 pub(crate) use responses::{response, tools};
 pub(crate) use spelling::{AI_SDK, CHAT, CODEX, IMAGES, RESPONSES, SPEECH, Spelling};
 use spelling::{CAMEL, YANDEX};
@@ -24,6 +24,15 @@ use crate::json::{Json, Kind, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, Flags, Usage, raw, rest};
+
+/// The usage of a body or a chunk. Groq streams it within its own field, beside none or one of zeros.
+pub(crate) fn stated<'a>(object: &Object<'a>) -> Option<Json<'a>> {
+    let usage = object.get("usage");
+    let Some(groq) = object.object("x_groq").and_then(|groq| groq.get("usage")) else { return usage };
+    let is_zero = |(_, count): (&str, Json<'a>)| count.kind() != Kind::Number || matches!(count.text(), "0" | "0.0");
+    let empty = usage.and_then(Json::object).is_none_or(|usage| usage.iter().all(is_zero));
+    if empty { Some(groq) } else { usage }
+}
 
 /// The tier that served a call. `auto` is a request, not a tier.
 fn served_tier(object: &Object<'_>) -> Result<Option<Text>> {
@@ -43,9 +52,7 @@ fn call<'a>(
         // watsonx.ai
         None => envelope::text(object, "model_id")?,
     };
-    // Groq streams its usage within its own field.
-    let groq = || object.object("x_groq").and_then(|groq| groq.get("usage"));
-    let usage_value = object.get("usage").or_else(groq);
+    let usage_value = stated(object);
     let usage_object = match usage_value {
         Some(value) => Some(value.object().ok_or_else(|| Problem::wrong_type("usage", value, "an object"))?),
         None => None,
@@ -194,6 +201,11 @@ pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     // https://platform.openai.com/docs/guides/tools-web-search, checked 2026-11-22.
     if found.model.as_deref().is_some_and(|model| model.starts_with("gpt-") && model.contains("-search-")) {
         found.parts[0].usage.add(Meter::WebSearches, 1);
+    }
+    if found.parts.iter().all(|part| {
+        !part.usage.get(Meter::InputAudioSeconds).is_zero() && part.usage.get(Meter::InputTextTokens).is_zero()
+    }) {
+        found.operation = Cow::Borrowed("transcription");
     }
     if object.object("content").is_some_and(|content| content.has("video_url")) {
         found.operation = Cow::Borrowed("video_generation");

@@ -97,6 +97,19 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.has("context_window") && object.has("workspace") && object.has("session_id") {
         return Some("a status line of Claude Code");
     }
+    if object.has("model_usage") && object.has("epoch") && object.has("scores") {
+        return Some("sums of a sample of Inspect");
+    }
+    if object.is("type", "RUN_FINISHED") && object.has("runId") {
+        return Some("sums of a run of an agent over AG-UI");
+    }
+    let meta = || object.object("params")?.object("_meta");
+    if meta().is_some_and(|meta| meta.has("totalTokens") && meta.has("agentTimestampMs")) {
+        return Some("the running total of a session of Grok's CLI");
+    }
+    if object.has("cumulative_token_usage") && object.has("request_token_usage") {
+        return Some("sums of a thread of Zed");
+    }
     if object.has("usage_including_cached_inference") {
         return Some("sums of a chat of AutoGen");
     }

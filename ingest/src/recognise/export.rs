@@ -1,14 +1,17 @@
 //! By fields that only the logs, the exports and the bills of one tool have.
 
-use super::Shape;
+use super::{Shape, asked};
 use crate::formats::{
-    bifrost, billing, codex, gemini_cli, kong, opencode, pydantic_ai, replicate, seats, snowflake, sums, tools,
+    bifrost, billing, codex, gemini_cli, kong, librechat, opencode, pydantic_ai, replicate, seats, snowflake, sums,
+    tools,
 };
 use crate::json::{Json, Object};
 
 /// By fields that only the logs and exports of one tool have.
 pub(super) fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
-    if let Some(shape) = tools::told(object) {
+    // A document of a vector store has properties, too.
+    let kept = |shape: Shape| shape == Shape::Metered && asked::contents(object).contains(&"properties");
+    if let Some(shape) = tools::told(object).filter(|shape| !kept(*shape)) {
         return Some((shape, "fields that mark a tool"));
     }
     if let Some(evidence) = sums::told(object) {
@@ -20,6 +23,9 @@ pub(super) fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     let generation = object.object("data").filter(|data| data.has("id"));
     if [generation.as_ref(), Some(object)].into_iter().flatten().any(is_generation) {
         return Some((Shape::OpenRouterGeneration, "native_tokens_prompt and total_cost"));
+    }
+    if librechat::is_row(object) {
+        return Some((Shape::LibreChat, "tokenType, rawAmount and tokenValue"));
     }
     if pydantic_ai::is_message(object) {
         return Some((Shape::PydanticAi, "kind, and parts with their kinds"));

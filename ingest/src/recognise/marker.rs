@@ -81,8 +81,10 @@ pub(super) fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             | "image_generation.partial_image"
             | "image_edit.partial_image" => Shape::Fragment,
             "error" if object.has("error") => Shape::Error,
+            "session.closed" if object.object("usage").is_some_and(|usage| usage.has("seconds")) => Shape::OpenAiLive,
             // Events of a Realtime session; `session.created` names its model.
-            _ if kind.starts_with("session.")
+            // Those of opencode's second version have the same names, and are not read yet.
+            _ if (kind.starts_with("session.") && !object.has("properties"))
                 || kind.starts_with("conversation.item.")
                 || kind.starts_with("input_audio_buffer.")
                 || kind.starts_with("output_audio_buffer.")

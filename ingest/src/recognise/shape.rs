@@ -45,6 +45,8 @@ schemas::symbols! {
         AnthropicBatchLine = "anthropic.batch_result",
         /// Gemini and Vertex `generateContent`, whole or one frame of a stream.
         Gemini = "gemini.generate_content",
+        /// The end of a session of GPT-Live.
+        OpenAiLive = "openai.live_session",
         /// A message of a Gemini Live session.
         GeminiLive = "gemini.live",
         /// A line of a Gemini or Vertex batch output.
@@ -109,6 +111,10 @@ schemas::symbols! {
         Snowflake = "snowflake.usage",
         /// A generation of Luma's Dream Machine.
         Luma = "luma.generation",
+        /// A task of Runway's.
+        Runway = "runway.task",
+        /// A row of LibreChat's ledger of tokens.
+        LibreChat = "librechat.transaction",
         /// A prediction of Replicate.
         Replicate = "replicate.prediction",
         /// A message of Pydantic AI.

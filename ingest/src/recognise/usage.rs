@@ -4,7 +4,7 @@ use super::within::RECORDS_SEEN;
 use super::wrapping::is_summed;
 use super::{Shape, body, resources};
 use crate::formats::{
-    bedrock_stream, dashscope, langchain, openai, pictures, servers, speech, tgi, veo, watsonx, workers_ai,
+    bedrock_stream, dashscope, langchain, media, openai, pictures, servers, speech, tgi, veo, watsonx, workers_ai,
 };
 use crate::json::{Json, Object};
 
@@ -182,6 +182,16 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             _ => (Shape::Status, "state"),
         });
     }
+    if let Some(state) = media::runway_state(object) {
+        match &*state {
+            "SUCCEEDED" if object.get("output").is_some() => {
+                return Some((Shape::Runway, "createdAt and status SUCCEEDED"));
+            }
+            "FAILED" => return Some((Shape::Error, "status FAILED")),
+            "PENDING" | "RUNNING" | "THROTTLED" | "CANCELLED" => return Some((Shape::Status, "status")),
+            _ => {}
+        }
+    }
     // Cohere's say on Bedrock nothing of what they are billed by.
     if object.first_of("embeddings").is_some_and(|first| first.has("embeddingType"))
         || (object.has("embeddings") && object.has("response_type"))
@@ -358,7 +368,8 @@ fn spelled(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static s
     let responses =
         usage.has("input_tokens_details") || usage.has("output_tokens_details") || usage.has("total_tokens");
     let claude = || object.string("model").is_some_and(|model| model.contains("claude"));
-    if ANTHROPIC.iter().any(|name| usage.has(name)) || (!responses && claude()) {
+    let thought = || usage.object("output_tokens_details").is_some_and(|details| details.has("thinking_tokens"));
+    if ANTHROPIC.iter().any(|name| usage.has(name)) || (!responses && claude()) || thought() {
         return Some((Shape::AnthropicMessage, "usage.input_tokens beside what only Anthropic states"));
     }
     responses.then_some((Shape::OpenAiResponse, "usage.input_tokens and its details or total"))

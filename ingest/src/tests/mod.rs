@@ -34,6 +34,7 @@ mod streams;
 mod tools;
 mod transcripts;
 mod traps;
+mod unseen;
 mod wild;
 
 use std::sync::Arc;

@@ -134,7 +134,7 @@ fn what_a_guard_read_is_in_the_total_and_has_no_meter() {
     check(
         &body(1172),
         "openai.chat_completion",
-        &["unknown mistral-7b: input_text_tokens 93, output_text_tokens 402 [id_from_position, unknown_usage_field]"],
+        &["snowflake mistral-7b: input_text_tokens 93, output_text_tokens 402 [id_from_position, unknown_usage_field]"],
     );
     check_rejected(&body(1171), "contradiction", "usage.total_tokens", &["1171", "402"]);
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use schemas::{Flag, Meter, Text};
+use schemas::{Flag, Meter, Quantity, Text};
 use smallvec::smallvec;
 
 use super::{IMAGES, RESPONSES, SPEECH, call};
@@ -20,10 +20,12 @@ pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let predictions = object.array("predictions");
     // OpenAI's images do not name their model; others' do, or say which filter saw them (Zhipu).
     let zhipu = object.array("content_filter").is_some();
+    let ideogram = || object.first_of("data").is_some_and(|first| first.has("is_image_safe"));
     found.usual_provider = match (&predictions, found.model.as_deref()) {
         (Some(_), _) => "gcp.vertex_ai",
         (None, Some(model)) => families::family(model).unwrap_or("unknown"),
         (None, None) if zhipu => "zai",
+        (None, None) if ideogram() => "ideogram",
         (None, None) => "openai",
     };
     // Grok's images state what they cost and no tokens; Seedream's how many they are, which is what is billed.
@@ -115,6 +117,21 @@ pub(crate) fn ocr<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let annotated = object.get("document_annotation").is_some();
     let mut part = Part::default();
     part.usage.add(if annotated { Meter::AnnotatedPages } else { Meter::OcrPages }, pages);
+    found.parts = smallvec![part];
+    Ok(found)
+}
+
+/// A session of GPT-Live, billed by the second from its start to its end: events before the last say how many there were so far. The
+/// models it asks are calls of their own (<https://developers.openai.com/api/docs/guides/voice-latency-cost>, read in a copy; events
+/// that others published, read 2026-11-30). Active and waiting seconds are not told apart.
+pub(crate) fn live_session<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut found = Call::new("openai.live_session", "realtime", precedence::PROVIDER);
+    found.usual_provider = "openai";
+    found.raw_usage = Cow::Borrowed(raw(object.get("usage")));
+    let usage = object.object("usage").unwrap_or_default();
+    let seconds = Counts::new(&usage, "usage").quantity("seconds")?;
+    let mut part = Part::default();
+    part.usage.add_quantity(Meter::SessionAudioSeconds, seconds.unwrap_or(Quantity::ZERO));
     found.parts = smallvec![part];
     Ok(found)
 }

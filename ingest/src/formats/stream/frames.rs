@@ -44,6 +44,10 @@ pub(super) fn frame<'a>(
         Shape::OpenAiChatChunk => Family::OpenAiChat,
         // A frame of a streamed completion calls itself what the whole does.
         Shape::OpenAiCompletion if many => Family::OpenAiCompletion,
+        // GPT-Live passes on the events of the responses it asked for.
+        Shape::OpenAiResponseEvent if object.is("type", "response.event") => {
+            return Some((Family::OpenAiResponse, object.object("event")));
+        }
         Shape::OpenAiResponseEvent => Family::OpenAiResponse,
         Shape::AnthropicEvent => Family::Anthropic,
         Shape::BedrockConverseEvent => Family::Converse,

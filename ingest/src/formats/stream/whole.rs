@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::frames::Stream;
+use crate::formats::openai;
 use crate::json::{self, Json, Kind, Object};
 use crate::recognise::{Shape, is_failed};
 use crate::usage::Counts;
@@ -232,7 +233,7 @@ fn grown(begun: &Object<'_>, deltas: &[Object<'_>]) -> Option<String> {
 /// The usage of a chunk, where servers put it: at the top, within Groq's own field, or (Moonshot) within the choice.
 fn chunk_usage<'a>(frame: &Object<'a>) -> Option<Json<'a>> {
     let within = |object: Object<'a>| object.get("usage");
-    let found = frame.get("usage").or_else(|| frame.object("x_groq").and_then(within)).or_else(|| {
+    let found = openai::stated(frame).or_else(|| {
         // Choices hold contents: they are only opened where one of them may hold usage.
         let choices = frame.get("choices").filter(|choices| choices.text().contains("\"usage\""))?;
         choices.array()?.into_iter().filter_map(Json::object).find_map(within)

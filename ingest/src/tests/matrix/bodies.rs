@@ -334,6 +334,27 @@ pub(super) const ROWS: &[Row] = &[
         Never(NO_TIER),
         Rejected(r#"{"headers":{"character-cost":"many"},"body":""}"#, "invalid_field", "character-cost"),
     ]),
+    ("openai.live_session", [
+        See("unseen::a_session_of_gpt_live_is_billed_when_it_ends_and_its_responses_beside_it"),
+        Never("seconds are not cached"),
+        See("unseen::a_session_of_gpt_live_is_billed_when_it_ends_and_its_responses_beside_it"),
+        Never("it states none"),
+        Rejected(r#"{"type":"session.closed","usage":{"seconds":"long"}}"#, "invalid_field", "usage.seconds"),
+    ]),
+    ("runway.task", [
+        See("unseen::a_task_of_runway_tells_neither_model_nor_seconds"),
+        Never(NO_CACHE),
+        Never(NO_STREAM),
+        Never(NO_TIER),
+        Rejected(r#"{"id":"a","status":"SUCCEEDED","createdAt":"yesterday","output":["https://x"]}"#, "invalid_field", "createdAt"),
+    ]),
+    ("librechat.transaction", [
+        See("unseen::librechat_takes_a_prompt_and_its_completion_off_a_balance"),
+        See("unseen::librechat_takes_a_prompt_and_its_completion_off_a_balance"),
+        Never("a row is written when the call has ended"),
+        Never("it keeps none"),
+        Rejected(r#"{"tokenType":"prompt","rawAmount":"many","tokenValue":-1,"model":"gpt-4o"}"#, "invalid_field", "rawAmount"),
+    ]),
     ("minimax.speech", [
         See("published::speech_of_others_is_billed_by_seconds_and_characters"),
         Never("it has no cache"),

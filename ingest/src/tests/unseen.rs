@@ -1,0 +1,294 @@
+//! Bodies of 2025 and 2026 that others have published and that were read wrongly, or not at all, composed anew.
+
+use schemas::{Flag, UsageEvent};
+
+use super::{check_rejected, decoded, event, events};
+use crate::{IgnoreReason, Item};
+
+const CALL: &str = r#"{"id":"chatcmpl-u1","object":"chat.completion","created":1785578390,"model":"gpt-4o","choices":[],
+ "usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}}"#;
+
+fn one_line(text: &str) -> String {
+    text.replace('\n', "")
+}
+
+/// The meters of an event, by their names.
+fn meters(event: &UsageEvent) -> String {
+    let mut meters: Vec<String> =
+        event.usage.iter().map(|metered| format!("{} {}", metered.meter, metered.quantity)).collect();
+    meters.sort();
+    meters.join(", ")
+}
+
+#[track_caller]
+fn check(payload: &str, expected: &str) {
+    assert_eq!(meters(&event(payload)), expected, "{payload}");
+}
+
+fn ignored(payload: &str) -> Vec<IgnoreReason> {
+    let read = decoded(payload);
+    let reason = |item: &Item| match item {
+        Item::Ignored { reason, .. } => *reason,
+        _ => panic!("not ignored: {read:#?}"),
+    };
+    read.items.iter().map(reason).collect()
+}
+
+#[test]
+fn groq_counts_in_its_own_field_beside_a_usage_of_zeros() {
+    let zeros = r#""usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#;
+    let counts = r#""x_groq":{"id":"req_1","usage":{"prompt_tokens":18,"completion_tokens":5,"total_tokens":23,"queue_time":0.1}}"#;
+    let expected = "input_text_tokens 18, output_text_tokens 5";
+    check(
+        &format!(
+            r#"{{"id":"chatcmpl-1","object":"chat.completion","model":"llama-3.1-8b-instant","choices":[],{zeros},{counts}}}"#
+        ),
+        expected,
+    );
+    let frame = |rest: &str| {
+        format!(
+            r#"data: {{"id":"chatcmpl-2","object":"chat.completion.chunk","model":"llama-3.1-8b-instant","choices":[],{rest}}}"#
+        )
+    };
+    let begun = frame(&format!(r#"{zeros},"x_groq":{{"id":"req_1"}}"#));
+    check(&format!("{begun}\n\n{}\n\ndata: [DONE]\n", frame(&format!("{zeros},{counts}"))), expected);
+}
+
+#[test]
+fn tools_that_bedrock_ran_are_counted() {
+    let body = |tools: &str| {
+        format!(
+            r#"{{"output":{{}},"stopReason":"end_turn","usage":{{"inputTokens":100,"outputTokens":20,"totalTokens":120,"serverToolUsage":{tools}}}}}"#
+        )
+    };
+    check(&body(r#"{"webSearchRequests":2}"#), "input_text_tokens 100, output_text_tokens 20, web_searches 2");
+    check(&body("{}"), "input_text_tokens 100, output_text_tokens 20");
+    assert!(event(&body(r#"{"other":1}"#)).flags.contains(&Flag::UnknownUsageField));
+}
+
+#[test]
+fn calls_that_stand_side_by_side_are_calls_of_their_own() {
+    let other = CALL.replace("u1", "u2").replace(":2,", ":3,").replace(":12", ":13");
+    for payload in [
+        format!(
+            r#"{{"first":{{"request":{{"model":"x"}},"response":{CALL}}},"second":{{"request":{{"model":"x"}},"response":{other}}}}}"#
+        ),
+        format!(
+            r#"{{"request_1":{{"model":"x"}},"response_1":{CALL},"request_2":{{"model":"x"}},"response_2":{other}}}"#
+        ),
+    ] {
+        let read = decoded(&payload);
+        let ids: Vec<_> = events(&read).iter().map(|event| event.call_key.to_string()).collect();
+        assert_eq!(ids, ["openai/chatcmpl-u1", "openai/chatcmpl-u2"], "{read:#?}");
+    }
+    // What a gateway was given, and what it made of it.
+    let given = r#"{"id":"msg_u","type":"message","role":"assistant","model":"claude-sonnet-4-6","usage":{"input_tokens":9,"output_tokens":3}}"#;
+    check_rejected(&format!(r#"{{"upstream_response":{given},"client_response":{CALL}}}"#), "unknown_format", "", &[]);
+    // Without ids, or with the same counts, nobody can tell whether one is the other's copy.
+    let (one, two) = (CALL.replace("chatcmpl-u1", ""), other.replace("chatcmpl-u2", ""));
+    check_rejected(&format!(r#"{{"a":{one},"b":{two}}}"#), "unknown_format", "", &[]);
+    check_rejected(&format!(r#"{{"a":{CALL},"b":{}}}"#, CALL.replace("u1", "u3")), "unknown_format", "", &[]);
+}
+
+#[test]
+fn what_a_vector_store_keeps_of_a_call_is_no_call() {
+    let about = r#"{"model":"gpt-4o","usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}}"#;
+    for payload in [
+        format!(r#"{{"ids":["a"],"documents":["x"],"metadatas":[{about}],"embeddings":[[0.1]]}}"#),
+        format!(r#"{{"_id":"a","values":[0.1],"metadata":{about}}}"#),
+        format!(r#"{{"id":"a","document":"x","metadata":{about},"distance":0.1}}"#),
+        format!(r#"{{"id":"a","text":"x","metadata":{about},"embedding":[0.1]}}"#),
+        format!(r#"{{"page_content":"x","metadata":{about}}}"#),
+        r#"{"class":"Document","id":"a","vector":[0.1],"properties":{"model":"gpt-4o","prompt_tokens":10,"completion_tokens":2}}"#.to_owned(),
+    ] {
+        assert!(events(&decoded(&payload)).is_empty(), "{payload}");
+    }
+    // An embedder's answer says what it used, and not of what.
+    let read = decoded(
+        r#"{"embedding":[0.1],"meta":{"model":"text-embedding-3-small","usage":{"prompt_tokens":4,"total_tokens":4}}}"#,
+    );
+    assert_eq!(events(&read).len(), 1, "{read:#?}");
+}
+
+#[test]
+fn bodies_may_be_zipped_like_zlib_and_stand_in_an_address() {
+    use base64::Engine as _;
+    use std::io::Write as _;
+    let expected = "input_text_tokens 10, output_text_tokens 2";
+    let mut zipped = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    zipped.write_all(CALL.as_bytes()).unwrap();
+    let zipped = zipped.finish().unwrap();
+    let read = crate::decode(&super::record(&zipped, &[]), &super::config());
+    assert_eq!(events(&read).len(), 1, "{read:#?}");
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    for text in [
+        base64(&zipped),
+        format!("data:application/json;base64,{}", base64(CALL.as_bytes())),
+        format!("data:application/json;base64,{}", base64(&zipped)),
+        format!("data:application/json,{}", one_line(CALL).replace('"', "%22")),
+        base64(CALL.as_bytes()).trim_end_matches('=').replace('+', "-").replace('/', "_"),
+    ] {
+        check(&format!(r#"{{"id":"7","source":"gateway","body":"{text}"}}"#), expected);
+    }
+    // A picture is none.
+    let picture = format!("data:image/png;base64,{}", base64(CALL.as_bytes()));
+    assert!(events(&decoded(&format!(r#"{{"id":"7","source":"x","data":"{picture}"}}"#))).is_empty());
+}
+
+#[test]
+fn an_answer_that_was_sent_in_chunks_is_put_together() {
+    let expected = "input_text_tokens 10, output_text_tokens 2";
+    let head = "HTTP/1.1 200 OK\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n";
+    let whole = one_line(CALL);
+    let (first, rest) = whole.split_at(70);
+    for end in ["0\n\n", "0\r\n\r\n", "0"] {
+        check(&format!("{head}{:x}\n{first}\n{:x}\n{rest}\n{end}", first.len(), rest.len()), expected);
+    }
+    // Sizes that no longer fit are left out.
+    check(&format!("{head}fff\n{whole}\n0\n"), expected);
+}
+
+#[test]
+fn data_of_an_event_may_go_on_in_the_next_lines() {
+    let stream = "data: {\"response\":{\ndata: \"usageMetadata\":{\ndata: \"promptTokenCount\":100,\n\
+                  data: \"cachedContentTokenCount\":40,\ndata: \"candidatesTokenCount\":9\ndata: }}}\n\n";
+    check(stream, "cache_read_text_tokens 40, input_text_tokens 60, output_text_tokens 9");
+}
+
+#[test]
+fn a_line_of_langgraphs_stream_is_a_piece_and_what_is_known_of_it() {
+    let line = r#"[{"content":"","type":"AIMessageChunk","id":"run--1","usage_metadata":{"input_tokens":10,"output_tokens":2,"total_tokens":12}},
+ {"langgraph_step":1,"ls_provider":"openai","ls_model_name":"gpt-4o"}]"#;
+    let read = decoded(&one_line(line));
+    assert_eq!((read.items.len(), events(&read).len()), (1, 1), "{read:#?}");
+}
+
+#[test]
+fn librechat_takes_a_prompt_and_its_completion_off_a_balance() {
+    let row = |kind: &str, rest: &str| {
+        format!(
+            r#"{{"_id":"67","conversationId":"c","user":"u","tokenType":"{kind}","model":"claude-sonnet-4-5","tokenValue":-9,{rest},"createdAt":"2026-08-01T09:00:00.000Z"}}"#
+        )
+    };
+    let parts = r#""rawAmount":-1523,"inputTokens":-23,"writeTokens":-1000,"readTokens":-500"#;
+    check(&row("prompt", parts), "cache_read_text_tokens 500, cache_write_5m_tokens 1000, input_text_tokens 23");
+    check(&row("prompt", r#""rawAmount":-40"#), "input_text_tokens 40");
+    check(&row("completion", r#""rawAmount":{"$numberInt":"-211"}"#), "output_text_tokens 211");
+    check_rejected(&row("prompt", &parts.replace("1523", "1524")), "contradiction", "rawAmount", &[]);
+    assert_eq!(ignored(&row("credits", r#""rawAmount":1000"#)), [IgnoreReason::StatusOnly]);
+}
+
+#[test]
+fn a_thread_of_zed_adds_up_its_requests() {
+    let thread = r#"{"version":"0.3.0","title":"t","messages":[],"cumulative_token_usage":{"input_tokens":100,"output_tokens":20},
+ "request_token_usage":{"m":{"input_tokens":60,"output_tokens":10}},"model":{"provider":"anthropic","model":"claude-sonnet-4"}}"#;
+    assert_eq!(ignored(thread), [IgnoreReason::RunSummary]);
+}
+
+#[test]
+fn a_task_of_runway_tells_neither_model_nor_seconds() {
+    let task = |state: &str| {
+        format!(
+            r#"{{"id":"17f2","status":"{state}","createdAt":"2026-06-27T19:49:32.335Z","output":["https://x/v.mp4"]}}"#
+        )
+    };
+    let made = event(&task("SUCCEEDED"));
+    assert_eq!((made.provider.as_str(), made.operation.as_str()), ("runway", "video_generation"));
+    assert!(made.flags.contains(&Flag::UsageMissing));
+    assert_eq!(ignored(&task("RUNNING")), [IgnoreReason::StatusOnly]);
+    assert_eq!(ignored(&task("FAILED")), [IgnoreReason::FailedCall]);
+}
+
+#[test]
+fn a_session_of_gpt_live_is_billed_when_it_ends_and_its_responses_beside_it() {
+    let session = r#"[{"type":"session.started","session":{"id":"live_1","model":"gpt-live-1"}},
+ {"type":"session.usage.updated","usage":{"seconds":14.0},"event_id":"event_6"},
+ {"type":"response.event","event":{"type":"response.completed","response":{"id":"resp_l1","object":"response","status":"completed",
+  "model":"gpt-5.6-luna","usage":{"input_tokens":20,"input_tokens_details":{"cached_tokens":4},"output_tokens":5,"total_tokens":25}}}},
+ {"type":"session.closed","usage":{"seconds":28.5},"event_id":"event_9"}]"#;
+    let read = decoded(session);
+    let found = events(&read);
+    let told: Vec<_> = found.iter().map(|event| (event.model.as_str(), meters(event))).collect();
+    let response = "cache_read_text_tokens 4, input_text_tokens 16, output_text_tokens 5";
+    let expected = [("gpt-5.6-luna", response.to_owned()), ("gpt-live-1", "session_audio_seconds 28.5".to_owned())];
+    assert_eq!(told, expected, "{read:#?}");
+    assert_eq!(ignored(r#"{"type":"session.usage.updated","usage":{"seconds":14.0}}"#), [IgnoreReason::StreamFragment]);
+}
+
+#[test]
+fn seconds_may_be_all_that_was_counted() {
+    check(r#"{"text":"hi","usage":{"seconds":12.5}}"#, "input_audio_seconds 12.5");
+    let heard =
+        event(r#"{"id":"c","object":"chat.completion","model":"mimo-v2.5-asr","choices":[],"usage":{"seconds":1}}"#);
+    assert_eq!(heard.operation.as_str(), "transcription");
+}
+
+#[test]
+fn what_deepseeks_cache_had_and_had_not_is_the_prompt() {
+    check(
+        r#"{"model":"deepseek-chat","choices":[],"usage":{"prompt_cache_hit_tokens":6500,"prompt_cache_miss_tokens":100,"completion_tokens":50}}"#,
+        "cache_read_text_tokens 6500, input_text_tokens 100, output_text_tokens 50",
+    );
+}
+
+#[test]
+fn thinking_of_claude_is_told_in_details_of_its_own() {
+    let read = event(
+        r#"{"model":"house-alias","usage":{"input_tokens":13,"output_tokens":44,"output_tokens_details":{"thinking_tokens":33}}}"#,
+    );
+    assert_eq!(read.extractor.as_str(), "anthropic.message");
+}
+
+#[test]
+fn tasks_of_dashscope_are_billed_by_the_second() {
+    let video = event(
+        r#"{"request_id":"r1","output":{"task_id":"t","task_status":"SUCCEEDED","video_url":"https://x/v.mp4"},"usage":{"duration":5,"output_video_duration":5,"video_count":1,"SR":720}}"#,
+    );
+    assert_eq!(meters(&video), "output_video_seconds 5");
+    assert_eq!(
+        (video.operation.as_str(), video.price_context.resolution.as_deref()),
+        ("video_generation", Some("720p"))
+    );
+    check(
+        r#"{"request_id":"r2","output":{"task_id":"t","task_status":"SUCCEEDED","results":[{"transcription_url":"https://x/t.json","subtask_status":"SUCCEEDED"}]},"usage":{"duration":12}}"#,
+        "input_audio_seconds 12",
+    );
+}
+
+#[test]
+fn langfuse_may_tell_how_long_a_write_lasts_by_other_names() {
+    check(
+        r#"{"id":"o1","traceId":"t1","type":"GENERATION","startTime":"2026-08-01T09:00:00Z","model":"claude-sonnet-5","usageDetails":{"input":7,
+            "output":11,"cache_read_input_tokens":17,"cache_write_5m_input_tokens":19,"cache_write_1h_input_tokens":23,"total":77}}"#,
+        "cache_read_text_tokens 17, cache_write_1h_tokens 23, cache_write_5m_tokens 19, input_text_tokens 7, output_text_tokens 11",
+    );
+}
+
+#[test]
+fn runs_and_sessions_that_add_up_are_no_calls() {
+    for sum in [
+        r#"{"type":"RUN_FINISHED","threadId":"t","runId":"r","usage":[{"model":"gpt-5","inputTokens":100,"outputTokens":20}]}"#,
+        r#"{"id":1,"epoch":1,"input":"x","target":"y","model_usage":{"openai/gpt-4o":{"input_tokens":10,"output_tokens":1}},"scores":{}}"#,
+        r#"{"params":{"_meta":{"totalTokens":40,"agentTimestampMs":1785578390000}},"timestamp":"2026-08-01T09:00:00Z"}"#,
+    ] {
+        assert_eq!(ignored(sum), [IgnoreReason::RunSummary]);
+    }
+}
+
+#[test]
+fn what_is_preferred_and_what_is_not_are_examples() {
+    let row = format!(r#"{{"prompt":"x","chosen":{CALL},"rejected":"no"}}"#);
+    assert!(events(&decoded(&row)).is_empty());
+}
+
+#[test]
+fn ideogram_and_snowflake_are_told_by_fields_of_their_own() {
+    let picture = event(
+        r#"{"created":"2026-08-01T09:00:00+00:00","data":[{"prompt":"x","resolution":"1024x1024","is_image_safe":true,"url":"https://x"}]}"#,
+    );
+    assert_eq!((picture.provider.as_str(), meters(&picture)), ("ideogram", "output_images 1".to_owned()));
+    let answer = event(
+        r#"{"id":"a","model":"claude-sonnet-4-5","choices":[],"usage":{"prompt_tokens":20,"completion_tokens":10,"total_tokens":30,"guard_tokens":0}}"#,
+    );
+    assert_eq!(answer.provider.as_str(), "snowflake");
+}
