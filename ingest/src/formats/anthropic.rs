@@ -110,7 +110,7 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
     if iterations.is_empty() {
         return Ok(smallvec![part(usage, "usage")?]);
     }
-    let mut parts = SmallVec::new();
+    let mut parts: SmallVec<[Part; 1]> = SmallVec::new();
     let (mut last_message, mut first_input) = (0, 0);
     // Input and output of message entries, of those and fallbacks, of all, and of the last message.
     let (mut messages, mut same_model, mut all, mut last) = ([0, 0], [0, 0], [0, 0], [0, 0]);
@@ -162,6 +162,16 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
         );
         return Err(Problem::contradiction("usage.iterations", message));
     }
+    // Iterations do not say what of their output was thinking: where there is one alone, the whole says it of that.
+    if let [only] = &mut parts[..]
+        && top == last
+        && only.usage.get(Meter::OutputReasoningTokens).is_zero()
+    {
+        let thinking = thinking(&counts)?;
+        let text = rest(top[1], "usage.output_tokens", &[(thinking, "usage.output_tokens_details.thinking_tokens")])?;
+        only.usage.set(Meter::OutputReasoningTokens, thinking);
+        only.usage.set(Meter::OutputTextTokens, text);
+    }
     // Tools are counted once for the whole body: they belong to the message the caller got.
     let tools: &mut Part = &mut parts[last_message];
     server_tools(&counts, tools)?;
@@ -180,13 +190,7 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
     let read = counts.alias(&["cache_read_input_tokens", "cache_read_tokens"])?;
     vector.add(Meter::CacheReadTextTokens, read.unwrap_or(0));
     let output = counts.or_zero("output_tokens")?;
-    let thinking = match counts.inner("output_tokens_details")? {
-        Some(details) => {
-            Counts::new(&details, "usage.output_tokens_details").alias(&["thinking_tokens", "reasoning_tokens"])?
-        }
-        None => None,
-    };
-    let thinking = thinking.unwrap_or(0);
+    let thinking = thinking(&counts)?;
     let text = rest(output, "usage.output_tokens", &[(thinking, "usage.output_tokens_details.thinking_tokens")])?;
     vector.add(Meter::OutputReasoningTokens, thinking);
     vector.add(Meter::OutputTextTokens, text);
@@ -227,6 +231,13 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
+}
+
+/// What of an output was thinking.
+fn thinking(counts: &Counts<'_, '_>) -> Result<i64> {
+    let Some(details) = counts.inner("output_tokens_details")? else { return Ok(0) };
+    let names = ["thinking_tokens", "reasoning_tokens"];
+    Ok(Counts::new(&details, "usage.output_tokens_details").alias(&names)?.unwrap_or(0))
 }
 
 fn server_tools(counts: &Counts<'_, '_>, part: &mut Part) -> Result<()> {

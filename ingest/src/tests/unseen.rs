@@ -292,3 +292,17 @@ fn ideogram_and_snowflake_are_told_by_fields_of_their_own() {
     );
     assert_eq!(answer.provider.as_str(), "snowflake");
 }
+
+#[test]
+fn thinking_that_one_iteration_does_not_tell_is_told_by_the_whole() {
+    let body = |details: &str| {
+        format!(
+            r#"{{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","usage":{{"input_tokens":2,"output_tokens":2087,
+            {details}"iterations":[{{"type":"message","input_tokens":2,"output_tokens":2087}}]}}}}"#
+        )
+    };
+    let told = body(r#""output_tokens_details":{"thinking_tokens":1916},"#);
+    check(&told, "input_text_tokens 2, output_reasoning_tokens 1916, output_text_tokens 171");
+    check(&body(""), "input_text_tokens 2, output_text_tokens 2087");
+    check_rejected(&told.replace("1916", "2088"), "contradiction", "usage.output_tokens", &["2088"]);
+}
