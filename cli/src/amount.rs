@@ -29,10 +29,24 @@ pub fn quantity(quantity: Quantity) -> String {
     decimal(quantity.picos(), 0)
 }
 
-/// A share in percent with one place; `None` of nothing.
+/// A share in percent with one place, rounded half-even; `None` of nothing.
 pub fn share(part: Money, whole: Money) -> Option<String> {
-    let permille = part.picos().checked_mul(1_000)?.checked_div(whole.picos())?;
-    Some(format!("{}.{} %", permille / 10, (permille % 10).abs()))
+    let (part, whole) = (part.picos().checked_mul(1_000)?, whole.picos());
+    let (cut, rest) = (part.checked_div(whole)?, (part % whole).unsigned_abs());
+    let (half, away) = (rest.cmp(&(whole.unsigned_abs() - rest)), if (part < 0) == (whole < 0) { 1 } else { -1 });
+    let up = half.is_gt() || (half.is_eq() && cut % 2 != 0);
+    Some(percent(if up { cut + away } else { cut }))
+}
+
+/// As [`share`], cut off: what is not reached must not look reached.
+pub fn reached(part: Money, whole: Money) -> Option<String> {
+    part.picos().checked_mul(1_000)?.checked_div(whole.picos()).map(percent)
+}
+
+/// Thousandths in percent.
+fn percent(permille: i128) -> String {
+    let (sign, size) = (if permille < 0 { "-" } else { "" }, permille.unsigned_abs());
+    format!("{sign}{}.{} %", size / 10, size % 10)
 }
 
 /// A multiple of 10^-12 with this many places, rounded half-even.
@@ -79,5 +93,23 @@ mod tests {
         assert_eq!(count(-1_234), "-1,234");
         assert_eq!(share("1".parse().unwrap(), "3".parse().unwrap()).as_deref(), Some("33.3 %"));
         assert_eq!(share(Money::ZERO, Money::ZERO), None);
+    }
+
+    #[test]
+    fn shares_keep_their_sign_and_are_rounded_but_for_those_of_budgets() {
+        let of = |how: fn(Money, Money) -> Option<String>, part: &str, whole: &str| {
+            how(part.parse().unwrap(), whole.parse().unwrap()).unwrap()
+        };
+        for (part, whole, rounded, cut) in [
+            ("2", "3", "66.7 %", "66.6 %"),
+            ("0.9999", "1", "100.0 %", "99.9 %"),
+            ("0.0005", "1", "0.0 %", "0.0 %"),
+            ("0.0015", "1", "0.2 %", "0.1 %"),
+            ("-30.005", "5000", "-0.6 %", "-0.6 %"),
+            ("-2", "3", "-66.7 %", "-66.6 %"),
+            ("-0.005", "1", "-0.5 %", "-0.5 %"),
+        ] {
+            assert_eq!((of(share, part, whole).as_str(), of(reached, part, whole).as_str()), (rounded, cut), "{part}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aggregate::budget::{Budgets, parse_budgets};
+use aggregate::budget::{Budgets, Definition, parse_budgets};
 use anyhow::{Context, bail};
 use enrich::{Directory, PriceBook, Severity};
 use ingest::Mapping;
@@ -25,8 +25,6 @@ pub struct Configuration {
     pub budgets: Vec<ReferenceRow>,
     /// House formats, of `formats.yaml`. They are not published: a service reads the file itself (`--mappings`).
     pub mappings: Vec<Mapping>,
-    /// What is worth a look, though the data is used.
-    pub warnings: Vec<String>,
 }
 
 impl Configuration {
@@ -83,7 +81,6 @@ impl Configuration {
             }
         }
         let mut wrong = Vec::new();
-        let warnings = Vec::new();
         let mut rows = |parsed: Result<Vec<ReferenceRow>, Vec<enrich::Finding>>| {
             parsed.unwrap_or_else(|findings| {
                 let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
@@ -110,7 +107,7 @@ impl Configuration {
         if !wrong.is_empty() {
             bail!("nothing was used, because:\n  {}", wrong.join("\n  "));
         }
-        Ok(Configuration { prices, owners, budgets: budget_rows, mappings, warnings })
+        Ok(Configuration { prices, owners, budgets: budget_rows, mappings })
     }
 
     /// The price book and directory, compiled.
@@ -119,6 +116,30 @@ impl Configuration {
     /// When validated rows do not compile: a mistake of ours.
     pub fn compile(&self) -> anyhow::Result<(PriceBook, Directory)> {
         Ok((compile(&self.prices)?, compile(&self.owners)?))
+    }
+
+    /// Budgets that can hardly be meant as they are written, though they are used: each a sentence.
+    ///
+    /// # Errors
+    /// As [`Configuration::compile`].
+    pub fn warnings(&self) -> anyhow::Result<Vec<String>> {
+        let (book, directory) = self.compile()?;
+        let mut found = Vec::new();
+        for row in &self.budgets {
+            let budget: Definition = serde_json::from_str(&row.body).with_context(|| row.origin.to_string())?;
+            let Definition { id, currency, .. } = &budget;
+            if currency.as_str() != book.reporting_currency() {
+                let reported = book.reporting_currency();
+                found.push(format!(
+                    "{}: budget {id} is in {currency}, but spend is reported in {reported}: only what is charged in {currency} counts",
+                    row.origin
+                ));
+            }
+            if let Some(team) = budget.named("team").filter(|team| directory.lists(team) == Some(false)) {
+                found.push(format!("{}: budget {id} bounds team {team}, which the owners do not list", row.origin));
+            }
+        }
+        Ok(found)
     }
 
     /// Publishes every set whose rows differ from its newest version.
@@ -153,6 +174,21 @@ mod tests {
         let example = Configuration::example().unwrap();
         assert!(!example.prices.is_empty() && !example.owners.is_empty() && !example.budgets.is_empty());
         example.compile().unwrap();
+    }
+
+    #[test]
+    fn budgets_that_can_hardly_be_meant_are_told() {
+        let mut example = Configuration::example().unwrap();
+        assert_eq!(example.warnings().unwrap(), Vec::<String>::new());
+        let budget = |id: &str, team: &str, currency: &str| {
+            format!("  - id: {id}\n    name: {id}\n    scope: {{team: {team}}}\n    currency: {currency}\n    amounts: {{month: \"1\"}}\n")
+        };
+        let budgets = [budget("mistyped", "plattform", "USD"), budget("foreign", "platform", "EUR")].concat();
+        example.budgets = parse_budgets("budgets.yaml", &format!("budgets:\n{budgets}")).unwrap();
+        let told = example.warnings().unwrap();
+        assert!(told[0].contains("budget mistyped bounds team plattform, which the owners do not list"), "{told:?}");
+        assert!(told[1].contains("budget foreign is in EUR, but spend is reported in USD"), "{told:?}");
+        assert_eq!(told.len(), 2);
     }
 
     #[test]

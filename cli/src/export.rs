@@ -32,7 +32,7 @@ pub enum Of {
     Charges,
     /// One row per crossing of a threshold.
     Alerts,
-    /// Every state of every budget; the highest `revision` of a budget and period holds.
+    /// Every state of every budget; that with the highest `kafka_offset` of a budget and period holds.
     Budgets,
 }
 

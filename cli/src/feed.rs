@@ -95,6 +95,11 @@ impl<'a> Feeder<'a> {
         Ok(Feeder { log, topic: RAW.into(), partitions, positions, config, progress, stopping })
     }
 
+    /// True when the folder is one of the sample: some of it was fed.
+    pub fn has_begun_sample(&self) -> bool {
+        self.positions.contains_key("sample")
+    }
+
     /// Feeds the sample, or what is left of the one that was begun.
     ///
     /// # Errors

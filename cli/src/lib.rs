@@ -11,6 +11,9 @@ extern crate spendstream_schemas as schemas;
 extern crate spendstream_sink as sink;
 extern crate spendstream_stream as stream;
 
+#[macro_use]
+pub mod stdout;
+
 pub mod amount;
 pub mod books;
 pub mod commands;

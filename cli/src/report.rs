@@ -6,7 +6,7 @@ mod print;
 use std::collections::BTreeMap;
 
 use enrich::exposure::Estimate;
-use schemas::{Alert, BudgetState, CurrencySum, Money, Quantity, Text};
+use schemas::{Alert, BudgetState, CurrencySum, Meter, Money, Quantity, Text};
 use serde::Serialize;
 
 use crate::ledger::Ledger;
@@ -49,8 +49,10 @@ pub struct Unpriced {
     pub model: String,
     /// Calls.
     pub requests: i64,
-    /// Their tokens.
+    /// Their tokens that have no price: of a call with half of a price only the other half.
     pub tokens: Quantity,
+    /// What else was used without a price, by meter.
+    pub others: BTreeMap<Meter, Quantity>,
     /// What the part without a price may cost, by the nearest model that has one; never part of any cost.
     pub estimate: Option<Estimate>,
 }

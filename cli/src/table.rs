@@ -87,7 +87,7 @@ impl Table {
 
     /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(tame).collect());
     }
 
     /// Sets the last row, apart from the others.
@@ -137,6 +137,24 @@ impl Table {
     }
 }
 
+/// A cell without control characters, which names of others may have: they break the table, or the screen. What [`Style`] puts
+/// there stays.
+fn tame(cell: String) -> String {
+    const DRESS: [&str; 5] = ["[0m", "[1m", "[2m", "[31m", "[32m"];
+    if !cell.contains(char::is_control) {
+        return cell;
+    }
+    let mut tamed = String::with_capacity(cell.len() + 8);
+    for (at, c) in cell.char_indices() {
+        match c {
+            '\x1b' if DRESS.iter().any(|dress| cell[at + 1..].starts_with(dress)) => tamed.push(c),
+            c if c.is_control() => tamed.extend(c.escape_default()),
+            c => tamed.push(c),
+        }
+    }
+    tamed
+}
+
 /// Characters of a text that take room on a screen.
 fn visible(text: &str) -> usize {
     let mut escaped = false;
@@ -151,6 +169,16 @@ fn visible(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_others_cannot_break_a_table_or_a_screen() {
+        let mut table = Table::new(&["team"]);
+        table.row(["two\nlines\x1b]0;title\x07".into()]);
+        table.row([Style { color: true, unicode: false }.alarm("growth")]);
+        let text = table.render(Style::default());
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(text.contains(r"two\nlines\u{1b}]0;title\u{7}") && text.contains("\x1b[31mgrowth\x1b[0m"), "{text}");
+    }
 
     #[test]
     fn numbers_stand_right_and_words_left_whatever_their_dress() {

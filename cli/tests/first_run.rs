@@ -128,6 +128,21 @@ fn a_file_is_read_once_and_what_was_added_to_it_later_is_read_too() {
     std::fs::write(&file, format!("{line}\n{line}\nnot json\n{line}\n")).unwrap();
     succeed(folder.path(), up);
     assert_eq!(report(folder.path())["requests"], 3);
+
+    succeed(folder.path(), UP);
+    assert_eq!(report(folder.path())["requests"], 3, "a folder somebody works with was fed the sample");
+    let nobody_reads = command(folder.path(), &["report"]).stdout(broken_pipe()).output().unwrap();
+    assert!(nobody_reads.stderr.is_empty(), "{}", text(&nobody_reads.stderr));
+    let said = fail(folder.path(), &["report", "--lake", "nowhere/lake"]);
+    assert!(said.contains("there is no lake at nowhere/lake"), "{said}");
+}
+
+/// A pipe whose reader has gone.
+fn broken_pipe() -> Stdio {
+    let mut reader = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();
+    let pipe = reader.stdin.take().unwrap();
+    reader.wait().unwrap();
+    pipe.into()
 }
 
 #[test]

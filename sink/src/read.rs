@@ -117,6 +117,20 @@ impl LakeReader {
         Ok(LakeReader { lake: Lake::open_read_only(config)? })
     }
 
+    /// True when there is something at the lake's address: tables, though they may be empty.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    pub fn exists(&self) -> anyhow::Result<bool> {
+        let root = self.lake.path("")?;
+        let listed = self.lake.wait(self.lake.store().list_with_delimiter(Some(&root)));
+        match self.lake.told(listed.with_context(|| format!("list the lake at {}", self.lake.address()))) {
+            Ok(found) => Ok(!found.common_prefixes.is_empty()),
+            Err(error) if matches!(error.downcast_ref(), Some(StoreError::NotFound { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads a lake that is open already.
     pub fn new(lake: &Lake) -> Self {
         LakeReader { lake: lake.clone() }

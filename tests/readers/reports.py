@@ -393,7 +393,7 @@ def benchmark(found):
         for identity, name, team, unit, month, amount, spent in duck.execute(f"""
                 SELECT budget_id, name, team, business_unit, strftime(period_start, '%Y-%m'), amount, spent FROM budgets
                 WHERE epoch_us(emitted_at) <= {known} AND strftime(period_start, '%Y-%m-%d') BETWEEN '{first}' AND '{last}'
-                ORDER BY revision""").fetchall():
+                ORDER BY kafka_offset""").fetchall():
             newest[identity, month] = name, team, unit, amount, spent
         for (identity, month), (name, team, unit, amount, spent) in newest.items():
             for whose in (f"{name} ({identity})", team and f"team {team}", unit and f"business unit {unit}"):

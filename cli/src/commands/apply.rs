@@ -27,7 +27,7 @@ pub(super) struct Apply {
 impl Apply {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let configuration = Configuration::read(&self.folder)?;
-        configuration.compile()?;
+        configuration.warnings()?.iter().for_each(|warning| eprintln!("warning: {warning}"));
         if self.dry_run {
             let Configuration { prices, owners, budgets, .. } = &configuration;
             println!("valid: {} price rows, {} owner rows, {} budgets", prices.len(), owners.len(), budgets.len());

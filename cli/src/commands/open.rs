@@ -69,8 +69,16 @@ impl LogArgs {
     }
 }
 
-/// Opens a lake for reading. Endpoint, region and credentials come from the environment, as for the sink.
+/// Opens a lake for reading. Endpoint, region and credentials come from the environment, as for the sink. An address at which
+/// nothing was ever written is a mistake, not a lake in which nothing was spent.
 pub(super) fn lake_reader(address: &str) -> anyhow::Result<LakeReader> {
+    let reader = lake_that_may_come(address)?;
+    anyhow::ensure!(reader.exists()?, "there is no lake at {address}: nothing was ever written there; check the address");
+    Ok(reader)
+}
+
+/// As [`lake_reader`], where the sink may not have begun yet.
+pub(super) fn lake_that_may_come(address: &str) -> anyhow::Result<LakeReader> {
     LakeReader::open(&lake_config(address)?)
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::ask::About;
-use super::open::{LogArgs, lake_reader};
+use super::open::{LogArgs, lake_reader, lake_that_may_come};
 use crate::books;
 use crate::report::{gather, print, print_ledger};
 use crate::table::Style;
@@ -81,7 +81,7 @@ impl LedgerCommand {
         let log = self.log.inspect()?;
         let lake = match (&self.lake, &self.log.brokers) {
             (None, Some(_)) => None,
-            (lake, _) => Some(lake_reader(&self.log.lake(lake.as_deref())?)?),
+            (lake, _) => Some(lake_that_may_come(&self.log.lake(lake.as_deref())?)?),
         };
         let ledger = books::audit(&*log, lake.as_ref())?;
         match self.output {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aggregate::{CombineStage, MergeStage};
 use anyhow::bail;
@@ -36,7 +36,7 @@ use crate::table::Style;
 /// Run the whole pipeline in this process, on one folder: no Kafka, nothing to install.
 ///
 /// Creates the folder or goes on with the one it finds: one SQLite file with topics, offsets and state, and the lake's
-/// Delta tables under `lake/`. Feeds it sample traffic (once) or the files of `--input`, prints the report, and keeps
+/// Delta tables under `lake/`. Feeds a new folder sample traffic, or any the files of `--input`, prints the report, and keeps
 /// serving POST /v1/events, OTLP over HTTP and gRPC, /metrics, /healthz and /readyz until Ctrl-C. It may be killed at any moment: nothing is lost
 /// or counted twice.
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ pub(super) struct Up {
     /// Partitions of a new data folder; more use more cores [default: 4].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     partitions: Option<u32>,
-    /// Records of sample traffic to feed a new folder with; 0 feeds none [default: 10000 without --input].
+    /// Records of sample traffic to feed, once for each folder; 0 feeds none [default: 10000 in a new folder without --input].
     #[arg(long, value_name = "RECORDS")]
     sample: Option<u64>,
     /// Seed of the sample.
@@ -86,6 +86,9 @@ const SAMPLE_RECORDS: u64 = 10_000;
 /// The tables are written this often: what was posted shows in a report soon, at the price of smaller files.
 const FILE_AGE: Duration = Duration::from_secs(10);
 
+/// Longest time that the end of a run is held up by alerts that cannot be delivered.
+const ALERTS_WAIT: Duration = Duration::from_secs(30);
+
 /// How long a changed window is held back: whoever feeds this driver waits for its report, and few keys change at a time.
 const WINDOW_EVERY: Duration = Duration::from_secs(1);
 
@@ -101,7 +104,7 @@ impl Up {
             Some(folder) => Configuration::read(folder)?,
             None => Configuration::example()?,
         };
-        configuration.compile()?;
+        configuration.warnings()?.iter().for_each(|warning| eprintln!("warning: {warning}"));
         let mut ingest_config =
             ingest::Config { mappings: configuration.mappings.clone(), ..ingest::Config::default() };
         if let Some(file) = &self.mappings {
@@ -125,7 +128,8 @@ impl Up {
         let options = LocalOptions { telemetry: telemetry.clone(), ..LocalOptions::default() };
         lake.register_metrics(telemetry.registry())?;
         let mut tables = sink::open_tables(&lake, &lake_config)?;
-        if let Some(delivery) = Delivery::open(&lake, Some(log.clone()), &self.delivery, "local")? {
+        let delivery = Delivery::open(&lake, Some(log.clone()), &self.delivery, "local")?;
+        if let Some(delivery) = &delivery {
             delivery.register_metrics(telemetry.registry())?;
             delivery.start(&shutdown)?;
             tables.push(Box::new(delivery.inbox()));
@@ -143,12 +147,15 @@ impl Up {
         let begun = if fresh { "made" } else { "going on with" };
         eprintln!("{begun} {}, serving on {scheme}://{}", self.data.display(), server.address());
 
-        let worked = self.feed_and_report(&log, &input, &runtime, &telemetry, &lake, &shutdown);
+        let worked = self.feed_and_report(&log, &input, fresh, &runtime, &telemetry, &lake, &shutdown);
         let code = match &worked {
             Ok(balanced) => {
                 if !self.exit_when_idle && !shutdown.is_set() {
                     eprintln!("\n{}", self.invitation(scheme, &server.address()));
                     while !shutdown.wait(Duration::from_secs(3_600)) {}
+                }
+                if let Some(delivery) = &delivery {
+                    wait_for_alerts(delivery, &shutdown);
                 }
                 if *balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
@@ -171,10 +178,12 @@ impl Up {
     }
 
     /// True when the ledger adds up.
+    #[expect(clippy::too_many_arguments, reason = "what `run` has made, used once")]
     fn feed_and_report(
         &self,
         log: &Arc<LocalLog>,
         input: &Input,
+        fresh: bool,
         runtime: &LocalRuntime,
         telemetry: &Telemetry,
         lake: &Lake,
@@ -184,8 +193,9 @@ impl Up {
         let mut appended = |records: u64| progress.fed(records);
         let stopping = || shutdown.is_set();
         let mut feeder = Feeder::new(&**log, input.decoding.clone(), &mut appended, &stopping)?;
-        let default = if input.files.is_empty() { SAMPLE_RECORDS } else { 0 };
-        let sample = self.sample.unwrap_or(default);
+        // A folder that somebody works with must not be mixed with what nobody has spent.
+        let wanted = input.files.is_empty() && (fresh || feeder.has_begun_sample());
+        let sample = self.sample.unwrap_or(if wanted { SAMPLE_RECORDS } else { 0 });
         let mut fed = Fed::default();
         if sample > 0 {
             fed = feeder.sample(self.seed, sample, now())?;
@@ -230,6 +240,16 @@ impl Up {
              \"usage\": {{\"input_text_tokens\": 1200, \"output_text_tokens\": 300}}}}'\n  \
              spendstream report --data {data}\n\nCtrl-C stops; `spendstream up --data {data}` goes on."
         )
+    }
+}
+
+/// Lets alerts go out before the process ends, and says how many did not.
+fn wait_for_alerts(delivery: &Delivery, shutdown: &Shutdown) {
+    let began = Instant::now();
+    while delivery.waiting() > 0 && began.elapsed() < ALERTS_WAIT && !shutdown.wait(Duration::from_millis(50)) {}
+    match delivery.waiting() {
+        0 => {}
+        waiting => eprintln!("{waiting} alerts are not delivered yet; the next run goes on with them"),
     }
 }
 

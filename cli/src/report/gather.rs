@@ -53,6 +53,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
     let left = |requests: i64, tokens: Quantity| requests != 0 || tokens != Quantity::ZERO;
     let mut unpriced: Vec<Unpriced> =
         sums.unpriced.into_values().filter(|row| left(row.requests, row.tokens)).collect();
+    unpriced.iter_mut().for_each(|row| row.others.retain(|_, used| *used != Quantity::ZERO));
     if let Some(log) = log {
         estimate(&mut unpriced, &sums.exposed, sums.to, log)?;
     }
@@ -188,15 +189,19 @@ impl Sums {
                         model: model.to_string(),
                         requests: 0,
                         tokens: Quantity::ZERO,
+                        others: BTreeMap::new(),
                         estimate: None,
                     });
                 place.requests += charge.requests;
-                place.tokens.accrue(charge.tokens)?;
                 let taken_back = cells.text("class", row)? == Some("reversal");
                 let exposed = self.exposed.entry((provider.to_string(), model.to_string())).or_default();
                 for (meter, quantity) in cells.unpriced_meters("unpriced", row)? {
                     let quantity = if taken_back { quantity.negated() } else { quantity };
                     exposed.entry(meter).or_insert(Quantity::ZERO).accrue(quantity)?;
+                    match meter.is_tokens() {
+                        true => place.tokens.accrue(quantity)?,
+                        false => place.others.entry(meter).or_insert(Quantity::ZERO).accrue(quantity)?,
+                    }
                 }
             }
             if unallocated {

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use schemas::{Direction, Money, Timestamp};
+use schemas::{BudgetPeriod, Direction, Money, Quantity, Timestamp};
 
-use super::{Group, Report};
-use crate::amount::{count, exact, money, quantity, share};
+use super::{Group, Report, Unpriced};
+use crate::amount::{count, exact, money, quantity, reached, share};
 use crate::ledger::{Ledger, StageLine, show};
 use crate::table::{Style, Table};
 
@@ -95,9 +95,9 @@ fn spend(title: &str, column: &str, groups: &[Group], style: Style, page: &mut S
 
 fn savings(report: &Report, style: Style, page: &mut String) {
     let says = |kind: &str| match kind {
-        "uncached" => Some("Prompt caching saved"),
-        "unbatched" => Some("Batching saved"),
-        "standard_tier" => Some("Other tiers than the standard one saved"),
+        "uncached" => Some("Prompt caching"),
+        "unbatched" => Some("Batching"),
+        "standard_tier" => Some("Other tiers than the standard one"),
         _ => None,
     };
     let lines: Vec<String> = report
@@ -110,7 +110,11 @@ fn savings(report: &Report, style: Style, page: &mut String) {
             let would = effective.and_then(|sum| sum.amount.checked_add(saving.amount).ok());
             let part = would.and_then(|would| share(saving.amount, would));
             let part = part.map(|part| format!(", {part} of what it would have cost")).unwrap_or_default();
-            Some(format!("  {what} {} {}{part}", money(saving.amount, 2), saving.currency))
+            let (amount, currency) = (money(saving.amount, 2), &saving.currency);
+            Some(match amount.strip_prefix('-') {
+                Some(more) => format!("  {what} cost {more} {currency} more than doing without"),
+                None => format!("  {what} saved {amount} {currency}{part}"),
+            })
         })
         .collect();
     if !lines.is_empty() {
@@ -134,12 +138,15 @@ fn budgets(report: &Report, style: Style, page: &mut String) {
         table.row([
             budget.name.to_string(),
             budget.period.to_string(),
-            day(budget.period_start),
+            match budget.counts_from {
+                Some(from) => format!("{}, counts from {}", begins(budget.period, budget.period_start), minute(from)),
+                None => begins(budget.period, budget.period_start),
+            },
             money(budget.amount, 2),
             money(budget.spent, 2),
             money(budget.remaining, 2),
             budget.currency.to_string(),
-            share(budget.spent, budget.amount).unwrap_or_default(),
+            reached(budget.spent, budget.amount).unwrap_or_default(),
             state,
         ]);
     }
@@ -158,7 +165,7 @@ fn budgets(report: &Report, style: Style, page: &mut String) {
         table.row([
             minute(alert.booked_at),
             alert.name.to_string(),
-            format!("{} of {}", alert.period, day(alert.period_start)),
+            format!("{} of {}", alert.period, begins(alert.period, alert.period_start)),
             percent(&alert.threshold),
             direction.to_owned(),
             format!("{} {}", money(alert.spent, 2), alert.currency),
@@ -178,7 +185,7 @@ fn attention(report: &Report, style: Style, page: &mut String) {
         lines.push([
             "unpriced".to_owned(),
             count(row.requests),
-            format!("{} {}: {} tokens without a price{estimate}", row.provider, row.model, quantity(row.tokens)),
+            format!("{} {}: {} without a price{estimate}", row.provider, row.model, without_a_price(row)),
         ]);
     }
     for row in &report.unallocated {
@@ -193,6 +200,11 @@ fn attention(report: &Report, style: Style, page: &mut String) {
                 let text = format!("came after their {what} had ended and its grace had passed; counted all the same");
                 lines.push(["late".to_owned(), count(late), text]);
             }
+        }
+        let skipped = ledger.count("combine", "budget_currency_skipped");
+        if skipped != 0 {
+            let text = "by a budget in another currency than the charge and the reports".to_owned();
+            lines.push(["left out".to_owned(), count(skipped), text]);
         }
         let copies = [
             ("duplicates", "duplicate", "copies of calls counted already"),
@@ -227,6 +239,13 @@ fn attention(report: &Report, style: Style, page: &mut String) {
     if more > 0 {
         let _ = writeln!(page, "  and {more} more");
     }
+}
+
+/// What of a model's usage has no price: its tokens, and whatever else was used of it.
+fn without_a_price(row: &Unpriced) -> String {
+    let tokens = (row.tokens != Quantity::ZERO || row.others.is_empty()).then(|| format!("{} tokens", quantity(row.tokens)));
+    let others = row.others.iter().map(|(meter, used)| format!("{} {}", quantity(*used), meter.as_str().replace('_', " ")));
+    tokens.into_iter().chain(others).collect::<Vec<_>>().join(", ")
 }
 
 /// The conservation ledger as text.
@@ -350,8 +369,17 @@ fn percent(share: &str) -> String {
     }
 }
 
-fn day(time: Timestamp) -> String {
-    time.to_string().chars().take(10).collect()
+/// The date a period begins on where its budget is kept: the midnight that is nearest. Where clocks are more than twelve hours
+/// ahead of UTC that is a day early, which shows in periods that begin with a month.
+fn begins(period: BudgetPeriod, start: Timestamp) -> String {
+    let day = start.plus_seconds(12 * 3_600);
+    let date = |time: Timestamp| time.to_string().chars().take(10).collect::<String>();
+    match period {
+        BudgetPeriod::Day => date(day),
+        _ if date(day).ends_with("-01") => date(day),
+        _ if date(day.plus_seconds(86_400)).ends_with("-01") => date(day.plus_seconds(86_400)),
+        _ => date(day),
+    }
 }
 
 fn minute(time: Timestamp) -> String {

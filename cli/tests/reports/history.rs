@@ -225,15 +225,16 @@ fn budgets() -> Vec<BudgetState> {
     let mut states = Vec::new();
     for (team, (name, _)) in TEAMS.iter().enumerate() {
         for (month, days) in [(0, 30), (30, 31), (61, 30)] {
-            for revision in 1..4 {
-                let spent = picos((team as i64 + 1) * revision * 123_456_789_000_000);
+            // The last comes after an edit of the scope, of which the count of upserts begins anew.
+            for (state, revision) in [(1, 7), (2, 8), (3, 1)] {
+                let spent = picos((team as i64 + 1) * state * 123_456_789_000_000);
                 let amount = Money::from_units(700);
                 let start = FIRST.plus_seconds(month * DAY);
                 states.push(BudgetState {
                     tenant: "acme".into(),
                     budget_id: format!("budget-{name}").into(),
                     name: (*name).into(),
-                    budget_revision: "r1".into(),
+                    budget_revision: if state < 3 { "r1" } else { "r2" }.into(),
                     period: BudgetPeriod::Month,
                     period_start: start,
                     period_end: start.plus_seconds(days * DAY),
@@ -243,11 +244,11 @@ fn budgets() -> Vec<BudgetState> {
                     spent,
                     gross: spent,
                     remaining: Money::from_picos(amount.picos() - spent.picos()).expect("a small amount"),
-                    requests: revision,
+                    requests: state,
                     blocked: false,
                     crossed: None,
                     revision,
-                    emitted_at: start.plus_seconds(revision * 9 * DAY),
+                    emitted_at: start.plus_seconds(state * 9 * DAY),
                     team: Some((*name).into()),
                     business_unit: (team < 2).then(|| "retail".into()),
                 });

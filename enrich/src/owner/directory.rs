@@ -165,6 +165,11 @@ impl Directory {
         })
     }
 
+    /// Whether a team is listed at any time; `None` where no teams are listed, so that any may be claimed.
+    pub fn lists(&self, team: &str) -> Option<bool> {
+        (!self.teams.is_empty()).then(|| self.teams.contains_key(team))
+    }
+
     fn accepts(&self, team: &str, time: Timestamp) -> bool {
         self.claims == Claims::Any || self.teams.get(team).is_some_and(|dated| dated.at(time).is_some())
     }

@@ -45,6 +45,11 @@ use crate::finding::{Finding, read_sources};
 const SET: &str = "prices";
 
 impl PriceBook {
+    /// ISO 4217 currency that costs in all others are converted to.
+    pub fn reporting_currency(&self) -> &str {
+        &self.reporting_currency
+    }
+
     /// Compiles a version as it was known at `as_of`: rows learnt later, or known to be wrong by then, do not count.
     ///
     /// # Errors

@@ -158,6 +158,11 @@ impl Delivery {
         Ok(())
     }
 
+    /// Alerts that wait for their routes, or for an answer; one on two routes counts twice.
+    pub fn waiting(&self) -> usize {
+        self.routes.iter().map(|lane| lane.jobs().len()).sum()
+    }
+
     fn work(&self, lane: &Lane, shutdown: &Shutdown) {
         let mut circuit = Circuit::default();
         while !shutdown.is_set() {

@@ -120,7 +120,8 @@ fn column(dimension: &str) -> &str {
 fn drivers(lake: &Lake, alert: &Alert, scope: &Scope, at_most: Duration) -> anyhow::Result<Vec<Driver>> {
     let began = Instant::now();
     let from = alert.counts_from.unwrap_or(alert.period_start);
-    let mut columns = vec!["tenant", "currency", "event_time", "effective_cost", "tags"];
+    let mut columns =
+        vec!["tenant", "currency", "event_time", "effective_cost", "reporting_currency", "reporting_effective_cost", "tags"];
     columns.extend(DIMENSIONS.iter().map(|(column, _)| *column));
     columns.extend(scope.keys().filter(|name| !name.starts_with("tag.")).map(|name| column(name)));
     columns.sort_unstable();
@@ -139,9 +140,8 @@ fn drivers(lake: &Lake, alert: &Alert, scope: &Scope, at_most: Duration) -> anyh
             let time = cells.must_time("event_time", row)?;
             let counts = from <= time
                 && time < alert.period_end
-                && cells.text("tenant", row)? == Some(alert.tenant.as_str())
-                && cells.text("currency", row)? == Some(alert.currency.as_str());
-            let Some(cost) = cells.money("effective_cost", row)?.filter(|_| counts) else { continue };
+                && cells.text("tenant", row)? == Some(alert.tenant.as_str());
+            let Some(cost) = counts.then(|| counted(&alert.currency, cells, row)).transpose()?.flatten() else { continue };
             if !holds(scope, cells, row)? {
                 continue;
             }
@@ -167,6 +167,17 @@ fn drivers(lake: &Lake, alert: &Alert, scope: &Scope, at_most: Duration) -> anyh
         Some(Driver { dimension: dimension.to_owned(), value, per_mille: i64::try_from(per_mille).ok()? })
     });
     Ok(largest.collect())
+}
+
+/// What a charge adds to a budget in this currency: its reporting cost if that is in it, else its own if that is.
+fn counted(currency: &str, cells: Cells<'_>, row: usize) -> anyhow::Result<Option<Money>> {
+    let costs = [("reporting_currency", "reporting_effective_cost"), ("currency", "effective_cost")];
+    for (of, cost) in costs {
+        if cells.text(of, row)? == Some(currency) {
+            return cells.money(cost, row);
+        }
+    }
+    Ok(None)
 }
 
 fn holds(scope: &Scope, cells: Cells<'_>, row: usize) -> anyhow::Result<bool> {
@@ -248,6 +259,29 @@ mod tests {
         assert_eq!(find(&[("tag.env", None)]), []);
         alert.currency = "EUR".into();
         assert_eq!(drivers(&lake, &alert, &Scope::new(), LOOK_MAX).unwrap(), []);
+    }
+
+    #[test]
+    fn a_charge_adds_what_the_budget_counts_of_it() {
+        use arrow::array::{ArrayRef, Decimal128Array, RecordBatch, StringArray};
+        let amounts = |amounts: Vec<Option<i128>>| {
+            Arc::new(Decimal128Array::from(amounts).with_precision_and_scale(38, 12).unwrap()) as ArrayRef
+        };
+        let texts = |texts: Vec<Option<&str>>| Arc::new(StringArray::from(texts)) as ArrayRef;
+        // In dollars; in euros, converted; in euros, not converted; in yen.
+        let batch = RecordBatch::try_from_iter([
+            ("currency", texts(vec![Some("USD"), Some("EUR"), Some("EUR"), Some("JPY")])),
+            ("effective_cost", amounts(vec![Some(1), Some(20), Some(30), Some(400)])),
+            ("reporting_currency", texts(vec![None, Some("USD"), None, Some("USD")])),
+            ("reporting_effective_cost", amounts(vec![None, Some(22), None, None])),
+        ])
+        .unwrap();
+        let of = |currency: &str| -> Vec<Option<i128>> {
+            let counted = (0..4).map(|row| counted(currency, Cells(&batch), row).unwrap());
+            counted.map(|cost| cost.map(Money::picos)).collect()
+        };
+        assert_eq!(of("USD"), [Some(1), Some(22), None, None]);
+        assert_eq!(of("EUR"), [None, Some(20), Some(30), None]);
     }
 
     #[test]

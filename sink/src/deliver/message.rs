@@ -72,8 +72,9 @@ impl Message {
 
 fn next_step(action: &str) -> &str {
     match action {
-        "notify" => "nothing is blocked; decide whether to slow down or to raise the budget",
-        "page" => "nothing is blocked; somebody on call should look now",
+        "notify" => "decide whether to slow down or to raise the budget",
+        "review" => "look at what drives it, and decide whether to slow down or to raise the budget",
+        "page" => "somebody on call should look now",
         "block" => "gateways that enforce budget.state refuse calls until the period ends or the budget is raised",
         other => other,
     }
@@ -119,7 +120,8 @@ fn percent(share: &str) -> String {
 fn share_spent(alert: &Alert) -> Option<String> {
     let total = alert.amount.picos();
     let tenths = alert.spent.picos().checked_mul(1000)?.checked_div(total)?;
-    Some(format!("{}.{} %", tenths / 10, (tenths % 10).abs()))
+    let (sign, size) = (if tenths < 0 { "-" } else { "" }, tenths.unsigned_abs());
+    Some(format!("{sign}{}.{} %", size / 10, size % 10))
 }
 
 /// With two decimals, cut off: a budget must not look reached before it is.
@@ -213,6 +215,9 @@ pub(crate) mod tests {
             assert_eq!(amount(Money::from_picos(picos).unwrap()), text);
         }
         assert_eq!(amount(Money::from_units(1_234_567)), "1,234,567.00");
+        let mut credited = alert(1, Direction::Up);
+        credited.spent = "-5".parse().unwrap();
+        assert_eq!(share_spent(&credited).as_deref(), Some("-0.5 %"));
     }
 
     #[test]

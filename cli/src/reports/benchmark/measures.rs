@@ -273,7 +273,9 @@ impl Found {
     }
 
     fn value(&self) -> anyhow::Result<String> {
-        if self.answered <= 0 {
+        // Money that was charged for no call at all, a seat or an entry of a ledger, is money all the same.
+        let beside_calls = self.of == 0 && self.denominator.is_none() && self.numerator != 0;
+        if self.answered <= 0 && !beside_calls {
             return Ok(NO_COVERAGE.to_owned());
         }
         match self.denominator {
@@ -350,6 +352,15 @@ mod tests {
         ] {
             assert_eq!(figure(&measures, absent).value, NO_COVERAGE, "{absent}");
         }
+    }
+
+    #[test]
+    fn what_was_charged_for_no_call_is_spend() {
+        let measures = measures(&sums(&[("effective_cost", 100)]), &Sums::default()).unwrap();
+        let spend = figure(&measures, "governed_spend");
+        assert_ne!(spend.value, NO_COVERAGE);
+        assert_eq!((spend.value, spend.coverage.share), (spend.numerator, None));
+        assert_eq!(figure(&measures, "cost_per_request").value, NO_COVERAGE);
     }
 
     #[test]

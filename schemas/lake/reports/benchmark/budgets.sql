@@ -4,7 +4,7 @@ SELECT tenant, budget_id, name, team, business_unit, period, CAST(period_start +
        spent - amount AS overspent
 FROM (
   SELECT *, row_number() OVER (
-    PARTITION BY tenant, budget_id, period, period_start ORDER BY revision DESC, kafka_offset DESC) AS place
+    PARTITION BY tenant, budget_id, period, period_start ORDER BY kafka_offset DESC) AS place
   FROM budgets
   WHERE period IN ('month', 'quarter')
     AND CAST(period_start + INTERVAL '15' DAY AS DATE) >= /*from*/DATE '1970-01-01'/*end*/
