@@ -92,6 +92,8 @@ pub struct Report {
     pub to: Option<String>,
     /// Effective cost, exact.
     pub total: Vec<CurrencySum>,
+    /// All of it in the reporting currency, where it was charged in several and all could be converted.
+    pub converted: Option<CurrencySum>,
     /// Calls.
     pub requests: i64,
     /// Tokens.

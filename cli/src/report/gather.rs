@@ -35,6 +35,8 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         "requests",
         "pricing_status",
         "effective_cost",
+        "reporting_currency",
+        "reporting_effective_cost",
         "counterfactuals",
         "unpriced",
     ];
@@ -64,6 +66,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
     Ok(Report {
         from: sums.from.map(|day| day.to_string()),
         to: sums.to.map(|day| day.to_string()),
+        converted: converted(&sums.total, &sums.reported, &sums.as_charged),
         total: sums.total,
         requests: sums.requests,
         tokens: sums.tokens,
@@ -78,6 +81,16 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         lake: address.to_owned(),
         ledger,
     })
+}
+
+/// Everything in the one currency that costs were converted to; charges in that currency were not.
+fn converted(total: &[CurrencySum], reported: &[CurrencySum], as_charged: &[CurrencySum]) -> Option<CurrencySum> {
+    let [reported] = reported else { return None };
+    let mut all = reported.amount;
+    for sum in as_charged.iter().filter(|sum| !sum.amount.is_zero()) {
+        all = all.checked_add((sum.currency == reported.currency).then_some(sum.amount)?).ok()?;
+    }
+    (total.len() > 1).then(|| CurrencySum { currency: reported.currency.clone(), amount: all })
 }
 
 /// Says what usage without a price may cost, by the newest price book at the end of the report's last day.
@@ -124,6 +137,9 @@ struct Sums {
     from: Option<chrono::NaiveDate>,
     to: Option<chrono::NaiveDate>,
     total: Vec<CurrencySum>,
+    /// What was converted, in the reporting currency, and what was not, in its own.
+    reported: Vec<CurrencySum>,
+    as_charged: Vec<CurrencySum>,
     requests: i64,
     tokens: Quantity,
     teams: BTreeMap<(Option<String>, Text), Group>,
@@ -176,6 +192,10 @@ impl Sums {
             self.tokens.accrue(charge.tokens)?;
             if let Some(cost) = charge.cost {
                 add_money(&mut self.total, &currency, cost)?;
+                match (cells.text("reporting_currency", row)?, cells.money("reporting_effective_cost", row)?) {
+                    (Some(reporting), Some(cost)) => add_money(&mut self.reported, &reporting.into(), cost)?,
+                    _ => add_money(&mut self.as_charged, &currency, cost)?,
+                }
             }
             let (provider, model) = (cells.must_text("provider", row)?, cells.must_text("model", row)?);
             let team = cells.text("team", row)?.map(str::to_owned);
@@ -269,4 +289,21 @@ fn group(
         group.unpriced_requests += charge.requests;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_charged_in_several_currencies_is_added_up_when_all_of_it_can_be() {
+        let sum = |currency: &str, amount: &str| CurrencySum { currency: currency.into(), amount: amount.parse().unwrap() };
+        let total = [sum("EUR", "100"), sum("USD", "49.83")];
+        let reported = [sum("USD", "110")];
+        let all = converted(&total, &reported, &[sum("USD", "49.83")]);
+        assert_eq!(all, Some(sum("USD", "159.83")));
+        assert_eq!(converted(&total, &reported, &[sum("USD", "49.83"), sum("JPY", "1")]), None, "yen have no rate");
+        assert_eq!(converted(&total, &[], &total), None, "nothing was converted");
+        assert_eq!(converted(&total[1..], &reported, &[]), None, "it is there already");
+    }
 }

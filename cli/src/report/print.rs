@@ -44,6 +44,10 @@ fn title(report: &Report, style: Style, page: &mut String) {
         let _ =
             writeln!(page, "  {} {rounded}  {}", sum.currency, style.dim(&format!("exactly {}", exact(sum.amount))));
     }
+    if let Some(all) = &report.converted {
+        let converted = style.dim("all of it, by the exchange rates of the price book");
+        let _ = writeln!(page, "  {} {}  {converted}", all.currency, money(all.amount, 2));
+    }
     let _ = writeln!(page, "  {} calls, {} tokens", count(report.requests), quantity(report.tokens));
 }
 
