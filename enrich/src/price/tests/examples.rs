@@ -50,6 +50,10 @@ fn the_whole_call_is_priced_by_the_band_its_input_falls_into_cached_input_includ
     check(book, "google/gemini-2.5-pro", "input_text_tokens 200000, output_text_tokens 10", plain, "0.2501");
     check(book, "google/gemini-2.5-pro", "input_text_tokens 200001, output_text_tokens 10", plain, "0.5001525");
     check(book, "anthropic/claude-haiku-5-5", "input_text_tokens 100001, output_text_tokens 100", plain, "0.0502505");
+    // A batch and flex have two prices as well, half of them: 1.25 and 7.50 above.
+    let long = "input_text_tokens 200001, output_text_tokens 10";
+    check(book, "google/gemini-2.5-pro", long, |event| event.price_context.batch = true, "0.25007625");
+    check(book, "google/gemini-2.5-pro", long, |event| event.price_context.service_tier = Some("flex".into()), "0.25007625");
 }
 
 #[test]
@@ -159,6 +163,10 @@ fn a_price_change_holds_from_its_first_instant() {
     // Long context cost more on Sonnet 4.6 until 13 March.
     check(book, "anthropic/claude-sonnet-4-6", used, at("2026-03-12T12:00:00Z"), "6");
     check(book, "anthropic/claude-sonnet-4-6", used, at("2026-03-13T00:00:00Z"), "3");
+    // Reads from Sonnet 5.5's cache were cut to half on 7 October.
+    let read = "cache_read_text_tokens 1000000";
+    check(book, "anthropic/claude-sonnet-5-5", read, at("2026-10-06T23:59:59Z"), "0.2");
+    check(book, "anthropic/claude-sonnet-5-5", read, at("2026-10-07T00:00:00Z"), "0.1");
 }
 
 #[test]
@@ -169,7 +177,7 @@ fn what_has_no_price_says_why_and_is_never_zero() {
         ("nobody/gpt-5", NOW, "input_text_tokens 1", "unknown_model"),
         ("openai/gpt-5", NOW, "output_video_seconds 4", "unknown_meter"),
         ("openai/gpt-5.6-luna", "2026-07-01T00:00:00Z", "", "before_first_price"),
-        ("google/gemini-4-argon", "2026-12-02T00:00:00Z", "", "after_last_price"),
+        ("google/gemini-3.7-flash", "2027-01-02T00:00:00Z", "", "after_last_price"),
     ] {
         let mut event = call(model, time, if used.is_empty() { "output_text_tokens 5" } else { used });
         event.price_context.batch = used.is_empty();
