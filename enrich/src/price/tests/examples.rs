@@ -53,7 +53,13 @@ fn the_whole_call_is_priced_by_the_band_its_input_falls_into_cached_input_includ
     // A batch and flex have two prices as well, half of them: 1.25 and 7.50 above.
     let long = "input_text_tokens 200001, output_text_tokens 10";
     check(book, "google/gemini-2.5-pro", long, |event| event.price_context.batch = true, "0.25007625");
-    check(book, "google/gemini-2.5-pro", long, |event| event.price_context.service_tier = Some("flex".into()), "0.25007625");
+    check(
+        book,
+        "google/gemini-2.5-pro",
+        long,
+        |event| event.price_context.service_tier = Some("flex".into()),
+        "0.25007625",
+    );
 }
 
 #[test]
