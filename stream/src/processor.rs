@@ -141,6 +141,23 @@ pub enum Halt {
 }
 
 impl Halt {
+    /// The order that lets a stage or table go on past what stopped it; none where no order helps.
+    pub fn skip(&self, reader: &str, topic: &str, partition: u32) -> Option<String> {
+        let what = match self {
+            Halt::Undecodable { offset, .. } => format!("--offset {offset}"),
+            Halt::Gap { source_topic, source_partition, found, .. } => {
+                format!("--source {source_topic}/{source_partition} --sequence {found}")
+            }
+            Halt::Expired { from, .. } => format!("--offset {from}"),
+            Halt::State(_) => return None,
+        };
+        Some(format!(
+            "spendstream skip --stage {reader} --topic {topic} --partition {partition} {what} --reason WHY"
+        ))
+    }
+}
+
+impl Halt {
     /// Offset of the record it stopped at, where there is one: what comes before it is good.
     pub fn offset(&self) -> Option<i64> {
         match self {

@@ -22,7 +22,8 @@ use crate::table::{Style, Table};
 /// from the lake up to its committed offset and from `usage.charges` after it. It may be run again at any time: what was
 /// corrected is not corrected twice, and a run that was killed is completed by the next.
 ///
-/// Calls without a price need none of this: they are charged by themselves when a book brings one.
+/// Calls without a price need none of this as long as enrich has room to keep them (`--dedup-memory-max`): they are charged by
+/// themselves when a book brings one. The report says how many were too many.
 #[derive(Debug, Args)]
 pub(super) struct Reprice {
     /// Calls made from then on: a day or a time (UTC), such as 2026-11-01.

@@ -8,13 +8,16 @@ use schemas::Skip;
 
 use super::open::{LogArgs, now, partitions};
 
+/// Stages that read a topic.
+const STAGES: [&str; 4] = ["ingest", "enrich", "combine", "merge"];
+
 /// Order a stage that stopped to go on: past a record that cannot be decoded, or past a gap in what it reads.
 ///
 /// The message of the stage that stopped names the arguments. The order is kept, and the ledger shows what was left
 /// out; nothing else forgets it.
 #[derive(Debug, Args)]
 pub(super) struct SkipOrder {
-    /// Stage that stopped: ingest, enrich, combine or merge.
+    /// Stage that stopped (ingest, enrich, combine or merge), or table of the lake. Each reader of a record has its own order.
     #[arg(long)]
     stage: String,
     /// Topic it reads.
@@ -48,6 +51,14 @@ fn source(text: &str) -> Result<(String, i32), String> {
 impl SkipOrder {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let log = self.log.open()?;
+        let known = STAGES.into_iter().chain(sink::TABLES.iter().map(|table| table.name));
+        let known: Vec<&str> = known.chain(["delivery"]).collect();
+        anyhow::ensure!(
+            known.contains(&self.stage.as_str()),
+            "{:?} is no stage and no table; there are {}",
+            self.stage,
+            known.join(", ")
+        );
         let count = partitions(&*log, &self.topic)?;
         anyhow::ensure!(
             self.partition < count,

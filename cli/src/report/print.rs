@@ -210,6 +210,11 @@ fn attention(report: &Report, style: Style, page: &mut String) {
             let text = "by a budget in another currency than the charge and the reports".to_owned();
             lines.push(["left out".to_owned(), count(skipped), text]);
         }
+        let forgotten = ledger.count("enrich", "unpriced.forgotten");
+        if forgotten != 0 {
+            let text = "had no price and were too many to wait for one: once there is one, `spendstream reprice` charges them";
+            lines.push(["unpriced".to_owned(), count(forgotten), text.to_owned()]);
+        }
         let copies = [
             ("duplicates", "duplicate", "copies of calls counted already"),
             ("superseded", "superseded", "gave way to a better copy, or were the better copy"),
@@ -388,4 +393,46 @@ fn begins(period: BudgetPeriod, start: Timestamp) -> String {
 
 fn minute(time: Timestamp) -> String {
     time.to_string().chars().take(16).collect::<String>().replace('T', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use schemas::Meter;
+
+    use super::*;
+
+    #[test]
+    fn a_period_begins_on_the_date_of_its_own_clock() {
+        for (period, start, date) in [
+            (BudgetPeriod::Month, "2026-11-01T00:00:00Z", "2026-11-01"),
+            // Berlin, New York, Tokyo, Auckland in summer, Honolulu.
+            (BudgetPeriod::Month, "2026-10-31T23:00:00Z", "2026-11-01"),
+            (BudgetPeriod::Quarter, "2026-10-01T04:00:00Z", "2026-10-01"),
+            (BudgetPeriod::Year, "2026-03-31T15:00:00Z", "2026-04-01"),
+            (BudgetPeriod::Month, "2026-10-31T11:00:00Z", "2026-11-01"),
+            (BudgetPeriod::Month, "2026-11-01T10:00:00Z", "2026-11-01"),
+            (BudgetPeriod::Day, "2026-11-29T23:00:00Z", "2026-11-30"),
+            (BudgetPeriod::Day, "2026-11-30T05:00:00Z", "2026-11-30"),
+        ] {
+            assert_eq!(begins(period, start.parse().unwrap()), date, "{period} from {start}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_price_is_told_by_what_it_is() {
+        let row = |tokens: i64, others: &[(Meter, i64)]| Unpriced {
+            provider: "openai".to_owned(),
+            model: "gpt-4o".to_owned(),
+            requests: 1,
+            tokens: Quantity::from_units(tokens),
+            others: others.iter().map(|(meter, used)| (*meter, Quantity::from_units(*used))).collect::<BTreeMap<_, _>>(),
+            estimate: None,
+        };
+        assert_eq!(without_a_price(&row(11_000, &[])), "11,000 tokens");
+        assert_eq!(without_a_price(&row(0, &[(Meter::WebSearches, 2)])), "2 web searches");
+        assert_eq!(without_a_price(&row(5, &[(Meter::WebSearches, 2)])), "5 tokens, 2 web searches");
+        assert_eq!(without_a_price(&row(0, &[])), "0 tokens");
+    }
 }

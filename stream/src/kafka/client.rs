@@ -31,7 +31,11 @@ const RESERVED: &[&str] = &[
     "group.instance.id",
     "group.protocol",
     "isolation.level",
+    "max.poll.interval.ms",
+    "message.timeout.ms",
     "partition.assignment.strategy",
+    "session.timeout.ms",
+    "transaction.timeout.ms",
     "transactional.id",
 ];
 

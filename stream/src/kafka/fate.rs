@@ -133,6 +133,15 @@ pub(crate) fn start(changelog: Option<Standing>, offset: Option<Standing>) -> St
     }
 }
 
+/// Where a partition goes on whose witnesses still differ when every marker has landed. An offset that is gone expired with its group,
+/// or was deleted: it was written in one transaction with the changelog, which says the same. Anything else was changed by hand.
+pub(crate) fn believed(changelog: Option<Standing>, offset: Option<Standing>) -> Option<i64> {
+    match (changelog, offset) {
+        (Some(changelog), None) => Some(changelog.next_offset),
+        _ => None,
+    }
+}
+
 /// Says how the two witnesses differ.
 pub(crate) fn disagreement(changelog: Option<Standing>, offset: Option<Standing>) -> String {
     let say = |standing: Option<Standing>| match standing {
@@ -141,7 +150,7 @@ pub(crate) fn disagreement(changelog: Option<Standing>, offset: Option<Standing>
     };
     format!(
         "changelog says {}, group offset says {}: one of them was changed from outside. Restore the changelog topic or \
-         the group's offset from before that, or delete both to process the input again",
+         the group's offset from before that. Deleting both counts nothing anew: the stages behind take what they had for copies",
         say(changelog),
         say(offset)
     )
@@ -198,6 +207,15 @@ mod tests {
             [(at(3, 90), at(4, 90)), (at(3, 90), at(3, 91)), (None, at(3, 90)), (at(3, 90), None)]
         {
             assert_eq!(start(changelog, offset), Start::Disagree);
+        }
+    }
+
+    #[test]
+    fn an_offset_that_is_gone_is_what_the_changelog_says_and_no_other_difference_is_believed() {
+        let at = |transaction, next_offset| Some(Standing { transaction, next_offset });
+        assert_eq!(believed(at(3, 90), None), Some(90));
+        for (changelog, offset) in [(None, at(3, 90)), (at(3, 90), at(4, 90)), (at(3, 90), at(3, 91))] {
+            assert_eq!(believed(changelog, offset), None);
         }
     }
 

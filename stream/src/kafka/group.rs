@@ -59,7 +59,7 @@ pub(crate) fn trouble(error: &KafkaError, who: &str, topic: &str, instance: &str
         KafkaError::MessageConsumptionFatal(code) => Err(fatal(*code, who, instance)),
         KafkaError::MessageConsumption(
             code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed),
-        ) => bail!("{who} may not read {topic}: {code}. The documentation lists the ACLs it needs"),
+        ) => bail!("{who} may not read {topic}: {code}. deploy/RUNBOOK.md lists the ACLs it needs"),
         KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
             Ok(true)
         }

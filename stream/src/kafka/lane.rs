@@ -23,7 +23,7 @@ use crate::books::WATERMARK_BEHIND_SECONDS;
 use crate::processor::{Source, Stage};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Joining, Telemetry};
 
 /// Most records taken from the client before they are processed.
 const ROUND_RECORDS_MAX: usize = 10_000;
@@ -107,6 +107,8 @@ pub(crate) struct Lane {
     stale: bool,
     /// Transactions failed in a row.
     pub(super) failures: u32,
+    /// Until the group has said for the first time which partitions are its own.
+    joining: Option<Joining>,
 }
 
 impl Lane {
@@ -124,11 +126,12 @@ impl Lane {
             client::close_bounded(consumer, CLOSE_MAX);
             let Err(error) = worked else { return Ok(()) };
             name = ours;
-            name.reclaim(&settings, error)?;
+            name.reclaim(&settings, error, &of.shutdown)?;
         }
     }
 
     fn open(of: LaneOf, id: String, name: Name) -> anyhow::Result<Self> {
+        let joining = Some(of.telemetry.joining());
         let consumer = name.client(&of.settings)?;
         consumer.subscribe(&[of.stage.input()]).with_context(|| format!("subscribe to {}", of.stage.input()))?;
         Ok(Lane {
@@ -148,6 +151,7 @@ impl Lane {
             behind: false,
             stale: false,
             failures: 0,
+            joining,
         })
     }
 
@@ -209,9 +213,21 @@ impl Lane {
         for event in self.consumer.context().take_rebalances() {
             match event {
                 Rebalance::Assign(partitions) => {
+                    self.joining = None;
                     self.name.assigned(&self.consumer);
                     group::take(&self.consumer, self.of.stage.input(), &partitions)?;
                     // Those beyond the topology's number are idle: they stay paused.
+                    let beyond = partitions.iter().filter(|at| (**at as u32) >= self.of.source.partitions);
+                    for partition in beyond {
+                        let (stage, topic) = (self.of.stage.name(), self.of.stage.input());
+                        tracing::error!(
+                            stage,
+                            topic,
+                            partition,
+                            "this partition is not read: the topic has more than when this process began. Where nobody has \
+                             divided state anew, widen the changelog of the stage likewise and start every instance again"
+                        );
+                    }
                     for partition in partitions.into_iter().filter(|at| (*at as u32) < self.of.source.partitions) {
                         let source = Source { partition: partition as u32, ..self.of.source.clone() };
                         self.tasks.insert(partition, Task::new(&*self.of.stage, source, &self.of.telemetry));
@@ -494,7 +510,8 @@ pub(super) fn report_halt(stage: &str, task: &mut Task, halt: &crate::Halt) {
         return;
     }
     let (topic, partition) = (&*task.source.topic, task.source.partition);
-    tracing::error!(stage, topic, partition, "partition stopped: {halt}");
+    let skip = halt.skip(stage, topic, partition);
+    tracing::error!(stage, topic, partition, skip, "partition stopped: {halt}");
 }
 
 #[cfg(test)]

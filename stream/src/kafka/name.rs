@@ -5,15 +5,17 @@
 //! the broker's alone), the name still belongs to the forgotten id: the broker answers that somebody else has it, and
 //! the client is finished. That somebody is this very process before it stood still.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rdkafka::bindings as sys;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
 
 use super::client::{self, ANSWER_TIMEOUT, Events};
 use super::group::Fenced;
 use crate::settings::Settings;
+use crate::shutdown::Shutdown;
 
 /// Fenced off again within so many sessions, it is somebody else, whatever the broker says.
 const SESSIONS: u32 = 10;
@@ -56,14 +58,33 @@ impl Name {
     ///
     /// # Errors
     /// The error itself, when it is another one, or when another process has the name.
-    pub(crate) fn reclaim(&mut self, settings: &Settings, error: anyhow::Error) -> anyhow::Result<()> {
+    pub(crate) fn reclaim(
+        &mut self,
+        settings: &Settings,
+        error: anyhow::Error,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<()> {
         let again = self.fenced_at.is_some_and(|at| at.elapsed() < settings.session_timeout * SESSIONS);
         if !error.is::<Fenced>() || again {
             return Err(error);
         }
         self.fenced_at = Some(Instant::now());
         let asking: BaseConsumer<Events> = client::create(&client::asking(&settings.connection))?;
-        let groups = asking.fetch_group_list(Some(&self.group), ANSWER_TIMEOUT).context("ask who is in the group")?;
+        // Brokers that come back after an outage cannot say for a while.
+        let groups = loop {
+            match asking.fetch_group_list(Some(&self.group), ANSWER_TIMEOUT) {
+                Ok(groups) => break groups,
+                Err(refused) if refused.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                    return Err(refused).context("ask who is in the group");
+                }
+                Err(error) => {
+                    tracing::info!(member = self.member, %error, "cannot ask yet who is in the group");
+                    if shutdown.wait(Duration::from_secs(1)) {
+                        return Ok(());
+                    }
+                }
+            }
+        };
         let members = groups.groups().iter().flat_map(|group| group.members());
         let members: Vec<String> = members.map(|member| member.id().to_owned()).collect();
         if !free(&self.member, self.id.as_deref(), members.iter().map(String::as_str)) {

@@ -19,7 +19,7 @@ use super::{group, now, task};
 use crate::processor::{Halt, Record, Table};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry::{self, Joining, Telemetry};
 
 /// Most records handed to the table at a time.
 const ROUND_RECORDS_MAX: usize = 10_000;
@@ -75,6 +75,8 @@ struct Driver {
     /// Flushes and assignments failed in a row, and when to try again.
     failures: u32,
     retry_at: Instant,
+    /// Until the group has said for the first time which partitions are its own.
+    joining: Option<Joining>,
 }
 
 /// Operators' orders, followed once for all tables of a process.
@@ -132,12 +134,13 @@ pub fn run_table(
         writing: None,
         failures: 0,
         retry_at: Instant::now(),
+        joining: Some(telemetry.joining()),
     };
     loop {
         let worked = driver.work();
         let ended = match worked {
             Ok(()) => Ok(()),
-            Err(error) => match driver.name.reclaim(settings, error) {
+            Err(error) => match driver.name.reclaim(settings, error, shutdown) {
                 Ok(()) => {
                     driver.rejoin()?;
                     continue;
@@ -198,6 +201,7 @@ impl Driver {
         self.end_write()?;
         self.give_up(&self.parts.keys().copied().collect::<Vec<_>>());
         self.parts.clear();
+        self.joining = Some(self.telemetry.joining());
         let finished = std::mem::replace(&mut self.consumer, self.name.client(&self.settings)?);
         client::close_bounded(finished, CLOSE_MAX);
         self.consumer.subscribe(&[&self.topic]).with_context(|| format!("subscribe to {}", self.topic))
@@ -208,6 +212,7 @@ impl Driver {
             self.end_write()?;
             match event {
                 Rebalance::Assign(partitions) => {
+                    self.joining = None;
                     self.name.assigned(&self.consumer);
                     group::take(&self.consumer, &self.topic, &partitions)?;
                     for partition in partitions {
@@ -401,6 +406,15 @@ impl Driver {
     /// Waits for the write that is on its way, if there is one.
     fn end_write(&mut self) -> anyhow::Result<()> {
         let Some(Writing { began, thread, covers }) = self.writing.take() else { return Ok(()) };
+        // A store that does not answer is waited for; that is not being stuck.
+        let mut visited_at = Instant::now();
+        while !thread.is_finished() {
+            std::thread::sleep(Duration::from_millis(2));
+            if visited_at.elapsed() > Duration::from_secs(1) {
+                visited_at = Instant::now();
+                self.parts.values().for_each(|part| part.watch.beat());
+            }
+        }
         match thread.join() {
             Ok(Ok(())) => self.written(began, &covers),
             Ok(Err(error)) => self.unwritten(&error),
@@ -458,5 +472,6 @@ fn skipped(orders: &[Skip], table: &str, topic: &str, message: &BorrowedMessage<
 }
 
 fn report(table: &str, topic: &str, partition: i32, halt: &Halt) {
-    tracing::error!(table, topic, partition, "partition stopped: {halt}");
+    let skip = halt.skip(table, topic, partition as u32);
+    tracing::error!(table, topic, partition, skip, "partition stopped: {halt}");
 }

@@ -299,11 +299,16 @@ impl Task {
             Start::Disagree => {
                 // The marker of the changelog may land after that of the offset: by as long as a transaction may last.
                 let since = *restore.disagree_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > settings.transaction_timeout + Duration::from_secs(10) {
+                if since.elapsed() <= settings.transaction_timeout + Duration::from_secs(10) {
+                    return Ok(());
+                }
+                let Some(next) = fate::believed(kept.standing, offset) else {
                     let reason = Halt::State(fate::disagreement(kept.standing, offset));
                     self.rest(reason, 0, false);
-                }
-                return Ok(());
+                    return Ok(());
+                };
+                let (stage, topic) = (stage.name(), &self.source.topic);
+                tracing::warn!(stage, %topic, partition, next, "the group's offset is gone: the changelog says where to go on");
             }
         }
         if let Err(reason) = kept.processor.restored() {

@@ -160,6 +160,10 @@ pub fn apply(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) -
         match result {
             Ok(topic) => created.push(topic),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, RDKafkaErrorCode::InvalidReplicationFactor)) => anyhow::bail!(
+                "create topic {topic}: the cluster has fewer than {} brokers; say --replication with how many copies it can keep",
+                layout.replication
+            ),
             Err((topic, code)) => anyhow::bail!("create topic {topic}: {code}"),
         }
     }
@@ -222,6 +226,9 @@ pub fn diff(connection: &Connection, catalogue: &[TopicSpec], layout: Layout) ->
     let present: Vec<&TopicSpec> = catalogue.iter().filter(|spec| existing.contains_key(&spec.name)).collect();
     let asked: Vec<ResourceSpecifier<'_>> = present.iter().map(|spec| ResourceSpecifier::Topic(&spec.name)).collect();
     let answers = block_on(async {
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
         let admin: AdminClient<Events> = client::create(&client::asking(connection))?;
         admin.describe_configs(&asked, &options()).await.context("ask for the settings of topics")
     })?;

@@ -227,6 +227,8 @@ impl Lane {
     /// to its position again before it goes on.
     fn idle(&self, time: Duration) {
         self.of.shutdown.wait(time);
+        // Brokers that are away are waited for; that is not being stuck.
+        self.tasks.values().for_each(|task| task.watch.beat());
         for _ in 0..100 {
             if self.consumer.poll(Duration::ZERO).is_none() {
                 break;

@@ -40,12 +40,12 @@ pub struct PartitionHealth {
 /// Health of the process: the worst of its partitions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {
-    /// `running`, `restoring`, `halted` or `stuck`.
+    /// `running`, `joining`, `restoring`, `halted` or `stuck`.
     pub status: &'static str,
     /// False when starting again would help: what a liveness probe asks.
     #[serde(skip)]
     pub alive: bool,
-    /// True when every partition has its state: what a readiness probe asks.
+    /// True when it is known which partitions are its own, and each has its state: what a readiness probe asks.
     #[serde(skip)]
     pub ready: bool,
     /// Every partition.
@@ -53,16 +53,17 @@ pub struct Health {
 }
 
 impl Health {
-    pub(super) fn of(partitions: Vec<PartitionHealth>) -> Self {
+    pub(super) fn of(partitions: Vec<PartitionHealth>, joining: bool) -> Self {
         let stuck = partitions.iter().any(|partition| partition.silent_seconds >= STUCK_AFTER.as_secs());
         let restoring = partitions.iter().any(|partition| partition.phase == Phase::Restoring);
         let halted = partitions.iter().any(|partition| matches!(partition.phase, Phase::Halted(_)));
-        let status = match (stuck, halted, restoring) {
+        let status = match (stuck, halted, restoring, joining) {
             (true, ..) => "stuck",
-            (_, true, _) => "halted",
-            (.., true) => "restoring",
+            (_, true, ..) => "halted",
+            (_, _, true, _) => "restoring",
+            (.., true) => "joining",
             _ => "running",
         };
-        Health { status, alive: !stuck, ready: !restoring && !stuck, partitions }
+        Health { status, alive: !stuck, ready: !restoring && !stuck && !joining, partitions }
     }
 }

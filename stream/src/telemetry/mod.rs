@@ -7,6 +7,7 @@ mod tls;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,18 @@ type Key = (Arc<str>, Arc<str>, u32);
 pub struct Telemetry {
     metrics: Metrics,
     partitions: Mutex<BTreeMap<Key, State>>,
+    /// Members of groups that were not told yet which partitions are theirs.
+    joining: AtomicUsize,
+}
+
+/// A member that waits to be told which partitions are its own; until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Joining(Arc<Telemetry>);
+
+impl Drop for Joining {
+    fn drop(&mut self) {
+        self.0.joining.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 #[derive(Debug)]
@@ -96,6 +109,12 @@ impl Telemetry {
         Watch { telemetry: self.clone(), key }
     }
 
+    /// Says that a member joins its group: the process is not ready before it was told which partitions are its own.
+    pub(crate) fn joining(self: &Arc<Self>) -> Joining {
+        self.joining.fetch_add(1, Ordering::SeqCst);
+        Joining(self.clone())
+    }
+
     /// Health now.
     pub fn health(&self) -> Health {
         let now = Instant::now();
@@ -107,7 +126,7 @@ impl Telemetry {
             seconds: now.duration_since(state.since).as_secs(),
             silent_seconds: now.duration_since(state.beat).as_secs(),
         };
-        Health::of(self.states().iter().map(describe).collect())
+        Health::of(self.states().iter().map(describe).collect(), self.joining.load(Ordering::SeqCst) > 0)
     }
 
     /// Metrics now, in the Prometheus text format.

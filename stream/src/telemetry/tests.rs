@@ -88,8 +88,19 @@ fn a_lane_that_does_not_come_by_is_stuck() {
         seconds: 1000,
         silent_seconds,
     };
-    let stuck = Health::of(vec![partition(0, Phase::Running), partition(90, Phase::Restoring)]);
+    let stuck = Health::of(vec![partition(0, Phase::Running), partition(90, Phase::Restoring)], false);
     assert_eq!((stuck.status, stuck.alive, stuck.ready), ("stuck", false, false));
-    let slow = Health::of(vec![partition(5, Phase::Restoring)]);
+    let slow = Health::of(vec![partition(5, Phase::Restoring)], false);
     assert_eq!((slow.status, slow.alive, slow.ready), ("restoring", true, false));
+}
+
+#[test]
+fn nobody_is_ready_before_it_is_known_what_is_theirs() {
+    let telemetry = Telemetry::new();
+    let joining = telemetry.joining();
+    let health = telemetry.health();
+    assert_eq!((health.status, health.alive, health.ready), ("joining", true, false));
+    drop(joining);
+    let health = telemetry.health();
+    assert_eq!((health.status, health.ready), ("running", true), "it may have no partition at all");
 }
