@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use schemas::{Flag, Text};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope, provider_name, time};
@@ -19,7 +19,9 @@ use crate::usage::{Counts, raw};
 
 /// True for a message of a model.
 fn is_answer(object: &Object<'_>) -> bool {
-    object.has("modelID") && object.has("providerID") && object.object("tokens").is_some()
+    let second =
+        || object.is("type", "assistant") && object.object("model").is_some_and(|model| model.has("providerID"));
+    ((object.has("modelID") && object.has("providerID")) || second()) && object.object("tokens").is_some()
 }
 
 /// True for anything in its storage: messages, alone or with their parts, parts, sessions, and an exported session.
@@ -42,8 +44,60 @@ pub(crate) fn is_stored(object: &Object<'_>) -> bool {
     (belongs && (part() || asked())) || session() || whole()
 }
 
+/// True for what the second version tells its clients of a session while it runs (events that others published, 2026-11-30).
+pub(crate) fn is_event(object: &Object<'_>) -> bool {
+    object.object("data").is_some_and(|data| data.string("sessionID").is_some())
+}
+
+/// What the beginning of a step says of its end: whose model answers.
+pub(crate) fn context(object: &Object<'_>, envelope: &mut Envelope<'_>) {
+    let Some(data) = object.object("data").filter(|_| object.is("type", "session.step.started")) else { return };
+    let Some(model) = data.object("model") else { return };
+    let text = |object: &Object<'_>, name: &str| {
+        object.string(name).filter(|text| text.len() <= crate::TEXT_BYTES_MAX).map(Text::from)
+    };
+    envelope.claimed.session = text(&data, "sessionID");
+    envelope.model = text(&model, "id");
+    envelope.provider = text(&model, "providerID");
+}
+
+/// An event of a session: the end of a step is a call. Its model stands in the event that began the step, and is only taken from one of
+/// the same session, since several run side by side.
+fn event<'a>(json: Json<'a>, object: &Object<'a>, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    let data = object.object("data").unwrap_or_default();
+    if !object.is("type", "session.step.ended") || data.object("tokens").is_none() {
+        let reason = if data.has("tokens") { IgnoreReason::RunSummary } else { IgnoreReason::NotAModelCall };
+        out.ignore(reason);
+        return Ok(());
+    }
+    let session = envelope::owned(&data, "sessionID")?;
+    if envelope.claimed.session.is_some() && envelope.claimed.session != session {
+        (envelope.model, envelope.provider) = (None, None);
+    }
+    let mut call = Call::new("opencode.message", "chat", precedence::AGENT);
+    call.time = time(object, "created")?;
+    call.raw_usage = Cow::Borrowed(raw(data.get("tokens")));
+    call.reported_cost = envelope::cost(&data, "cost", "estimate_at_list_price")?.filter(|cost| !cost.amount.is_zero());
+    // This version takes reasoning out of the output wherever a provider counts it there.
+    call.parts = smallvec![tokens(&data, false)?];
+    // What was used was certainly billed: counted, and visibly unpriced.
+    envelope.model.get_or_insert(Text::const_new("unknown"));
+    envelope.claimed.application = Some(Text::const_new("opencode"));
+    envelope.claimed.session = session;
+    envelope.event_id = match envelope::text(&data, "assistantMessageID")? {
+        Some(message) => Some(message),
+        None => envelope::text(object, "id")?.or(envelope.event_id),
+    };
+    envelope.source = Some(Cow::Borrowed("opencode"));
+    out.call(call, envelope, json);
+    Ok(())
+}
+
 /// Whatever was stored: only messages of a model are calls, and of a session its messages.
 pub(crate) fn stored<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
+    if object.has("data") && is_event(object) {
+        return event(json, object, envelope, out);
+    }
     let Some(value) = object.get("messages") else {
         return message(json, object, envelope, out);
     };
@@ -76,13 +130,19 @@ fn message<'a>(json: Json<'a>, object: &Object<'a>, mut envelope: Envelope<'a>, 
         return Ok(());
     }
     let mut call = Call::new("opencode.message", "chat", precedence::AGENT);
-    call.provider = envelope::text(info, "providerID")?.map(|name| provider_name(&name));
-    call.model = envelope::text(info, "modelID")?;
+    // The second version keeps both in one object, and reasoning always beside the output.
+    let model = info.object("model").filter(|model| model.has("providerID") && !info.has("modelID"));
+    let second = model.is_some();
+    call.provider = envelope::text(model.as_ref().unwrap_or(info), "providerID")?.map(|name| provider_name(&name));
+    call.model = match &model {
+        Some(model) => envelope::text(model, "id")?,
+        None => envelope::text(info, "modelID")?,
+    };
     let clock = info.object("time").unwrap_or_default();
     call.time = time(&clock, "created")?;
     call.raw_usage = Cow::Borrowed(raw(info.get("tokens")));
     call.reported_cost = envelope::cost(info, "cost", "estimate_at_list_price")?.filter(|cost| !cost.amount.is_zero());
-    let inside = reasons_inside(call.provider.as_deref().unwrap_or(""));
+    let inside = !second && reasons_inside(call.provider.as_deref().unwrap_or(""));
     let ended = |part: &Object<'a>| part.is("type", "step-finish");
     let parts = object.array("parts").unwrap_or_default();
     let steps: Vec<Object<'a>> = parts.into_iter().filter_map(Json::object).filter(ended).collect();

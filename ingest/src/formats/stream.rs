@@ -3,7 +3,7 @@
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, codex, gemini_cli};
+use crate::formats::{self, codex, gemini_cli, opencode};
 use crate::json::{Json, Kind, Object};
 use crate::problem::Result;
 use crate::recognise::{Shape, captured, recognise};
@@ -67,6 +67,7 @@ pub(crate) fn items<'a>(
         if let (Some(object), Some((shape, _))) = (&object, shape) {
             match shape {
                 Shape::CodexTranscript => codex::context(object, &mut context),
+                Shape::Opencode => opencode::context(object, &mut context),
                 Shape::GeminiCliChat => gemini_cli::chat_context(object, &mut context),
                 Shape::OpenAiResponseEvent if object.has("session") => {
                     transcriber = transcriber.or_else(|| transcribing(object));

@@ -2,6 +2,7 @@
 
 use super::usage::{is_embeddings, is_images};
 use super::{Shape, records, resources};
+use crate::formats::opencode;
 use crate::json::{Json, Object};
 
 /// By a field whose value names the format.
@@ -82,8 +83,9 @@ pub(super) fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             | "image_edit.partial_image" => Shape::Fragment,
             "error" if object.has("error") => Shape::Error,
             "session.closed" if object.object("usage").is_some_and(|usage| usage.has("seconds")) => Shape::OpenAiLive,
+            // Those of opencode's second version have names like those of Realtime.
+            _ if kind.starts_with("session.") && opencode::is_event(object) => Shape::Opencode,
             // Events of a Realtime session; `session.created` names its model.
-            // Those of opencode's second version have the same names, and are not read yet.
             _ if (kind.starts_with("session.") && !object.has("properties"))
                 || kind.starts_with("conversation.item.")
                 || kind.starts_with("input_audio_buffer.")
