@@ -18,9 +18,26 @@ use crate::usage::raw;
 
 /// True for a message of the app server: its method says of what it tells, or it answers with the thread that was begun.
 pub(crate) fn is_message(object: &Object<'_>) -> bool {
-    const ABOUT: [&str; 4] = ["thread/", "turn/", "item/", "account/"];
+    const ABOUT: [&str; 5] = ["thread/", "turn/", "item/", "account/", "codex/event"];
     let method = || object.string("method").is_some_and(|method| ABOUT.iter().any(|about| method.starts_with(about)));
-    (object.has("params") && method()) || thread(object).is_some()
+    (object.has("params") && method()) || thread(object).is_some() || is_printed(object)
+}
+
+/// True for a line that older versions of `codex exec --json` printed: an event as the MCP server sends it, without what is around it.
+fn is_printed(object: &Object<'_>) -> bool {
+    const KINDS: [&str; 6] =
+        ["token_count", "session_configured", "task_started", "task_complete", "agent_message", "agent_reasoning"];
+    object.has("msg")
+        && object.iter().all(|(name, _)| matches!(name, "id" | "msg"))
+        && object.object("msg").and_then(|told| told.string("type")).is_some_and(|kind| KINDS.contains(&&*kind))
+}
+
+/// An event of the MCP server, or of those lines.
+fn told<'a>(object: &Object<'a>) -> Option<Object<'a>> {
+    match object.object("params") {
+        Some(params) => params.object("msg"),
+        None => object.object("msg"),
+    }
 }
 
 /// What the app server says of a thread that was begun, and its id.
@@ -43,6 +60,18 @@ fn used<'a>(object: &Object<'a>) -> Option<Used<'a>> {
         let running = counts.object(total).and_then(|total| total.get(count)?.number());
         Some(Used { last, running, spelling })
     };
+    if let Some(told) = told(object) {
+        let told = told.is("type", "token_count").then_some(told)?;
+        return match told.object("info") {
+            Some(info) => of(info, "last_token_usage", "total_token_usage", "total_tokens", &openai::CODEX),
+            // The first versions counted the request alone.
+            None if told.has("input_tokens") && told.has("output_tokens") => {
+                let last = object.object("params").map_or_else(|| object.get("msg"), |params| params.get("msg"))?;
+                Some(Used { last, running: None, spelling: &openai::CODEX })
+            }
+            None => None,
+        };
+    }
     if let Some(params) = object.object("params") {
         return of(params.object("tokenUsage")?, "last", "total", "totalTokens", &openai::AI_SDK);
     }
@@ -68,8 +97,10 @@ pub(crate) fn line<'a>(
     call.raw_usage = Cow::Borrowed(raw(Some(last)));
     call.parts = smallvec![openai::usage(&last.object().unwrap_or_default(), spelling, "")?];
     envelope.claimed.application = Some(Text::const_new("codex"));
-    if let Some(params) = object.object("params") {
-        envelope.claimed.session = text(&params, "threadId").or(envelope.claimed.session);
+    let alone = running.is_none() && told(object).is_some();
+    if object.has("params") || object.has("msg") {
+        envelope.claimed.session =
+            object.object("params").and_then(|params| about(&params)).or(envelope.claimed.session);
         // What was used was certainly billed: counted, and visibly unpriced.
         envelope.model.get_or_insert(Text::const_new("unknown"));
     }
@@ -78,6 +109,8 @@ pub(crate) fn line<'a>(
             envelope.event_id = Some(Cow::Owned(format!("{session}/{running}")));
             envelope.source = Some(Cow::Borrowed("codex"));
         }
+        // Nothing but its place tells such a request from the next.
+        _ if alone => {}
         _ if envelope.event_id.is_none() => {
             let message =
                 "the line names no session: send the whole transcript as one record, or give the line an `id`";
@@ -89,12 +122,23 @@ pub(crate) fn line<'a>(
     Ok(())
 }
 
+/// The thread that a notification is about.
+fn about(params: &Object<'_>) -> Option<Text> {
+    let meta = || params.object("_meta").and_then(|meta| text(&meta, "threadId"));
+    text(params, "threadId").or_else(|| text(params, "conversationId")).or_else(meta)
+}
+
 /// What a line says about those that follow: session and model.
 pub(crate) fn context(object: &Object<'_>, envelope: &mut Envelope<'_>) {
     if let Some((begun, id)) = thread(object) {
         envelope.claimed.session = Some(id);
         envelope.model = text(&begun, "model").or_else(|| envelope.model.take());
         envelope.provider = text(&begun, "modelProvider").or_else(|| envelope.provider.take());
+    }
+    if let Some(told) = told(object).filter(|told| told.is("type", "session_configured")) {
+        envelope.claimed.session = text(&told, "session_id").or_else(|| text(&told, "thread_id"));
+        envelope.model = text(&told, "model").or_else(|| envelope.model.take());
+        envelope.provider = text(&told, "model_provider_id").or_else(|| envelope.provider.take());
     }
     let Some(payload) = object.object("payload") else { return };
     if object.is("type", "session_meta") {
