@@ -53,6 +53,10 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         // The texts of the prompt, empty for chats (<https://docs.together.ai/reference/chat-completions-1>, not opened:
         // written from knowledge of the service).
         Some("together_ai")
+    } else if object.get("x_nanogpt_pricing").is_some() {
+        Some("nano_gpt")
+    } else if object.get("venice_parameters").is_some() {
+        Some("venice")
     } else if object.get("time_info").is_some() {
         Some("cerebras")
     } else if object.get("prompt_filter_results").is_some()
@@ -72,8 +76,16 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("perplexity")
     } else if object.has("need_clear_history") {
         Some("qianfan")
-    } else if fingerprint.is_some_and(|print| print == "fp_ollama") {
+    } else if fingerprint.as_deref().is_some_and(|print| print == "fp_ollama") {
         Some("ollama")
+    } else if fingerprint.is_some_and(|print| print.starts_with("fpv0_")) {
+        Some("moonshot_ai")
+    } else if object.has("request_id")
+        && named(|model| model.starts_with("glm-"))
+        && object.string("request_id") == object.string("id")
+    {
+        // Whoever else serves these models, under the same names, has no second name for an answer.
+        Some("zai")
     } else {
         None
     }
@@ -179,6 +191,14 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("@cf/", "cloudflare"),
         ("@hf/", "cloudflare"),
         ("kimi-latest", "moonshot_ai"),
+        ("kimi-thinking-preview", "moonshot_ai"),
+        ("kimi-k2-0711-preview", "moonshot_ai"),
+        ("kimi-k2-0905-preview", "moonshot_ai"),
+        ("kimi-k2-turbo-preview", "moonshot_ai"),
+        ("glm-4-plus", "zai"),
+        ("glm-4-air", "zai"),
+        ("glm-4-flash", "zai"),
+        ("glm-4-long", "zai"),
         ("moonshot-v1", "moonshot_ai"),
         ("voyage-", "voyageai"),
         ("accounts/fireworks/", "fireworks"),
@@ -236,8 +256,10 @@ pub(super) fn is_of_bedrock(model: &str) -> bool {
         "twelvelabs.",
         "writer.",
     ];
-    let name = REGIONS.iter().find_map(|region| model.strip_prefix(region)).unwrap_or(model);
-    MAKERS.iter().any(|maker| name.starts_with(maker))
+    let within = REGIONS.iter().find_map(|region| model.strip_prefix(region));
+    let name = within.unwrap_or(model);
+    // Oracle, too, writes the models of OpenAI in this way, but has no profiles.
+    MAKERS.iter().any(|maker| name.starts_with(maker)) || within.is_some_and(|name| name.starts_with("openai."))
 }
 
 /// True for a model of Claude's rivals: servers that speak like Anthropic serve them, and Anthropic does not.

@@ -82,6 +82,8 @@ pub(super) const TOOLS: &[Tool] = &[
         ..Tool::new(Shape::ToolLog, "n8n", precedence::AGENT)
     },
     // New Relic's events of its agents, also those of a framework, which name no model.
+    // Of a message that does not say what it is, its place in a completion tells.
+    Tool { marks: &["vendor", "completion_id", "sequence"], unstated_is_call: false, ..NEW_RELIC },
     NEW_RELIC,
     Tool { marks: &["vendor", "ingest_source", "response.number_of_messages"], ..NEW_RELIC },
     POSTHOG,
