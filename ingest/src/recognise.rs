@@ -87,7 +87,11 @@ fn by_evidence(object: &Object<'_>) -> Option<(Shape, &'static str)> {
         return Some((Shape::OtelSpan, "attributes, and a context with ids"));
     }
     let known = by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object));
-    known.or_else(|| by_store(object)).or_else(|| by_wrapping(object)).or_else(|| by_failure(object))
+    let recorded = || {
+        let state = refused::is_recorded_state(object);
+        state.then_some((Shape::Status, "a recorded answer that is no call"))
+    };
+    known.or_else(|| by_store(object)).or_else(recorded).or_else(|| by_wrapping(object)).or_else(|| by_failure(object))
 }
 
 /// What says that nothing came of a call, or nothing yet.

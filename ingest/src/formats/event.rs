@@ -171,6 +171,10 @@ pub(crate) fn wrapped<'a>(
         (Err(_), Some(unread)) => unread,
         (wrapped, _) => wrapped?,
     };
+    // What go-vcr calls an id is the place within the recording: every recording has a first one.
+    if object.has("request") && object.object("request").is_some_and(|request| request.has("proto_major")) {
+        envelope.event_id = None;
+    }
     if envelope.requested_model.is_none() {
         envelope.requested_model = envelope.model.clone();
     }
@@ -178,13 +182,25 @@ pub(crate) fn wrapped<'a>(
         Kind::Object => stream::items(vec![Ok(body.into())], None, envelope, wrappers + 1, out),
         // A captured stream: its chunks, or the text of its events.
         Kind::Array => chunks(body, envelope, wrappers, out),
-        Kind::String => captured(&body.string().unwrap_or_default(), envelope, wrappers, out)?,
+        Kind::String => {
+            let text = body.string().unwrap_or_default();
+            captured(&text, envelope, wrappers, out).map_err(|problem| prose(problem, &text))?;
+        }
         kind => {
             let message = format!("the body is of type {}; send the provider's JSON", kind.as_str());
             out.reject(Problem::new(RejectReason::InvalidField, "response", message), Some(json));
         }
     }
     Ok(())
+}
+
+/// What is wrong with a text that is no answer as a provider sends it: where it does not even begin like one, people wrote or read it.
+fn prose(problem: Problem, text: &str) -> Problem {
+    if problem.reason != RejectReason::Malformed || text.trim_ascii_start().starts_with(['{', '[', '"']) {
+        return problem;
+    }
+    let message = "the answer is prose, and nothing beside it says what it used: send the provider's whole answer";
+    Problem::new(RejectReason::UnknownFormat, "response", message)
 }
 
 /// The records of a list within one object, each told by itself.

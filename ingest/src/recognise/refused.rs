@@ -6,7 +6,7 @@
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>, <https://docs.ollama.com/api/errors>,
 //! <https://developers.deepgram.com/docs/errors>, <https://www.rfc-editor.org/rfc/rfc9457> (NVIDIA, Replicate).
 
-use crate::json::{Json, Kind, NameSet, Object};
+use crate::json::{Json, Kind, NameSet, Object, deeper_than};
 use crate::number;
 
 /// Names under which an error says what is wrong.
@@ -138,6 +138,21 @@ pub(super) fn is_failed_answer(object: &Object<'_>) -> bool {
     let code = status.and_then(|(_, status)| status.number().or_else(|| status.object()?.get("code")?.number()));
     let code = code.and_then(|code| number::count(code).ok());
     code.is_some_and(|code| (400..600).contains(&code)) && NOTED.iter().any(|name| object.has(name))
+}
+
+/// True for what a recorder kept of an answer that is no call: a resource, a list of them, the state of a job.
+pub(super) fn is_recorded_state(object: &Object<'_>) -> bool {
+    let asked = object.object("request").is_some_and(|request| request.has("method"));
+    let Some(response) = object.object("response").filter(|_| asked) else { return false };
+    let state = |body: &Object<'_>| matches!(super::recognise(body), Some((super::Shape::Status, _)));
+    if let Some(body) = response.object("parsed_body") {
+        return state(&body);
+    }
+    let text = response.object("body").map_or_else(|| response.string("body"), |body| body.string("string"));
+    text.is_some_and(|text| {
+        !deeper_than(text.as_bytes(), crate::DEPTH_MAX)
+            && Json::parse_object(text.trim_ascii()).is_some_and(|(_, body)| state(&body))
+    })
 }
 
 /// What a job says of itself: that it is not done, or that nothing came of it.

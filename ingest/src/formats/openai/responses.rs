@@ -64,12 +64,14 @@ fn drawn(object: &Object<'_>) -> Result<Option<Part>> {
     Ok(Some(part))
 }
 
-/// Tools that are billed by the call. Opening a page or searching within one is part of the search before it.
+/// Tools that are billed by the call. Opening a page or searching within one is part of the search before it, and a search that
+/// failed found nothing: where the provider counts it all the same, it says so in its usage.
 pub(crate) fn tools(output: Json<'_>, usage: &mut Usage) {
     let mut containers: Vec<Cow<'_, str>> = Vec::new();
     for item in output.array().unwrap_or_default() {
         let Some(item) = item.object() else { continue };
         match item.string("type").as_deref() {
+            Some("web_search_call" | "file_search_call") if item.is("status", "failed") => {}
             Some("web_search_call") => {
                 let action = item.object("action").and_then(|action| action.string("type"));
                 if action.is_none_or(|action| action == "search") {
