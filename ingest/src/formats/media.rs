@@ -77,6 +77,36 @@ pub(crate) fn runway<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     Ok(call)
 }
 
+/// True for the answer of a model at fal that made a video: it is kept there, and nothing says that it was asked of another
+/// (answers that others published, read 2026-11-30).
+pub(crate) fn is_fal_video(object: &Object<'_>) -> bool {
+    let kept = |video: Object<'_>| video.string("url").is_some_and(|url| url.contains("fal.media/"));
+    object.has("video")
+        && !["id", "status", "usage", "choices", "images"].iter().any(|name| object.has(name))
+        && object.object("video").is_some_and(kept)
+}
+
+/// A video that was made at fal. Only some of its models say how long it is; which of them made it is told by the request.
+pub(crate) fn fal_video<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("fal.video", "video_generation", precedence::PROVIDER);
+    call.usual_provider = "fal";
+    call.response_id = envelope::text(object, "request_id")?;
+    let video = object.object("video").unwrap_or_default();
+    let mut part = Part::default();
+    match Counts::new(&video, "video").quantity("duration")? {
+        Some(seconds) => {
+            part.usage.add_quantity(Meter::OutputVideoSeconds, seconds);
+            call.raw_usage = Cow::Owned(format!("{{\"seconds\":\"{seconds}\"}}"));
+        }
+        None => {
+            call.flags.set(Flag::UsageMissing);
+            call.raw_usage = Cow::Borrowed("{}");
+        }
+    }
+    call.parts = smallvec![part];
+    Ok(call)
+}
+
 /// The state of a task of Runway's: its fields are few, and its states are written large.
 pub(crate) fn runway_state<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
     const FIELDS: [&str; 8] =

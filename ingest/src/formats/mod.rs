@@ -207,6 +207,7 @@ fn shaped<'a>(
         Shape::KoboldCpp => servers::kobold_cpp(object)?,
         Shape::Luma => media::luma(object)?,
         Shape::Runway => media::runway(object)?,
+        Shape::FalVideo => media::fal_video(object)?,
         Shape::LibreChat => return librechat::row(json, object, envelope, out),
         Shape::Snowflake => return snowflake::row(json, object, envelope, out),
         Shape::Replicate => return replicate::prediction(json, object, envelope, out),

@@ -113,6 +113,8 @@ schemas::symbols! {
         Luma = "luma.generation",
         /// A task of Runway's.
         Runway = "runway.task",
+        /// A video of a model at fal.
+        FalVideo = "fal.video",
         /// A row of LibreChat's ledger of tokens.
         LibreChat = "librechat.transaction",
         /// A prediction of Replicate.

@@ -182,6 +182,13 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             _ => (Shape::Status, "state"),
         });
     }
+    // A request in fal's queue, and what its state is.
+    if object.has("response_url") && (object.has("status_url") || (object.has("status") && object.has("request_id"))) {
+        return Some((Shape::Status, "response_url and status_url, or a status"));
+    }
+    if media::is_fal_video(object) {
+        return Some((Shape::FalVideo, "a video kept at fal"));
+    }
     if let Some(state) = media::runway_state(object) {
         match &*state {
             "SUCCEEDED" if object.get("output").is_some() => {

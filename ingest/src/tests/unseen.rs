@@ -306,3 +306,163 @@ fn thinking_that_one_iteration_does_not_tell_is_told_by_the_whole() {
     check(&body(""), "input_text_tokens 2, output_text_tokens 2087");
     check_rejected(&told.replace("1916", "2088"), "contradiction", "usage.output_tokens", &["2088"]);
 }
+
+#[test]
+fn a_search_that_failed_found_nothing() {
+    let body = |usage: &str| {
+        format!(
+            r#"{{"id":"resp_f1","object":"response","created_at":1785578390,"status":"completed","model":"gpt-5.4","output":[
+            {{"type":"web_search_call","status":"completed","action":{{"type":"search","query":"a"}}}},
+            {{"type":"web_search_call","status":"failed","action":{{"type":"search","query":"b"}}}},
+            {{"type":"file_search_call","status":"failed"}}],"usage":{{"input_tokens":40,"output_tokens":6,"total_tokens":46{usage}}}}}"#
+        )
+    };
+    check(&body(""), "input_text_tokens 40, output_text_tokens 6, web_searches 1");
+}
+
+const STEP: &str = r#"{"id":"evt_2","created":1785578391000,"type":"session.step.ended","data":{"sessionID":"ses_a","assistantMessageID":"msg_a",
+ "finish":"stop","cost":0.02,"tokens":{"input":70,"output":9,"reasoning":4,"cache":{"read":300,"write":20}}}}"#;
+
+#[test]
+fn the_second_version_of_opencode_tells_of_each_step() {
+    let begun = |session: &str| {
+        format!(
+            r#"{{"id":"evt_1","created":1785578390000,"type":"session.step.started","data":{{"sessionID":"{session}","agent":"build",
+            "model":{{"id":"claude-sonnet-5","providerID":"anthropic"}},"assistantMessageID":"msg_a"}}}}"#
+        )
+    };
+    let sum =
+        r#"{"type":"session.usage.updated","data":{"sessionID":"ses_a","cost":0.02,"tokens":{"input":70,"output":9}}}"#;
+    let expected = "cache_read_text_tokens 300, cache_write_5m_tokens 20, input_text_tokens 70, output_reasoning_tokens 4, output_text_tokens 9";
+    let lines =
+        |session: &str| [begun(session), STEP.to_owned(), sum.to_owned()].map(|line| one_line(&line)).join("\n");
+    for (session, model) in [("ses_a", "claude-sonnet-5"), ("ses_b", "unknown")] {
+        let read = decoded(&lines(session));
+        let events = events(&read);
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].model.as_str(), model);
+        assert_eq!(meters(events[0]), expected);
+        assert_eq!(events[0].event_id.as_deref(), Some("msg_a"));
+    }
+    assert_eq!(ignored(&begun("ses_a")), [IgnoreReason::NotAModelCall]);
+    assert_eq!(ignored(sum), [IgnoreReason::RunSummary]);
+    // The message, as its API gives it back, is the same call.
+    let message = event(
+        r#"{"id":"msg_a","type":"assistant","agent":"build","model":{"id":"claude-sonnet-5","providerID":"anthropic"},"content":[],
+        "finish":"stop","cost":0.02,"tokens":{"input":70,"output":9,"reasoning":4,"cache":{"read":300,"write":20}},
+        "time":{"created":1785578390000,"completed":1785578391000}}"#,
+    );
+    let read = decoded(&lines("ses_a"));
+    let step = &events(&read)[0];
+    assert_eq!((meters(&message), &message.event_id), (meters(step), &step.event_id));
+}
+
+#[test]
+fn codex_tells_those_who_drive_it_over_mcp() {
+    let of = |told: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"codex/event","params":{{"_meta":{{"requestId":3}},"id":"1","msg":{told}}}}}"#
+        )
+    };
+    let begun = of(r#"{"type":"session_configured","session_id":"s-1","model":"gpt-5.4-codex"}"#);
+    let used = r#"{"input_tokens":900,"cached_input_tokens":600,"output_tokens":50,"reasoning_output_tokens":20,"total_tokens":950}"#;
+    let counted = of(&format!(
+        r#"{{"type":"token_count","info":{{"total_token_usage":{used},"last_token_usage":{used},"model_context_window":1}}}}"#
+    ));
+    let expected =
+        "cache_read_text_tokens 600, input_text_tokens 300, output_reasoning_tokens 20, output_text_tokens 30";
+    let read = decoded(&format!("{begun}\n{counted}"));
+    let whole = events(&read);
+    assert_eq!((whole.len(), meters(&whole[0]).as_str(), whole[0].model.as_str()), (1, expected, "gpt-5.4-codex"));
+    assert_eq!(whole[0].event_id.as_deref(), Some("s-1/950"));
+    // Older versions counted the request alone, and printed the events without what is around them.
+    let older = used.replacen('{', r#"{"type":"token_count","#, 1);
+    check(&of(&older), expected);
+    check(&format!(r#"{{"id":"1","msg":{older}}}"#), expected);
+    assert_eq!(ignored(&begun), [IgnoreReason::NotAModelCall]);
+}
+
+#[test]
+fn who_serves_a_model_of_many_is_told_by_what_only_they_write() {
+    let body = |model: &str, fields: &str| {
+        event(&format!(
+            r#"{{"id":"a-1","object":"chat.completion","created":1785578390,"model":"{model}","choices":[],{fields}
+            "usage":{{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}}}}"#
+        ))
+        .provider
+        .to_string()
+    };
+    let bare = |model: &str| event(&CALL.replace("gpt-4o", model)).provider.to_string();
+    assert_eq!(body("glm-5.3", r#""request_id":"a-1","#), "zai");
+    assert_eq!(body("kimi-k2.6", r#""system_fingerprint":"fpv0_1a","#), "moonshot_ai");
+    assert_eq!(body("openai/gpt-5-nano", r#""x_nanogpt_pricing":{"amount":0.1},"#), "nano_gpt");
+    assert_eq!(body("kimi-k2-6", r#""venice_parameters":{},"#), "venice");
+    assert_eq!(bare("glm-4.6"), "unknown");
+    assert_eq!(bare("kimi-k2.6"), "unknown");
+    assert_eq!(bare("glm-4-plus"), "zai");
+    assert_eq!(bare("kimi-k2-turbo-preview"), "moonshot_ai");
+    assert_eq!(bare("us.openai.gpt-6"), "aws.bedrock");
+}
+
+#[test]
+fn a_video_kept_at_fal_is_a_call_and_its_place_in_the_queue_is_none() {
+    let video = |rest: &str| {
+        format!(r#"{{"video":{{"url":"https://v3b.fal.media/files/b/1/x.mp4","content_type":"video/mp4"{rest}}}}}"#)
+    };
+    let told = event(&video(""));
+    assert_eq!((told.provider.as_str(), meters(&told).as_str()), ("fal", ""));
+    assert!(told.flags.contains(&Flag::UsageMissing));
+    check(&video(r#","duration":5.5"#), "output_video_seconds 5.5");
+    for state in [
+        r#"{"request_id":"r","response_url":"https://queue.fal.run/r","status_url":"https://queue.fal.run/s"}"#,
+        r#"{"status":"COMPLETED","request_id":"r","response_url":"https://queue.fal.run/r","metrics":{"inference_time":1.5}}"#,
+    ] {
+        assert_eq!(ignored(state), [IgnoreReason::StatusOnly]);
+    }
+}
+
+#[test]
+fn the_place_within_a_recording_is_no_id() {
+    let recording = |model: &str| {
+        format!(
+            "---\nversion: 2\ninteractions:\n- id: 0\n  request:\n    proto: HTTP/1.1\n    proto_major: 1\n    url: https://api.openai.com/v1/chat/completions\n    method: POST\n  response:\n    body: '{}'\n    code: 200\n",
+            one_line(CALL).replace("gpt-4o", model)
+        )
+    };
+    assert_eq!(event(&recording("gpt-4o")).event_id, event(CALL).event_id);
+}
+
+#[test]
+fn what_was_recorded_and_is_no_call_is_not_refused() {
+    let recorded = |body: &str| {
+        format!(
+            r#"{{"interactions":[{{"request":{{"method":"POST","uri":"https://x.test/"}},"response":{{{body},"status":{{"code":200}}}}}},
+        {{"request":{{"method":"POST","uri":"https://x.test/"}},"response":{{"parsed_body":{}}}}}]}}"#,
+            one_line(CALL)
+        )
+    };
+    for body in [
+        r#""parsed_body":{"promptTokensDetails":[{"modality":"TEXT","tokenCount":5}],"totalTokens":5}"#,
+        r#""body":{"string":"{\"id\":\"msgbatch_1\",\"type\":\"message_batch\",\"processing_status\":\"in_progress\"}"}"#,
+    ] {
+        let read = decoded(&recorded(body));
+        assert!(matches!(read.items[0], Item::Ignored { reason: IgnoreReason::StatusOnly, .. }), "{read:#?}");
+        assert_eq!(read.items.len(), 2);
+    }
+}
+
+#[test]
+fn a_message_of_new_relic_is_no_call_even_where_it_does_not_say_what_it_is() {
+    let message = r#"{"id":"resp_1-0","span_id":"s","trace_id":"t","role":"user","completion_id":"c","sequence":0,
+        "response.model":"gpt-5.4","token_count":0,"vendor":"openai","ingest_source":"Python"}"#;
+    assert_eq!(ignored(message), [IgnoreReason::NotAModelCall]);
+}
+
+#[test]
+fn prose_alone_is_no_known_format() {
+    for payload in
+        [r#"{"response":"They asked for the weather."}"#, r#"{"prompt":"hi","response":"Hello!","model":"x"}"#]
+    {
+        check_rejected(payload, "unknown_format", "response", &["prose"]);
+    }
+}

@@ -348,6 +348,13 @@ pub(super) const ROWS: &[Row] = &[
         Never(NO_TIER),
         Rejected(r#"{"id":"a","status":"SUCCEEDED","createdAt":"yesterday","output":["https://x"]}"#, "invalid_field", "createdAt"),
     ]),
+    ("fal.video", [
+        See("unseen::a_video_kept_at_fal_is_a_call_and_its_place_in_the_queue_is_none"),
+        Never(NO_CACHE),
+        Never(NO_STREAM),
+        Never(NO_TIER),
+        Rejected(r#"{"video":{"url":"https://v3.fal.media/files/x.mp4","duration":"long"}}"#, "invalid_field", "video.duration"),
+    ]),
     ("librechat.transaction", [
         See("unseen::librechat_takes_a_prompt_and_its_completion_off_a_balance"),
         See("unseen::librechat_takes_a_prompt_and_its_completion_off_a_balance"),
