@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use schemas::{Flag, Meter, PriceContext, ReportedCost, Text};
 use smallvec::{SmallVec, smallvec};
 
-pub(crate) use media::{image, is_prediction, live_session, ocr, speech, transcription};
+pub(crate) use media::{image, is_grok_heard, is_prediction, live_session, ocr, speech, transcription};
 pub(crate) use responses::{response, tools};
 pub(crate) use spelling::{AI_SDK, CHAT, CODEX, IMAGES, RESPONSES, SPEECH, Spelling};
 use spelling::{CAMEL, YANDEX};

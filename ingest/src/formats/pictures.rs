@@ -19,9 +19,11 @@ fn told(object: &Object<'_>) -> Option<(usize, &'static str, &'static str)> {
         return Some((texts(object, "images")?, "aws.bedrock", "images, seeds and finish_reasons"));
     }
     if object.has("images") && object.iter().all(|(name, _)| matches!(name, "images" | "maskImage" | "error")) {
-        let images = texts(object, "images")?;
-        let encoded = object.array("images")?.iter().all(is_picture);
-        return encoded.then_some((images, "aws.bedrock", "images of text"));
+        // A list of objects is another's.
+        if let Some(images) = texts(object, "images") {
+            let encoded = object.array("images")?.iter().all(is_picture);
+            return encoded.then_some((images, "aws.bedrock", "images of text"));
+        }
     }
     if let Some(artifacts) = object.array("artifacts") {
         let made = |artifact: &Json<'_>| artifact.object().is_some_and(|made| made.has("base64") && made.has("seed"));
@@ -38,8 +40,8 @@ fn told(object: &Object<'_>) -> Option<(usize, &'static str, &'static str)> {
     let made = ["seed", "timings", "has_nsfw_concepts"].iter().any(|name| object.has(name));
     let kept = |image: &Object<'_>| image.string("url").is_some_and(|url| url.contains("fal.media/"));
     let linked = |image: &Json<'_>| {
-        let image = image.object().filter(|image| image.has("url") && image.has("content_type"));
-        image.is_some_and(|image| made || kept(&image))
+        let image = image.object().filter(|image| image.has("url"));
+        image.is_some_and(|image| kept(&image) || (made && image.has("content_type")))
     };
     let count = object.array("images")?.iter().filter(|image| linked(image)).count();
     (count > 0).then_some((count, "fal", "images with url and content_type"))

@@ -229,6 +229,9 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::OpenAiTranscription, "task and duration"));
     }
+    if openai::is_grok_heard(object) {
+        return Some((Shape::OpenAiTranscription, "text, language, duration and words"));
+    }
     if object.has("text") && object.object("x_groq").is_some_and(|groq| groq.has("id")) && !object.has("choices") {
         return Some((Shape::OpenAiTranscription, "text and x_groq"));
     }

@@ -373,7 +373,7 @@ fn codex_tells_those_who_drive_it_over_mcp() {
         "cache_read_text_tokens 600, input_text_tokens 300, output_reasoning_tokens 20, output_text_tokens 30";
     let read = decoded(&format!("{begun}\n{counted}"));
     let whole = events(&read);
-    assert_eq!((whole.len(), meters(&whole[0]).as_str(), whole[0].model.as_str()), (1, expected, "gpt-5.4-codex"));
+    assert_eq!((whole.len(), meters(whole[0]).as_str(), whole[0].model.as_str()), (1, expected, "gpt-5.4-codex"));
     assert_eq!(whole[0].event_id.as_deref(), Some("s-1/950"));
     // Older versions counted the request alone, and printed the events without what is around them.
     let older = used.replacen('{', r#"{"type":"token_count","#, 1);
@@ -465,4 +465,20 @@ fn prose_alone_is_no_known_format() {
     {
         check_rejected(payload, "unknown_format", "response", &["prose"]);
     }
+}
+
+#[test]
+fn pictures_kept_at_fal_stand_alone_too() {
+    let kept = r#"{"images":[{"url":"https://v3b.fal.media/files/b/2/p.png","content_type":"image/png","width":512,"height":512}]}"#;
+    check(kept, "output_images 1");
+    check(&kept.replace(r#""content_type":"image/png","#, ""), "output_images 1");
+    check_rejected(&kept.replace("fal.media", "shop.test"), "unknown_format", "", &[]);
+}
+
+#[test]
+fn what_grok_heard_is_told_by_its_words() {
+    let heard = r#"{"text":"Hello there","language":"en","duration":3.25,"words":[{"text":"Hello","start":0.1,"end":0.5},
+        {"text":"there","start":0.6,"end":0.9,"speaker":0}]}"#;
+    check(heard, "input_audio_seconds 3.25");
+    assert_eq!(event(heard).provider.as_str(), "x_ai");
 }

@@ -57,6 +57,15 @@ pub(crate) fn is_prediction(prediction: &Json<'_>) -> bool {
     })
 }
 
+/// True for what Grok heard: its words are texts with a beginning and an end, in an answer without a task (answers that others published,
+/// read 2026-11-30).
+pub(crate) fn is_grok_heard(object: &Object<'_>) -> bool {
+    const FIELDS: [&str; 4] = ["text", "language", "duration", "words"];
+    FIELDS.iter().all(|name| object.has(name))
+        && object.iter().all(|(name, _)| FIELDS.contains(&name))
+        && object.first_of("words").is_none_or(|word| word.has("text") && word.has("start") && word.has("end"))
+}
+
 /// Transcriptions: tokens or seconds.
 pub(crate) fn transcription<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let usage_object = object.object("usage").unwrap_or_default();
@@ -65,7 +74,7 @@ pub(crate) fn transcription<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         return Ok(Call { usual_provider: "openai", ..found });
     }
     let mut found = Call::new("openai.transcription", "transcription", precedence::PROVIDER);
-    found.usual_provider = "openai";
+    found.usual_provider = if is_grok_heard(object) { "x_ai" } else { "openai" };
     found.model = envelope::text(object, "model")?;
     found.provider = families::by_fields(object, None).map(Text::const_new);
     if usage_object.is_empty() && object.get("duration").is_none() {
