@@ -181,7 +181,9 @@ mod tests {
         let mut example = Configuration::example().unwrap();
         assert_eq!(example.warnings().unwrap(), Vec::<String>::new());
         let budget = |id: &str, team: &str, currency: &str| {
-            format!("  - id: {id}\n    name: {id}\n    scope: {{team: {team}}}\n    currency: {currency}\n    amounts: {{month: \"1\"}}\n")
+            format!(
+                "  - id: {id}\n    name: {id}\n    tenant: default\n    scope: {{team: {team}}}\n    currency: {currency}\n    amounts: {{month: \"1\"}}\n"
+            )
         };
         let budgets = [budget("mistyped", "plattform", "USD"), budget("foreign", "platform", "EUR")].concat();
         example.budgets = parse_budgets("budgets.yaml", &format!("budgets:\n{budgets}")).unwrap();

@@ -329,7 +329,8 @@ mod tests {
     fn blank(statistics: EnabledStatistics) -> Vec<usize> {
         let nested = |value: Option<i64>| {
             let field = Arc::new(Field::new("inner", DataType::Int64, true));
-            Arc::new(StructArray::from(vec![(field, Arc::new(Int64Array::from(vec![value; 2])) as ArrayRef)])) as ArrayRef
+            Arc::new(StructArray::from(vec![(field, Arc::new(Int64Array::from(vec![value; 2])) as ArrayRef)]))
+                as ArrayRef
         };
         let group = |late: Option<i64>| {
             let columns: [(&str, ArrayRef); 5] = [

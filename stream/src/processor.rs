@@ -151,9 +151,7 @@ impl Halt {
             Halt::Expired { from, .. } => format!("--offset {from}"),
             Halt::State(_) => return None,
         };
-        Some(format!(
-            "spendstream skip --stage {reader} --topic {topic} --partition {partition} {what} --reason WHY"
-        ))
+        Some(format!("spendstream skip --stage {reader} --topic {topic} --partition {partition} {what} --reason WHY"))
     }
 }
 

@@ -73,7 +73,10 @@ impl LogArgs {
 /// nothing was ever written is a mistake, not a lake in which nothing was spent.
 pub(super) fn lake_reader(address: &str) -> anyhow::Result<LakeReader> {
     let reader = lake_that_may_come(address)?;
-    anyhow::ensure!(reader.exists()?, "there is no lake at {address}: nothing was ever written there; check the address");
+    anyhow::ensure!(
+        reader.exists()?,
+        "there is no lake at {address}: nothing was ever written there; check the address"
+    );
     Ok(reader)
 }
 

@@ -297,7 +297,8 @@ mod tests {
 
     #[test]
     fn what_was_charged_in_several_currencies_is_added_up_when_all_of_it_can_be() {
-        let sum = |currency: &str, amount: &str| CurrencySum { currency: currency.into(), amount: amount.parse().unwrap() };
+        let sum =
+            |currency: &str, amount: &str| CurrencySum { currency: currency.into(), amount: amount.parse().unwrap() };
         let total = [sum("EUR", "100"), sum("USD", "49.83")];
         let reported = [sum("USD", "110")];
         let all = converted(&total, &reported, &[sum("USD", "49.83")]);

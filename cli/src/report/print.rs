@@ -212,7 +212,8 @@ fn attention(report: &Report, style: Style, page: &mut String) {
         }
         let forgotten = ledger.count("enrich", "unpriced.forgotten");
         if forgotten != 0 {
-            let text = "had no price and were too many to wait for one: once there is one, `spendstream reprice` charges them";
+            let text =
+                "had no price and were too many to wait for one: once there is one, `spendstream reprice` charges them";
             lines.push(["unpriced".to_owned(), count(forgotten), text.to_owned()]);
         }
         let copies = [
@@ -252,8 +253,10 @@ fn attention(report: &Report, style: Style, page: &mut String) {
 
 /// What of a model's usage has no price: its tokens, and whatever else was used of it.
 fn without_a_price(row: &Unpriced) -> String {
-    let tokens = (row.tokens != Quantity::ZERO || row.others.is_empty()).then(|| format!("{} tokens", quantity(row.tokens)));
-    let others = row.others.iter().map(|(meter, used)| format!("{} {}", quantity(*used), meter.as_str().replace('_', " ")));
+    let tokens =
+        (row.tokens != Quantity::ZERO || row.others.is_empty()).then(|| format!("{} tokens", quantity(row.tokens)));
+    let others =
+        row.others.iter().map(|(meter, used)| format!("{} {}", quantity(*used), meter.as_str().replace('_', " ")));
     tokens.into_iter().chain(others).collect::<Vec<_>>().join(", ")
 }
 
@@ -427,7 +430,10 @@ mod tests {
             model: "gpt-4o".to_owned(),
             requests: 1,
             tokens: Quantity::from_units(tokens),
-            others: others.iter().map(|(meter, used)| (*meter, Quantity::from_units(*used))).collect::<BTreeMap<_, _>>(),
+            others: others
+                .iter()
+                .map(|(meter, used)| (*meter, Quantity::from_units(*used)))
+                .collect::<BTreeMap<_, _>>(),
             estimate: None,
         };
         assert_eq!(without_a_price(&row(11_000, &[])), "11,000 tokens");

@@ -120,8 +120,15 @@ fn column(dimension: &str) -> &str {
 fn drivers(lake: &Lake, alert: &Alert, scope: &Scope, at_most: Duration) -> anyhow::Result<Vec<Driver>> {
     let began = Instant::now();
     let from = alert.counts_from.unwrap_or(alert.period_start);
-    let mut columns =
-        vec!["tenant", "currency", "event_time", "effective_cost", "reporting_currency", "reporting_effective_cost", "tags"];
+    let mut columns = vec![
+        "tenant",
+        "currency",
+        "event_time",
+        "effective_cost",
+        "reporting_currency",
+        "reporting_effective_cost",
+        "tags",
+    ];
     columns.extend(DIMENSIONS.iter().map(|(column, _)| *column));
     columns.extend(scope.keys().filter(|name| !name.starts_with("tag.")).map(|name| column(name)));
     columns.sort_unstable();
@@ -138,10 +145,11 @@ fn drivers(lake: &Lake, alert: &Alert, scope: &Scope, at_most: Duration) -> anyh
         let cells = Cells(&batch);
         for row in 0..batch.num_rows() {
             let time = cells.must_time("event_time", row)?;
-            let counts = from <= time
-                && time < alert.period_end
-                && cells.text("tenant", row)? == Some(alert.tenant.as_str());
-            let Some(cost) = counts.then(|| counted(&alert.currency, cells, row)).transpose()?.flatten() else { continue };
+            let counts =
+                from <= time && time < alert.period_end && cells.text("tenant", row)? == Some(alert.tenant.as_str());
+            let Some(cost) = counts.then(|| counted(&alert.currency, cells, row)).transpose()?.flatten() else {
+                continue;
+            };
             if !holds(scope, cells, row)? {
                 continue;
             }
