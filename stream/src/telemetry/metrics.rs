@@ -7,7 +7,11 @@ use super::{Commit, Key, Outcome};
 /// Most names of counts one partition may show: a stage has a few dozen; more is a mistake, not a dashboard.
 const NAMES_MAX: usize = 256;
 
+/// Counts that say how things stand, and fall again: a counter would show the most there ever were.
+const STANDING: [&str; 4] = ["unpriced", "partial", "unallocated", "corrections.parked"];
+
 const PARTITION: &[&str] = &["stage", "topic", "partition"];
+const LEDGER: &[&str] = &["stage", "topic", "partition", "name"];
 
 /// The metrics of the runtime, in one registry.
 #[derive(Debug)]
@@ -15,6 +19,8 @@ pub(super) struct Metrics {
     pub(super) registry: Registry,
     /// Unit: items. The named counts of the books, as `spend.ledger` has them.
     ledger: IntCounterVec,
+    /// Unit: items. Of these, those that fall again.
+    standing: IntGaugeVec,
     /// Unit: records.
     records: IntCounterVec,
     /// Unit: bytes.
@@ -42,11 +48,12 @@ impl Default for Metrics {
             registry.register(Box::new(vec.clone())).expect(valid);
             vec
         };
-        let gauge = |name: &str, help: &str| {
-            let vec = IntGaugeVec::new(Opts::new(name, help), PARTITION).expect(valid);
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let vec = IntGaugeVec::new(Opts::new(name, help), labels).expect(valid);
             registry.register(Box::new(vec.clone())).expect(valid);
             vec
         };
+        let of_partition = |name: &str, help: &str| gauge(name, help, PARTITION);
         // From a local commit of a millisecond up to the transaction timeout.
         let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
         let seconds = HistogramOpts::new("spendstream_transaction_seconds", "From the first record to the commit.");
@@ -56,16 +63,24 @@ impl Default for Metrics {
             ledger: counter(
                 "spendstream_ledger_items_total",
                 "The named counts of each stage's books since it began, as on spend.ledger.",
-                &["stage", "topic", "partition", "name"],
+                LEDGER,
+            ),
+            standing: gauge(
+                "spendstream_ledger_standing_items",
+                "What stands now by each stage's books: without a price or an owner, corrections that wait.",
+                LEDGER,
             ),
             records: counter("spendstream_records_total", "Records read and committed.", PARTITION),
             bytes: counter("spendstream_record_bytes_total", "Bytes of records read and committed.", PARTITION),
             transactions: counter("spendstream_transactions_total", "Transactions.", &["stage", "outcome"]),
             transaction_seconds: seconds,
-            lag: gauge("spendstream_lag_records", "Offsets between the position and the end of the partition."),
-            watermark: gauge("spendstream_watermark_timestamp_seconds", "Watermark, seconds since 1970."),
-            state: gauge("spendstream_state_bytes", "State in memory, estimated."),
-            halted: gauge("spendstream_partition_halted", "1 when the partition waits for an operator; see the log."),
+            lag: of_partition("spendstream_lag_records", "Offsets between the position and the end of the partition."),
+            watermark: of_partition("spendstream_watermark_timestamp_seconds", "Watermark, seconds since 1970."),
+            state: of_partition("spendstream_state_bytes", "State in memory, estimated."),
+            halted: of_partition(
+                "spendstream_partition_halted",
+                "1 when the partition waits for an operator; see the log.",
+            ),
             registry,
         }
     }
@@ -87,7 +102,12 @@ impl Metrics {
         self.transactions.with_label_values(&[stage, "committed"]).inc();
         self.seconds(stage).observe(commit.took.as_secs_f64());
         for count in commit.books.counts.iter().take(NAMES_MAX) {
-            let counter = self.ledger.with_label_values(&[labels[0], labels[1], labels[2], count.name.as_str()]);
+            let labels = [labels[0], labels[1], labels[2], count.name.as_str()];
+            if STANDING.contains(&count.name.as_str()) {
+                self.standing.with_label_values(&labels).set(count.count);
+                continue;
+            }
+            let counter = self.ledger.with_label_values(&labels);
             // The books are cumulative and survive restarts: the counter is brought up to them, not added to.
             let behind = u64::try_from(count.count).unwrap_or(0).saturating_sub(counter.get());
             counter.inc_by(behind);
@@ -114,6 +134,9 @@ impl Metrics {
         for gauge in [&self.lag, &self.watermark, &self.state, &self.halted] {
             // Not there when nothing was committed.
             let _ = gauge.remove_label_values(&labels);
+        }
+        for name in STANDING {
+            let _ = self.standing.remove_label_values(&[labels[0], labels[1], labels[2], name]);
         }
     }
 

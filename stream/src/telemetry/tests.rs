@@ -24,7 +24,9 @@ fn books(duplicates: i64) -> LedgerEntry {
         partition: 3,
         transaction: 1,
         next_offset: 10,
-        counts: vec![Count { name: "duplicates".into(), count: duplicates, money: Vec::new() }],
+        counts: [("duplicates", duplicates), ("unpriced", 10 - duplicates)]
+            .map(|(name, count)| Count { name: name.into(), count, money: Vec::new() })
+            .into(),
         received: Vec::new(),
         sent: Vec::new(),
         watermark: Timestamp::from_millis(1_700_000_000_000),
@@ -56,6 +58,7 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
     let labels = r#"partition="3",stage="enrich",topic="usage.events""#;
     for line in [
         format!(r#"spendstream_ledger_items_total{{name="duplicates",{labels}}} 7"#),
+        format!(r#"spendstream_ledger_standing_items{{name="unpriced",{labels}}} 3"#),
         format!("spendstream_records_total{{{labels}}} 20"),
         format!("spendstream_lag_records{{{labels}}} 4"),
         format!("spendstream_watermark_timestamp_seconds{{{labels}}} 1700000000"),
@@ -71,7 +74,10 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
     assert!(get(address, "/metrics").1.contains(&format!("spendstream_partition_halted{{{labels}}} 1")));
 
     drop(watch);
-    assert!(!get(address, "/metrics").1.contains("spendstream_lag_records{"), "a partition given up has no lag");
+    let text = get(address, "/metrics").1;
+    for gauge in ["spendstream_lag_records{", "spendstream_ledger_standing_items{"] {
+        assert!(!text.contains(gauge), "a partition given up has no {gauge}");
+    }
     assert_eq!(get(address, "/v1/events"), (200, "mounted".to_owned()));
     shutdown.set();
     server.join();
