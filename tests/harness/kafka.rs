@@ -334,6 +334,20 @@ impl Kafka {
         assert!(deleted.iter().all(Result::is_ok), "delete topics: {deleted:?}");
     }
 
+    /// Deletes every group whose name has this in it, and its offsets with it; gives how many there were. None may have members.
+    pub fn delete_groups(&self, named: &str) -> usize {
+        let mut client = ClientConfig::new();
+        let asking: BaseConsumer =
+            client.set("bootstrap.servers", self.brokers()).create().expect("the settings are librdkafka's");
+        let known = asking.fetch_group_list(None, Duration::from_secs(30)).expect("the broker answers");
+        let groups: Vec<&str> =
+            known.groups().iter().map(|group| group.name()).filter(|name| name.contains(named)).collect();
+        let deleted = futures::executor::block_on(self.admin().delete_groups(&groups, &AdminOptions::new()));
+        let deleted = deleted.expect("the broker answers");
+        assert!(deleted.iter().all(Result::is_ok), "delete groups: {deleted:?}");
+        deleted.len()
+    }
+
     /// Deletes the records of a partition before an offset.
     pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
         let admin = self.admin();

@@ -54,6 +54,24 @@ fn a_changelog_that_disagrees_with_the_offset_stops_the_partition() {
     assert!(probe.log().contains(&format!("group offset says transaction {}", entry.transaction - 1)));
 }
 
+#[test]
+fn a_group_that_lost_its_offsets_goes_on_where_the_changelog_says() {
+    let run = Run::new("expired", 2);
+    let mut sent = Sent::default();
+    let probe = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    assert!(kafka().delete_groups(run.prefix) >= 2, "each stage has a group");
+    send(&*run.log, run.prefix, &mut sent, 100);
+    let mut probe = run.start("a", &[]);
+    probe.wait_for("the changelog says where to go on", PATIENCE);
+    settled(&*run.log, run.prefix, &sent);
+    balance(&*run.log, run.prefix);
+    assert_eq!(appear(&*run.log, run.prefix), sent.0.len(), "each once");
+}
+
 fn record(topic: &str, key: &[u8], payload: &[u8]) -> OutRecord {
     OutRecord {
         topic: Arc::from(topic),
