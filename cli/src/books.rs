@@ -88,7 +88,7 @@ fn lake_books(log: &dyn Log, lake: &LakeReader) -> anyhow::Result<LakeBooks> {
         let from = read.read_to.get(&number).copied().unwrap_or(0);
         stream::log::scan(log, topics::CHARGES, partition, from, |record| {
             let payload = record.payload.as_deref().unwrap_or_default();
-            let at = || format!("{} offset {}", topics::CHARGES, record.offset);
+            let at = || format!("{}/{partition} offset {}", topics::CHARGES, record.offset);
             let (lineage, mut charges) = format.open::<Amount>(payload).with_context(at)?;
             let key = (number, lineage.source_topic.clone(), lineage.source_partition);
             let entry =

@@ -53,6 +53,8 @@ impl Service {
         // Before tables are opened: they say how payloads are framed.
         kafka::prepare(&settings.connection)?;
         let shutdown = Shutdown::on_signals()?;
+        let (version, environment, instance) = (env!("CARGO_PKG_VERSION"), &settings.environment, &settings.instance);
+        tracing::info!(version, environment, instance, "starting");
         Ok(Service { settings, shutdown, telemetry: Telemetry::new(), routes: Router::new() })
     }
 
@@ -116,6 +118,7 @@ impl Service {
         });
         shutdown.set();
         server.join();
+        tracing::info!("stopped");
         result
     }
 }

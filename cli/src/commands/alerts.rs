@@ -114,7 +114,10 @@ fn list(ledger: &Ledger, day: Option<NaiveDate>, undelivered: bool) -> anyhow::R
         }
     }
     match table.is_empty() {
-        true => println!("no alerts"),
+        // Those of the topic are taken in by a sink that has routes.
+        true => println!(
+            "no alerts to deliver; `spendstream cat spend.alerts` shows what fired, also without --alert-routes"
+        ),
         false => println!("{}", table.render(Style::of_stdout())),
     }
     Ok(ExitCode::SUCCESS)

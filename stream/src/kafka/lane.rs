@@ -113,13 +113,15 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Runs until shutdown, or until something that only a restart or an operator can mend.
-    pub(crate) fn run(of: LaneOf, number: usize) -> anyhow::Result<()> {
+    pub(crate) fn run(of: LaneOf, number: usize, joining: Joining) -> anyhow::Result<()> {
         let (settings, stage) = (of.settings.clone(), of.stage.name());
         let (environment, instance) = (&settings.environment, &settings.instance);
         let group = format!("{environment}.{stage}.{}", of.stage.input());
         let mut name = Name::new(&group, &format!("{environment}.{stage}.{instance}.{number}"));
+        let mut joining = Some(joining);
         loop {
-            let mut lane = Lane::open(of.clone(), format!("{group}.{instance}.{number}"), name)?;
+            let joins = joining.take().unwrap_or_else(|| of.telemetry.joining());
+            let mut lane = Lane::open(of.clone(), format!("{group}.{instance}.{number}"), name, joins)?;
             lane.producer = lane.open_producer()?;
             let worked = lane.work();
             let Lane { consumer, name: ours, .. } = lane;
@@ -130,8 +132,7 @@ impl Lane {
         }
     }
 
-    fn open(of: LaneOf, id: String, name: Name) -> anyhow::Result<Self> {
-        let joining = Some(of.telemetry.joining());
+    fn open(of: LaneOf, id: String, name: Name, joining: Joining) -> anyhow::Result<Self> {
         let consumer = name.client(&of.settings)?;
         consumer.subscribe(&[of.stage.input()]).with_context(|| format!("subscribe to {}", of.stage.input()))?;
         Ok(Lane {
@@ -151,7 +152,7 @@ impl Lane {
             behind: false,
             stale: false,
             failures: 0,
-            joining,
+            joining: Some(joining),
         })
     }
 

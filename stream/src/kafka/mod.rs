@@ -57,6 +57,7 @@ pub fn run_stages(
     shutdown: &Shutdown,
     telemetry: &Arc<Telemetry>,
 ) -> anyhow::Result<()> {
+    let starting = telemetry.joining();
     settings.validate()?;
     prepare(&settings.connection)?;
     let topics = client::partition_counts(&settings.connection)?;
@@ -77,9 +78,9 @@ pub fn run_stages(
             source,
         };
         for number in 0..settings.lane_count() {
-            let (lane, shutdown) = (lane.clone(), shutdown.clone());
+            let (lane, shutdown, joining) = (lane.clone(), shutdown.clone(), telemetry.joining());
             let run = move || {
-                let ended = lane::Lane::run(lane, number);
+                let ended = lane::Lane::run(lane, number, joining);
                 // One lane that cannot go on ends the process: its partitions move, and a restart is what may mend it.
                 shutdown.set();
                 ended
@@ -88,6 +89,7 @@ pub fn run_stages(
             lanes.push((name, number, thread.spawn(run).context("start a lane")?));
         }
     }
+    drop(starting);
     let mut ended = Ok(());
     for (name, number, lane) in lanes {
         let result = lane.join().unwrap_or_else(|_| bail!("lane {number} of {name} panicked"));

@@ -106,6 +106,7 @@ pub fn run_table(
     shutdown: &Shutdown,
     telemetry: &Arc<Telemetry>,
 ) -> anyhow::Result<()> {
+    let joining = Some(telemetry.joining());
     settings.validate()?;
     client::prepare(&settings.connection)?;
     let topic = table.input().to_owned();
@@ -134,7 +135,7 @@ pub fn run_table(
         writing: None,
         failures: 0,
         retry_at: Instant::now(),
-        joining: Some(telemetry.joining()),
+        joining,
     };
     loop {
         let worked = driver.work();
