@@ -56,7 +56,7 @@ fn a_changelog_that_disagrees_with_the_offset_stops_the_partition() {
 
 #[test]
 fn a_group_that_lost_its_offsets_goes_on_where_the_changelog_says() {
-    let run = Run::new("expired", 2);
+    let run = Run::new("offsetless", 2);
     let mut sent = Sent::default();
     let probe = run.start("a", &[]);
     send(&*run.log, run.prefix, &mut sent, 100);
