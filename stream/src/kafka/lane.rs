@@ -217,16 +217,16 @@ impl Lane {
                     self.joining = None;
                     self.name.assigned(&self.consumer);
                     group::take(&self.consumer, self.of.stage.input(), &partitions)?;
-                    // Those beyond the topology's number are idle: they stay paused.
+                    // Those beyond the topology's number are idle: they stay paused. Only of a raw topic is somebody writing there.
+                    let (stage, topic) = (self.of.stage.name(), self.of.stage.input());
                     let beyond = partitions.iter().filter(|at| (**at as u32) >= self.of.source.partitions);
-                    for partition in beyond {
-                        let (stage, topic) = (self.of.stage.name(), self.of.stage.input());
+                    for partition in beyond.filter(|_| !topics::SLOTTED.contains(&topic)) {
                         tracing::error!(
                             stage,
                             topic,
                             partition,
-                            "this partition is not read: the topic has more than when this process began. Where nobody has \
-                             divided state anew, widen the changelog of the stage likewise and start every instance again"
+                            "this partition is not read: the topic has more than when this process began. Widen the changelog of \
+                             the stage likewise, and start every instance again"
                         );
                     }
                     for partition in partitions.into_iter().filter(|at| (*at as u32) < self.of.source.partitions) {
