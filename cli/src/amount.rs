@@ -1,6 +1,6 @@
 //! Amounts as people read them: thousands separated, rounded half-even for the eye, exact where it counts.
 
-use schemas::{Money, PICO, Quantity};
+use schemas::{Money, PICO, Quantity, per_mille};
 
 /// A whole number with its thousands separated.
 pub fn count(number: i64) -> String {
@@ -35,18 +35,12 @@ pub fn share(part: Money, whole: Money) -> Option<String> {
     let (cut, rest) = (part.checked_div(whole)?, (part % whole).unsigned_abs());
     let (half, away) = (rest.cmp(&(whole.unsigned_abs() - rest)), if (part < 0) == (whole < 0) { 1 } else { -1 });
     let up = half.is_gt() || (half.is_eq() && cut % 2 != 0);
-    Some(percent(if up { cut + away } else { cut }))
+    Some(per_mille(if up { cut + away } else { cut }))
 }
 
 /// As [`share`], cut off: what is not reached must not look reached.
 pub fn reached(part: Money, whole: Money) -> Option<String> {
-    part.picos().checked_mul(1_000)?.checked_div(whole.picos()).map(percent)
-}
-
-/// Thousandths in percent.
-fn percent(permille: i128) -> String {
-    let (sign, size) = (if permille < 0 { "-" } else { "" }, permille.unsigned_abs());
-    format!("{sign}{}.{} %", size / 10, size % 10)
+    part.picos().checked_mul(1_000)?.checked_div(whole.picos()).map(per_mille)
 }
 
 /// A multiple of 10^-12 with this many places, rounded half-even.

@@ -121,8 +121,8 @@ impl Ledger {
     }
 }
 
-/// Order in which stages are shown; whatever else there is comes after them.
-const STAGES: [&str; 5] = ["ingest", "enrich", "combine", "merge", "lake"];
+/// Stages, in the order in which they are shown; the lake and whatever else there is come after them.
+pub const STAGES: [&str; 4] = ["ingest", "enrich", "combine", "merge"];
 
 /// Weighs the books of every stage against each other, and against the lake where its books are given.
 ///

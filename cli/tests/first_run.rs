@@ -133,6 +133,9 @@ fn a_file_is_read_once_and_what_was_added_to_it_later_is_read_too() {
     assert_eq!(report(folder.path())["requests"], 3, "a folder somebody works with was fed the sample");
     let nobody_reads = command(folder.path(), &["report"]).stdout(broken_pipe()).output().unwrap();
     assert!(nobody_reads.stderr.is_empty(), "{}", text(&nobody_reads.stderr));
+    let order = ["skip", "--topic", "usage.charges", "--partition", "0", "--offset", "7", "--reason", "test"];
+    let said = fail(folder.path(), &[&order[..], &["--stage", "combin"]].concat());
+    assert!(said.contains("\"combin\" is no stage and no table; there are ingest, enrich, combine, merge, "), "{said}");
     let said = fail(folder.path(), &["report", "--lake", "nowhere/lake"]);
     assert!(said.contains("there is no lake at nowhere/lake"), "{said}");
 }

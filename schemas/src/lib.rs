@@ -46,7 +46,7 @@ pub use lineage::{
     ReferenceRow, Sent, Skip, TopicLayout,
 };
 pub use meter::{Meter, Metered};
-pub use money::{AmountError, Money, PICO, Price, Quantity, is_currency_code};
+pub use money::{AmountError, Money, PICO, Price, Quantity, is_currency_code, per_mille};
 pub use published::schemas;
 pub use time::Timestamp;
 pub use wire::Id128;

@@ -20,6 +20,12 @@ pub fn is_currency_code(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
+/// Thousandths as people read them: in percent, with one place and the sign.
+pub fn per_mille(thousandths: i128) -> String {
+    let (sign, size) = (if thousandths < 0 { "-" } else { "" }, thousandths.unsigned_abs());
+    format!("{sign}{}.{} %", size / 10, size % 10)
+}
+
 /// An amount left the range of `DECIMAL(38,12)`, or a text is not such an amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {

@@ -153,9 +153,7 @@ impl Halt {
         };
         Some(format!("spendstream skip --stage {reader} --topic {topic} --partition {partition} {what} --reason WHY"))
     }
-}
 
-impl Halt {
     /// Offset of the record it stopped at, where there is one: what comes before it is good.
     pub fn offset(&self) -> Option<i64> {
         match self {

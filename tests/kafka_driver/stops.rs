@@ -14,6 +14,17 @@ use stream::{Log, OutRecord};
 
 use crate::{PATIENCE, Run, kafka};
 
+/// A process does so many deposits, and stops when all of them are there.
+fn worked_and_stopped(run: &Run, deposits: usize) -> Sent {
+    let mut sent = Sent::default();
+    let probe = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, deposits);
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    sent
+}
+
 #[test]
 fn an_undecodable_batch_stops_its_partition_alone_until_it_is_skipped() {
     let run = Run::new("garbled", 2);
@@ -38,12 +49,7 @@ fn an_undecodable_batch_stops_its_partition_alone_until_it_is_skipped() {
 fn a_changelog_that_disagrees_with_the_offset_stops_the_partition() {
     let run = Run::new("forged", 1);
     let [_, middle, _] = conformance::names(run.prefix);
-    let mut sent = Sent::default();
-    let probe = run.start("a", &[]);
-    send(&*run.log, run.prefix, &mut sent, 50);
-    settled(&*run.log, run.prefix, &sent);
-    let (well, log) = probe.stop(PATIENCE);
-    assert!(well, "{log}");
+    worked_and_stopped(&run, 50);
     let format = Format::<LedgerEntry>::new();
     let mut entry = ledger(&*run.log).unwrap().into_iter().find(|e| e.stage == "sum" && *e.topic == *middle).unwrap();
     entry.transaction += 1;
@@ -57,12 +63,7 @@ fn a_changelog_that_disagrees_with_the_offset_stops_the_partition() {
 #[test]
 fn a_group_that_lost_its_offsets_goes_on_where_the_changelog_says() {
     let run = Run::new("offsetless", 2);
-    let mut sent = Sent::default();
-    let probe = run.start("a", &[]);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
-    let (well, log) = probe.stop(PATIENCE);
-    assert!(well, "{log}");
+    let mut sent = worked_and_stopped(&run, 100);
     assert!(kafka().delete_groups(run.prefix) >= 2, "each stage has a group");
     send(&*run.log, run.prefix, &mut sent, 100);
     let mut probe = run.start("a", &[]);
@@ -92,12 +93,7 @@ fn count(books: &LedgerEntry, name: &str) -> i64 {
 fn batches_deleted_beneath_a_stopped_stage_stop_its_partition_until_they_are_skipped() {
     let run = Run::new("gap", 2);
     let [input, middle, _] = conformance::names(run.prefix);
-    let mut sent = Sent::default();
-    let probe = run.start("a", &[]);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
-    let (well, log) = probe.stop(PATIENCE);
-    assert!(well, "{log}");
+    let mut sent = worked_and_stopped(&run, 100);
     // Batch after batch while nobody reads them; then those of the first half are gone.
     let split = run.start("a", &["--stages", "split"]);
     for _ in 0..10 {
@@ -141,12 +137,7 @@ fn batches_deleted_beneath_a_stopped_stage_stop_its_partition_until_they_are_ski
 fn raw_records_deleted_beneath_a_stopped_stage_stop_its_partition_until_they_are_skipped() {
     let run = Run::new("expired", 2);
     let [input, ..] = conformance::names(run.prefix);
-    let mut sent = Sent::default();
-    let probe = run.start("a", &[]);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
-    let (well, log) = probe.stop(PATIENCE);
-    assert!(well, "{log}");
+    let mut sent = worked_and_stopped(&run, 100);
     send(&*run.log, run.prefix, &mut sent, 40);
     let (from, to) = (run.books("split", 0).next_offset, run.log.range(&input, 0).unwrap().end);
     kafka().delete_records(&input, 0, to);

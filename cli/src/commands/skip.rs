@@ -7,9 +7,7 @@ use clap::Args;
 use schemas::Skip;
 
 use super::open::{LogArgs, now, partitions};
-
-/// Stages that read a topic.
-const STAGES: [&str; 4] = ["ingest", "enrich", "combine", "merge"];
+use crate::ledger::STAGES;
 
 /// Order a stage that stopped to go on: past a record that cannot be decoded, or past a gap in what it reads.
 ///

@@ -75,9 +75,11 @@ pub(super) struct Up {
     delivery: DeliveryConfig,
 }
 
-/// Files to feed, and as what ingest will read their records.
+/// What to feed, and as what ingest will read its records.
 struct Input {
     files: Vec<PathBuf>,
+    /// The folder was made for it.
+    fresh: bool,
     decoding: Arc<ingest::Config>,
 }
 
@@ -140,14 +142,14 @@ impl Up {
         let stages = stages_with(&[topics::RAW], &ingest_config, users, scratch, &telemetry)?;
         let runtime = start(log.clone(), stages, tables, options, shutdown.clone())?;
         inbox::take(log.clone(), &self.data, shutdown.clone())?;
-        let input = Input { files, decoding: Arc::new(ingest_config.clone()) };
+        let input = Input { files, fresh, decoding: Arc::new(ingest_config.clone()) };
         let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
         door.register_metrics(telemetry.registry())?;
         let server = telemetry.serve(self.listen, door.router(), tls, shutdown.clone())?;
         let begun = if fresh { "made" } else { "going on with" };
         eprintln!("{begun} {}, serving on {scheme}://{}", self.data.display(), server.address());
 
-        let worked = self.feed_and_report(&log, &input, fresh, &runtime, &telemetry, &lake, &shutdown);
+        let worked = self.feed_and_report(&log, &input, &runtime, &telemetry, &lake, &shutdown);
         let code = match &worked {
             Ok(balanced) => {
                 if !self.exit_when_idle && !shutdown.is_set() {
@@ -178,12 +180,10 @@ impl Up {
     }
 
     /// True when the ledger adds up.
-    #[expect(clippy::too_many_arguments, reason = "what `run` has made, used once")]
     fn feed_and_report(
         &self,
         log: &Arc<LocalLog>,
         input: &Input,
-        fresh: bool,
         runtime: &LocalRuntime,
         telemetry: &Telemetry,
         lake: &Lake,
@@ -194,7 +194,7 @@ impl Up {
         let stopping = || shutdown.is_set();
         let mut feeder = Feeder::new(&**log, input.decoding.clone(), &mut appended, &stopping)?;
         // A folder that somebody works with must not be mixed with what nobody has spent.
-        let wanted = input.files.is_empty() && (fresh || feeder.has_begun_sample());
+        let wanted = input.files.is_empty() && (input.fresh || feeder.has_begun_sample());
         let sample = self.sample.unwrap_or(if wanted { SAMPLE_RECORDS } else { 0 });
         let mut fed = Fed::default();
         if sample > 0 {

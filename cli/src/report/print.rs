@@ -386,11 +386,11 @@ fn percent(share: &str) -> String {
 fn begins(period: BudgetPeriod, start: Timestamp) -> String {
     let day = start.plus_seconds(12 * 3_600);
     let date = |time: Timestamp| time.to_string().chars().take(10).collect::<String>();
+    let (nearest, next) = (date(day), date(day.plus_seconds(86_400)));
     match period {
-        BudgetPeriod::Day => date(day),
-        _ if date(day).ends_with("-01") => date(day),
-        _ if date(day.plus_seconds(86_400)).ends_with("-01") => date(day.plus_seconds(86_400)),
-        _ => date(day),
+        BudgetPeriod::Day => nearest,
+        _ if next.ends_with("-01") => next,
+        _ => nearest,
     }
 }
 

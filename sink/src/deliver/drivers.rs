@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use arrow::array::{Array, AsArray};
 use chrono::NaiveDate;
-use schemas::{Alert, Money, ReferenceRow, Text};
+use schemas::{Alert, Money, ReferenceRow, Text, per_mille};
 use serde::{Deserialize, Serialize};
 use stream::reference::{Compiled, Reference};
 use stream::{Follower, Log};
@@ -38,10 +38,10 @@ pub struct Driver {
 
 impl std::fmt::Display for Driver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (whole, tenth) = (self.per_mille / 10, self.per_mille % 10);
+        let share = per_mille(self.per_mille.into());
         match &self.value {
-            Some(value) => write!(f, "{} {value} ({whole}.{tenth} %)", self.dimension),
-            None => write!(f, "no {} stated ({whole}.{tenth} %)", self.dimension),
+            Some(value) => write!(f, "{} {value} ({share})", self.dimension),
+            None => write!(f, "no {} stated ({share})", self.dimension),
         }
     }
 }

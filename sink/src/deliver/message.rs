@@ -1,7 +1,7 @@
 //! What a person reads: who, how much of what, since when, until when at this pace, what drives it, and what happens
 //! next.
 
-use schemas::{Alert, Direction, Money, Timestamp};
+use schemas::{Alert, Direction, Money, Timestamp, per_mille};
 
 use super::drivers::Driver;
 
@@ -119,9 +119,7 @@ fn percent(share: &str) -> String {
 
 fn share_spent(alert: &Alert) -> Option<String> {
     let total = alert.amount.picos();
-    let tenths = alert.spent.picos().checked_mul(1000)?.checked_div(total)?;
-    let (sign, size) = (if tenths < 0 { "-" } else { "" }, tenths.unsigned_abs());
-    Some(format!("{sign}{}.{} %", size / 10, size % 10))
+    alert.spent.picos().checked_mul(1000)?.checked_div(total).map(per_mille)
 }
 
 /// With two decimals, cut off: a budget must not look reached before it is.

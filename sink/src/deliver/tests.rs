@@ -262,8 +262,11 @@ fn whatever_the_server_does_the_alert_arrives_and_every_attempt_carries_the_same
     ]);
     let mut running = Running::start(at.path(), &server.address, &["hook"], Duration::from_millis(300));
     let alert = alert(1, Direction::Up);
+    assert_eq!(running.delivery.waiting(), 0);
     running.take(5, &alert);
+    assert_eq!(running.delivery.waiting(), 1, "five attempts fail first");
     let outcomes = running.outcomes(&alert);
+    assert_eq!(running.delivery.waiting(), 0);
     assert_eq!(kinds(&outcomes[0].1), ["refused", "refused", "unknown", "unknown", "unknown", "delivered"]);
     let seen = server.seen();
     assert_eq!(seen.len(), 6);

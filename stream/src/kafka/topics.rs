@@ -273,3 +273,26 @@ fn options() -> AdminOptions {
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?.block_on(work)
 }
+
+#[cfg(test)]
+mod tests {
+    use schemas::topics::{catalogue, changelog};
+
+    use super::*;
+
+    #[test]
+    fn changelogs_that_are_compacted_at_once_have_small_segments_and_nothing_else_has() {
+        let mut small: Vec<String> = catalogue(&["usage.raw"])
+            .into_iter()
+            .filter(|spec| settings(spec).get("segment.bytes").is_some_and(|bytes| bytes == "16777216"))
+            .map(|spec| spec.name)
+            .collect();
+        let states = [("ingest", "usage.raw"), ("ingest", "usage.corrections"), ("combine", "usage.charges")];
+        let states =
+            states.into_iter().chain([("merge", "spend.partials")]).map(|(stage, input)| changelog(stage, input));
+        let mut expected: Vec<String> = states.chain(["spend.ledger".to_owned()]).collect();
+        small.sort();
+        expected.sort();
+        assert_eq!(small, expected);
+    }
+}
