@@ -13,7 +13,7 @@ use aggregate::{CombineStage, Config, MergeStage};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use schemas::{Charge, fixture, topics};
 use stream::reference::Reference;
-use stream::{BatchWriter, Books, OutRecord, Output, Processor, Record, Source, Stage, Tick};
+use stream::{Again, BatchWriter, Books, OutRecord, Output, Processor, Record, Source, Stage, Tick};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -24,7 +24,14 @@ const TEAMS: u64 = 50;
 
 fn source(stage: &dyn Stage) -> Source {
     let targets = stage.outputs().into_iter().map(|topic| (topic, 1)).collect::<HashMap<_, _>>();
-    Source { topic: stage.input().into(), partition: 0, partitions: 1, generation: 0, targets: Arc::new(targets) }
+    Source {
+        topic: stage.input().into(),
+        partition: 0,
+        partitions: 1,
+        generation: 0,
+        targets: Arc::new(targets),
+        again: Again::default(),
+    }
 }
 
 fn tick() -> Tick {
@@ -46,8 +53,14 @@ fn budgets() -> Arc<Reference<Budgets>> {
 
 fn charges() -> Vec<OutRecord> {
     let targets = HashMap::from([(topics::CHARGES.to_owned(), 1)]);
-    let source =
-        Source { topic: topics::EVENTS.into(), partition: 0, partitions: 1, generation: 0, targets: Arc::new(targets) };
+    let source = Source {
+        topic: topics::EVENTS.into(),
+        partition: 0,
+        partitions: 1,
+        generation: 0,
+        targets: Arc::new(targets),
+        again: Again::default(),
+    };
     let (mut writer, mut out) = (BatchWriter::<Charge>::new(topics::CHARGES, 1), Output::default());
     for number in 0..CHARGES {
         writer.push(0, &fixture::everyday_charge(number)).expect("sums are small");

@@ -18,7 +18,7 @@ use aggregate::{Config, MergeStage};
 use schemas::topics::{ALERTS, BUDGET_STATE, PARTIALS, WINDOWS};
 use schemas::{Money, PartialItem, Sums, Timestamp, WindowKey, WindowPartial};
 use stream::reference::Reference;
-use stream::{BatchWriter, Books, Output, Record, Source, Stage, Tick};
+use stream::{Again, BatchWriter, Books, Output, Record, Source, Stage, Tick};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -91,7 +91,14 @@ fn resident() -> anyhow::Result<usize> {
 
 fn source(topic: &str, targets: &[&str]) -> Source {
     let targets: HashMap<_, _> = targets.iter().map(|target| ((*target).to_owned(), 1)).collect();
-    Source { topic: topic.into(), partition: 0, partitions: 1, generation: 0, targets: Arc::new(targets) }
+    Source {
+        topic: topic.into(),
+        partition: 0,
+        partitions: 1,
+        generation: 0,
+        targets: Arc::new(targets),
+        again: Again::default(),
+    }
 }
 
 fn partial(number: u32, hour: Timestamp) -> WindowPartial {

@@ -15,7 +15,7 @@ use schemas::{
 };
 use stream::books::BatchWriter;
 use stream::reference::Reference;
-use stream::{Books, Halt, OutRecord, Output, Processor, Record, Source, Stage, Tick};
+use stream::{Again, Books, Halt, OutRecord, Output, Processor, Record, Source, Stage, Tick};
 
 use crate::budget::{Budgets, Definition};
 use crate::window::WindowState;
@@ -179,8 +179,14 @@ pub struct Lane {
 impl Lane {
     fn new(stage: &dyn Inspected, partition: u32, partitions: u32) -> Self {
         let targets = stage.outputs().into_iter().map(|topic| (topic, partitions)).collect::<HashMap<_, _>>();
-        let source =
-            Source { topic: stage.input().into(), partition, partitions, generation: 0, targets: Arc::new(targets) };
+        let source = Source {
+            topic: stage.input().into(),
+            partition,
+            partitions,
+            generation: 0,
+            targets: Arc::new(targets),
+            again: Again::default(),
+        };
         Lane {
             processor: stage.inspected(&source),
             books: Books::new(stage.name(), source.clone()),
@@ -336,6 +342,7 @@ impl Pipeline {
                 partitions,
                 generation: 0,
                 targets: Arc::new(HashMap::from([(CHARGES.to_owned(), partitions)])),
+                again: Again::default(),
             };
             (Books::new("enrich", source), BatchWriter::new(CHARGES, partitions))
         };

@@ -22,7 +22,7 @@ use schemas::{
 use spendstream_enrich::{Directory, EnrichConfig, EnrichStage, PriceBook, read_prices};
 use spendstream_schemas as schemas;
 use spendstream_stream::reference::{Compiled, Reference};
-use spendstream_stream::{BatchWriter, Books, Output, Processor, Record, Scratch, Source, Stage, Tick};
+use spendstream_stream::{Again, BatchWriter, Books, Output, Processor, Record, Scratch, Source, Stage, Tick};
 
 fn event(nth: i64) -> Box<UsageEvent> {
     let call_key = Text::from(format!("openai/chatcmpl-{nth:029}"));
@@ -130,7 +130,14 @@ impl Bench {
         let stage = EnrichStage::new(EnrichConfig::default(), Scratch::open(folder)?, prices, owners);
         let targets = [topics::EVENTS, topics::CHARGES].map(|topic| (topic.to_owned(), partitions));
         let targets: Arc<HashMap<String, u32>> = Arc::new(targets.into_iter().collect());
-        let source = Source { topic: topics::EVENTS.into(), partition: 0, partitions, generation: 0, targets };
+        let source = Source {
+            topic: topics::EVENTS.into(),
+            partition: 0,
+            partitions,
+            generation: 0,
+            targets,
+            again: Again::default(),
+        };
         let tick = Tick {
             now: Timestamp::from_millis(1_800_000_000_000),
             caught_up: false,

@@ -18,7 +18,7 @@ use stream::{Halt, Room, Scratch, Tiered, TxMap};
 
 pub(crate) use names::Names;
 pub(crate) use recent::Recent;
-pub(crate) use standing::{Marks, Standing, call_id, slot_of};
+pub(crate) use standing::{Marks, Place, Standing, call_id, slot_of};
 
 use crate::config::Limits;
 
@@ -73,8 +73,10 @@ pub(crate) struct Calls {
     pub(crate) settled: Tiered<Settled>,
     /// Calls without a price, by dedup key.
     pub(crate) open: TxMap<Id128, Open>,
-    /// The newest events in full.
-    pub(crate) recent: Recent,
+    /// The newest events in full, of those that can be read again. In memory alone.
+    recent: Recent,
+    /// The newest of the other events, in the changelog too.
+    kept: Recent,
     /// Topics and versions.
     pub(crate) names: Names,
     pub(crate) clock: Clock,
@@ -124,6 +126,7 @@ impl Calls {
             settled: Tiered::new(scratch.clone()),
             open: TxMap::default(),
             recent: Recent::new(limits.recent_bytes_max),
+            kept: Recent::new(limits.kept_bytes_max),
             names: Names::default(),
             clock: CLOCK,
             committed: CLOCK,
@@ -132,10 +135,19 @@ impl Calls {
         }
     }
 
-    /// The event a charge was made of, while it is remembered.
+    /// Keeps the event of a charge; its address.
+    pub(crate) fn keep(&mut self, event: &[u8], standing: &Standing) -> u64 {
+        if standing.in_log() { self.recent.push(event) } else { self.kept.push(event) }
+    }
+
+    fn at_hand(&self, standing: &Standing) -> &Recent {
+        if standing.in_log() { &self.recent } else { &self.kept }
+    }
+
+    /// The event a charge was made of, while it is in memory.
     pub(crate) fn charged_event(&self, key: &Id128, standing: &Standing) -> Option<Box<UsageEvent>> {
-        let recent = self.recent.get(standing.address).filter(|event| event.dedup_key == *key);
-        recent.or_else(|| {
+        let held = self.at_hand(standing).get(standing.address).filter(|event| event.dedup_key == *key);
+        held.or_else(|| {
             let open = self.open.get(key)?;
             Wire::get(&mut Reader::new(&open.event)).ok()
         })
@@ -296,20 +308,21 @@ impl Calls {
         self.make_room()
     }
 
-    /// Gives out everything, by slot: see [`moved`].
+    /// Gives out everything this partition holds, by slot: see [`moved`].
     pub(crate) fn export(
         &self,
+        partition: u32,
         slots: impl Iterator<Item = u32>,
         entry: &mut dyn FnMut(u32, Bytes, Bytes),
     ) -> Result<(), Halt> {
-        moved::export(self, slots, entry)
+        moved::export(self, partition, slots, entry)
     }
 
     /// Takes what was given out of another partition.
     pub(crate) fn take_over(&mut self, value: &[u8]) -> Result<(), Halt> {
         let before = self.clock.frontier;
         moved::take_over(self, value)?;
-        self.recent.promote();
+        self.kept.promote();
         if self.clock.frontier > before {
             self.forget();
         }
@@ -325,6 +338,7 @@ impl Calls {
         self.settled.promote();
         self.open.promote();
         self.recent.promote();
+        self.kept.promote();
         if self.clock.frontier > self.committed.frontier {
             self.forget();
         }
@@ -339,6 +353,7 @@ impl Calls {
         self.settled.undo();
         self.open.undo();
         self.recent.undo();
+        self.kept.undo();
         self.clock = self.committed;
     }
 
@@ -361,7 +376,7 @@ impl Calls {
     pub(crate) fn bytes(&self) -> usize {
         let ids: usize = self.rooms().iter().map(|(_, room)| room.memory_bytes + room.index_bytes).sum();
         let open: usize = self.open.iter().map(|(_, open)| open.event.len()).sum();
-        ids + self.open.capacity() * size_of::<(Id128, Open)>() + open + self.recent.bytes()
+        ids + self.open.capacity() * size_of::<(Id128, Open)>() + open + self.recent.bytes() + self.kept.bytes()
     }
 }
 

@@ -71,8 +71,10 @@ pub(crate) struct Limits {
     pub(crate) ids_max: usize,
     /// Memory of ids, before the oldest go to disk.
     pub(crate) ids_bytes_max: usize,
-    /// Whole events, for charges that may have to be taken back.
+    /// Whole events, for charges that may have to be taken back, of those that can be read again from the log.
     pub(crate) recent_bytes_max: usize,
+    /// Whole events, of those that cannot.
+    pub(crate) kept_bytes_max: usize,
     /// Unpriced calls that wait for a price.
     pub(crate) open_max: usize,
     /// Calls that corrections wait for.
@@ -102,7 +104,8 @@ impl Limits {
             ids_max: (ids / MEMORY_ID_BYTES + on_disk.min(ids / INDEX_ID_BYTES)).max(1_000),
             ids_bytes_max: ids,
             // A ring of bytes that grows by doubling may have room for twice what it holds.
-            recent_bytes_max: (share / 8).max(64 * 1024),
+            recent_bytes_max: (share / 32 * 3).max(64 * 1024),
+            kept_bytes_max: (share / 32).max(64 * 1024),
             open_max: (share / 16 / 1024).max(100),
             parked_max: (share / 16 / 4096).max(100),
             parked_per_call_max: 16,

@@ -6,6 +6,7 @@
 
 mod copies;
 mod corrections;
+mod earlier;
 mod healing;
 mod links;
 #[cfg(test)]
@@ -24,13 +25,14 @@ use stream::reference::{Reference, Versions};
 use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Scratch, Source, Tick};
 
 use crate::allocate::allocate;
-use crate::calls::{Calls, Marks, Standing, Weak, call_id};
+use crate::calls::{Calls, Marks, Place, Standing, Weak, call_id};
 use crate::charge::{Cause, Encoded, charge, fingerprint, reversal, standing_class};
 use crate::config::Limits;
 use crate::metrics::Metrics;
 use crate::owner::Directory;
 use crate::price::PriceBook;
 
+use earlier::Earlier;
 use healing::Healing;
 
 /// The processor of one partition.
@@ -38,6 +40,7 @@ pub(crate) struct Desk {
     partition: u32,
     event_partitions: u32,
     calls: Calls,
+    earlier: Earlier,
     growing: Vec<Text>,
     healing: Healing,
     prices: Arc<Reference<PriceBook>>,
@@ -86,6 +89,7 @@ impl Desk {
             partition: source.partition,
             event_partitions,
             calls: Calls::new(limits, scratch),
+            earlier: Earlier::of(source),
             growing,
             healing: Healing::default(),
             prices,
@@ -129,7 +133,7 @@ impl Desk {
         let row = charge(event, &rules.book, &rules.directory, standing.revision, cause, &flags);
         self.emit(turn, &row)?;
         standing.fingerprint = self.written.fingerprint();
-        standing.address = self.calls.recent.push(self.written.event());
+        standing.address = self.calls.keep(self.written.event(), &standing);
         let key = row.event.dedup_key;
         self.remember(&row.event, standing)?;
         if lacks_a_price(row.status) {
@@ -203,28 +207,36 @@ impl Desk {
     /// The row that stands for a call, rebuilt from its event, or as the correction carries it: only ever the row that
     /// was written. `None` when neither is at hand.
     fn standing_row(
-        &self,
+        &mut self,
         turn: &Turn<'_>,
         key: &Id128,
         standing: &Standing,
         carried: Option<&Charge>,
-    ) -> Option<Charge> {
+    ) -> Result<Option<Charge>, Halt> {
         let revision = standing.revision;
         let class = standing_class(revision);
         let it = |row: &Charge| fingerprint(row) == standing.fingerprint;
+        let book = turn.book(self.calls.names.text(standing.book));
+        let directory = turn.directory(self.calls.names.text(standing.directory));
         let rebuilt = |event: Box<UsageEvent>| {
-            let book = turn.book(self.calls.names.text(standing.book))?;
-            let directory = turn.directory(self.calls.names.text(standing.directory))?;
+            let (book, directory) = (book.as_ref()?, directory.as_ref()?);
             let cause = Cause::arrival(standing.received_at);
-            Some(charge(event, &book, &directory, revision, cause, &standing.marks.flags()))
+            Some(charge(event, book, directory, revision, cause, &standing.marks.flags())).filter(it)
         };
-        let remembered = self.calls.charged_event(key, standing).and_then(rebuilt).filter(it);
-        remembered.or_else(|| {
-            let carried = carried?;
+        if let Some(row) = self.calls.charged_event(key, standing).and_then(rebuilt) {
+            return Ok(Some(row));
+        }
+        if let Some(carried) = carried {
             let charge_id = ids::charge_id(*key, revision, class);
             let as_it_is = Charge { charge_id, revision, class, ..carried.clone() };
-            Some(as_it_is).filter(it).or_else(|| rebuilt(carried.event.clone()).filter(it))
-        })
+            let row = Some(as_it_is).filter(it).or_else(|| rebuilt(carried.event.clone()));
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        let Some(place) = standing.came_in.resolve(self.partition) else { return Ok(None) };
+        let copies = self.earlier.copies(&self.events, place, key)?;
+        Ok(copies.iter().find_map(|event| rebuilt(event.clone())))
     }
 
     /// Writes a row out and books it.
@@ -275,7 +287,7 @@ impl Processor for Desk {
             let Some(mut batch) = turn.books.open::<EventItem>(&self.events, record, tick)? else { continue };
             while let Some(item) = batch.next(turn.books)? {
                 match item {
-                    EventItem::Event(event) => self.event(&mut turn, event, record.offset)?,
+                    EventItem::Event(event) => self.event(&mut turn, event, Place::here(record.offset))?,
                     EventItem::Correction(correction) => self.correction(&mut turn, correction)?,
                     EventItem::Link(link) => self.link(&mut turn, link)?,
                 }
@@ -287,6 +299,7 @@ impl Processor for Desk {
     fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
         let mut turn = self.turn(tick, books);
         self.heal(&mut turn)?;
+        self.earlier.release();
         let expired = self.calls.age(tick.now) as i64;
         books.count("corrections.expired", expired);
         books.count("corrections.parked", -expired);
@@ -303,12 +316,12 @@ impl Processor for Desk {
 
     fn export(&self, entry: &mut dyn FnMut(u32, Bytes, Bytes)) -> Result<(), Halt> {
         let ours = |slot: &u32| ids::partition(*slot, self.event_partitions) == self.partition;
-        self.calls.export((0..ids::SLOTS).filter(ours), entry)
+        self.calls.export(self.partition, (0..ids::SLOTS).filter(ours), entry)
     }
 
     fn promote(&mut self) {
         self.calls.promote();
-        self.metrics.remembers(self.partition, &self.calls);
+        self.metrics.remembers(self.partition, &self.calls, self.earlier.take_reads());
     }
 
     fn undo(&mut self) {

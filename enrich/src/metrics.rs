@@ -24,6 +24,8 @@ pub(crate) struct Metrics {
     files: IntGaugeVec,
     /// Unit: blocks of about 4 KiB.
     disk_reads: IntCounterVec,
+    /// Unit: batches of `usage.events`.
+    batches_read_again: IntCounterVec,
     /// Unit: seconds since 1970; 0 while nothing is forgotten.
     frontier: IntGaugeVec,
 }
@@ -33,6 +35,10 @@ impl Default for Metrics {
         let valid = "names and labels are constants";
         let gauge = |name: &str, help: &str, labels: &[&str]| IntGaugeVec::new(Opts::new(name, help), labels);
         let reads = Opts::new("spendstream_calls_disk_reads_total", "Blocks read from disk to find an id.");
+        let again = Opts::new(
+            "spendstream_calls_batches_read_again_total",
+            "Batches of usage.events read again to take a charge back whose event is no longer in memory.",
+        );
         Metrics {
             memory_ids: gauge("spendstream_calls_memory_ids", "Ids in memory.", KIND).expect(valid),
             disk_ids: gauge("spendstream_calls_disk_ids", "Ids on disk, about.", KIND).expect(valid),
@@ -45,6 +51,7 @@ impl Default for Metrics {
             disk_bytes: gauge("spendstream_calls_disk_bytes", "Files of ids in --state-dir.", KIND).expect(valid),
             files: gauge("spendstream_calls_disk_files", "Number of those files.", KIND).expect(valid),
             disk_reads: IntCounterVec::new(reads, &["partition"]).expect(valid),
+            batches_read_again: IntCounterVec::new(again, &["partition"]).expect(valid),
             frontier: gauge(
                 "spendstream_calls_frontier_timestamp_seconds",
                 "Calls that arrived before this are forgotten; 0 while none are.",
@@ -57,13 +64,14 @@ impl Default for Metrics {
 
 impl Metrics {
     pub(crate) fn register(&self, registry: &Registry) -> anyhow::Result<()> {
-        let collectors: [Box<dyn Collector>; 7] = [
+        let collectors: [Box<dyn Collector>; 8] = [
             Box::new(self.memory_ids.clone()),
             Box::new(self.disk_ids.clone()),
             Box::new(self.memory_bytes.clone()),
             Box::new(self.disk_bytes.clone()),
             Box::new(self.files.clone()),
             Box::new(self.disk_reads.clone()),
+            Box::new(self.batches_read_again.clone()),
             Box::new(self.frontier.clone()),
         ];
         collectors
@@ -72,8 +80,8 @@ impl Metrics {
             .context("register metrics of calls")
     }
 
-    /// What a partition remembers now.
-    pub(crate) fn remembers(&self, partition: u32, calls: &Calls) {
+    /// What a partition remembers now, and how many batches it has read again meanwhile.
+    pub(crate) fn remembers(&self, partition: u32, calls: &Calls, batches_read_again: u64) {
         let partition = partition.to_string();
         for (kind, room) in calls.rooms() {
             let labels = [partition.as_str(), kind];
@@ -87,6 +95,7 @@ impl Metrics {
             set(&self.files, room.files as u64);
         }
         self.disk_reads.with_label_values(&[&partition]).inc_by(calls.take_disk_reads());
+        self.batches_read_again.with_label_values(&[&partition]).inc_by(batches_read_again);
         let frontier = calls.clock.frontier.micros().div_euclid(1_000_000).max(0);
         self.frontier.with_label_values(&[&partition]).set(frontier);
     }

@@ -476,6 +476,7 @@ mod tests {
             partitions: 1,
             generation: 1,
             targets: Arc::default(),
+            again: crate::Again::default(),
         };
         let mut books = Books::new("combine", source);
         assert_eq!((books.watermark(), books.freshest()), (Timestamp::MIN, None));

@@ -18,6 +18,7 @@ pub mod service;
 pub mod settings;
 pub mod telemetry;
 
+mod again;
 mod clock;
 mod follow;
 mod processor;
@@ -26,6 +27,7 @@ mod shutdown;
 mod state;
 mod tiered;
 
+pub use again::Again;
 pub use books::{BATCH_BYTES_MAX, BatchWriter, Books, Opened, WATERMARK_BEHIND_SECONDS};
 pub use clock::now;
 pub use follow::Follower;

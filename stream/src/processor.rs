@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use schemas::{Skip, Timestamp};
 
+use crate::again::Again;
 use crate::books::Books;
 use crate::reference::ReferenceSink;
 
@@ -83,6 +84,8 @@ pub struct Source {
     pub generation: i32,
     /// Partitions of each topic the stage writes to.
     pub targets: Arc<std::collections::HashMap<String, u32>>,
+    /// The topic, for what was read from it before.
+    pub again: Again,
 }
 
 impl Source {

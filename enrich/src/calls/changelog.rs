@@ -11,7 +11,8 @@ use schemas::wire::{Reader, Wire, WireError, put_bytes, put_long};
 use schemas::{Correction, Id128, Text, Timestamp};
 use stream::{Aged, BATCH_BYTES_MAX, Halt, TxMap};
 
-use super::{Calls, Clock, Linked, Marks, Open, Settled, Standing, Weak};
+use super::recent::NOWHERE;
+use super::{Calls, Clock, Linked, Marks, Open, Place, Settled, Standing, Weak};
 
 /// Format this release writes, and the only one it reads.
 const FORMAT: u8 = 3;
@@ -30,9 +31,9 @@ type Row<'a, V> = (Id128, Option<&'a V>);
 
 /// Changes of a transaction, or those of them that one record holds.
 struct Changes<'a> {
-    /// Where the events are in [`super::Recent`].
+    /// Where the events are in [`Calls::kept`].
     address: u64,
-    /// Events in full, in two parts: most of it all, so they are copied once.
+    /// Those events that cannot be read again, in full and in two parts.
     events: [&'a [u8]; 2],
     standing: &'a [Row<'a, Standing>],
     weak: &'a [Row<'a, Weak>],
@@ -48,7 +49,7 @@ pub(super) fn delta(calls: &Calls) -> Vec<Vec<u8>> {
     if !waiting && !calls.ids_changed() && calls.clock == calls.committed {
         return Vec::new();
     }
-    let (address, events) = calls.recent.added();
+    let (address, events) = calls.kept.added();
     let mut left = Changes {
         address,
         events,
@@ -129,7 +130,7 @@ impl<'a> Changes<'a> {
         put_long(&mut out, self.address as i64);
         put_long(&mut out, length(&self.events) as i64);
         self.events.iter().for_each(|part| out.extend_from_slice(part));
-        put_rows(&mut out, self.standing, put_standing);
+        put_rows(&mut out, self.standing, |standing, out| put_standing(&written(standing), out));
         put_rows(&mut out, self.weak, put_weak);
         put_rows(&mut out, self.links, put_linked);
         put_rows(&mut out, self.parked, |list, out| list.put(out));
@@ -180,13 +181,23 @@ fn read(calls: &mut Calls, from: &mut Reader<'_>) -> Result<(), WireError> {
     let address = from.long()? as u64;
     let length = from.length()?;
     let events = from.take(length)?;
-    calls.recent.restore(address, events);
-    get_rows(from, get_standing, |key, value| calls.standing.restore(key, value))?;
+    calls.kept.restore(address, events);
+    get_rows(from, get_standing, |key, value| calls.standing.restore(key, value.map(restored)))?;
     get_rows(from, get_weak, |key, value| calls.weak.restore(key, value))?;
     get_rows(from, get_linked, |key, value| calls.links.restore(key, value))?;
     get_rows(from, Vec::<Correction>::get, |key, value| calls.parked.restore(key, value))?;
     get_rows(from, get_settled, |key, value| calls.settled.restore(key, value))?;
     get_rows(from, get_open, |key, value| calls.open.restore(key, value))
+}
+
+/// A standing charge as it is written: where its event is in memory means nothing to the next process.
+fn written(standing: &Standing) -> Standing {
+    if standing.in_log() { Standing { address: 0, ..*standing } } else { *standing }
+}
+
+/// As it is read back.
+fn restored(standing: Standing) -> Standing {
+    if standing.in_log() { Standing { address: NOWHERE, ..standing } } else { standing }
 }
 
 pub(super) fn put_clock(clock: Clock, out: &mut Vec<u8>) {
@@ -277,7 +288,7 @@ pub(super) fn put_standing(standing: &Standing, out: &mut Vec<u8>) {
     out.push(standing.marks.0);
     out.push(standing.slot);
     standing.received_at.put(out);
-    for number in [standing.offset, standing.events_offset, standing.address as i64] {
+    for number in [standing.offset, standing.came_in.0, standing.address as i64] {
         put_long(out, number);
     }
     for number in [standing.partition, standing.item, standing.precedence, standing.revision] {
@@ -298,7 +309,7 @@ pub(super) fn get_standing(from: &mut Reader<'_>) -> Result<Standing, WireError>
         slot: array::<1>(from)?[0],
         received_at: Wire::get(from)?,
         offset: from.long()?,
-        events_offset: from.long()?,
+        came_in: Place(from.long()?),
         address: from.long()? as u64,
         partition: i32::get(from)?,
         item: i32::get(from)?,

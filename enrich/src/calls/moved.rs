@@ -1,7 +1,7 @@
 //! State on its way to another partition, because the number of partitions changes.
 //!
 //! Everything is given out by the slot of its call. Numbers that mean something in one partition only (of texts, of
-//! addresses of recent events) are replaced by what they stand for, and given out anew where it arrives.
+//! offsets) are replaced by what they stand for, and given out anew where it arrives.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,18 @@ use super::changelog::{
     get_clock, get_linked, get_open, get_settled, get_standing, get_weak, put_clock, put_linked, put_open, put_settled,
     put_standing, put_weak,
 };
-use super::{Calls, slot_of};
+use super::recent::NOWHERE;
+use super::{Calls, Place, Standing, slot_of};
 use crate::desk::MOVED_KEY;
 
-/// Format this release writes, and the only one it reads.
-const FORMAT: u8 = 2;
+/// Format this release writes.
+const FORMAT: u8 = 3;
+
+/// Format of releases that sent every event along: its place in the log was one of a partition that is not named.
+const FORMAT_WITH_EVENTS: u8 = 2;
 
 /// An entry is closed when it is larger than this.
 const ENTRY_BYTES: usize = 256 * 1024;
-
-/// No event is at this address.
-const NOWHERE: u64 = u64::MAX >> 1;
 
 const STANDING: u8 = b's';
 const WEAK: u8 = b'w';
@@ -51,6 +52,7 @@ struct Parcels<'a> {
 /// Gives out everything. Each of these slots gets at least one entry, so that the clock arrives where they go.
 pub(super) fn export(
     calls: &Calls,
+    partition: u32,
     slots: impl Iterator<Item = u32>,
     entry: &mut dyn FnMut(u32, Bytes, Bytes),
 ) -> Result<(), Halt> {
@@ -62,10 +64,12 @@ pub(super) fn export(
         for id in [standing.topic, standing.book, standing.directory] {
             parcel.names.entry(id).or_insert_with(|| calls.names.text(id).into());
         }
-        let event = calls.recent.encoded(standing.address).unwrap_or_default();
+        let came_in = standing.came_in.seen_from_elsewhere(partition);
+        // What can be read again where it came from stays there.
+        let kept = if standing.in_log() { None } else { calls.kept.encoded(standing.address) };
         parcels.add(slot, STANDING, key, |out| {
-            put_standing(standing, out);
-            put_bytes(out, &event);
+            put_standing(&Standing { came_in, address: 0, ..*standing }, out);
+            put_bytes(out, &kept.unwrap_or_default());
         });
     })?;
     calls.weak.for_each(|key, weak| parcels.add(ids::slot(*key), WEAK, key, |out| put_weak(weak, out)))?;
@@ -127,9 +131,9 @@ impl Parcel {
 /// Takes one entry in.
 pub(super) fn take_over(calls: &mut Calls, value: &[u8]) -> Result<(), Halt> {
     let corrupt = |what: String| Halt::State(format!("state of enrich from another partition cannot be read: {what}"));
-    let Some((&FORMAT, rest)) = value.split_first() else {
+    let Some((&format @ (FORMAT | FORMAT_WITH_EVENTS), rest)) = value.split_first() else {
         return Err(corrupt(format!(
-            "its format is not the one of this release ({FORMAT}); use the release that wrote it"
+            "its format is not one that this release reads ({FORMAT_WITH_EVENTS}, {FORMAT}); use the release that wrote it"
         )));
     };
     let mut from = Reader::new(rest);
@@ -139,7 +143,7 @@ pub(super) fn take_over(calls: &mut Calls, value: &[u8]) -> Result<(), Halt> {
     for (theirs, text) in get_names(&mut from).map_err(corrupt)? {
         names.insert(theirs, calls.names.id(&text)?);
     }
-    get_rows(calls, &names, &mut from).and_then(|()| from.finish()).map_err(corrupt)
+    get_rows(calls, format, &names, &mut from).and_then(|()| from.finish()).map_err(corrupt)
 }
 
 fn get_names(from: &mut Reader<'_>) -> Result<Vec<(u16, Text)>, WireError> {
@@ -150,7 +154,7 @@ fn get_names(from: &mut Reader<'_>) -> Result<Vec<(u16, Text)>, WireError> {
     (0..from.length()?).map(|_| name(from)).collect()
 }
 
-fn get_rows(calls: &mut Calls, names: &BTreeMap<u16, u16>, from: &mut Reader<'_>) -> Result<(), WireError> {
+fn get_rows(calls: &mut Calls, format: u8, names: &BTreeMap<u16, u16>, from: &mut Reader<'_>) -> Result<(), WireError> {
     for _ in 0..from.length()? {
         let kind = from.take(1)?[0];
         let key = Id128::get(from)?;
@@ -162,7 +166,10 @@ fn get_rows(calls: &mut Calls, names: &BTreeMap<u16, u16>, from: &mut Reader<'_>
                 }
                 let length = from.length()?;
                 let event = from.take(length)?;
-                standing.address = if event.is_empty() { NOWHERE } else { calls.recent.push(event) };
+                if format == FORMAT_WITH_EVENTS {
+                    standing.came_in = Place::NOWHERE;
+                }
+                standing.address = if event.is_empty() { NOWHERE } else { calls.kept.push(event) };
                 calls.standing.restore(key, Some(standing));
             }
             WEAK => calls.weak.restore(key, Some(get_weak(from)?)),

@@ -1,9 +1,12 @@
-//! The newest events in full, so that a charge can be rebuilt in order to be taken back.
+//! Events in full, so that a charge can be rebuilt in order to be taken back.
 
 use std::collections::VecDeque;
 
 use schemas::UsageEvent;
 use schemas::wire::{Reader, Wire};
+
+/// No event is at this address.
+pub(super) const NOWHERE: u64 = u64::MAX >> 1;
 
 /// A window over the log of charged events, in bytes. Addresses grow for ever; what falls out at the front is gone.
 #[derive(Debug)]

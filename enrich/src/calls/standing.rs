@@ -9,6 +9,39 @@ use crate::charge::short;
 use schemas::ids::{SLOTS, call_slot, hash_parts};
 use stream::Halt;
 
+/// Where a batch is in `usage.events`: an offset, and above it the partition, where that is not the one that knows the
+/// call, by one more than its number. Numbers that are small are written in few bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(pub(super) i64);
+
+/// Bits of an offset: 256 partitions, in each of which as many batches as nobody writes.
+const OFFSET_BITS: u32 = 48;
+
+impl Place {
+    /// The event is charged otherwise than it came.
+    pub(crate) const NOWHERE: Place = Place(-1);
+
+    /// In the partition that knows the call.
+    pub(crate) fn here(offset: i64) -> Self {
+        Place(offset)
+    }
+
+    /// The same place, for a partition that takes the call over from this one.
+    pub(super) fn seen_from_elsewhere(self, here: u32) -> Self {
+        if self.0 >> OFFSET_BITS == 0 { Place((i64::from(here) + 1) << OFFSET_BITS | self.0) } else { self }
+    }
+
+    /// Partition and offset; `None` where there is no such batch.
+    pub(crate) fn resolve(self, here: u32) -> Option<(u32, i64)> {
+        let offset = self.0 & ((1 << OFFSET_BITS) - 1);
+        match self.0 >> OFFSET_BITS {
+            ..0 => None,
+            0 => Some((here, offset)),
+            above => Some((u32::try_from(above - 1).ok()?, offset)),
+        }
+    }
+}
+
 /// What the standing charge of a call is based on: the copy that won so far, and how it was charged.
 ///
 /// 88 bytes with its key's 16 beside it; a test holds it to that.
@@ -18,13 +51,13 @@ pub(crate) struct Standing {
     pub(crate) received_at: Timestamp,
     /// Offset of its raw record.
     pub(crate) offset: i64,
-    /// Offset in `usage.events` of the batch the charged copy came in.
-    pub(crate) events_offset: i64,
+    /// Where the batch the charged copy came in is in `usage.events`.
+    pub(crate) came_in: Place,
     /// First eight bytes of its content hash. Compared only with copies of the same 16-byte key.
     pub(crate) content: u64,
     /// Recognises the charge row, so that no other is ever taken back in its place.
     pub(crate) fingerprint: u64,
-    /// Where the charged event is in [`super::Recent`].
+    /// Where the charged event is in memory: see [`super::Calls::keep`].
     pub(crate) address: u64,
     /// Partition of its raw record.
     pub(crate) partition: i32,
@@ -90,13 +123,13 @@ impl Marks {
 }
 
 impl Standing {
+    /// Whether the charged event can be read again where it came from.
+    pub(crate) fn in_log(&self) -> bool {
+        self.came_in != Place::NOWHERE
+    }
+
     /// What a copy brings. How it is charged is filled in when it is.
-    pub(crate) fn of(
-        event: &UsageEvent,
-        events_offset: i64,
-        growing: &[Text],
-        names: &mut Names,
-    ) -> Result<Self, Halt> {
+    pub(crate) fn of(event: &UsageEvent, came_in: Place, growing: &[Text], names: &mut Names) -> Result<Self, Halt> {
         let grows = growing.contains(&event.extractor);
         let mut marks = Marks::default();
         marks.set(Marks::AMENDS, event.amends);
@@ -107,7 +140,7 @@ impl Standing {
         Ok(Standing {
             received_at: event.received_at,
             offset: event.position.offset,
-            events_offset,
+            came_in,
             content: short(event.content_hash),
             fingerprint: 0,
             address: 0,
@@ -184,4 +217,21 @@ pub(crate) fn slot_of(tenant: &str, call_key: &str) -> u8 {
 /// Recognises a call by a key it may be known by.
 pub(crate) fn call_id(tenant: &str, call_key: &str) -> Id128 {
     hash_parts([b"call".as_slice(), tenant.as_bytes(), call_key.as_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_means_the_same_in_whichever_partition_the_call_ends_up() {
+        let place = Place::here(7);
+        assert_eq!(place.resolve(3), Some((3, 7)));
+        let moved = place.seen_from_elsewhere(3);
+        assert_eq!(moved.resolve(5), Some((3, 7)));
+        assert_eq!(moved.seen_from_elsewhere(5), moved);
+        assert_eq!(Place::here(0).seen_from_elsewhere(0).resolve(1), Some((0, 0)));
+        assert_eq!(Place::NOWHERE.seen_from_elsewhere(3), Place::NOWHERE);
+        assert_eq!(Place::NOWHERE.resolve(3), None);
+    }
 }

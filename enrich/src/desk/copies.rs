@@ -6,16 +6,11 @@ use schemas::{CorrectionReason, Costs, IdentityKind, UsageEvent};
 use stream::Halt;
 
 use super::{Desk, Turn, tally};
-use crate::calls::{Marks, Standing, call_id};
+use crate::calls::{Marks, Place, Standing, call_id};
 use crate::charge::Cause;
 
 impl Desk {
-    pub(super) fn event(
-        &mut self,
-        turn: &mut Turn<'_>,
-        event: Box<UsageEvent>,
-        events_offset: i64,
-    ) -> Result<(), Halt> {
+    pub(super) fn event(&mut self, turn: &mut Turn<'_>, event: Box<UsageEvent>, came_in: Place) -> Result<(), Halt> {
         turn.books.count("events", 1);
         self.calls.clock.latest = self.calls.clock.latest.max(event.received_at);
         if matches!(event.identity, IdentityKind::Span | IdentityKind::EventId) {
@@ -27,7 +22,7 @@ impl Desk {
             }
         }
         let key = event.dedup_key;
-        let mut copy = Standing::of(&event, events_offset, &self.growing, &mut self.calls.names)?;
+        let mut copy = Standing::of(&event, came_in, &self.growing, &mut self.calls.names)?;
         let Some(standing) = self.calls.standing.get(&key)? else {
             // Of a call that was made after the frontier no copy can have been forgotten.
             copy.marks.set(Marks::UNVERIFIED, event.event_time < self.calls.clock.frontier);
@@ -68,7 +63,7 @@ impl Desk {
         if same_rules && copy.stands_for(&standing) {
             // The row stays as it is; later copies are compared with the better one.
             let charged = Standing {
-                events_offset: standing.events_offset,
+                came_in: standing.came_in,
                 fingerprint: standing.fingerprint,
                 address: standing.address,
                 revision: standing.revision,
@@ -103,7 +98,7 @@ impl Desk {
         if conflict && !standing.marks.has(Marks::CONFLICT) {
             // The charge stands, but whoever reads it should see that another copy disagrees.
             let key = event.dedup_key;
-            let Some(row) = self.standing_row(turn, &key, &standing, None) else { return Ok(()) };
+            let Some(row) = self.standing_row(turn, &key, &standing, None)? else { return Ok(()) };
             let charged = row.event.clone();
             let rules = self.charged_by(turn, &standing)?;
             standing.marks.set(Marks::CONFLICT, true);
@@ -124,7 +119,7 @@ impl Desk {
         standing: Standing,
         costs: &Costs,
     ) -> Result<(), Halt> {
-        let Some(row) = self.standing_row(turn, &event.dedup_key, &standing, None) else {
+        let Some(row) = self.standing_row(turn, &event.dedup_key, &standing, None)? else {
             return tally(turn.books, "unreversible", 1, costs);
         };
         let rules = self.rules(turn, copy.received_at, Some(&standing))?;

@@ -4,7 +4,7 @@ use schemas::{Charge, Correction, CorrectionReason, Id128};
 use stream::Halt;
 
 use super::{Desk, Rules, Turn};
-use crate::calls::{Marks, Settled, Standing, slot_of};
+use crate::calls::{Marks, Place, Settled, Standing, slot_of};
 use crate::charge::{Cause, fingerprint, short};
 
 /// What to do with a correction now.
@@ -120,7 +120,7 @@ impl Desk {
         self.settle(turn, correction, "corrections.applied");
         let (event, mut next) = match &correction.replacement {
             Some(event) => {
-                let mut next = Standing::of(event, standing.events_offset, &self.growing, &mut self.calls.names)?;
+                let mut next = Standing::of(event, Place::NOWHERE, &self.growing, &mut self.calls.names)?;
                 // An operator's word is an amendment made when it arrived.
                 next.marks.set(Marks::AMENDS, true);
                 next.received_at = correction.received_at;
@@ -149,10 +149,10 @@ impl Desk {
         }
         let carried = correction.reversed.as_deref();
         if let Some(standing) = self.calls.standing.get(&key)? {
-            return Ok(self.standing_row(turn, &key, &standing, carried).map(|row| (row, standing)));
+            return Ok(self.standing_row(turn, &key, &standing, carried)?.map(|row| (row, standing)));
         }
         let Some(carried) = self.forgotten(correction).cloned() else { return Ok(None) };
-        let mut standing = Standing::of(&carried.event, 0, &self.growing, &mut self.calls.names)?;
+        let mut standing = Standing::of(&carried.event, Place::NOWHERE, &self.growing, &mut self.calls.names)?;
         standing.revision = carried.revision;
         standing.fingerprint = fingerprint(&carried);
         // It is remembered again from now on.

@@ -59,7 +59,7 @@ impl Desk {
             let decoded = Box::<UsageEvent>::get(&mut Reader::new(&open.event));
             let (Some(standing), Ok(event)) = (standing, decoded) else { return Ok(()) };
             self.calls.open.insert(key, Open { tried: *effective_at, ..open });
-            let Some(row) = self.standing_row(turn, &key, &standing, None) else {
+            let Some(row) = self.standing_row(turn, &key, &standing, None)? else {
                 turn.books.count("unreversible", 1);
                 return Ok(());
             };

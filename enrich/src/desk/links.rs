@@ -29,7 +29,7 @@ impl Desk {
         let cause = Cause { booked_at: link.received_at, reason: Some(CorrectionReason::Link), correction_id: None };
         for key in keys {
             let Some(standing) = self.calls.standing.get(&key)? else { continue };
-            let Some(row) = self.standing_row(turn, &key, &standing, None) else {
+            let Some(row) = self.standing_row(turn, &key, &standing, None)? else {
                 turn.books.count("unreversible", 1);
                 continue;
             };

@@ -5,7 +5,7 @@ use schemas::codec::Format;
 use schemas::ids::{call_slot, dedup_key, partition};
 use schemas::{Batch, Correction, CorrectionReason, EventItem, ReferenceItem, Rejection, topics};
 use stream::reference::ReferenceSink;
-use stream::{Books, Output, Record, Source, Stage, Tick};
+use stream::{Again, Books, Output, Record, Source, Stage, Tick};
 
 use super::{arrival, config};
 use crate::users::{Keys, Users};
@@ -21,6 +21,7 @@ fn source(topic: &str) -> Source {
         partitions: 4,
         generation: 0,
         targets: Arc::new(targets.map(|(name, count)| (name.to_owned(), count)).into_iter().collect::<HashMap<_, _>>()),
+        again: Again::default(),
     }
 }
 

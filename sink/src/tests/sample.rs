@@ -11,7 +11,7 @@ use schemas::{
     Line, Meter, Metered, Money, Position, Price, PriceContext, PricingStatus, Quantity, Sums, Tag, Text, Timestamp,
     UsageEvent, Window, WindowKey, WindowStatus, topics,
 };
-use stream::{BatchWriter, Books, Output, Source, Tick};
+use stream::{Again, BatchWriter, Books, Output, Source, Tick};
 
 use super::Fact;
 use crate::Lake;
@@ -123,7 +123,14 @@ fn tick() -> Tick {
 /// holes, as transaction markers leave them, and a heartbeat is among the records.
 pub fn charges_log(partitions: u32, batches: i64, items: i64) -> Log {
     let targets = Arc::new(HashMap::from([(topics::CHARGES.to_owned(), partitions)]));
-    let source = Source { topic: topics::EVENTS.into(), partition: 0, partitions: 1, generation: 0, targets };
+    let source = Source {
+        topic: topics::EVENTS.into(),
+        partition: 0,
+        partitions: 1,
+        generation: 0,
+        targets,
+        again: Again::default(),
+    };
     let mut books = Books::new("enrich", source);
     let mut writer = BatchWriter::<Charge>::new(topics::CHARGES, partitions);
     let mut log = Log { partitions: BTreeMap::new(), oracle: Vec::new() };

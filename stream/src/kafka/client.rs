@@ -118,6 +118,13 @@ pub(crate) fn reader(connection: &Connection) -> ClientConfig {
     with_options(client, connection)
 }
 
+/// A consumer that is told each record to read: what comes after it is fetched in vain.
+pub(crate) fn seeker(connection: &Connection) -> ClientConfig {
+    let mut client = reading(connection, "spendstream.reader");
+    client.set("queued.max.messages.kbytes", "1024").set("queued.min.messages", "1");
+    with_options(client, connection)
+}
+
 /// A consumer that looks at what a group has committed, and never joins it. A `stable` one waits for open transactions
 /// that commit to the group.
 pub(crate) fn observer(connection: &Connection, group: &str, stable: bool) -> ClientConfig {

@@ -4,6 +4,7 @@
 //! it caused: outputs, changelog, ledger entry and input offset. `fate` decides what to do when that fails; `DESIGN.md`
 //! says why each step is as it is.
 
+mod again;
 mod changelog;
 mod client;
 mod fate;
@@ -35,6 +36,7 @@ use anyhow::{Context as _, bail, ensure};
 use schemas::{Timestamp, topics as names};
 
 use self::topology::Topology;
+use crate::again::Again;
 use crate::processor::{Source, Stage};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
@@ -62,7 +64,10 @@ pub fn run_stages(
     prepare(&settings.connection)?;
     let topics = client::partition_counts(&settings.connection)?;
     let topology = Topology::read(&settings.connection, &topics)?;
-    let sources = stages.iter().map(|stage| source(&**stage, &topics, &topology));
+    let sources = stages.iter().map(|stage| {
+        let again = again::again(&settings.connection, stage.input());
+        Ok(Source { again, ..source(&**stage, &topics, &topology)? })
+    });
     let sources = sources.collect::<anyhow::Result<Vec<_>>>()?;
     let watch = watch::Watch::start(settings, &stages, shutdown)?;
     let settings = Arc::new(settings.clone());
@@ -147,5 +152,6 @@ pub(crate) fn source(stage: &dyn Stage, topics: &BTreeMap<String, u32>, topology
         partitions: input,
         generation: topology.generation(outputs.iter().map(String::as_str).chain([stage.input()])),
         targets: Arc::new(targets),
+        again: Again::default(),
     })
 }

@@ -112,12 +112,31 @@ impl Reader {
         partition: i32,
         from: Option<i64>,
     ) -> anyhow::Result<Self> {
-        let consumer: BaseConsumer<Events> = client::create(&client::reader(connection))?;
+        let consumer = client::create(&client::reader(connection))?;
+        let mut reader = Reader { consumer, topic: topic.to_owned(), partition };
+        reader.assign(partition, from.map_or(Offset::Beginning, Offset::Offset))?;
+        Ok(reader)
+    }
+
+    /// Begins to read at an offset, a record here and a record there: little is fetched in advance.
+    pub(crate) fn seeking(connection: &Connection, topic: &str, partition: i32, offset: i64) -> anyhow::Result<Self> {
+        let consumer = client::create(&client::seeker(connection))?;
+        let mut reader = Reader { consumer, topic: topic.to_owned(), partition };
+        reader.seek(partition, offset)?;
+        Ok(reader)
+    }
+
+    /// Goes on at another place of the topic.
+    pub(crate) fn seek(&mut self, partition: i32, offset: i64) -> anyhow::Result<()> {
+        self.assign(partition, Offset::Offset(offset))
+    }
+
+    fn assign(&mut self, partition: i32, from: Offset) -> anyhow::Result<()> {
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, from.map_or(Offset::Beginning, Offset::Offset))
-            .context("name partition to read")?;
-        consumer.assign(&list).with_context(|| format!("read {topic}/{partition}"))?;
-        Ok(Reader { consumer, topic: topic.to_owned(), partition })
+        list.add_partition_offset(&self.topic, partition, from).context("name partition to read")?;
+        self.consumer.assign(&list).with_context(|| format!("read {}/{partition}", self.topic))?;
+        self.partition = partition;
+        Ok(())
     }
 
     /// The next record, the end, or nothing within this time.

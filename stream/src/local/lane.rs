@@ -11,6 +11,7 @@ use schemas::{LedgerEntry, topics};
 use super::LocalLog;
 use super::driver::Activity;
 use super::writer::{Place, Request};
+use crate::again::Again;
 use crate::books::{BOOKS_KEY, Books};
 use crate::clock;
 use crate::follow::Follower;
@@ -71,6 +72,15 @@ enum Life {
     Unusable,
 }
 
+/// The input of a stage, for what was read from it before.
+fn again(log: &Arc<LocalLog>, topic: &str) -> Again {
+    let (log, topic) = (log.clone(), topic.to_owned());
+    Again::new(move |partition, offset| {
+        let found = log.read(&topic, partition, offset, 1)?;
+        Ok(found.into_iter().find(|record| record.offset == offset).and_then(|record| record.payload))
+    })
+}
+
 /// What one partition wants committed.
 struct Pending {
     /// Place in the lane.
@@ -121,6 +131,7 @@ impl Lane {
                 partitions: count,
                 generation: 0,
                 targets: targets.clone(),
+                again: again(&lane.log, stage.input()),
             };
             let mut partition = Partition {
                 number,

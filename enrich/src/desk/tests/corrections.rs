@@ -143,7 +143,8 @@ fn a_better_copy_of_a_repriced_call_is_priced_by_the_book_the_correction_chose()
     assert_eq!(effective(&partition), ["6"]);
 }
 
-/// A partition so small that the first call's event is no longer at hand, though the call is remembered.
+/// A partition so small that the first call's event is no longer in memory, and its batch has expired, though the call is
+/// remembered.
 fn cold(event: &UsageEvent) -> Partition {
     let config = EnrichConfig { dedup_memory_max: 1, ..EnrichConfig::default() };
     let books = prices(&[(0, &[("gpt-5.5", "1")]), (100, &[("gpt-5.5", "2")])]);
@@ -153,6 +154,7 @@ fn cold(event: &UsageEvent) -> Partition {
         partition.send_events([copy(&format!("other-{nth}"), "a", 1, 5, nth)]);
     }
     partition.drain();
+    partition.expire();
     partition
 }
 

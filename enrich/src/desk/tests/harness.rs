@@ -1,7 +1,7 @@
 //! One partition of `usage.events` in memory: what ingest sends, what enrich makes of it, and what it would find again.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use schemas::codec::Format;
@@ -11,7 +11,7 @@ use schemas::{
     Link, Meter, Metered, Money, Position, PriceContext, Quantity, ReferenceItem, Text, Timestamp, UsageEvent, topics,
 };
 use stream::reference::{Compiled, Reference, ReferenceSink, manifest};
-use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Scratch, Source, Stage, Tick};
+use stream::{Again, BatchWriter, Books, Halt, Output, Processor, Record, Scratch, Source, Stage, Tick};
 
 use crate::charge::{Cause, reversal};
 use crate::config::Limits;
@@ -157,6 +157,9 @@ impl ShadowStage {
     }
 }
 
+/// Records by offset.
+type Stored = Arc<Mutex<HashMap<i64, Bytes>>>;
+
 /// A partition, its log, and everything committed so far. All of it is done a second time with ids on disk, and must come
 /// out the same to the byte.
 pub(crate) struct Partition {
@@ -169,6 +172,8 @@ pub(crate) struct Partition {
     writer: BatchWriter<EventItem>,
     /// Records not yet read.
     log: VecDeque<(i64, Bytes)>,
+    /// Every record there is, read or not.
+    stored: Stored,
     offset: i64,
     charge_format: Format<Batch<Charge>>,
     event_format: Format<Batch<EventItem>>,
@@ -201,9 +206,18 @@ impl Partition {
     ) -> Self {
         let targets =
             |names: &[&str]| Arc::new(names.iter().map(|name| ((*name).to_owned(), 1)).collect::<HashMap<_, _>>());
-        let source =
-            |topic: &str, targets| Source { topic: topic.into(), partition: 0, partitions: 1, generation: 0, targets };
-        let own = source(topics::EVENTS, targets(&[topics::EVENTS, topics::CHARGES]));
+        let source = |topic: &str, targets| Source {
+            topic: topic.into(),
+            partition: 0,
+            partitions: 1,
+            generation: 0,
+            targets,
+            again: Again::default(),
+        };
+        let stored: Stored = Arc::default();
+        let read = stored.clone();
+        let again = Again::new(move |_, offset| Ok(read.lock().expect("no test panics with it").get(&offset).cloned()));
+        let own = Source { again, ..source(topics::EVENTS, targets(&[topics::EVENTS, topics::CHARGES])) };
         let folder = tempfile::tempdir().expect("there is a temporary folder");
         let scratch = Scratch::open(folder.path()).expect("it can be written to");
         let shadow = ShadowStage {
@@ -229,6 +243,7 @@ impl Partition {
             ingest: Books::new("ingest", source(topics::RAW, targets(&[topics::EVENTS]))),
             writer: BatchWriter::new(topics::EVENTS, 1),
             log: VecDeque::new(),
+            stored,
             offset: 0,
             charge_format: Format::new(),
             event_format: Format::new(),
@@ -264,7 +279,13 @@ impl Partition {
     fn append(&mut self, payload: Bytes) {
         // Transaction markers take offsets too.
         self.offset += 2;
+        self.stored.lock().expect("no test panics with it").insert(self.offset, payload.clone());
         self.log.push_back((self.offset, payload));
+    }
+
+    /// What is in the log expires: it cannot be read again.
+    pub(crate) fn expire(&mut self) {
+        self.stored.lock().expect("no test panics with it").clear();
     }
 
     /// Reads some records in one transaction and commits or aborts it.

@@ -1,6 +1,9 @@
 //! State survives: aborts leave no trace, and what the changelog gives back is what was there.
 
-use super::harness::{Partition, by_span, copy, link};
+use schemas::ids::hash_parts;
+use schemas::{Correction, CorrectionReason, EventItem};
+
+use super::harness::{Partition, at, by_span, copy, link, prices, set_tokens};
 use crate::EnrichConfig;
 
 #[test]
@@ -40,7 +43,7 @@ fn after_a_restart_copies_are_recognised_links_hold_and_charges_can_be_taken_bac
 fn a_transaction_that_changes_much_is_written_in_records_of_a_bounded_size() {
     let mut partition = Partition::new(EnrichConfig::default());
     let response = |number: i64| format!("r{number}");
-    // Without a price an event is written twice.
+    // Without a price an event is written in full.
     let unpriced = |number: i64, source: &str, precedence, arrival| {
         let mut event = copy(&response(number), source, precedence, 10, arrival);
         event.model = "a-model-without-a-price".into();
@@ -58,4 +61,60 @@ fn a_transaction_that_changes_much_is_written_in_records_of_a_bounded_size() {
     partition.drain();
     assert_eq!((partition.count("originals"), partition.count("reversals")), (40, 40));
     assert_eq!(partition.count("unreversible"), 0);
+}
+
+#[test]
+fn an_event_that_is_not_in_memory_is_read_again_and_once_it_has_expired_its_charge_stands() {
+    let mut partition = Partition::priced(EnrichConfig::default(), &prices(&[(0, &[("gpt-5.5", "1")])]));
+    // Two copies of one call in one batch, the second of which is charged.
+    partition.send_events([copy("r", "a", 3, 10, 0), copy("r", "b", 2, 20, 1), copy("s", "a", 2, 5, 2)]);
+    partition.drain();
+    partition.restart();
+    let better = copy("r", "c", 1, 30, 3);
+    partition.send_events([better.clone()]);
+    partition.drain();
+    assert_eq!((partition.count("reversals"), partition.count("unreversible")), (2, 0));
+    assert_eq!(partition.finals()["openai/r"].content, better.content_hash);
+
+    let mut partition = Partition::priced(EnrichConfig::default(), &prices(&[(0, &[("gpt-5.5", "1")])]));
+    let charged = copy("s", "a", 2, 5, 0);
+    partition.send_events([charged.clone()]);
+    partition.drain();
+    partition.restart();
+    partition.expire();
+    partition.send_events([copy("s", "b", 1, 6, 1)]);
+    partition.drain();
+    assert_eq!((partition.count("reversals"), partition.count("unreversible")), (0, 1));
+    assert_eq!(partition.finals()["openai/s"].content, charged.content_hash);
+}
+
+#[test]
+fn an_event_that_a_correction_brought_is_in_the_changelog() {
+    let mut partition = Partition::priced(EnrichConfig::default(), &prices(&[(0, &[("gpt-5.5", "1")])]));
+    let event = copy("r", "a", 1, 10, 0);
+    let amended = |tokens, revision, arrival| {
+        let mut replacement = event.clone();
+        set_tokens(&mut replacement, tokens);
+        EventItem::Correction(Correction {
+            correction_id: hash_parts([i64::to_be_bytes(tokens).as_slice()]),
+            tenant: event.tenant.clone(),
+            call_key: event.call_key.clone(),
+            dedup_key: event.dedup_key,
+            reason: CorrectionReason::Amend,
+            expected_content: None,
+            expected_revision: Some(revision),
+            replacement: Some(replacement),
+            reversed: None,
+            received_at: at(arrival),
+            book_version: None,
+        })
+    };
+    partition.send_events([event.clone()]);
+    partition.send([amended(20, 0, 1)]);
+    partition.drain();
+    partition.restart();
+    partition.expire();
+    partition.send([amended(30, 1, 2)]);
+    partition.drain();
+    assert_eq!((partition.count("corrections.applied"), partition.count("reversals")), (2, 2));
 }
