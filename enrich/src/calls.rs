@@ -11,7 +11,6 @@ mod standing;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use schemas::wire::{Reader, Wire};
 use schemas::{Correction, Id128, Text, Timestamp, UsageEvent};
 use smallvec::SmallVec;
 use stream::{Halt, Room, Scratch, Tiered, TxMap};
@@ -40,11 +39,11 @@ pub(crate) struct Weak {
     pub(crate) received_at: Timestamp,
 }
 
-/// A call without a price, or with half of one, kept in full until a price book has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A call without a price, or with half of one, remembered until a price book has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Open {
-    /// The event as it was charged, encoded.
-    pub(crate) event: Bytes,
+    /// Where its event came in: those that came together are tried together.
+    pub(crate) came_in: Place,
     /// When the newest price book it was tried with took effect.
     pub(crate) tried: Timestamp,
 }
@@ -140,25 +139,18 @@ impl Calls {
         if standing.in_log() { self.recent.push(event) } else { self.kept.push(event) }
     }
 
-    fn at_hand(&self, standing: &Standing) -> &Recent {
-        if standing.in_log() { &self.recent } else { &self.kept }
-    }
-
     /// The event a charge was made of, while it is in memory.
     pub(crate) fn charged_event(&self, key: &Id128, standing: &Standing) -> Option<Box<UsageEvent>> {
-        let held = self.at_hand(standing).get(standing.address).filter(|event| event.dedup_key == *key);
-        held.or_else(|| {
-            let open = self.open.get(key)?;
-            Wire::get(&mut Reader::new(&open.event)).ok()
-        })
+        let held = if standing.in_log() { &self.recent } else { &self.kept };
+        held.get(standing.address).filter(|event| event.dedup_key == *key)
     }
 
     /// Remembers an unpriced call until a price is known. False when there are too many already.
-    pub(crate) fn keep_open(&mut self, key: Id128, event: &[u8], tried: Timestamp) -> bool {
+    pub(crate) fn keep_open(&mut self, key: Id128, came_in: Place, tried: Timestamp) -> bool {
         if self.open.len() >= self.limits.open_max && self.open.get(&key).is_none() {
             return false;
         }
-        self.open.insert(key, Open { event: Bytes::copy_from_slice(event), tried });
+        self.open.insert(key, Open { came_in, tried });
         true
     }
 
@@ -375,8 +367,7 @@ impl Calls {
     /// Bytes of memory held, estimated from the room the tables have taken.
     pub(crate) fn bytes(&self) -> usize {
         let ids: usize = self.rooms().iter().map(|(_, room)| room.memory_bytes + room.index_bytes).sum();
-        let open: usize = self.open.iter().map(|(_, open)| open.event.len()).sum();
-        ids + self.open.capacity() * size_of::<(Id128, Open)>() + open + self.recent.bytes() + self.kept.bytes()
+        ids + self.open.capacity() * size_of::<(Id128, Open)>() + self.recent.bytes() + self.kept.bytes()
     }
 }
 

@@ -92,6 +92,10 @@ const DISK_ID_BYTES: usize = 128;
 /// Memory an id on disk takes: twelve bits of a filter, and its share of the first key of a block.
 const INDEX_ID_BYTES: usize = 2;
 
+/// A call without a price: 33 bytes in a table that is half full just after it has grown, and its place in the queue while
+/// a new book is tried.
+const OPEN_BYTES: usize = 96;
+
 impl Limits {
     /// Five sixteenths for ids in memory and as much to find those on disk, a quarter for whole events, an eighth for what
     /// waits.
@@ -106,7 +110,7 @@ impl Limits {
             // A ring of bytes that grows by doubling may have room for twice what it holds.
             recent_bytes_max: (share / 32 * 3).max(64 * 1024),
             kept_bytes_max: (share / 32).max(64 * 1024),
-            open_max: (share / 16 / 1024).max(100),
+            open_max: (share / 16 / OPEN_BYTES).max(100),
             parked_max: (share / 16 / 4096).max(100),
             parked_per_call_max: 16,
         }

@@ -138,7 +138,7 @@ impl Desk {
         self.remember(&row.event, standing)?;
         if lacks_a_price(row.status) {
             let tried = turn.in_force_since(rules.book.version());
-            if self.calls.keep_open(key, self.written.event(), tried) {
+            if self.calls.keep_open(key, standing.came_in, tried) {
                 self.healing.note(key);
             } else {
                 turn.books.count("unpriced.forgotten", 1);

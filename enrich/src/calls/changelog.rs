@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use schemas::wire::{Reader, Wire, WireError, put_bytes, put_long};
 use schemas::{Correction, Id128, Text, Timestamp};
 use stream::{Aged, BATCH_BYTES_MAX, Halt, TxMap};
@@ -97,7 +96,7 @@ impl<'a> Changes<'a> {
             links: split(&mut self.links, room, |linked| ROW_BYTES + linked.stronger.len()),
             parked: split(&mut self.parked, room, parked),
             settled: split(&mut self.settled, room, |_| ROW_BYTES),
-            open: split(&mut self.open, room, |open| ROW_BYTES + open.event.len()),
+            open: split(&mut self.open, room, |_| ROW_BYTES),
         }
     }
 
@@ -241,13 +240,17 @@ pub(super) fn get_settled(from: &mut Reader<'_>) -> Result<Settled, WireError> {
 }
 
 pub(super) fn put_open(open: &Open, out: &mut Vec<u8>) {
-    put_bytes(out, &open.event);
+    // Earlier releases had the event here.
+    put_bytes(out, &[]);
+    put_long(out, open.came_in.0);
     open.tried.put(out);
 }
 
 pub(super) fn get_open(from: &mut Reader<'_>) -> Result<Open, WireError> {
-    let length = from.length()?;
-    Ok(Open { event: Bytes::copy_from_slice(from.take(length)?), tried: Wire::get(from)? })
+    let event = from.length()?;
+    from.take(event)?;
+    let came_in = if event == 0 { Place(from.long()?) } else { Place::NOWHERE };
+    Ok(Open { came_in, tried: Wire::get(from)? })
 }
 
 /// Changes by key, in an order that does not depend on the map.

@@ -15,7 +15,7 @@ use super::changelog::{
     put_standing, put_weak,
 };
 use super::recent::NOWHERE;
-use super::{Calls, Place, Standing, slot_of};
+use super::{Calls, Open, Place, Standing, slot_of};
 use crate::desk::MOVED_KEY;
 
 /// Format this release writes.
@@ -83,7 +83,8 @@ pub(super) fn export(
     })?;
     for (key, open) in calls.open.iter() {
         let Some(standing) = calls.standing.get(key)? else { continue };
-        parcels.add(u32::from(standing.slot), OPEN, key, |out| put_open(open, out));
+        let open = Open { came_in: open.came_in.seen_from_elsewhere(partition), ..*open };
+        parcels.add(u32::from(standing.slot), OPEN, key, |out| put_open(&open, out));
     }
     parcels.finish();
     Ok(())

@@ -11,7 +11,7 @@ use stream::Halt;
 
 /// Where a batch is in `usage.events`: an offset, and above it the partition, where that is not the one that knows the
 /// call, by one more than its number. Numbers that are small are written in few bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(pub(super) i64);
 
 /// Bits of an offset: 256 partitions, in each of which as many batches as nobody writes.

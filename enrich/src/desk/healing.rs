@@ -1,8 +1,7 @@
 //! Calls without a price are charged anew, by themselves, once a price book knows one.
 
 use schemas::ids::hash_parts;
-use schemas::wire::{Reader, Wire};
-use schemas::{CorrectionReason, Id128, PricingStatus, Timestamp, UsageEvent};
+use schemas::{CorrectionReason, Id128, PricingStatus, Timestamp};
 use stream::Halt;
 
 use super::{Desk, Rules, Turn, lacks_a_price};
@@ -39,9 +38,10 @@ impl Desk {
         let Some(adopted) = effective.last() else { return Ok(()) };
         if self.healing.adopted != Some(adopted) {
             self.healing.adopted = Some(adopted);
-            self.healing.queue =
-                self.calls.open.iter().filter(|(_, open)| open.tried < adopted).map(|(key, _)| *key).collect();
-            self.healing.queue.sort_unstable();
+            let untried = self.calls.open.iter().filter(|(_, open)| open.tried < adopted);
+            let mut queue: Vec<_> = untried.map(|(key, open)| (open.came_in, *key)).collect();
+            queue.sort_unstable();
+            self.healing.queue = queue.into_iter().map(|(_, key)| key).collect();
         }
         for _ in 0..TRIED_PER_TRANSACTION_MAX {
             let Some(key) = self.healing.queue.pop() else { break };
@@ -53,17 +53,15 @@ impl Desk {
     fn try_books(&mut self, turn: &mut Turn<'_>, key: Id128, adopted: Timestamp) -> Result<(), Halt> {
         let versions = turn.prices.clone();
         for (effective_at, book) in versions.iter().filter(|(effective_at, _)| *effective_at <= adopted) {
-            let open = self.calls.open.get(&key).filter(|open| open.tried < *effective_at).cloned();
+            let open = self.calls.open.get(&key).filter(|open| open.tried < *effective_at).copied();
             let Some(open) = open else { continue };
-            let standing = self.calls.standing.get(&key)?;
-            let decoded = Box::<UsageEvent>::get(&mut Reader::new(&open.event));
-            let (Some(standing), Ok(event)) = (standing, decoded) else { return Ok(()) };
+            let Some(standing) = self.calls.standing.get(&key)? else { return Ok(()) };
             self.calls.open.insert(key, Open { tried: *effective_at, ..open });
             let Some(row) = self.standing_row(turn, &key, &standing, None)? else {
                 turn.books.count("unreversible", 1);
                 return Ok(());
             };
-            if !is_better(&book.price(&event), row.status, row.unpriced.len()) {
+            if !is_better(&book.price(&row.event), row.status, row.unpriced.len()) {
                 continue;
             }
             let rules = Rules { book: book.clone(), directory: self.charged_by(turn, &standing)?.directory };
@@ -72,6 +70,7 @@ impl Desk {
                 reason: Some(CorrectionReason::Reprice),
                 correction_id: Some(hash_parts([b"heal".as_slice(), &key.0, book.version().as_bytes()])),
             };
+            let event = row.event.clone();
             self.replace(turn, row, event, standing, &rules, cause)?;
         }
         self.release(turn, key)

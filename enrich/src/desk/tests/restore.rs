@@ -43,7 +43,6 @@ fn after_a_restart_copies_are_recognised_links_hold_and_charges_can_be_taken_bac
 fn a_transaction_that_changes_much_is_written_in_records_of_a_bounded_size() {
     let mut partition = Partition::new(EnrichConfig::default());
     let response = |number: i64| format!("r{number}");
-    // Without a price an event is written in full.
     let unpriced = |number: i64, source: &str, precedence, arrival| {
         let mut event = copy(&response(number), source, precedence, 10, arrival);
         event.model = "a-model-without-a-price".into();
@@ -52,8 +51,8 @@ fn a_transaction_that_changes_much_is_written_in_records_of_a_bounded_size() {
     partition.send_events((0..40).map(|number| unpriced(number, "b", 2, 0)));
     partition.transact(1, true);
     let written = partition.written();
-    assert!(written.len() > 10, "{written:?}");
-    assert!(written.iter().all(|bytes| *bytes < 2_000), "{written:?}");
+    assert!(written.len() > 5, "{written:?}");
+    assert!(written.iter().all(|bytes| *bytes < 1_000), "{written:?}");
     partition.restart();
     assert_eq!(partition.count("unpriced"), 40);
     // Every event is at hand: its charge is taken back and made again.
