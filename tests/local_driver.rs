@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng};
 use schemas::topics::changelog;
 use schemas::{LedgerEntry, Timestamp};
 use spendstream_tests::conformance::{
-    Sent, Split, Sum, appear, balance, names, order_skip, order_skip_to, send, settled, topics,
+    Sent, Split, Sum, again, appear, balance, names, order_skip, order_skip_to, send, settled, topics,
 };
 use stream::local::{FILE, LocalLog, LocalOptions, LocalRuntime, start};
 use stream::log::ledger;
@@ -105,6 +105,16 @@ fn process(folder: &Path, deposits: usize, die_after_micros: Option<u64>) -> std
         command.args(["--die-after-micros", &micros.to_string()]);
     }
     command.output().unwrap()
+}
+
+#[test]
+fn what_a_stage_has_read_it_can_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = run(folder.path());
+    run.feed(100);
+    // Every other deposit is in partition 0.
+    assert_eq!(again(&*run.log, PREFIX, &[3, 48, 0, 1_000]), (7 + 97 + 1, 1));
+    run.finish();
 }
 
 /// The books of `sum` for one partition.

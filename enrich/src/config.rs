@@ -22,9 +22,9 @@ pub struct EnrichConfig {
     /// Memory for what is remembered of calls, over all partitions of the topic.
     ///
     /// Each partition gets its share, so one instance that holds them all stays within it. Of 384 MiB, by their size, some 700,000 ids are
-    /// kept in memory, beside 100,000 whole events; older ids go to `--state-dir`, where each still takes two bytes of
-    /// memory, for 60 million ids in all. More means fewer ids looked up on disk, and better copies of older calls that
-    /// can still be charged in place of what they replace.
+    /// kept in memory, beside 75,000 whole events; older ids go to `--state-dir`, where each still takes two bytes of
+    /// memory, for 60 million ids in all. More means fewer ids looked up on disk, and fewer batches of `usage.events` read
+    /// again when better copies of older calls come.
     #[arg(long, env = "SPENDSTREAM_DEDUP_MEMORY_MAX", default_value = "384MiB", value_parser = parse_bytes)]
     pub dedup_memory_max: usize,
 

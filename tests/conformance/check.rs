@@ -12,6 +12,7 @@ use stream::log::{ledger, scan};
 use stream::{Log, OutRecord};
 
 use super::names;
+use super::stages::AGAIN;
 
 /// Longest wait for something that is bound to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -177,6 +178,35 @@ fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
         problems.push(format!("outputs {put_out:?}, state {state:?}"));
     }
     problems
+}
+
+/// Asks `split` for the deposits at these offsets of partition 0 once more, and waits: the sum of their amounts, and how
+/// many are gone, counted from the beginning of the run.
+pub fn again(log: &dyn Log, prefix: &str, offsets: &[i64]) -> (i64, i64) {
+    let [input, ..] = names(prefix);
+    let asked = |offset: &i64| OutRecord {
+        topic: Arc::from(&*input),
+        partition: 0,
+        key: None,
+        payload: Some(Bytes::from(format!("{AGAIN}{offset}"))),
+        headers: Vec::new(),
+        timestamp: None,
+    };
+    log.append(offsets.iter().map(asked).collect()).expect("ask");
+    let end = log.range(&input, 0).expect("ask for the range").end;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut books = ledger(log).expect("read the ledger").into_iter();
+        let split = books.find(|entry| *entry.topic == *input && entry.partition == 0);
+        // The end may be a marker that no reader is told of.
+        if let Some(split) = split.filter(|split| split.next_offset + 1 >= end) {
+            let count =
+                |name: &str| split.counts.iter().find(|count| count.name == name).map_or(0, |count| count.count);
+            return (count("read_again"), count("gone"));
+        }
+        assert!(Instant::now() < deadline, "{prefix}: what was asked for is not read");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Orders a stage to leave out one record.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::ids::{hash_parts, partition, slot};
 use schemas::{Batch, BatchItem, Text, record};
-use stream::{BatchWriter, Books, Halt, OutRecord, Output, Processor, Record, Source, Stage, Tick, TxMap};
+use stream::{Again, BatchWriter, Books, Halt, OutRecord, Output, Processor, Record, Source, Stage, Tick, TxMap};
 
 use super::names;
 
@@ -27,6 +27,9 @@ impl schemas::Carries for Deposit {}
 impl BatchItem for Deposit {
     const BATCH: &'static str = "DepositBatch";
 }
+
+/// Before an offset: asks for the amount of the deposit there once more.
+pub(super) const AGAIN: &str = "again ";
 
 /// Packs deposits into batches by account.
 pub struct Split {
@@ -64,12 +67,30 @@ impl Stage for Split {
     }
     fn processor(&self, source: &Source) -> Box<dyn Processor> {
         let middle = &self.topics[1];
-        Box::new(Splitting { batches: BatchWriter::new(middle, source.target_partitions(middle)) })
+        let batches = BatchWriter::new(middle, source.target_partitions(middle));
+        Box::new(Splitting { batches, partition: source.partition, again: source.again.clone() })
     }
 }
 
 struct Splitting {
     batches: BatchWriter<Deposit>,
+    partition: u32,
+    again: Again,
+}
+
+impl Splitting {
+    /// Somebody asks for a deposit once more: its amount is counted, or that it is gone.
+    fn read_again(&self, offset: &str, books: &mut Books) -> Result<(), Halt> {
+        let offset = offset.parse().map_err(|_| Halt::State(format!("{offset:?} is no offset")))?;
+        let Some(payload) = self.again.read(self.partition, offset)? else {
+            books.count("gone", 1);
+            return Ok(());
+        };
+        let payload = String::from_utf8_lossy(&payload);
+        let amount = payload.split_once(' ').and_then(|(_, amount)| amount.parse().ok());
+        books.count("read_again", amount.ok_or_else(|| Halt::State(format!("{payload:?} is no deposit")))?);
+        Ok(())
+    }
 }
 
 impl Processor for Splitting {
@@ -81,6 +102,10 @@ impl Processor for Splitting {
         for record in records {
             let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
             let (account, payload) = (text(record.key), text(record.payload));
+            if let Some(offset) = payload.strip_prefix(AGAIN) {
+                self.read_again(offset, books)?;
+                continue;
+            }
             let Some((id, amount)) = payload.split_once(' ') else {
                 return Err(Halt::Undecodable { offset: record.offset, error: format!("{payload:?}") });
             };

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use schemas::LedgerEntry;
 use schemas::topics::{Kept, TopicSpec};
-use spendstream_tests::conformance::{self, Sent, appear, balance, send, settled};
+use spendstream_tests::conformance::{self, Sent, again, appear, balance, send, settled};
 use spendstream_tests::kafka::Kafka;
 use spendstream_tests::process::Process;
 use stream::Log;
@@ -88,6 +88,23 @@ fn what_goes_in_comes_out_once_and_a_stop_is_clean() {
     assert!(probe.log().contains("state restored"));
     assert_eq!(appear(&*run.log, run.prefix), 1_500);
     balance(&*run.log, run.prefix);
+}
+
+#[test]
+fn what_a_stage_has_read_it_can_read_again_until_it_expires() {
+    let run = Run::new("again", 2);
+    let [input, ..] = conformance::names(run.prefix);
+    let mut sent = Sent::default();
+    send(&*run.log, run.prefix, &mut sent, 100);
+    let probe = run.start("a", &[]);
+    settled(&*run.log, run.prefix, &sent);
+    // Every other deposit is in partition 0; after the fifty there the transaction ends with a marker.
+    assert_eq!(again(&*run.log, run.prefix, &[3, 48, 0, 50]), (7 + 97 + 1, 1));
+    kafka().delete_records(&input, 0, 10);
+    assert_eq!(again(&*run.log, run.prefix, &[5, 10]), (7 + 97 + 1 + 21, 2));
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Small numbers for texts that nearly every call repeats: raw topics and versions of reference data.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use schemas::Text;
 use stream::Halt;
 

@@ -48,7 +48,13 @@ const QUIET_SHARE: u32 = 4;
 const SUMMING_BATCHES: usize = 16;
 
 /// Every partition commits its books this often, with or without records: watermarks and the ledger move on.
-pub(super) const BEAT_EVERY: Duration = Duration::from_secs(1);
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// After a minute of nothing but heartbeats they come this often: every second for ever would be gigabytes a day.
+const BEAT_QUIET: Duration = Duration::from_secs(10);
+
+/// Quiet for this long, heartbeats become rare.
+const QUIET_AFTER: Duration = Duration::from_secs(60);
 
 /// Changelogs read at the same time; each has connections of its own.
 const RESTORES_MAX: usize = 4;
@@ -98,6 +104,8 @@ pub(crate) struct Lane {
     /// When its last record was taken.
     taken_at: Instant,
     pub(super) beaten_at: Instant,
+    /// When something other than a heartbeat was last committed.
+    pub(super) worked_at: Instant,
     /// When health was last told that the lane is not stuck.
     visited_at: Instant,
     pub(super) bytes: usize,
@@ -147,6 +155,7 @@ impl Lane {
             opened_at: None,
             taken_at: Instant::now(),
             beaten_at: Instant::now(),
+            worked_at: Instant::now(),
             visited_at: Instant::now(),
             bytes: 0,
             behind: false,
@@ -204,7 +213,14 @@ impl Lane {
 
     /// How often books are committed, with or without records. Not in the middle of what a backlog is given longer for.
     fn beat_every(&self) -> Duration {
-        if self.opened_at.is_some() { BEAT_EVERY.max(self.commit_interval()) } else { BEAT_EVERY }
+        if self.opened_at.is_some() { self.heartbeat().max(self.commit_interval()) } else { self.heartbeat() }
+    }
+
+    /// How often partitions without records commit their books. What is held back waits for it.
+    pub(super) fn heartbeat(&self) -> Duration {
+        let quiet = self.worked_at.elapsed() > QUIET_AFTER;
+        let held = || self.tasks.values().any(|task| task.running() && task.processor.due_at().is_some());
+        if quiet && !held() { BEAT_QUIET } else { BEAT_EVERY }
     }
 
     // ---- the group

@@ -10,7 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::topics;
 
 use super::fate::{self, Fate, Mark, Outcome, Step};
-use super::lane::{BEAT_EVERY, Lane, report_halt};
+use super::lane::{Lane, report_halt};
 use super::producer::{Failure, Producer, Write};
 use super::task::{Closed, Phase};
 use super::topics::RECORD_BYTES_MAX;
@@ -22,7 +22,7 @@ use crate::telemetry;
 impl Lane {
     /// Commits what was processed, and the books of partitions that had nothing when a heartbeat is due.
     pub(super) fn transact(&mut self) -> anyhow::Result<()> {
-        let beat = self.beaten_at.elapsed() >= BEAT_EVERY;
+        let beat = self.beaten_at.elapsed() >= self.heartbeat();
         if beat {
             self.beaten_at = Instant::now();
         }
@@ -56,6 +56,10 @@ impl Lane {
                     let (Some(task), Some(part)) = (self.tasks.get_mut(&partition), closed.get(&partition)) else {
                         continue;
                     };
+                    // Items leave a trace in the books; upserts, which are not batches, have a key.
+                    if task.books.moved() || part.output.records.iter().any(|record| record.key.is_some()) {
+                        self.worked_at = Instant::now();
+                    }
                     let (records, bytes) = task.taken;
                     task.promote(mark);
                     let next = task.books.next_offset().filter(|_| !task.at_end);
