@@ -183,17 +183,22 @@ impl Budgets {
     /// One sentence that names the budget and what is wrong with it.
     pub fn new(version: &str, definitions: Vec<Definition>) -> Result<Self, String> {
         let mut budgets = Budgets { version: version.into(), ..Budgets::default() };
+        let mut compiled: Vec<(Budget, Scope)> = Vec::new();
         for definition in definitions {
             let named = |error: String| format!("budget {}: {error}", definition.id);
-            let (budget, scope) = compile(&definition).map_err(named)?;
-            if budgets.budgets.iter().any(|other| other.definition.id == definition.id) {
+            let one = compile(&definition).map_err(named)?;
+            if compiled.iter().any(|(other, _)| other.definition.id == definition.id) {
                 return Err(named("its id is used twice; give each budget its own".to_owned()));
             }
+            compiled.push(one);
+        }
+        scope::part_by_end(&mut compiled);
+        for (budget, scope) in compiled {
             match budgets.scopes.get_mut(&scope.id) {
                 Some(shared) => shared.join(&scope),
                 None => {
                     let tenant = budgets.by_tenant.entry(scope.tenant.clone()).or_default();
-                    match definition.scope.get("team") {
+                    match budget.definition.scope.get("team") {
                         Some(team) => tenant.by_team.entry(team.clone()).or_default().push(scope.id),
                         None => tenant.of_any_team.push(scope.id),
                     }

@@ -38,8 +38,8 @@ pub fn window_key(charge: &Spend) -> WindowKey {
     }
 }
 
-/// What a charge adds. Money, requests and what has no price carry their own sign; the event's usage does not, because a
-/// reversal repeats the event it takes back, so there the class decides.
+/// What a charge adds. Money and requests carry their own sign; quantities do not, because a reversal repeats the event it
+/// takes back and what of it had no price, so there the class decides.
 ///
 /// # Errors
 /// When the usage of one call leaves 38 digits.
@@ -71,10 +71,8 @@ pub fn sums(charge: &Spend) -> Result<Sums, AmountError> {
             sums.reasoning_tokens.accrue(quantity)?;
         }
     }
-    if charge.class != ChargeClass::Allocation {
-        for unpriced in charge.unpriced.iter().filter(|unpriced| unpriced.meter.is_tokens()) {
-            sums.unpriced_tokens.accrue(unpriced.quantity)?;
-        }
+    for unpriced in charge.unpriced.iter().filter(|unpriced| unpriced.meter.is_tokens()) {
+        sums.unpriced_tokens.accrue(signed(unpriced.quantity))?;
     }
     Ok(sums)
 }

@@ -110,7 +110,7 @@ pub fn charge(id: u32, team: &str, amount: &str, event_time: &str) -> Charge {
     }
 }
 
-/// What takes a charge back.
+/// What takes a charge back, as enrich writes it: money and requests negated, quantities as they were.
 pub fn reversal(of: &Charge, booked_at: &str) -> Charge {
     let negated = |amount: Option<Money>| amount.map(Money::negated);
     let costs = Costs {
@@ -120,11 +120,8 @@ pub fn reversal(of: &Charge, booked_at: &str) -> Charge {
         effective: negated(of.costs.effective),
         billed: None,
     };
-    let mut unpriced = of.unpriced.clone();
-    unpriced.iter_mut().for_each(|meter| meter.quantity = meter.quantity.negated());
     Charge {
         charge_id: hash_parts([b"reversal".as_slice(), &of.charge_id.0]),
-        unpriced,
         class: ChargeClass::Reversal,
         corrects: Some(of.charge_id),
         booked_at: at(booked_at),

@@ -1,9 +1,11 @@
 //! What spend a budget is about.
 
+use std::collections::HashMap;
+
 use schemas::ids::hash_parts;
 use schemas::{BudgetPeriod, Dimensions, Id128, Text, Timestamp};
 
-use super::Definition;
+use super::{Budget, Definition};
 use crate::calendar::Calendar;
 use crate::spend::Spend;
 
@@ -55,7 +57,8 @@ impl Field {
 /// A scope: what spend, by which calendar, in which currency. Budgets that agree in these share their sums.
 #[derive(Debug, Clone)]
 pub struct Scope {
-    /// Hash of tenant, dimensions, zone, fiscal year, currency and `valid_from`.
+    /// Hash of tenant, dimensions, zone, fiscal year, currency and `valid_from`, and of `valid_to` where another budget of
+    /// the same ends later.
     pub id: Id128,
     /// Tenant.
     pub tenant: Text,
@@ -68,6 +71,24 @@ pub struct Scope {
     matchers: Vec<(Field, Option<Text>)>,
     valid_from: Option<Timestamp>,
     valid_to: Option<Timestamp>,
+}
+
+/// Gives budgets that end before another of the same scope a scope of their own: what is spent after their end is the
+/// other's alone. A budget that stands for itself keeps its sums when its end is moved.
+pub(super) fn part_by_end(compiled: &mut [(Budget, Scope)]) {
+    // An end that is not stated is the latest.
+    let end = |scope: &Scope| scope.valid_to.unwrap_or(Timestamp::MAX);
+    let mut latest: HashMap<Id128, Timestamp> = HashMap::new();
+    for (_, scope) in compiled.iter() {
+        let known = latest.entry(scope.id).or_insert(Timestamp::MIN);
+        *known = end(scope).max(*known);
+    }
+    for (budget, scope) in compiled {
+        if latest.get(&scope.id).is_some_and(|latest| end(scope) < *latest) {
+            scope.id = hash_parts([b"until".as_slice(), &scope.id.0, &end(scope).micros().to_be_bytes()]);
+            budget.scope = scope.id;
+        }
+    }
 }
 
 impl Scope {
@@ -105,12 +126,11 @@ impl Scope {
         })
     }
 
-    /// Takes in another budget of the same scope: its periods, and its end if that is later.
+    /// Takes in another budget of the same scope: its periods.
     pub(super) fn join(&mut self, other: &Scope) {
         self.periods.extend(&other.periods);
         self.periods.sort_unstable();
         self.periods.dedup();
-        self.valid_to = self.valid_to.zip(other.valid_to).map(|(a, b)| a.max(b));
     }
 
     /// True when a charge of its tenant is this scope's, its currency left aside.

@@ -172,3 +172,25 @@ fn validity_begins_and_ends_at_the_budgets_own_midnight() {
     );
     assert_eq!(budgets.iter().next().unwrap().valid_from, Some(at("2026-11-10T05:00:00Z")));
 }
+
+#[test]
+fn a_budget_that_ends_before_another_of_its_scope_has_sums_of_its_own() {
+    let until = |id: &str, date: Option<&str>| Definition {
+        id: id.into(),
+        valid_to: date.map(|date| date.parse().unwrap()),
+        ..definition()
+    };
+    let scopes = |definitions: Vec<Definition>, time: &str| {
+        let budgets = Budgets::new("v", definitions).unwrap();
+        let spend = project(&charge(1, "platform", "1", time)).unwrap();
+        let counting: Vec<_> = budgets.scopes_of(&spend).map(|scope| scope.id).collect();
+        budgets.iter().map(|budget| counting.contains(&budget.scope)).collect::<Vec<_>>()
+    };
+    let all = || vec![until("short", Some("2026-11-20")), until("long", Some("2026-11-25")), until("open", None)];
+    assert_eq!(scopes(all(), "2026-11-19T23:59:59Z"), [true, true, true]);
+    assert_eq!(scopes(all(), "2026-11-20T00:00:00Z"), [false, true, true]);
+    assert_eq!(scopes(all(), "2026-11-25T00:00:00Z"), [false, false, true]);
+    // One by itself keeps its sums when its end is moved.
+    let alone = |date| Budgets::new("v", vec![until("a", date)]).unwrap().iter().next().unwrap().scope;
+    assert_eq!(alone(None), alone(Some("2026-11-20")));
+}
