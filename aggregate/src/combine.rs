@@ -189,6 +189,7 @@ impl Partials {
         }
         self.add_window(charge, &sums, config)?;
         // A reversal carries the event it takes back, so judging by the event's arrival undoes exactly what was done.
+        versions.check(charge.event.received_at)?;
         if let Some(budgets) = versions.at(charge.event.received_at) {
             self.add_budgets(charge, budgets, books)?;
         }

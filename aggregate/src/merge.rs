@@ -492,6 +492,7 @@ impl Processor for Merge {
 
     fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
         let watermark = books.watermark();
+        self.budgets.versions().check(watermark)?;
         self.open.hold(&mut self.windows);
         self.write_windows(watermark, tick, books, out)?;
         self.judge_budgets(watermark, tick.now, books, out);

@@ -344,10 +344,12 @@ impl Drop for Desk {
 
 impl Turn<'_> {
     fn book_at(&self, received_at: Timestamp) -> Result<Arc<PriceBook>, Halt> {
+        self.prices.check(received_at)?;
         self.prices.at(received_at).cloned().ok_or_else(|| none_published("price book"))
     }
 
     fn directory_at(&self, received_at: Timestamp) -> Result<Arc<Directory>, Halt> {
+        self.owners.check(received_at)?;
         self.owners.at(received_at).cloned().ok_or_else(|| none_published("directory of owners"))
     }
 

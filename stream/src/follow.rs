@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use schemas::{Skip, topics};
 
 use crate::log::{self, Log};
@@ -42,12 +42,15 @@ impl Follower {
     /// Reads what was published since, to the end. Cheap when there is nothing.
     ///
     /// # Errors
-    /// When the log cannot be read, or a version cannot be used: then what was known stays and it is read again.
+    /// When the log cannot be read.
     pub fn refresh(&mut self, log: &dyn Log) -> Result<()> {
         for followed in &mut self.sinks {
             if log.range(&followed.topic, 0)?.end > followed.next {
                 let (items, next) = log::reference_items(log, &followed.topic, followed.next)?;
-                followed.sink.apply(items).with_context(|| format!("read {}", followed.topic))?;
+                if let Err(error) = followed.sink.apply(items) {
+                    let (topic, error) = (&followed.topic, format!("{error:#}"));
+                    tracing::error!(%topic, error, "reference data cannot be used: what it would judge waits");
+                }
                 followed.next = next;
             }
         }

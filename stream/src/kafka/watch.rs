@@ -198,7 +198,7 @@ impl Take for References {
         for sink in &self.sinks {
             if let Err(error) = sink.apply(items.clone()) {
                 let error = format!("{error:#}");
-                tracing::error!(topic, error, "reference version cannot be used: the one before it stays in force");
+                tracing::error!(topic, error, "reference data cannot be used: what it would judge waits");
             }
         }
     }
