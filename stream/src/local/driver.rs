@@ -13,7 +13,7 @@ use schemas::topics;
 use super::LocalLog;
 use super::lane::Lane;
 use super::retention;
-use super::table::TableLane;
+use super::table::{self, TableLane};
 use crate::follow::Follower;
 use crate::processor::{Stage, Table};
 use crate::shutdown::Shutdown;
@@ -170,7 +170,9 @@ pub fn start(
         shutdown,
         threads: Vec::new(),
     };
+    let mut readers = Vec::new();
     for stage in stages {
+        readers.push((stage.name().into(), log.topic(stage.input())?.slots.clone()));
         runtime.stages.push((stage.name().into(), log.topic(stage.input())?.slots.clone()));
         let (log, follower, activity) = (log.clone(), follower.clone(), activity.clone());
         let (telemetry, bytes) = (options.telemetry.clone(), options.batch_bytes_max);
@@ -180,6 +182,7 @@ pub fn start(
     }
     for table in tables {
         let flush = Arc::new(FlushRequest::default());
+        readers.push((table::reader(table.name()), log.topic(table.input())?.slots.clone()));
         runtime.tables.push((flush.clone(), log.topic(table.input())?.slots.clone()));
         let (log, activity) = (log.clone(), activity.clone());
         let (telemetry, bytes) = (options.telemetry.clone(), options.table_bytes_max);
@@ -187,7 +190,7 @@ pub fn start(
             TableLane::start(log, table, activity, flush, &telemetry, bytes)?.run(shutdown)
         })?;
     }
-    runtime.spawn("retention".to_owned(), move |shutdown| retention::run(&log, shutdown))?;
+    runtime.spawn("retention".to_owned(), move |shutdown| retention::run(&log, readers, shutdown))?;
     Ok(runtime)
 }
 

@@ -150,10 +150,16 @@ fn records_are_deleted_by_the_time_they_were_appended_and_never_before_they_were
     log.append((0..3_000).map(old).collect()).unwrap();
     let clean = |days: i64| {
         let now = crate::clock::now().plus_seconds(days * 86_400);
-        Cleaner::default().round(&log, now, &crate::Shutdown::new()).unwrap();
+        let readers = vec![(Arc::from("stage"), vec![0, 1])];
+        Cleaner::new(readers).round(&log, now, &crate::Shutdown::new()).unwrap();
         log.range("a", 0).unwrap()
     };
     assert_eq!(clean(0), 0..3_000, "their own timestamps are of 1970, but they came just now");
+    assert_eq!(clean(2), 0..3_000, "the stage has read nothing");
+    // One that does not run any more keeps nothing.
+    let place = Place { next_offset: 1, transaction: 1, all_out: true };
+    let position = log.prepare_position(&Arc::from("table:gone"), 0, place);
+    log.write(Request { positions: vec![position], ..Request::default() }).unwrap();
     let place = Place { next_offset: 2_500, transaction: 1, all_out: true };
     let position = log.prepare_position(&Arc::from("stage"), 0, place);
     log.write(Request { positions: vec![position], ..Request::default() }).unwrap();
