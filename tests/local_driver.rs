@@ -297,6 +297,9 @@ impl Table for SlowTable {
         self.positions.retain(|number, _| !partitions.contains(number));
     }
     fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt> {
+        if let Some(bad) = records.iter().find(|record| record.payload == Some(b"bad")) {
+            return Err(Halt::Undecodable { offset: bad.offset, error: "it is bad".to_owned() });
+        }
         self.buffer.extend(records.iter().map(|record| (partition, record.offset, record.key.map_or(0, <[u8]>::len))));
         self.positions.insert(partition, position);
         self.store.largest_buffer.fetch_max(self.buffered_bytes(), Ordering::Relaxed);
@@ -353,6 +356,29 @@ fn memory_stays_bounded_behind_a_slow_table_and_no_row_is_lost_or_repeated() {
     let largest = store.largest_buffer.load(Ordering::Relaxed);
     // The bound, and what one read adds to it.
     assert!(largest <= (1 << 20) + (4 << 20), "{largest} bytes were buffered");
+}
+
+#[test]
+fn a_table_goes_on_past_the_last_record_there_is_when_it_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store { open: Mutex::new(true), ..Store::default() });
+    let table = SlowTable { input: topic(0), store: store.clone(), buffer: Vec::new(), positions: BTreeMap::new() };
+    let run = run_stages(folder.path(), Vec::new(), vec![Box::new(table)]);
+    let record = |payload: &'static str| OutRecord {
+        topic: (*topic(0)).into(),
+        partition: 0,
+        key: None,
+        payload: Some(Bytes::from(payload)),
+        headers: Vec::new(),
+        timestamp: None,
+    };
+    // The good one is not written yet when the bad one stops the partition: both are read again.
+    run.log.append(vec![record("good"), record("bad")]).unwrap();
+    assert!(run.halted("slow", 0).contains("it is bad"));
+    order_skip(&*run.log, "slow", &topic(0), 0, 1);
+    run.finish();
+    assert_eq!(store.rows.lock().unwrap().keys().copied().collect::<Vec<_>>(), [(0, 0)]);
+    assert_eq!(store.offsets.lock().unwrap().get(&0), Some(&2), "past the bad one");
 }
 
 /// Says how many records came, long after they did, or when somebody waits for it. Has the name of a stage for which there is a changelog.

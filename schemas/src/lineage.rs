@@ -249,6 +249,20 @@ record! {
     }
 }
 
+impl Skip {
+    /// True when it is for this reader, a stage or a table, of this partition.
+    pub fn is_for(&self, reader: &str, topic: &str, partition: u32) -> bool {
+        self.stage == reader && self.topic == topic && self.partition == partition as i32
+    }
+
+    /// True when it lets its reader take this batch, whatever is missing before it.
+    pub fn accepts(&self, batch: &Lineage) -> bool {
+        self.source_topic.as_ref() == Some(&batch.source_topic)
+            && self.source_partition == Some(batch.source_partition)
+            && self.sequence == Some(batch.sequence)
+    }
+}
+
 record! {
     /// How many partitions of a topic are in use. The newest record of each topic on `spend.topology` holds.
     ///

@@ -9,7 +9,7 @@ use std::time::Instant;
 use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use rayon::prelude::*;
-use schemas::{Id128, Lineage, Text, Timestamp};
+use schemas::{Id128, Lineage, Skip, Text, Timestamp};
 use stream::{Halt, Record, Table, Write};
 
 use crate::chunk::Chunk;
@@ -48,6 +48,8 @@ pub struct LakeTable<R: Rows> {
     writing: Arc<AtomicUsize>,
     /// Waiting bytes that the metrics know of.
     counted: usize,
+    /// Orders of operators.
+    orders: Arc<Vec<Skip>>,
 }
 
 /// What waits of one partition.
@@ -110,6 +112,7 @@ impl<R: Rows> LakeTable<R> {
             metrics,
             writing: Arc::default(),
             counted: 0,
+            orders: Arc::default(),
         })
     }
 
@@ -141,7 +144,11 @@ impl<R: Rows> LakeTable<R> {
             let decoded = decoded.map_err(|error| Halt::Undecodable { offset, error })?;
             let mut source = None;
             if let Some(lineage) = &decoded.lineage {
-                if !is_next(&buffer.sources, &mut seen, lineage, offset)? {
+                let ordered = || {
+                    let ours = |skip: &&Skip| skip.is_for(R::TABLE, R::TOPIC, partition);
+                    self.orders.iter().filter(ours).any(|skip| skip.accepts(lineage))
+                };
+                if !is_next(&buffer.sources, &mut seen, lineage, ordered, offset)? {
                     continue;
                 }
                 source = Some(Arc::new(SourceBatch::from(lineage)));
@@ -224,11 +231,12 @@ impl<R: Rows> LakeTable<R> {
     }
 }
 
-/// True when the batch is the next of its source; false when it was seen before.
+/// True when the batch is the next of its source, or an operator has ordered to go on with it; false when it was seen before.
 fn is_next(
     known: &HashMap<(Text, i32), i64>,
     seen: &mut HashMap<(Text, i32), i64>,
     lineage: &Lineage,
+    ordered: impl Fn() -> bool,
     offset: i64,
 ) -> Result<bool, Halt> {
     let source = (lineage.source_topic.clone(), lineage.source_partition);
@@ -238,7 +246,7 @@ fn is_next(
         if lineage.sequence < expected {
             return Ok(false);
         }
-        if lineage.sequence != expected {
+        if lineage.sequence != expected && !ordered() {
             return Err(Halt::Gap {
                 source_topic: lineage.source_topic.to_string(),
                 source_partition: lineage.source_partition,
@@ -278,6 +286,10 @@ impl<R: Rows> Table for LakeTable<R> {
             self.buffers.remove(partition);
         }
         self.count();
+    }
+
+    fn heed(&mut self, orders: &Arc<Vec<Skip>>) {
+        self.orders = orders.clone();
     }
 
     fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt> {

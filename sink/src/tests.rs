@@ -268,6 +268,44 @@ fn a_record_that_cannot_be_used_stops_the_partition_and_leaves_the_buffer_as_it_
 }
 
 #[test]
+fn past_a_record_that_was_left_out_the_next_batch_is_taken_by_order_alone() {
+    let lake = in_memory();
+    let log = charges_log(1, 4, 2);
+    let mut table = LakeTable::<Charges>::open(&lake, &config()).unwrap();
+    table.assign(&[0]).unwrap();
+    let records = &log.partitions[&0];
+    let take = |index: usize| record(records[index].0, &records[index].1);
+    table.append(0, &[take(0)], records[0].0 + 1).unwrap();
+    // The second cannot be read and is left out: what it held is missing before the third.
+    let Err(halt @ Halt::Gap { .. }) = table.append(0, &[take(2)], records[2].0 + 1) else { panic!("a gap is taken") };
+    let ordered = |partition, sequence| {
+        let Halt::Gap { source_topic, source_partition, .. } = &halt else { unreachable!() };
+        Arc::new(vec![schemas::Skip {
+            stage: Charges::TABLE.into(),
+            topic: Charges::TOPIC.into(),
+            partition,
+            offset: None,
+            source_topic: Some(source_topic.as_str().into()),
+            source_partition: Some(*source_partition),
+            sequence: Some(sequence),
+            reason: "ordered by a test".into(),
+            ordered_at: NOW,
+        }])
+    };
+    for others in [ordered(1, 2), ordered(0, 3)] {
+        table.heed(&others);
+        assert_eq!(table.append(0, &[take(2)], records[2].0 + 1), Err(halt.clone()));
+    }
+    let order = ordered(0, 2);
+    assert!(halt.is_lifted_by(&order[0]));
+    table.heed(&order);
+    table.append(0, &[take(2), take(3)], records[3].0 + 1).unwrap();
+    table.flush(NOW).unwrap();
+    let without: Vec<_> = log.oracle.iter().filter(|row| row.1 != records[1].0).cloned().collect();
+    assert_eq!(rows_of(&lake), without);
+}
+
+#[test]
 fn a_batch_that_comes_again_at_a_later_offset_is_left_out() {
     let lake = in_memory();
     let log = charges_log(1, 2, 2);

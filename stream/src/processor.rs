@@ -157,6 +157,19 @@ impl Halt {
         Some(format!("spendstream skip --stage {reader} --topic {topic} --partition {partition} {what} --reason WHY"))
     }
 
+    /// True when an order for the reader that stopped lets it go on.
+    pub fn is_lifted_by(&self, order: &Skip) -> bool {
+        let next = match self {
+            Halt::Gap { source_topic, source_partition, found, .. } => {
+                order.source_topic.as_deref() == Some(source_topic.as_str())
+                    && order.source_partition == Some(*source_partition)
+                    && order.sequence == Some(*found)
+            }
+            _ => false,
+        };
+        next || self.offset().is_some_and(|offset| order.offset == Some(offset))
+    }
+
     /// Offset of the record it stopped at, where there is one: what comes before it is good.
     pub fn offset(&self) -> Option<i64> {
         match self {
@@ -260,6 +273,10 @@ pub trait Table: Send {
 
     /// Gives partitions up; what is buffered for them is dropped, to be read again by whoever has them next.
     fn revoke(&mut self, partitions: &[u32]);
+
+    /// Every order of an operator so far to go on past something. Comes before the records it may concern; records that are
+    /// to be left out do not come at all.
+    fn heed(&mut self, _orders: &Arc<Vec<Skip>>) {}
 
     /// Buffers records of one partition, in offset order. `position` is the offset after the last of them.
     fn append(&mut self, partition: u32, records: &[Record<'_>], position: i64) -> Result<(), Halt>;

@@ -129,6 +129,45 @@ fn a_table_has_every_record_once_though_its_store_fails_with_and_without_effect(
     assert!(sent.0.len() - rows.len() < 100, "{} of {} rows are missing", sent.0.len() - rows.len(), sent.0.len());
 }
 
+#[test]
+fn records_that_expired_before_a_table_had_them_stop_their_partition_alone_until_they_are_skipped() {
+    let run = Run::new("shelf-expired", 2);
+    let [input, ..] = conformance::names(run.prefix);
+    let store = Arc::new(Mutex::new(Store { steady: true, ..Store::default() }));
+    let mut sent = Sent::default();
+    let start = |shutdown: &Shutdown| {
+        let table = Shelf { topic: input.clone(), store: store.clone(), buffer: BTreeMap::new() };
+        let (settings, stop) = (settings(run.prefix, "a"), shutdown.clone());
+        std::thread::spawn(move || run_table(&settings, Box::new(table), &Orders::default(), &stop, &Telemetry::new()))
+    };
+    let rows = || store.lock().unwrap().rows.len();
+    let position = |partition| store.lock().unwrap().positions.get(&partition).copied().unwrap_or(0);
+    let first = Shutdown::new();
+    let driver = start(&first);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    // What is too little to be written by itself is written when it stops.
+    run.until("nearly all is there", || rows() > 50);
+    first.set();
+    driver.join().unwrap().unwrap();
+    let had = rows();
+    send(&*run.log, run.prefix, &mut sent, 100);
+    let (from, end) = (position(0), run.log.range(&input, 0).unwrap().end);
+    let kept = run.log.read(&input, 0, from, usize::MAX).unwrap().len();
+    kafka().delete_records(&input, 0, end - 20);
+    let left = run.log.read(&input, 0, from, usize::MAX).unwrap().len();
+    assert!(left < kept);
+    let second = Shutdown::new();
+    let driver = start(&second);
+    let other = run.log.range(&input, 1).unwrap().end;
+    run.until("the other partition is read", || position(1) + 20 >= other);
+    assert_eq!(position(0), from, "it waits for an order");
+    conformance::order_skip(&*run.log, "shelf", &input, 0, from);
+    run.until("it goes on", || position(0) > from);
+    second.set();
+    driver.join().unwrap().unwrap();
+    assert_eq!(rows(), 200 - (kept - left), "{had} at first: what expired is missing, and nothing else");
+}
+
 /// What happens to tables whose writes wait for a gate.
 #[derive(Default)]
 struct Gate {

@@ -89,7 +89,7 @@ impl Books {
     }
 
     fn concerns(&self, skip: &Skip) -> bool {
-        skip.stage == self.stage && skip.topic == *self.source.topic && skip.partition == self.source.partition as i32
+        skip.is_for(self.stage, &self.source.topic, self.source.partition)
     }
 
     /// Books a batch, its items left out: `None` when it was seen before, else whether batches before it are left out.
@@ -103,12 +103,7 @@ impl Books {
         let mut skipped = page.map_or(0, |page| page.skipped);
         let gap = lineage.sequence > expected;
         if gap {
-            let ordered = skips.iter().any(|skip| {
-                self.concerns(skip)
-                    && skip.source_topic.as_ref() == Some(&lineage.source_topic)
-                    && skip.source_partition == Some(lineage.source_partition)
-                    && skip.sequence == Some(lineage.sequence)
-            });
+            let ordered = skips.iter().any(|skip| self.concerns(skip) && skip.accepts(lineage));
             if !ordered {
                 return Err(Halt::Gap {
                     source_topic: lineage.source_topic.to_string(),

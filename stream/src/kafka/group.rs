@@ -5,7 +5,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client::{ANSWER_TIMEOUT, Events};
+use super::client::Events;
 
 /// Partitions of a topic, all with the same offset.
 pub(crate) fn list(topic: &str, partitions: &[i32], offset: Offset) -> anyhow::Result<TopicPartitionList> {
@@ -70,28 +70,9 @@ pub(crate) fn trouble(error: &KafkaError, who: &str, topic: &str, instance: &str
     }
 }
 
-/// An offset was refused: says which, and what happened to its records.
-pub(crate) fn explain_missing(
-    consumer: &BaseConsumer<Events>,
-    who: &str,
-    topic: &str,
-    positions: impl Iterator<Item = (i32, i64)>,
-) -> anyhow::Result<()> {
-    for (partition, next) in positions {
-        let (first, end) = consumer
-            .fetch_watermarks(topic, partition, ANSWER_TIMEOUT)
-            .with_context(|| format!("ask for the range of {topic}/{partition}"))?;
-        if next < first {
-            bail!(
-                "records {next}..{first} of {topic}/{partition} expired before {who} had read them: they are lost to it. \
-                 Restore the topic; started again, a stage stops this partition alone"
-            );
-        }
-        if next > end {
-            bail!("{topic}/{partition} ends at {end}, before the committed offset {next}: was the topic re-created?");
-        }
-    }
-    Ok(())
+/// What to say of a position behind the end of its partition.
+pub(crate) fn beyond_the_end(topic: &str, partition: i32, next: i64, end: i64) -> String {
+    format!("{topic}/{partition} ends at {end}, before the committed offset {next}: was the topic re-created?")
 }
 
 /// Offsets between a position and the end of its partition, as the client last heard of it.

@@ -347,6 +347,9 @@ impl Lane {
             let (Phase::Starting, Some(next)) = (&task.phase, task.books.next_offset()) else { continue };
             // Asked first: a client whose offset was refused has to give everything up before it reads on.
             let range = self.consumer.fetch_watermarks(input, *partition, START_TIMEOUT);
+            if let Ok((_, end)) = range {
+                anyhow::ensure!(next <= end, group::beyond_the_end(input, *partition, next, end));
+            }
             if let Ok((first, _)) = range
                 && next < first
             {
@@ -463,9 +466,11 @@ impl Lane {
         drop(runs);
         self.pause_halted(&halted)?;
         if refused {
-            let restored = self.tasks.iter().filter(|(_, task)| task.restored());
-            let positions = restored.filter_map(|(partition, task)| Some((*partition, task.books.next_offset()?)));
-            group::explain_missing(&self.consumer, self.of.stage.name(), self.of.stage.input(), positions)?;
+            // The client does not say which, and reads nothing of it any more until it is put somewhere.
+            self.transact()?;
+            for task in self.tasks.values_mut().filter(|task| task.running()) {
+                task.phase = Phase::Starting;
+            }
         }
         Ok(())
     }

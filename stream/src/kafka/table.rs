@@ -30,6 +30,9 @@ const ROUND_BYTES_MAX: usize = 4 << 20;
 /// Longest wait before a store that failed is asked again.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
+/// Longest time putting a partition to its position may take; it is tried again.
+const START_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Longest time closing the consumer may take.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
@@ -97,8 +100,8 @@ impl Orders {
 /// Runs a table until shutdown, on the calling thread.
 ///
 /// # Errors
-/// When the brokers cannot be reached, the topic is missing, or records expired before the table had read them. A store
-/// that fails is tried again for ever: what is not in the table yet stays in the topic.
+/// When the brokers cannot be reached, the topic is missing, or ends before where the table stands. A store that fails is
+/// tried again for ever: what is not in the table yet stays in the topic.
 pub fn run_table(
     settings: &Settings,
     table: Box<dyn Table>,
@@ -165,7 +168,7 @@ impl Driver {
             }
             self.rebalance()?;
             self.ask()?;
-            self.start();
+            self.start()?;
             self.take()?;
             if self.writing.as_ref().is_some_and(|writing| writing.thread.is_finished()) {
                 self.end_write()?;
@@ -287,27 +290,53 @@ impl Driver {
         tracing::warn!(table, error, seconds, "{what}; tried again");
     }
 
-    fn start(&mut self) {
-        let orders = self.watch.skips();
-        for (partition, part) in &mut self.parts {
+    /// Puts the consumer to where the table wants to read. Where that is gone the partition stops, or goes on at the first
+    /// record there is by order of an operator.
+    fn start(&mut self) -> anyhow::Result<()> {
+        let Driver { consumer, parts, topic, table, watch, .. } = self;
+        let orders = watch.skips();
+        let mut halted = Vec::new();
+        for (partition, part) in parts {
             if let Phase::Halted(known) = part.phase
                 && orders.len() > known
             {
                 // Whether an order concerns it shows when the record comes again.
                 part.phase = Phase::Asking;
             }
-            let Phase::Starting(offset) = part.phase else { continue };
+            let Phase::Starting(next) = part.phase else { continue };
+            let range = consumer.fetch_watermarks(topic, *partition, START_TIMEOUT);
+            let mut offset = next;
+            if let Ok((first, end)) = range {
+                anyhow::ensure!(next <= end, group::beyond_the_end(topic, *partition, next, end));
+                if next < first && !skipped(&orders, table.name(), topic, *partition, next) {
+                    stop(part, table.name(), topic, *partition, &Halt::Expired { from: next, to: first }, orders.len());
+                    halted.push(*partition);
+                    continue;
+                }
+                offset = next.max(first);
+            }
             let mut list = TopicPartitionList::new();
-            list.add_partition(&self.topic, *partition);
-            let sought = self.consumer.seek(&self.topic, *partition, Offset::Offset(offset), Duration::from_secs(1));
-            match sought.and_then(|()| self.consumer.resume(&list)) {
+            list.add_partition(topic, *partition);
+            let sought = range.and_then(|_| consumer.seek(topic, *partition, Offset::Offset(offset), START_TIMEOUT));
+            match sought.and_then(|()| consumer.resume(&list)) {
                 Ok(()) => {
                     part.phase = Phase::Running(offset);
                     part.watch.running();
                 }
-                Err(error) => tracing::debug!(topic = self.topic, partition, %error, "cannot start yet"),
+                Err(error) => tracing::debug!(topic, partition, %error, "cannot start yet"),
             }
         }
+        self.halt(&halted)
+    }
+
+    /// Drops what is buffered of partitions that have stopped: it is read again when they go on.
+    fn halt(&mut self, partitions: &[i32]) -> anyhow::Result<()> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<u32> = partitions.iter().map(|partition| *partition as u32).collect();
+        self.table.revoke(&numbers);
+        self.consumer.pause(&group::list(&self.topic, partitions, Offset::Invalid)?).context("pause halted partitions")
     }
 
     /// Takes what has come and hands it to the table.
@@ -346,11 +375,15 @@ impl Driver {
             }
         }
         let orders = watch.skips();
+        table.heed(&orders);
         let mut halted = Vec::new();
         for (partition, messages) in &runs {
             let Some(part) = parts.get_mut(partition) else { continue };
             let Some(position) = messages.last().map(|last| last.offset() + 1) else { continue };
-            let wanted = messages.iter().filter(|message| !skipped(&orders, table.name(), topic, message));
+            let left_out = |message: &&BorrowedMessage<'_>| {
+                skipped(&orders, table.name(), topic, message.partition(), message.offset())
+            };
+            let wanted = messages.iter().filter(|message| !left_out(message));
             let records: Vec<Record<'_>> = wanted.map(task::record).collect();
             match table.append(*partition as u32, &records, position) {
                 Ok(()) => {
@@ -358,27 +391,21 @@ impl Driver {
                     part.phase = Phase::Running(position);
                 }
                 Err(halt) => {
-                    report(table.name(), topic, *partition, &halt);
-                    part.watch.halted(&halt);
-                    part.phase = Phase::Halted(orders.len());
+                    stop(part, table.name(), topic, *partition, &halt, orders.len());
                     halted.push(*partition);
                 }
             }
         }
         drop(runs);
-        if !halted.is_empty() {
-            let numbers: Vec<u32> = halted.iter().map(|partition| *partition as u32).collect();
-            table.revoke(&numbers);
-            consumer.pause(&group::list(topic, &halted, Offset::Invalid)?).context("pause halted partitions")?;
-        }
         if refused {
-            let positions = self.parts.iter().filter_map(|(partition, part)| match part.phase {
-                Phase::Running(next) => Some((*partition, next)),
-                _ => None,
-            });
-            group::explain_missing(&self.consumer, self.table.name(), &self.topic, positions)?;
+            // The client does not say which, and reads nothing of it any more until it is put somewhere.
+            for part in parts.values_mut() {
+                if let Phase::Running(next) = part.phase {
+                    part.phase = Phase::Starting(next);
+                }
+            }
         }
-        Ok(())
+        self.halt(&halted)
     }
 
     /// Begins to write the buffer on a thread of its own; more is read meanwhile.
@@ -463,16 +490,14 @@ impl Driver {
     }
 }
 
-fn skipped(orders: &[Skip], table: &str, topic: &str, message: &BorrowedMessage<'_>) -> bool {
-    orders.iter().any(|skip| {
-        skip.stage == table
-            && skip.topic == topic
-            && skip.partition == message.partition()
-            && skip.offset == Some(message.offset())
-    })
+fn skipped(orders: &[Skip], table: &str, topic: &str, partition: i32, offset: i64) -> bool {
+    orders.iter().any(|skip| skip.is_for(table, topic, partition as u32) && skip.offset == Some(offset))
 }
 
-fn report(table: &str, topic: &str, partition: i32, halt: &Halt) {
+/// Stops a partition until an operator gives another order than those known.
+fn stop(part: &mut Part, table: &str, topic: &str, partition: i32, halt: &Halt, known: usize) {
     let skip = halt.skip(table, topic, partition as u32);
     tracing::error!(table, topic, partition, skip, "partition stopped: {halt}");
+    part.watch.halted(halt);
+    part.phase = Phase::Halted(known);
 }

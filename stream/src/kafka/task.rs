@@ -230,9 +230,7 @@ impl Task {
     /// when reference data was what was missing.
     pub(crate) fn resume(&mut self, stage: &str, skips: &[Skip]) -> bool {
         let Phase::Halted(halted) = &self.phase else { return false };
-        let ours = |skip: &Skip| {
-            skip.stage == stage && skip.topic == *self.source.topic && skip.partition == self.source.partition as i32
-        };
+        let ours = |skip: &Skip| skip.is_for(stage, &self.source.topic, self.source.partition);
         let ordered = skips.iter().skip(halted.skips).any(ours);
         let look_again = matches!(halted.reason, Halt::State(_)) && halted.at.elapsed() > LOOK_AGAIN;
         if !halted.resumable || self.dirty || !(ordered || look_again) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use schemas::Skip;
 
 use super::LocalLog;
 use super::driver::{Activity, FlushRequest};
@@ -33,6 +34,8 @@ pub(super) struct TableLane {
     flush: Arc<FlushRequest>,
     bytes_max: usize,
     partitions: Vec<Partition>,
+    /// Orders of operators, read when a partition has stopped.
+    orders: Arc<Vec<Skip>>,
     backoff: Duration,
 }
 
@@ -70,7 +73,18 @@ impl TableLane {
             partitions.push(Partition { number, slot, position: 0, buffered: 0, halted: None, watch });
         }
         let name = reader(&name);
-        Ok(TableLane { log, table, name, input, activity, flush, bytes_max, partitions, backoff: BACKOFF.0 })
+        Ok(TableLane {
+            log,
+            table,
+            name,
+            input,
+            activity,
+            flush,
+            bytes_max,
+            partitions,
+            orders: Arc::default(),
+            backoff: BACKOFF.0,
+        })
     }
 
     /// Works until told to stop; what is buffered then is written first.
@@ -155,16 +169,22 @@ impl TableLane {
                 continue;
             }
             let mut records = self.log.read(&self.input, partition.number, partition.position, READ_BYTES)?;
+            let mut next = records.last().map_or(partition.position, |last| last.offset + 1);
             if let Some(stop) = partition.halted.as_ref().and_then(Halt::offset) {
-                let number = partition.number;
-                match self.skipped(number, stop)? {
-                    true => self.pass(index, stop, &mut records),
-                    false => records.retain(|record| record.offset < stop),
+                if self.is_lifted(index)? {
+                    self.pass(index, stop);
+                } else {
+                    records.retain(|record| record.offset < stop);
+                    next = next.min(stop);
                 }
             }
             let partition = &mut self.partitions[index];
-            let Some(last) = records.last() else { continue };
-            let next = last.offset + 1;
+            if next == partition.position {
+                continue;
+            }
+            let ours = |skip: &&Skip| skip.is_for(self.table.name(), &self.input, partition.number);
+            let left_out: Vec<i64> = self.orders.iter().filter(ours).filter_map(|skip| skip.offset).collect();
+            records.retain(|record| !left_out.contains(&record.offset));
             let borrowed: Vec<Record<'_>> = records.iter().map(StoredRecord::borrow).collect();
             match self.table.append(partition.number, &borrowed, next) {
                 Ok(()) => {
@@ -198,28 +218,23 @@ impl TableLane {
         Ok(())
     }
 
-    /// Goes on past a record an operator has skipped.
-    fn pass(&mut self, index: usize, stop: i64, records: &mut Vec<StoredRecord>) {
+    /// Goes on at the record it stopped at, or past it, by order of an operator.
+    fn pass(&mut self, index: usize, stop: i64) {
         let partition = &mut self.partitions[index];
         let table = self.table.name();
-        tracing::warn!(table, partition = partition.number, offset = stop, "record skipped by order of an operator");
-        if records.iter().all(|record| record.offset == stop) {
-            partition.position = stop + 1;
-        }
-        records.retain(|record| record.offset != stop);
+        tracing::warn!(table, partition = partition.number, offset = stop, "goes on by order of an operator");
         partition.halted = None;
         partition.watch.running();
         self.activity.halted(&self.name, partition.number, None);
     }
 
-    fn skipped(&self, number: u32, offset: i64) -> Result<bool> {
-        let skips = crate::log::skips(&*self.log)?;
-        Ok(skips.iter().any(|skip| {
-            skip.stage == self.table.name()
-                && skip.topic == self.input.as_str()
-                && skip.partition == number as i32
-                && skip.offset == Some(offset)
-        }))
+    /// Whether an operator lets a halted partition go on.
+    fn is_lifted(&mut self, index: usize) -> Result<bool> {
+        self.orders = Arc::new(crate::log::skips(&*self.log)?);
+        self.table.heed(&self.orders);
+        let Partition { number, halted: Some(halt), .. } = &self.partitions[index] else { return Ok(false) };
+        let lifts = |skip: &Skip| skip.is_for(self.table.name(), &self.input, *number) && halt.is_lifted_by(skip);
+        Ok(self.orders.iter().any(lifts))
     }
 
     /// Writes what is buffered; on an error the table says anew where it stands. False when it was not written.
