@@ -15,7 +15,7 @@ pub mod budget;
 pub mod calendar;
 pub mod crossing;
 pub mod fold;
-pub mod ledger;
+mod ledger;
 pub mod period;
 pub mod spend;
 pub mod window;
@@ -30,4 +30,5 @@ mod testing;
 
 pub use combine::CombineStage;
 pub use config::Config;
+pub use ledger::RULES;
 pub use merge::MergeStage;

@@ -1,22 +1,20 @@
 //! The conservation ledger: do the counts and sums of every stage add up, and do neighbours agree?
 //!
-//! Pure. Three kinds of evidence are weighed. *Rules* hold within the books of one stage (`rules`). *Links* hold
+//! Pure. Three kinds of evidence are weighed. *Rules* hold within the books of one stage; each service states its own. *Links* hold
 //! between what a producer says it sent and what its consumer counted, at the same sequence. The *lake* holds the rows
 //! of every batch it has passed. Whatever does not add up is a [`Break`] that names the stage and the sequence.
 
 mod lake;
-mod rules;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use schemas::{CurrencySum, LedgerEntry, Received, Sent, Text};
+use stream::rules::{self, Rule, add};
 
 pub use lake::{Claim, LakeBooks, LakeDisagreement, LakeStream};
-
-/// Sums by currency, zeros left out.
-pub type Sums = BTreeMap<Text, i128>;
+pub use stream::rules::Sums;
 
 /// Something that does not add up.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -130,7 +128,7 @@ pub const STAGES: [&str; 4] = ["ingest", "enrich", "combine", "merge"];
 pub fn check(entries: &[LedgerEntry], lake: Option<&LakeBooks>) -> Ledger {
     let mut ledger = Ledger { stages: Vec::new(), breaks: Vec::new(), in_flight: 0, skipped: 0 };
     for entry in entries {
-        rules::check(entry, &mut ledger.breaks);
+        check_rules(entry, &mut ledger.breaks);
         for received in &entry.received {
             check_link(entries, entry, received, &mut ledger);
         }
@@ -158,7 +156,7 @@ pub fn check(entries: &[LedgerEntry], lake: Option<&LakeBooks>) -> Ledger {
 pub fn check_again(entries: &[LedgerEntry], changed: usize) -> Vec<Break> {
     let mut ledger = Ledger { stages: Vec::new(), breaks: Vec::new(), in_flight: 0, skipped: 0 };
     let entry = &entries[changed];
-    rules::check(entry, &mut ledger.breaks);
+    check_rules(entry, &mut ledger.breaks);
     for received in &entry.received {
         check_link(entries, entry, received, &mut ledger);
     }
@@ -246,6 +244,22 @@ fn count_unread(entries: &[LedgerEntry], producer: &LedgerEntry, sent: &Sent, le
     }
 }
 
+/// Checks every rule of the entry's stage.
+fn check_rules(entry: &LedgerEntry, breaks: &mut Vec<Break>) {
+    let services: [&[Rule]; 3] = [ingest::RULES, enrich::RULES, aggregate::RULES];
+    for breach in services.into_iter().flat_map(|rules| rules::check(rules, entry)) {
+        let says = breach.says;
+        let sides = breach.items.map(|(left, right)| (left.to_string(), right.to_string()));
+        let sides = sides.into_iter().chain(breach.money.map(|(left, right)| (show(&left), show(&right))));
+        breaks.extend(sides.map(|(left, right)| Break {
+            stage: entry.stage.to_string(),
+            at: place(entry),
+            sequence: Some(entry.transaction),
+            message: format!("{says}: {left} on the left, {right} on the right (as of that transaction)"),
+        }));
+    }
+}
+
 fn add_line(lines: &mut Vec<StageLine>, entry: &LedgerEntry) {
     let at = lines.iter().position(|line| line.stage == entry.stage).unwrap_or_else(|| {
         lines.push(StageLine { stage: entry.stage.to_string(), ..StageLine::default() });
@@ -277,14 +291,6 @@ fn add_line(lines: &mut Vec<StageLine>, entry: &LedgerEntry) {
 
 fn place(entry: &LedgerEntry) -> String {
     format!("{}/{}", entry.topic, entry.partition)
-}
-
-fn add(to: &mut Sums, money: &[CurrencySum]) {
-    for sum in money {
-        let total = to.entry(sum.currency.clone()).or_default();
-        *total = total.saturating_add(sum.amount.picos());
-    }
-    to.retain(|_, picos| *picos != 0);
 }
 
 fn sums(money: &[CurrencySum]) -> Sums {

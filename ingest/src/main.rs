@@ -11,7 +11,7 @@ use ingest::http::Door;
 use ingest::users::Users;
 use ingest::{DoorSettings, IngestSettings, IngestStage};
 use stream::kafka::KafkaLog;
-use stream::{Log, Settings, Shutdown, Stage, Telemetry};
+use stream::{Log, Service, Settings, Stage};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,22 +35,17 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { settings, ingest, door } = arguments;
-    stream::telemetry::init(settings.telemetry.log_format)?;
-    let listen = settings.telemetry.listen;
-    let (config, (keys, tls)) = (ingest.decode.config()?, door.open(listen)?);
+    let service = Service::start(settings)?;
+    let settings = service.settings();
+    let (config, (keys, tls)) = (ingest.decode.config()?, door.open(settings.telemetry.listen)?);
     let inputs = ingest.inputs();
-    let shutdown = Shutdown::on_signals()?;
-    let telemetry = Telemetry::new();
 
     let log: Arc<dyn Log> = Arc::new(KafkaLog::connect(&settings.connection, &settings.environment)?);
     let door = Door::new(log, inputs[0], config.clone(), keys);
-    door.register_metrics(telemetry.registry())?;
-    let server = telemetry.serve(listen, door.router(), tls, shutdown.clone())?;
+    door.register_metrics(service.telemetry().registry())?;
 
     let users = (!ingest.drop_users).then(Arc::<Users>::default);
     let stage = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone(), users.clone())) as Arc<dyn Stage>;
-    let ended = stream::kafka::run_stages(&settings, inputs.iter().map(stage).collect(), &shutdown, &telemetry);
-    shutdown.set();
-    server.join();
-    ended
+    let stages = inputs.iter().map(stage).collect();
+    service.mount(door.router()).encrypt(tls).run(stages, Vec::new())
 }

@@ -14,6 +14,7 @@ pub mod log;
 pub mod memory;
 pub mod reference;
 pub mod reload;
+pub mod rules;
 pub mod service;
 pub mod settings;
 pub mod telemetry;

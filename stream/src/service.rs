@@ -11,7 +11,7 @@ use crate::memory;
 use crate::processor::{Stage, Table};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry::{self, Telemetry, Tls};
 
 /// A service on Kafka: log, signals, metrics and health, around its stages and tables.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct Service {
     shutdown: Shutdown,
     telemetry: Arc<Telemetry>,
     routes: Router,
+    tls: Option<Tls>,
 }
 
 /// Runs stages and tables on Kafka until SIGTERM or SIGINT, or until one of them cannot go on.
@@ -55,7 +56,7 @@ impl Service {
         let shutdown = Shutdown::on_signals()?;
         let (version, environment, instance) = (env!("CARGO_PKG_VERSION"), &settings.environment, &settings.instance);
         tracing::info!(version, environment, instance, "starting");
-        Ok(Service { settings, shutdown, telemetry: Telemetry::new(), routes: Router::new() })
+        Ok(Service { settings, shutdown, telemetry: Telemetry::new(), routes: Router::new(), tls: None })
     }
 
     /// The settings.
@@ -80,14 +81,21 @@ impl Service {
         self
     }
 
+    /// Serves everything over TLS alone.
+    #[must_use]
+    pub fn encrypt(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
+    }
+
     /// Runs until a signal, or until a stage or table cannot go on: then all stop, in order, and a restart begins where
     /// they committed last.
     ///
     /// # Errors
     /// The first error, with the remedy where there is one.
     pub fn run(self, stages: Vec<Arc<dyn Stage>>, tables: Vec<Box<dyn Table>>) -> Result<()> {
-        let Service { settings, shutdown, telemetry, routes } = self;
-        let server = telemetry.serve(settings.telemetry.listen, routes, None, shutdown.clone())?;
+        let Service { settings, shutdown, telemetry, routes, tls } = self;
+        let server = telemetry.serve(settings.telemetry.listen, routes, tls, shutdown.clone())?;
         let orders = kafka::Orders::default();
         let mut jobs: Vec<(String, Job<'_>)> = Vec::new();
         if !stages.is_empty() {

@@ -36,9 +36,22 @@ pub struct Charged {
     pub environment: Option<String>,
     /// When the call was made.
     pub time: DateTime<Utc>,
+    /// Tokens of its input, read from a cache, written to one, and of its output.
+    pub tokens: [i128; 4],
 }
 
 /// Sums of one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Calls and cost.
+    pub sum: Sum,
+    /// Tokens, as of each call.
+    pub tokens: [i128; 4],
+    /// Tokens of calls without a price.
+    pub unpriced: i128,
+}
+
+/// Calls and what they cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sum {
     /// Calls.
@@ -68,13 +81,19 @@ impl Answer {
     }
 
     /// Sums by key and start of the window; `truncate` gives the start of the window a time falls into.
-    pub fn windows(&self, truncate: fn(DateTime<Utc>) -> DateTime<Utc>) -> BTreeMap<(Key, DateTime<Utc>), Sum> {
-        let mut windows = BTreeMap::<_, Sum>::new();
+    pub fn windows(&self, truncate: fn(DateTime<Utc>) -> DateTime<Utc>) -> BTreeMap<(Key, DateTime<Utc>), Held> {
+        let mut windows = BTreeMap::<_, Held>::new();
         for charge in self.charges.values() {
             let key = (charge.team.clone(), charge.environment.clone(), charge.provider.clone(), charge.model.clone());
-            let sum = windows.entry((key, truncate(charge.time))).or_default();
-            sum.requests += 1;
-            sum.cost += charge.cost.unwrap_or(0);
+            let held = windows.entry((key, truncate(charge.time))).or_default();
+            held.sum.requests += 1;
+            held.sum.cost += charge.cost.unwrap_or(0);
+            for (total, tokens) in held.tokens.iter_mut().zip(charge.tokens) {
+                *total += tokens;
+            }
+            if charge.cost.is_none() {
+                held.unpriced += charge.tokens.iter().sum::<i128>();
+            }
         }
         windows
     }
@@ -287,6 +306,7 @@ impl Oracle {
             time,
             model,
             provider: provider.clone(),
+            tokens: tokens(&usage),
         };
         Some((format!("{provider}/{id}"), charged))
     }
@@ -396,6 +416,14 @@ fn usage(response: &Value) -> Option<BTreeMap<&'static str, i128>> {
     }
     meters.retain(|_, quantity| *quantity > 0);
     Some(meters)
+}
+
+/// Tokens of the input, read from a cache, written to one, and of the output.
+fn tokens(usage: &BTreeMap<&'static str, i128>) -> [i128; 4] {
+    ["input_", "cache_read_", "cache_write_", "output_"].map(|kind| {
+        let of_kind = usage.iter().filter(|(meter, _)| meter.starts_with(kind));
+        of_kind.map(|(_, quantity)| quantity).sum()
+    })
 }
 
 fn round_half_even(numerator: i128, denominator: i128) -> i128 {

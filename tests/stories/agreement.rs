@@ -88,7 +88,7 @@ pub(crate) fn agrees_with_the_oracle(log: &KafkaLog, deployment: &Deployment<'_>
 }
 
 /// Sums of the newest revision of every window of a granularity, by what the oracle keeps them by.
-type Sums = BTreeMap<(oracle::Key, DateTime<Utc>), oracle::Sum>;
+type Sums = BTreeMap<(oracle::Key, DateTime<Utc>), oracle::Held>;
 
 fn windows(log: &KafkaLog) -> BTreeMap<&'static str, Sums> {
     let format = Format::<Window>::new();
@@ -104,12 +104,19 @@ fn windows(log: &KafkaLog) -> BTreeMap<&'static str, Sums> {
         let text = |value: &Option<schemas::Text>| value.as_ref().map(ToString::to_string);
         let key = (text(&key.team), text(&key.environment), key.provider.to_string(), key.model.to_string());
         let of = sums.entry(window.granularity.as_str()).or_default();
-        let sum = of.entry((key, time(window.start))).or_default();
-        sum.requests += window.sums.requests;
-        sum.cost += window.sums.effective.picos();
+        let held = of.entry((key, time(window.start))).or_default();
+        let sums = &window.sums;
+        held.sum.requests += sums.requests;
+        held.sum.cost += sums.effective.picos();
+        let units = |quantity: schemas::Quantity| quantity.picos() / schemas::PICO;
+        let found = [sums.input_tokens, sums.cache_read_tokens, sums.cache_write_tokens, sums.output_tokens];
+        for (total, tokens) in held.tokens.iter_mut().zip(found) {
+            *total += units(tokens);
+        }
+        held.unpriced += units(sums.unpriced_tokens);
     }
     // A window whose every charge was taken back stays, with nothing in it.
-    sums.values_mut().for_each(|of| of.retain(|_, sum| *sum != oracle::Sum::default()));
+    sums.values_mut().for_each(|of| of.retain(|_, held| *held != oracle::Held::default()));
     sums
 }
 

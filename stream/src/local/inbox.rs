@@ -5,7 +5,7 @@
 //! (versions, corrections, orders to skip) is recognised by its own id. Whoever may write to the folder may leave files.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,6 +101,8 @@ impl Joined {
         let refused = left.with_extension(REFUSED);
         let began = Instant::now();
         loop {
+            // Looked at first: a reason is there before the file is gone.
+            let gone = !left.exists();
             if let Ok(reason) = fs::read_to_string(&refused) {
                 let _ = fs::remove_file(&refused);
                 if reason == MOVED {
@@ -108,7 +110,7 @@ impl Joined {
                 }
                 bail!("{reason}");
             }
-            if !left.exists() {
+            if gone {
                 return Ok(true);
             }
             // The holder may have ended: then the folder is free, and what was left is ours to append.
@@ -162,7 +164,12 @@ fn take_file(log: &LocalLog, file: &Path) {
         (None, records) => log.append(records).map(|()| true),
         (Some(end), records) => log.append_if_end(end, records),
     };
-    let refused = match fs::read(file).map_err(anyhow::Error::from).and_then(take) {
+    let bytes = match fs::read(file) {
+        // Whoever had the folder before has taken it.
+        Err(error) if error.kind() == ErrorKind::NotFound => return,
+        bytes => bytes,
+    };
+    let refused = match bytes.map_err(anyhow::Error::from).and_then(take) {
         Ok(true) => None,
         Ok(false) => Some(MOVED.to_owned()),
         Err(error) => {

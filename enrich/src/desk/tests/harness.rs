@@ -19,7 +19,7 @@ use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::owner::Directory;
 use crate::price::{PriceBook, parse_prices};
-use crate::{EnrichConfig, EnrichStage, ledger};
+use crate::{EnrichConfig, EnrichStage};
 
 /// Seconds after the start of every test.
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -314,7 +314,7 @@ impl Partition {
         self.shadow.desk.promote();
         self.shadow.books.promote();
         self.shadow.changelog.extend(on_disk.changes);
-        assert_eq!(ledger::check(&entry), Vec::<String>::new());
+        assert_eq!(stream::rules::check(crate::RULES, &entry), []);
         self.entry = Some(entry);
         self.log.drain(..taken.len());
         self.changelog.extend(out.changes);
