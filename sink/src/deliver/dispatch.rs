@@ -419,8 +419,8 @@ impl Table for Inbox {
         let mut positions = Vec::with_capacity(partitions.len());
         for partition in partitions {
             positions.push((*partition, self.delivery.ledger.position(*partition)?));
-            for place in self.delivery.ledger.open(*partition)? {
-                self.delivery.enqueue(*partition, self.delivery.ledger.sending(&place)?)?;
+            for sending in self.delivery.ledger.open(*partition)? {
+                self.delivery.enqueue(*partition, sending)?;
             }
         }
         Ok(positions)

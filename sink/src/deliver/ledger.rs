@@ -115,11 +115,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Alerts of a partition that are not settled on every route.
+    /// Alerts of a partition that are not settled on every route, in the order they were emitted in: their files are named
+    /// by hashes, by which every other recovery would come before the crossing it resolves.
     ///
     /// # Errors
     /// When the lake cannot be read.
-    pub fn open(&self, partition: u32) -> anyhow::Result<Vec<Place>> {
+    pub fn open(&self, partition: u32) -> anyhow::Result<Vec<Sending>> {
         let prefix = self.path(&format!("open/{partition:05}"))?;
         let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
         let files = files.with_context(|| format!("list {prefix}"))?;
@@ -128,7 +129,9 @@ impl Ledger {
             let alert_id = parts.next()?.as_ref().parse().ok()?;
             Some(Place { day: parts.next()?.as_ref().parse().ok()?, alert_id })
         });
-        Ok(places.collect())
+        let mut open = places.map(|place| self.sending(&place)).collect::<anyhow::Result<Vec<_>>>()?;
+        open.sort_by_key(|Sending { alert, .. }| (alert.emitted_at, alert.direction, alert.alert_id));
+        Ok(open)
     }
 
     /// Every route is through with an alert.

@@ -388,10 +388,34 @@ fn a_recovery_waits_for_the_crossing_it_resolves() {
     running.take(5, &up);
     running.take(6, &down);
     running.outcomes(&down);
+    assert_eq!(actions(&server), ["trigger", "trigger", "trigger", "resolve"]);
+}
+
+/// What PagerDuty was told, in order.
+fn actions(server: &Server) -> Vec<String> {
     let action =
         |seen: Seen| serde_json::from_str::<Value>(&seen.body).unwrap()["event_action"].as_str().unwrap().to_owned();
-    let actions: Vec<String> = server.seen().into_iter().map(action).collect();
-    assert_eq!(actions, ["trigger", "trigger", "trigger", "resolve"]);
+    server.seen().into_iter().map(action).collect()
+}
+
+#[test]
+fn a_recovery_waits_for_its_crossing_after_a_restart_whatever_their_ids_are() {
+    for (up, down) in [(1, 2), (2, 1), (255, 0), (15, 16), (16, 15)] {
+        let at = tempfile::tempdir().unwrap();
+        let server = Server::start(vec![status(500); 12]);
+        let start = || Running::start(at.path(), &server.address, &["pagerduty"], Duration::from_secs(5));
+        let (up, down) = (alert(up, Direction::Up), alert(down, Direction::Down));
+        let mut running = start();
+        running.take(5, &up);
+        running.take(6, &down);
+        server.wait_for(1);
+        drop(running);
+        server.shared.plan.lock().unwrap().clear();
+        start().outcomes(&down);
+        let mut actions = actions(&server);
+        assert_eq!(actions.pop().as_deref(), Some("resolve"), "{actions:?}");
+        assert!(actions.iter().all(|action| action == "trigger"), "{actions:?}");
+    }
 }
 
 #[test]
