@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -272,6 +272,7 @@ struct Store {
     offsets: Mutex<BTreeMap<u32, i64>>,
     largest_buffer: AtomicUsize,
     fail_next: Mutex<bool>,
+    full: AtomicBool,
 }
 
 struct SlowTable {
@@ -310,6 +311,9 @@ impl Table for SlowTable {
     }
     fn buffered_bytes(&self) -> usize {
         self.buffer.iter().map(|(.., bytes)| bytes).sum()
+    }
+    fn is_full(&self) -> bool {
+        self.store.full.load(Ordering::Relaxed)
     }
     fn flush(&mut self, _: Timestamp) -> anyhow::Result<()> {
         let mut open = self.store.open.lock().unwrap();
@@ -379,6 +383,21 @@ fn a_table_goes_on_past_the_last_record_there_is_when_it_is_skipped() {
     run.finish();
     assert_eq!(store.rows.lock().unwrap().keys().copied().collect::<Vec<_>>(), [(0, 0)]);
     assert_eq!(store.offsets.lock().unwrap().get(&0), Some(&2), "past the bad one");
+}
+
+#[test]
+fn a_table_that_is_full_is_read_for_again_when_it_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store { open: Mutex::new(true), full: AtomicBool::new(true), ..Store::default() });
+    let table = SlowTable { input: topic(0), store: store.clone(), buffer: Vec::new(), positions: BTreeMap::new() };
+    let stages: Vec<Arc<dyn Stage>> = vec![Arc::new(Split::new(PREFIX)), Arc::new(Sum::new(PREFIX))];
+    let mut run = run_stages(folder.path(), stages, vec![Box::new(table)]);
+    run.feed(100);
+    assert!(!run.runtime.wait_idle(Duration::from_secs(1)), "what the table does not take is not through");
+    assert_eq!(store.largest_buffer.load(Ordering::Relaxed), 0);
+    store.full.store(false, Ordering::Relaxed);
+    run.finish();
+    assert_eq!(store.rows.lock().unwrap().len(), 100);
 }
 
 /// Says how many records came, long after they did, or when somebody waits for it. Has the name of a stage for which there is a changelog.

@@ -287,6 +287,12 @@ pub trait Table: Send {
     /// Bytes buffered or being written: the driver stops reading above the bound it is given.
     fn buffered_bytes(&self) -> usize;
 
+    /// True while it takes no more, however little is buffered, because what it took goes out too slowly. The driver keeps
+    /// the partitions and reads on when it is false.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// Writes the buffer and commits it with its offsets. On an error nothing is known: the driver assigns again.
     fn flush(&mut self, now: Timestamp) -> anyhow::Result<()>;
 

@@ -179,6 +179,7 @@ struct Gate {
     /// Most bytes held, and whether some of them waited while others were written.
     most: AtomicUsize,
     read_on: AtomicBool,
+    full: AtomicBool,
 }
 
 impl Gate {
@@ -227,6 +228,9 @@ impl Table for Gated {
     }
     fn buffered_bytes(&self) -> usize {
         self.shelf.buffered_bytes() + self.gate.writing.load(Ordering::Relaxed)
+    }
+    fn is_full(&self) -> bool {
+        self.gate.full.load(Ordering::Relaxed)
     }
     fn flush(&mut self, now: Timestamp) -> anyhow::Result<()> {
         self.begin_flush(now)?.map_or(Ok(()), |write| write())
@@ -303,6 +307,39 @@ fn while_a_write_is_on_its_way_no_position_is_told_no_partition_moves_and_what_i
     let mut expected: Vec<String> = sent.0.iter().map(|(id, (_, amount))| format!("{id} {amount}")).collect();
     expected.sort();
     assert_eq!(rows, expected);
+}
+
+#[test]
+fn a_table_that_is_full_keeps_its_partitions_and_is_read_for_again_when_it_is_not() {
+    let run = Run::new("full", 2);
+    let [input, ..] = conformance::names(run.prefix);
+    let store = Arc::new(Mutex::new(Store { steady: true, ..Store::default() }));
+    let (gate, mut sent, shutdown) = (Arc::<Gate>::default(), Sent::default(), Shutdown::new());
+    gate.set(true);
+    let shelf = Shelf { topic: input, store: store.clone(), buffer: BTreeMap::new() };
+    let (table, settings, stop) =
+        (Gated { shelf, who: "a", gate: gate.clone() }, settings(run.prefix, "a"), shutdown.clone());
+    let driver =
+        std::thread::spawn(move || run_table(&settings, Box::new(table), &Orders::default(), &stop, &Telemetry::new()));
+    let rows = || store.lock().unwrap().rows.len();
+    for _ in 0..2 {
+        send(&*run.log, run.prefix, &mut sent, 50);
+        run.until("every row is there", || rows() >= sent.0.len());
+        gate.full.store(true, Ordering::Relaxed);
+        // A poll that began before may still take what comes.
+        std::thread::sleep(Duration::from_millis(500));
+        let before = rows();
+        send(&*run.log, run.prefix, &mut sent, 50);
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(rows(), before);
+        gate.full.store(false, Ordering::Relaxed);
+        run.until("every row is there", || rows() >= sent.0.len());
+    }
+    let asked = gate.events.lock().unwrap().iter().filter(|event| *event == "a was asked").count();
+    assert_eq!((asked, gate.place("a gave up")), (1, None));
+    shutdown.set();
+    driver.join().unwrap().unwrap();
+    assert_eq!(rows(), sent.0.len());
 }
 
 /// The rows of a shelf, sorted.

@@ -48,6 +48,8 @@ pub struct Policy {
     pub backoff_max_micros: i64,
     /// For so long an attempt without an outcome may still be under way, in a process that was taken over from.
     pub under_way_micros: i64,
+    /// Alerts that wait for it when no more are taken from the topic, for any route.
+    pub waiting_max: usize,
 }
 
 impl Default for Policy {
@@ -58,6 +60,7 @@ impl Default for Policy {
             backoff_micros: 2_000_000,
             backoff_max_micros: 1_800_000_000,
             under_way_micros: 20_000_000,
+            waiting_max: 10_000,
         }
     }
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use prometheus::{IntCounterVec, Opts, Registry};
 use schemas::codec::Format;
 use schemas::ids::hash_parts;
 use schemas::{Alert, BudgetPeriod, Direction, Money, Timestamp, topics};
-use stream::{Halt, Log, Record, Shutdown, Table};
+use stream::{Halt, Log, Record, Shutdown, Table, Write};
 
 use super::attempt::{Attempt, Circuit, Fate, Next, Outcome, Policy, next};
 use super::drivers::{Driver, Drivers, LOOK_MAX};
@@ -28,9 +28,6 @@ const REQUEST_MAX: Duration = Duration::from_secs(15);
 
 /// How long a route rests between looks at what is open.
 const LOOK: Duration = Duration::from_millis(200);
-
-/// Most alerts held for one route. More stay in the topic.
-const WAITING_MAX: usize = 10_000;
 
 /// Everything that sends: shared by the threads.
 pub struct Delivery {
@@ -141,7 +138,7 @@ impl Delivery {
 
     /// The table that takes alerts in.
     pub fn inbox(self: &Arc<Self>) -> Inbox {
-        Inbox { delivery: self.clone(), format: Format::new(), waiting: Vec::new(), moved: Vec::new(), bytes: 0 }
+        Inbox { delivery: self.clone(), format: Format::new(), taken: Taken::default() }
     }
 
     /// Starts a thread per route, which works until shutdown.
@@ -259,10 +256,8 @@ impl Delivery {
     }
 
     fn finish(&self, lane: &Lane, job: &Job, fate: &Fate) -> anyhow::Result<()> {
-        let route = &lane.route.name;
         if let Fate::Dead { why } = fate {
-            let alert = job.place.alert_id.to_string();
-            tracing::error!(route, alert, why, "alert not delivered; `spendstream alerts resend` tries again");
+            give_up(&job.place, &lane.route.name, why);
         }
         let mut jobs = lane.jobs();
         let before = jobs.len();
@@ -279,22 +274,76 @@ impl Delivery {
     /// Puts an alert into the queues of its routes.
     fn enqueue(&self, partition: u32, sending: Sending) -> anyhow::Result<()> {
         let place = Place::of(&sending.alert);
+        if self.routes.iter().any(|lane| lane.jobs().iter().any(|job| job.place == place)) {
+            // It came again. Routes that are through with it must not settle it for those that are not.
+            return Ok(());
+        }
         let mut lanes = Vec::new();
         for (name, attempts) in sending.routes {
             match self.routes.iter().find(|lane| lane.route.name == name) {
-                Some(lane) if lane.jobs().iter().any(|job| job.place == place) => {}
                 Some(lane) => lanes.push((lane, attempts)),
-                None => tracing::warn!(route = name, alert = %place.alert_id, "the route of an alert is no more"),
+                None => self.without_route(&place, &name, &attempts)?,
             }
         }
         if lanes.is_empty() {
-            return Ok(());
+            return self.ledger.settle(partition, &place);
         }
         let (alert, open) = (Arc::new(sending.alert), Arc::new(AtomicUsize::new(lanes.len())));
         let drivers: Arc<[Driver]> = sending.drivers.into();
         for (lane, attempts) in lanes {
             let (alert, drivers, open, place) = (alert.clone(), drivers.clone(), open.clone(), place.clone());
             lane.jobs().push_back(Job { partition, place, alert, drivers, attempts, open });
+        }
+        Ok(())
+    }
+
+    /// Rejects an alert on a route that is not in the file any more, unless it is through there.
+    fn without_route(&self, place: &Place, route: &str, attempts: &[Attempt]) -> anyhow::Result<()> {
+        let now = stream::now();
+        if let Next::Done(_) = next(attempts, place.alert_id, &self.policy, now) {
+            return Ok(());
+        }
+        let mut number = attempts.len() as u32 + 1;
+        // A process that knows the route may still be at it.
+        while !self.ledger.begin(place, route, number, now)? {
+            number += 1;
+        }
+        let why = "no route has this name any more";
+        self.ledger.end(place, route, number, now, &Outcome::Rejected { why: why.to_owned() })?;
+        give_up(place, route, why);
+        Ok(())
+    }
+
+    /// Puts what is open into the queues of its routes, then what is new into the ledger and the queues, then moves the
+    /// positions.
+    fn take_in(&self, taken: Taken, now: Timestamp) -> anyhow::Result<()> {
+        for partition in taken.partitions {
+            for sending in self.ledger.open(partition)? {
+                self.enqueue(partition, sending)?;
+            }
+        }
+        let looking = Instant::now();
+        for (partition, alert) in taken.alerts {
+            if is_stale(alert.emitted_at, now, self.age_max) {
+                tracing::info!(alert = %alert.alert_id, emitted_at = %alert.emitted_at, "alert too old to be sent");
+                continue;
+            }
+            let lanes = self.routes.iter().filter(|lane| lane.route.takes(&alert, &self.environment, now));
+            let routes: Vec<String> = lanes.map(|lane| lane.route.name.clone()).collect();
+            if routes.is_empty() {
+                continue;
+            }
+            // Many alerts at once share the time for one.
+            let drivers = match (&self.drivers, LOOK_MAX.checked_sub(looking.elapsed())) {
+                (Some(drivers), Some(left)) if alert.direction == Direction::Up => drivers.of(&alert, left),
+                _ => Vec::new(),
+            };
+            self.ledger.accept(partition, &alert, &drivers, &routes)?;
+            // Not from memory: where it was accepted before, its attempts are known.
+            self.enqueue(partition, self.ledger.sending(&Place::of(&alert))?)?;
+        }
+        for (partition, to) in taken.moved {
+            self.ledger.set_position(partition, to)?;
         }
         Ok(())
     }
@@ -313,6 +362,11 @@ impl Delivery {
         let mut job = Job { partition: 0, place: place.clone(), alert, drivers, attempts, open: Arc::default() };
         self.attempt(lane, &mut job, number, false)?.context("another process is sending it")
     }
+}
+
+fn give_up(place: &Place, route: &str, why: &str) {
+    let alert = place.alert_id.to_string();
+    tracing::error!(route, alert, why, "alert not delivered; `spendstream alerts resend` tries again");
 }
 
 /// Sends a made-up crossing on a route and, once it has arrived, its recovery, so that no incident stays open. Gives how
@@ -367,43 +421,18 @@ fn made_up(route: &str, direction: Direction, now: Timestamp) -> Alert {
 pub struct Inbox {
     delivery: Arc<Delivery>,
     format: Format<Alert>,
-    waiting: Vec<(u32, Alert)>,
-    moved: Vec<(u32, i64)>,
-    bytes: usize,
+    taken: Taken,
 }
 
-impl Inbox {
-    fn write(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let delivery = self.delivery.clone();
-        if delivery.routes.iter().any(|lane| lane.jobs().len() > WAITING_MAX) {
-            bail!("more than {WAITING_MAX} alerts wait for one route; see `spendstream alerts list`");
-        }
-        let looking = Instant::now();
-        for (partition, alert) in std::mem::take(&mut self.waiting) {
-            if is_stale(alert.emitted_at, now, delivery.age_max) {
-                tracing::info!(alert = %alert.alert_id, emitted_at = %alert.emitted_at, "alert too old to be sent");
-                continue;
-            }
-            let taken = delivery.routes.iter().filter(|lane| lane.route.takes(&alert, &delivery.environment, now));
-            let routes: Vec<String> = taken.map(|lane| lane.route.name.clone()).collect();
-            if routes.is_empty() {
-                continue;
-            }
-            // Many alerts at once share the time for one.
-            let drivers = match (&delivery.drivers, LOOK_MAX.checked_sub(looking.elapsed())) {
-                (Some(drivers), Some(left)) if alert.direction == Direction::Up => drivers.of(&alert, left),
-                _ => Vec::new(),
-            };
-            delivery.ledger.accept(partition, &alert, &drivers, &routes)?;
-            // Not from memory: where it was accepted before, its attempts are known.
-            delivery.enqueue(partition, delivery.ledger.sending(&Place::of(&alert))?)?;
-        }
-        for (partition, to) in std::mem::take(&mut self.moved) {
-            delivery.ledger.set_position(partition, to)?;
-        }
-        self.bytes = 0;
-        Ok(())
-    }
+/// What the next write is about.
+#[derive(Debug, Default)]
+struct Taken {
+    /// Partitions that were taken over; what is open of them is in no queue yet.
+    partitions: Vec<u32>,
+    alerts: Vec<(u32, Alert)>,
+    bytes: usize,
+    /// Where partitions stand after it.
+    moved: Vec<(u32, i64)>,
 }
 
 impl Table for Inbox {
@@ -419,18 +448,18 @@ impl Table for Inbox {
         let mut positions = Vec::with_capacity(partitions.len());
         for partition in partitions {
             positions.push((*partition, self.delivery.ledger.position(*partition)?));
-            for sending in self.delivery.ledger.open(*partition)? {
-                self.delivery.enqueue(*partition, sending)?;
-            }
         }
+        self.taken.partitions.extend(partitions);
         Ok(positions)
     }
 
     fn revoke(&mut self, partitions: &[u32]) {
-        self.waiting.retain(|(partition, _)| !partitions.contains(partition));
-        self.moved.retain(|(partition, _)| !partitions.contains(partition));
+        let given_up = |partition: &u32| partitions.contains(partition);
+        self.taken.partitions.retain(|partition| !given_up(partition));
+        self.taken.alerts.retain(|(partition, _)| !given_up(partition));
+        self.taken.moved.retain(|(partition, _)| !given_up(partition));
         for lane in &self.delivery.routes {
-            lane.jobs().retain(|job| !partitions.contains(&job.partition));
+            lane.jobs().retain(|job| !given_up(&job.partition));
         }
     }
 
@@ -442,26 +471,33 @@ impl Table for Inbox {
             let alert = alert.map_err(|e| Halt::Undecodable { offset: record.offset, error: e.to_string() })?;
             alerts.push((partition, alert));
         }
-        self.bytes += records.iter().filter_map(|record| record.payload).map(<[u8]>::len).sum::<usize>();
-        self.waiting.append(&mut alerts);
-        self.moved.retain(|(moved, _)| *moved != partition);
-        self.moved.push((partition, position));
+        self.taken.bytes += records.iter().filter_map(|record| record.payload).map(<[u8]>::len).sum::<usize>();
+        self.taken.alerts.append(&mut alerts);
+        self.taken.moved.retain(|(moved, _)| *moved != partition);
+        self.taken.moved.push((partition, position));
         Ok(())
     }
 
     fn due(&self, _: Timestamp) -> bool {
-        !self.moved.is_empty()
+        !self.taken.moved.is_empty() || !self.taken.partitions.is_empty()
     }
 
     fn buffered_bytes(&self) -> usize {
-        self.bytes
+        self.taken.bytes
+    }
+
+    fn is_full(&self) -> bool {
+        let Delivery { routes, policy, .. } = &*self.delivery;
+        routes.iter().any(|lane| lane.jobs().len() >= policy.waiting_max)
     }
 
     fn flush(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let written = self.write(now).context("write the delivery ledger");
-        if written.is_err() {
-            (self.waiting, self.moved, self.bytes) = (Vec::new(), Vec::new(), 0);
-        }
-        written
+        self.begin_flush(now)?.map_or(Ok(()), |write| write())
+    }
+
+    // An alert is several requests to the store: the member of the group must not be silent for as long as many take.
+    fn begin_flush(&mut self, now: Timestamp) -> anyhow::Result<Option<Write>> {
+        let (delivery, taken) = (self.delivery.clone(), std::mem::take(&mut self.taken));
+        Ok(Some(Box::new(move || delivery.take_in(taken, now).context("use the delivery ledger"))))
     }
 }

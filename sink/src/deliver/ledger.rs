@@ -16,9 +16,9 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::NaiveDate;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt, PutMode, PutOptions};
 use schemas::codec::Format;
 use schemas::{Alert, Id128, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,10 @@ use serde::{Deserialize, Serialize};
 use super::attempt::{Attempt, Outcome};
 use super::drivers::Driver;
 use crate::lake::Lake;
+
+/// Alerts read at a time. Ten thousand, one after another from a bucket, would take ten minutes, and new ones would wait
+/// for them.
+const READS_MAX: usize = 64;
 
 /// Where the files of an alert are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,14 +126,14 @@ impl Ledger {
     /// When the lake cannot be read.
     pub fn open(&self, partition: u32) -> anyhow::Result<Vec<Sending>> {
         let prefix = self.path(&format!("open/{partition:05}"))?;
-        let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
-        let files = files.with_context(|| format!("list {prefix}"))?;
+        let files = self.lake.wait(self.list(&prefix))?;
         let places = files.iter().filter_map(|file| {
             let mut parts = file.location.parts().collect::<Vec<_>>().into_iter().rev();
             let alert_id = parts.next()?.as_ref().parse().ok()?;
             Some(Place { day: parts.next()?.as_ref().parse().ok()?, alert_id })
         });
-        let mut open = places.map(|place| self.sending(&place)).collect::<anyhow::Result<Vec<_>>>()?;
+        let looks = futures::stream::iter(places).map(|place| self.look(place)).buffer_unordered(READS_MAX);
+        let mut open = self.lake.wait(looks.try_collect::<Vec<_>>())?;
         open.sort_by_key(|Sending { alert, .. }| (alert.emitted_at, alert.direction, alert.alert_id));
         Ok(open)
     }
@@ -147,15 +151,17 @@ impl Ledger {
     /// # Errors
     /// When the lake cannot be read, or has no such alert.
     pub fn sending(&self, place: &Place) -> anyhow::Result<Sending> {
+        self.lake.wait(self.look(place.clone()))
+    }
+
+    async fn look(&self, place: Place) -> anyhow::Result<Sending> {
         let folder = format!("ledger/{}", place.path());
-        let accepted = self.read::<Accepted>(&self.path(&format!("{folder}/alert.json"))?)?;
+        let accepted = self.read::<Accepted>(&self.path(&format!("{folder}/alert.json"))?).await?;
         let payload = STANDARD.decode(&accepted.alert).context("decode the alert")?;
         let alert = Format::<Alert>::new().decode(&payload).context("decode the alert")?;
         let mut routes: BTreeMap<String, Vec<Attempt>> =
             accepted.routes.iter().map(|route| (route.clone(), Vec::new())).collect();
-        let prefix = self.path(&folder)?;
-        let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
-        let mut files = files.with_context(|| format!("list {prefix}"))?;
+        let mut files = self.list(&self.path(&folder)?).await?;
         // Attempts come before their outcomes, and earlier ones first.
         files.sort_by(|a, b| a.location.cmp(&b.location));
         for file in files {
@@ -163,10 +169,10 @@ impl Ledger {
             let (Some(name), Some(route)) = (parts.next(), parts.next()) else { continue };
             let attempts = routes.entry(route.as_ref().to_owned());
             if name.as_ref().ends_with("-attempt.json") {
-                let at = Timestamp::from_micros(self.read::<Begun>(&file.location)?.at_micros);
+                let at = Timestamp::from_micros(self.read::<Begun>(&file.location).await?.at_micros);
                 attempts.or_default().push(Attempt { at, outcome: None });
             } else if name.as_ref().ends_with("-outcome.json") {
-                let ended = self.read::<Ended>(&file.location)?;
+                let ended = self.read::<Ended>(&file.location).await?;
                 let number: usize = name.as_ref().get(..3).and_then(|text| text.parse().ok()).unwrap_or_default();
                 if let Some(attempt) = attempts.or_default().get_mut(number.wrapping_sub(1)) {
                     attempt.outcome = Some((Timestamp::from_micros(ended.at_micros), ended.outcome));
@@ -182,9 +188,8 @@ impl Ledger {
     /// When the lake cannot be read.
     pub fn places(&self, day: Option<NaiveDate>) -> anyhow::Result<Vec<Place>> {
         let prefix = self.path(&day.map_or("ledger".to_owned(), |day| format!("ledger/{day}")))?;
-        let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
+        let files = self.lake.wait(self.list(&prefix))?;
         let mut places: Vec<Place> = files
-            .with_context(|| format!("list {prefix}"))?
             .iter()
             .filter_map(|file| {
                 let parts: Vec<_> = file.location.parts().collect();
@@ -209,7 +214,7 @@ impl Ledger {
             return Ok(true);
         }
         // It may be our own, whose answer was lost.
-        Ok(self.read::<Begun>(&self.path(&name)?)?.by == self.by)
+        Ok(self.lake.wait(self.read::<Begun>(&self.path(&name)?))?.by == self.by)
     }
 
     /// Records how an attempt ended.
@@ -244,8 +249,7 @@ impl Ledger {
 
     fn positions(&self, partition: u32) -> anyhow::Result<Vec<(i64, Path)>> {
         let prefix = self.path(&format!("read/{partition:05}"))?;
-        let files = self.lake.wait(self.lake.store().list(Some(&prefix)).try_collect::<Vec<_>>());
-        let files = files.with_context(|| format!("list {prefix}"))?.into_iter();
+        let files = self.lake.wait(self.list(&prefix))?.into_iter();
         let offset = |path: &Path| path.filename().and_then(|name| name.parse().ok());
         Ok(files.filter_map(|file| Some((offset(&file.location)?, file.location))).collect())
     }
@@ -265,9 +269,14 @@ impl Ledger {
         }
     }
 
-    fn read<T: serde::de::DeserializeOwned>(&self, path: &Path) -> anyhow::Result<T> {
-        let bytes = self.lake.wait(async { self.lake.store().get(path).await?.bytes().await });
-        let bytes = bytes.with_context(|| format!("read {path}"))?;
+    async fn list(&self, prefix: &Path) -> anyhow::Result<Vec<ObjectMeta>> {
+        let files = self.lake.store().list(Some(prefix)).try_collect::<Vec<_>>().await;
+        files.with_context(|| format!("list {prefix}"))
+    }
+
+    async fn read<T: serde::de::DeserializeOwned>(&self, path: &Path) -> anyhow::Result<T> {
+        let file = self.lake.store().get(path).await.with_context(|| format!("read {path}"))?;
+        let bytes = file.bytes().await.with_context(|| format!("read {path}"))?;
         if bytes.is_empty() {
             bail!("{path} is empty");
         }

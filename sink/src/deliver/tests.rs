@@ -147,7 +147,8 @@ fn request(stream: &mut TcpStream) -> Option<Seen> {
 
 /// Less patience than people have.
 fn policy() -> Policy {
-    Policy { attempts_max: 12, backoff_micros: 1000, backoff_max_micros: 20_000, under_way_micros: 1000 }
+    let patience = Policy { attempts_max: 12, backoff_micros: 1000, backoff_max_micros: 20_000, ..Policy::default() };
+    Policy { under_way_micros: 1000, waiting_max: 3, ..patience }
 }
 
 fn config() -> DeliveryConfig {
@@ -198,6 +199,8 @@ impl Running {
         let (delivery, shutdown) = (Arc::new(delivery), Shutdown::new());
         let mut inbox = delivery.inbox();
         inbox.assign(&[0]).unwrap();
+        // What is open is taken up by the first write.
+        inbox.flush(stream::now()).unwrap();
         delivery.start(&shutdown).unwrap();
         Running { inbox, delivery, shutdown }
     }
@@ -312,6 +315,11 @@ fn a_dead_route_does_not_hold_the_others_up_and_is_given_up() {
     let alert = alert(1, Direction::Up);
     running.take(5, &alert);
     alive.wait_for(1);
+    while running.delivery.waiting() > 1 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Read again, it must not be settled by the route that is through with it.
+    running.take(5, &alert);
     let outcomes = running.outcomes(&alert);
     assert_eq!(outcomes[0], ("alive".to_owned(), vec![Some(Outcome::Delivered)]));
     assert_eq!(kinds(&outcomes[1].1), ["refused"; 12]);
@@ -432,6 +440,48 @@ fn an_alert_that_comes_again_is_not_sent_again_and_an_old_one_not_at_all() {
     assert_eq!(running.inbox.assign(&[0]).unwrap(), [(0, Some(7))]);
     assert!(is_stale(alert.emitted_at, alert.emitted_at.plus_seconds(3601), Duration::from_secs(3600)));
     assert!(!is_stale(alert.emitted_at, alert.emitted_at.plus_seconds(3600), Duration::from_secs(3600)));
+}
+
+#[test]
+fn while_too_many_wait_for_a_route_the_table_is_full_and_fails_at_nothing() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start(vec![status(500); 12]);
+    let mut running = Running::start(at.path(), &server.address, &["hook"], Duration::from_secs(5));
+    for number in 1..=5 {
+        assert_eq!(running.inbox.is_full(), number > 3);
+        // What was read before it was full is taken all the same.
+        running.take(number.into(), &alert(number, Direction::Up));
+    }
+    assert_eq!(running.delivery.waiting(), 5);
+    server.shared.plan.lock().unwrap().clear();
+    running.outcomes(&alert(5, Direction::Up));
+    assert!(!running.inbox.is_full());
+    assert_eq!(running.inbox.assign(&[0]).unwrap(), [(0, Some(6))]);
+}
+
+#[test]
+fn an_alert_whose_route_is_gone_says_so_and_is_settled() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start(vec![status(500); 12]);
+    let start = |route: &str| Running::start(at.path(), &server.address, &[route], Duration::from_secs(5));
+    let alert = alert(1, Direction::Up);
+    let mut running = start("old");
+    running.take(5, &alert);
+    server.wait_for(1);
+    drop(running);
+    let running = start("new");
+    assert_eq!(running.delivery.waiting(), 0);
+    assert!(running.ledger().open(0).unwrap().is_empty());
+    let outcomes = running.outcomes(&alert);
+    assert_eq!((outcomes.len(), outcomes[0].0.as_str()), (1, "old"));
+    let gone = Outcome::Rejected { why: "no route has this name any more".to_owned() };
+    assert_eq!(outcomes[0].1.last(), Some(&Some(gone)));
+    drop(running);
+    // With its route back it can be sent again.
+    server.shared.plan.lock().unwrap().clear();
+    let running = start("old");
+    assert_eq!(running.delivery.waiting(), 0);
+    assert_eq!(running.delivery.resend(&ledger::Place::of(&alert), "old").unwrap(), Outcome::Delivered);
 }
 
 #[test]

@@ -48,7 +48,7 @@ struct Part {
 enum Phase {
     /// The table has not said yet from where to read.
     Asking,
-    /// It has; the consumer still has to be put there.
+    /// It has, or was full there; the consumer still has to be put there.
     Starting(i64),
     /// Reading; the next offset.
     Running(i64),
@@ -290,9 +290,12 @@ impl Driver {
         tracing::warn!(table, error, seconds, "{what}; tried again");
     }
 
-    /// Puts the consumer to where the table wants to read. Where that is gone the partition stops, or goes on at the first
-    /// record there is by order of an operator.
+    /// Puts the consumer to where the table wants to read, unless it takes no more for now. Where that is gone the partition
+    /// stops, or goes on at the first record there is by order of an operator.
     fn start(&mut self) -> anyhow::Result<()> {
+        if self.table.is_full() {
+            return self.hold();
+        }
         let Driver { consumer, parts, topic, table, watch, .. } = self;
         let orders = watch.skips();
         let mut halted = Vec::new();
@@ -337,6 +340,31 @@ impl Driver {
         let numbers: Vec<u32> = partitions.iter().map(|partition| *partition as u32).collect();
         self.table.revoke(&numbers);
         self.consumer.pause(&group::list(&self.topic, partitions, Offset::Invalid)?).context("pause halted partitions")
+    }
+
+    /// Reads no further. The consumer is polled on, or it would lose its partitions.
+    fn hold(&mut self) -> anyhow::Result<()> {
+        let mut held = Vec::new();
+        for (partition, part) in &mut self.parts {
+            match part.phase {
+                Phase::Running(next) => {
+                    part.phase = Phase::Starting(next);
+                    held.push(*partition);
+                }
+                // It has what it needs: a process that waits for others is ready.
+                Phase::Starting(_) => part.watch.running(),
+                Phase::Asking | Phase::Halted(_) => {}
+            }
+        }
+        if held.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(
+            table = self.table.name(),
+            topic = self.topic,
+            "table is full; reading goes on when it takes more"
+        );
+        self.consumer.pause(&group::list(&self.topic, &held, Offset::Invalid)?).context("pause while the table is full")
     }
 
     /// Takes what has come and hands it to the table.

@@ -162,8 +162,8 @@ impl TableLane {
         for index in 0..self.partitions.len() {
             let partition = &mut self.partitions[index];
             partition.watch.beat();
-            if self.table.buffered_bytes() >= self.bytes_max {
-                break;
+            if self.table.buffered_bytes() >= self.bytes_max || self.table.is_full() {
+                continue;
             }
             if partition.position >= self.log.shared().heads().next[partition.slot] {
                 continue;
