@@ -400,6 +400,16 @@ fn a_table_that_is_full_is_read_for_again_when_it_is_not() {
     assert_eq!(store.rows.lock().unwrap().len(), 100);
 }
 
+#[test]
+fn a_thread_beside_the_stages_that_panics_ends_the_run_with_an_error() {
+    let (folder, shutdown) = (tempfile::tempdir().unwrap(), Shutdown::new());
+    let stages: Vec<Arc<dyn Stage>> = vec![Arc::new(Split::new(PREFIX)), Arc::new(Sum::new(PREFIX))];
+    let runtime = start(open(folder.path()), stages, Vec::new(), LocalOptions::default(), shutdown.clone()).unwrap();
+    shutdown.spawn("route-hook", |_| panic!("meant to")).unwrap();
+    assert!(shutdown.wait(WAIT));
+    assert_eq!(runtime.stop().unwrap_err().to_string(), "route-hook panicked: see the message above");
+}
+
 /// Says how many records came, long after they did, or when somebody waits for it. Has the name of a stage for which there is a changelog.
 struct Hold {
     input: String,

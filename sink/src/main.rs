@@ -48,6 +48,6 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         delivery.start(service.shutdown())?;
         tables.push(Box::new(delivery.inbox()));
     }
-    Maintenance::new(&lake, &config).start(service.shutdown().clone())?;
+    Maintenance::new(&lake, &config).start(service.shutdown())?;
     service.run(Vec::new(), tables)
 }

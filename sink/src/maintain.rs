@@ -65,13 +65,13 @@ impl Maintenance {
         Maintenance { lake: lake.clone(), config: config.clone() }
     }
 
-    /// Works every so often until shutdown, on a thread of its own. Failures are logged and tried again next time.
+    /// Works every so often until shutdown, on a thread of its own. Failures are logged and tried again next time; a panic
+    /// ends the process.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(self, shutdown: Shutdown) -> anyhow::Result<std::thread::JoinHandle<()>> {
-        let thread = std::thread::Builder::new().name("maintenance".to_owned());
-        thread.spawn(move || self.run(&shutdown)).context("start the maintenance thread")
+    pub fn start(self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        shutdown.spawn("maintenance", move |shutdown| self.run(shutdown))
     }
 
     fn run(&self, shutdown: &Shutdown) {

@@ -88,8 +88,8 @@ impl Service {
         self
     }
 
-    /// Runs until a signal, or until a stage or table cannot go on: then all stop, in order, and a restart begins where
-    /// they committed last.
+    /// Runs until a signal, or until a stage, a table or a thread of [`Shutdown::spawn`] cannot go on: then all stop, in
+    /// order, and a restart begins where they committed last.
     ///
     /// # Errors
     /// The first error, with the remedy where there is one.
@@ -127,7 +127,7 @@ impl Service {
         shutdown.set();
         server.join();
         tracing::info!("stopped");
-        result
+        result.and(shutdown.outcome())
     }
 }
 

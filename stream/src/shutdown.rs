@@ -1,10 +1,11 @@
 //! Stopping: one flag that every loop looks at.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 /// A flag that says it is time to stop. Clones share it; once set it stays set.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,8 @@ struct Inner {
     lock: Mutex<()>,
     changed: Condvar,
     notify: tokio::sync::Notify,
+    /// The first thread that panicked.
+    panicked: OnceLock<String>,
 }
 
 impl Shutdown {
@@ -59,6 +62,35 @@ impl Shutdown {
         };
         std::thread::Builder::new().name("signals".to_owned()).spawn(watch).context("start signal thread")?;
         Ok(shutdown)
+    }
+
+    /// Starts a thread that works beside stages and tables until the flag is set. Nobody waits for it at the end, but a
+    /// panic of it sets the flag, and whoever runs stages and tables ends with an error: nobody would miss it otherwise.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn spawn(&self, name: &str, work: impl FnOnce(&Shutdown) + Send + 'static) -> anyhow::Result<()> {
+        let (shutdown, who) = (self.clone(), name.to_owned());
+        let guarded = move || {
+            if catch_unwind(AssertUnwindSafe(|| work(&shutdown))).is_err() {
+                // The first is named.
+                let _ = shutdown.0.panicked.set(who);
+                shutdown.set();
+            }
+        };
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(guarded);
+        thread.map(drop).with_context(|| format!("start the thread {name}"))
+    }
+
+    /// What to end with.
+    ///
+    /// # Errors
+    /// When a thread of [`Shutdown::spawn`] panicked.
+    pub(crate) fn outcome(&self) -> anyhow::Result<()> {
+        match self.0.panicked.get() {
+            Some(name) => bail!("{name} panicked: see the message above"),
+            None => Ok(()),
+        }
     }
 
     /// Sets the flag and wakes whoever waits for it.
@@ -110,6 +142,17 @@ mod tests {
         let waiter = std::thread::spawn(move || other.wait(Duration::from_secs(60)));
         shutdown.set();
         assert!(waiter.join().unwrap());
+    }
+
+    #[test]
+    fn a_thread_that_panics_sets_the_flag_and_is_named() {
+        let shutdown = Shutdown::new();
+        let (told, hears) = std::sync::mpsc::channel();
+        shutdown.spawn("well", move |shutdown| told.send(shutdown.wait(Duration::from_secs(60))).unwrap()).unwrap();
+        shutdown.outcome().unwrap();
+        shutdown.spawn("route-hook", |_| panic!("meant to")).unwrap();
+        assert!(hears.recv().unwrap(), "the other is told to end");
+        assert_eq!(shutdown.outcome().unwrap_err().to_string(), "route-hook panicked: see the message above");
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Up {
             delivery.start(&shutdown)?;
             tables.push(Box::new(delivery.inbox()));
         }
-        Maintenance::new(&lake, &lake_config).start(shutdown.clone())?;
+        Maintenance::new(&lake, &lake_config).start(&shutdown)?;
         let scratch = Scratch::open(&self.data.join("scratch"))?;
         let users = Some(Arc::<Users>::default());
         let stages = stages_with(&[topics::RAW], &ingest_config, users, scratch, &telemetry)?;

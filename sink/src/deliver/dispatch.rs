@@ -141,16 +141,15 @@ impl Delivery {
         Inbox { delivery: self.clone(), format: Format::new(), taken: Taken::default() }
     }
 
-    /// Starts a thread per route, which works until shutdown.
+    /// Starts a thread per route, which works until shutdown. One that panics ends the process.
     ///
     /// # Errors
     /// When a thread cannot be started.
     pub fn start(self: &Arc<Self>, shutdown: &Shutdown) -> anyhow::Result<()> {
         for index in 0..self.routes.len() {
-            let (delivery, shutdown) = (self.clone(), shutdown.clone());
+            let delivery = self.clone();
             let name = format!("route-{}", delivery.routes[index].route.name);
-            let work = move || delivery.work(&delivery.routes[index], &shutdown);
-            std::thread::Builder::new().name(name).spawn(work).context("start the thread of a route")?;
+            shutdown.spawn(&name, move |shutdown| delivery.work(&delivery.routes[index], shutdown))?;
         }
         Ok(())
     }

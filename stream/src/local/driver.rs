@@ -299,7 +299,7 @@ impl LocalRuntime {
     /// Stops: open transactions are committed, tables write what they hold.
     ///
     /// # Errors
-    /// The first error of a stage or table.
+    /// The first error of a stage or table, or the panic of a thread of [`Shutdown::spawn`].
     pub fn stop(self) -> Result<()> {
         self.shutdown.set();
         self.log.shared().wake();
@@ -311,6 +311,6 @@ impl LocalRuntime {
                 first = first.and(Err(error));
             }
         }
-        first
+        first.and(self.shutdown.outcome())
     }
 }
