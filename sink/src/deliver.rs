@@ -15,6 +15,7 @@ pub mod route;
 
 mod dispatch;
 mod http;
+mod metrics;
 #[cfg(test)]
 mod tests;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::Registry;
 use schemas::codec::Format;
 use schemas::ids::hash_parts;
 use schemas::{Alert, BudgetPeriod, Direction, Money, Timestamp, topics};
@@ -17,6 +17,7 @@ use super::drivers::{Driver, Drivers, LOOK_MAX};
 use super::http::Network;
 use super::ledger::{Ledger, Place, Sending};
 use super::message::Message;
+use super::metrics::Metrics;
 use super::receiver::Receiver;
 use super::route::{Route, Routes, Secrets};
 use super::{DeliveryConfig, is_stale};
@@ -38,7 +39,7 @@ pub struct Delivery {
     environment: String,
     age_max: Duration,
     link: Option<String>,
-    outcomes: IntCounterVec,
+    metrics: Metrics,
     /// `None` where no alerts are taken in.
     pub(crate) drivers: Option<Drivers>,
 }
@@ -108,17 +109,16 @@ impl Delivery {
             let receiver = receiver.with_context(|| format!("set up route {}", route.name))?;
             Ok(Lane { route, receiver, jobs: Mutex::default() })
         };
-        let outcomes =
-            Opts::new("spendstream_alert_attempts_total", "Attempts to deliver an alert, and how they ended.");
+        let routes = routes.routes.into_iter().map(lane).collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Delivery {
             ledger: Ledger::of(lake),
-            routes: routes.routes.into_iter().map(lane).collect::<anyhow::Result<_>>()?,
+            metrics: Metrics::new(routes.iter().map(|lane| lane.route.name.as_str())),
+            routes,
             network,
             policy,
             environment: environment.to_owned(),
             age_max: config.alert_age_max,
             link: config.alert_link.clone(),
-            outcomes: IntCounterVec::new(outcomes, &["route", "outcome"]).context("make the metrics of delivery")?,
             drivers: None,
         })
     }
@@ -128,7 +128,7 @@ impl Delivery {
     /// # Errors
     /// When they are there already.
     pub fn register_metrics(&self, registry: &Registry) -> anyhow::Result<()> {
-        registry.register(Box::new(self.outcomes.clone())).context("register the metrics of delivery")
+        self.metrics.register(registry)
     }
 
     #[cfg(test)]
@@ -162,6 +162,7 @@ impl Delivery {
     fn work(&self, lane: &Lane, shutdown: &Shutdown) {
         let mut circuit = Circuit::default();
         while !shutdown.is_set() {
+            self.metrics.wait(&lane.route.name, lane.jobs().len());
             let idle = match circuit.open_until(stream::now()) {
                 Some(_) => true,
                 None => self.step(lane, &mut circuit).unwrap_or_else(|error| {
@@ -233,13 +234,7 @@ impl Delivery {
         };
         let ended = stream::now();
         job.attempts.push(Attempt { at, outcome: Some((ended, outcome.clone())) });
-        let name = match &outcome {
-            Outcome::Delivered => "delivered",
-            Outcome::Refused { .. } => "refused",
-            Outcome::Unknown { .. } => "unknown",
-            Outcome::Rejected { .. } => "rejected",
-        };
-        self.outcomes.with_label_values(&[route.as_str(), name]).inc();
+        self.metrics.attempted(route, &outcome);
         if let Err(error) = self.ledger.end(&job.place, route, number, ended, &outcome) {
             // A restart takes it for unknown, which is safe.
             tracing::warn!(route, alert = %job.place.alert_id, error = format!("{error:#}"), "outcome not recorded");
@@ -256,7 +251,7 @@ impl Delivery {
 
     fn finish(&self, lane: &Lane, job: &Job, fate: &Fate) -> anyhow::Result<()> {
         if let Fate::Dead { why } = fate {
-            give_up(&job.place, &lane.route.name, why);
+            self.give_up(&job.place, &lane.route.name, why);
         }
         let mut jobs = lane.jobs();
         let before = jobs.len();
@@ -268,6 +263,12 @@ impl Delivery {
             self.ledger.settle(job.partition, &job.place)?;
         }
         Ok(())
+    }
+
+    fn give_up(&self, place: &Place, route: &str, why: &str) {
+        self.metrics.died(route);
+        let alert = place.alert_id.to_string();
+        tracing::error!(route, alert, why, "alert not delivered; `spendstream alerts resend` tries again");
     }
 
     /// Puts an alert into the queues of its routes.
@@ -309,7 +310,7 @@ impl Delivery {
         }
         let why = "no route has this name any more";
         self.ledger.end(place, route, number, now, &Outcome::Rejected { why: why.to_owned() })?;
-        give_up(place, route, why);
+        self.give_up(place, route, why);
         Ok(())
     }
 
@@ -361,11 +362,6 @@ impl Delivery {
         let mut job = Job { partition: 0, place: place.clone(), alert, drivers, attempts, open: Arc::default() };
         self.attempt(lane, &mut job, number, false)?.context("another process is sending it")
     }
-}
-
-fn give_up(place: &Place, route: &str, why: &str) {
-    let alert = place.alert_id.to_string();
-    tracing::error!(route, alert, why, "alert not delivered; `spendstream alerts resend` tries again");
 }
 
 /// Sends a made-up crossing on a route and, once it has arrived, its recovery, so that no incident stays open. Gives how

@@ -460,6 +460,36 @@ fn while_too_many_wait_for_a_route_the_table_is_full_and_fails_at_nothing() {
 }
 
 #[test]
+fn metrics_say_how_many_wait_for_a_route_and_how_many_were_given_up() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start(vec![status(500); 12]);
+    let mut running = Running::start(at.path(), &server.address, &["hook"], Duration::from_secs(5));
+    let registry = prometheus::Registry::new();
+    running.delivery.register_metrics(&registry).unwrap();
+    let until = |waiting: usize, dead: usize| {
+        let lines = [
+            format!("spendstream_waiting_alerts{{route=\"hook\"}} {waiting}\n"),
+            format!("spendstream_dead_alerts_total{{route=\"hook\"}} {dead}\n"),
+        ];
+        let deadline = Instant::now() + BOUND;
+        loop {
+            let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+            if lines.iter().all(|line| text.contains(line.as_str())) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{lines:?} {text}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    until(0, 0);
+    running.take(5, &alert(1, Direction::Up));
+    until(1, 0);
+    server.shared.plan.lock().unwrap().clear();
+    server.plan(Behave::Answer(302, "location: http://169.254.169.254/\r\n", String::new()));
+    until(0, 1);
+}
+
+#[test]
 fn an_alert_whose_route_is_gone_says_so_and_is_settled() {
     let at = tempfile::tempdir().unwrap();
     let server = Server::start(vec![status(500); 12]);
