@@ -107,7 +107,7 @@ impl Service {
             let (settings, orders, shutdown, telemetry) = (&settings, &orders, &shutdown, &telemetry);
             jobs.push((name, Box::new(move || kafka::run_table(settings, table, orders, shutdown, telemetry))));
         }
-        let result = std::thread::scope(|scope| {
+        let result: Result<()> = std::thread::scope(|scope| {
             // All are started before the first is waited for.
             let mut running = Vec::new();
             for (name, job) in jobs {

@@ -73,7 +73,12 @@ fn books() -> Vec<LedgerEntry> {
         entry(
             "enrich",
             "usage.events",
-            vec![count("events", 9, none()), count("originals", 8, usd("12")), count("duplicates", 1, usd("1.5"))],
+            vec![
+                count("events", 9, none()),
+                count("originals", 8, usd("12")),
+                count("charges", 8, usd("12")),
+                count("duplicates", 1, usd("1.5")),
+            ],
             vec![received("usage.raw", 4, 9, none())],
             vec![sent("usage.charges", 3, 8, usd("12"))],
         ),

@@ -23,6 +23,7 @@ pub(crate) fn again(connection: &Connection, topic: &str) -> Again {
             None => Reader::seeking(&connection, &topic, partition, offset)?,
         };
         let payload = read(&reader, offset)?;
+        reader.rest()?;
         // After trouble the next one begins with a new client.
         *kept = Some(reader);
         Ok(payload)

@@ -118,10 +118,11 @@ pub(crate) fn reader(connection: &Connection) -> ClientConfig {
     with_options(client, connection)
 }
 
-/// A consumer that is told each record to read: what comes after it is fetched in vain.
+/// A consumer that is told each record to read: what comes after it is fetched in vain, and a fetch that waits for more
+/// at the end holds up the next record.
 pub(crate) fn seeker(connection: &Connection) -> ClientConfig {
     let mut client = reading(connection, "spendstream.reader");
-    client.set("queued.max.messages.kbytes", "1024").set("queued.min.messages", "1");
+    client.set("queued.max.messages.kbytes", "1024").set("queued.min.messages", "1").set("fetch.wait.max.ms", "5");
     with_options(client, connection)
 }
 

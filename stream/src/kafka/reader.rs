@@ -131,6 +131,11 @@ impl Reader {
         self.assign(partition, Offset::Offset(offset))
     }
 
+    /// Fetches nothing until the next seek.
+    pub(crate) fn rest(&self) -> anyhow::Result<()> {
+        self.consumer.unassign().with_context(|| format!("stop reading {}", self.topic))
+    }
+
     fn assign(&mut self, partition: i32, from: Offset) -> anyhow::Result<()> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic, partition, from).context("name partition to read")?;
