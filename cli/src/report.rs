@@ -2,6 +2,7 @@
 
 mod gather;
 mod print;
+mod saving;
 
 use std::collections::BTreeMap;
 
@@ -57,15 +58,18 @@ pub struct Unpriced {
     pub estimate: Option<Estimate>,
 }
 
-/// What a change would have cost, set against what was spent. Never netted into cost.
+/// What a choice saved, at list prices and of calls that are billed by use; of the others, `retail` alone. Never netted into
+/// cost.
 #[derive(Debug, Clone, Serialize)]
 pub struct Saving {
     /// Counterfactual (`uncached`, `unbatched`, ...).
     pub kind: String,
     /// Currency.
     pub currency: Text,
-    /// Cost under the change, less the effective cost.
+    /// Cost otherwise, less the cost of the choice, both with all later choices (route, batch, cache, contract) off.
     pub amount: Money,
+    /// What everything billed by use would have cost at list without it.
+    pub without: Money,
 }
 
 /// Why nobody pays for something.

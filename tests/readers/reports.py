@@ -120,18 +120,30 @@ def unit_cost(answer):
 
 
 def savings(answer):
+    """Each way to the charge beside the next cheaper one that is known; a subscription saves its list price alone."""
+    kinds = ["uncached", "unbatched", "standard_tier", "baseline_model", "cheapest_equal_class", "other_provider", "retail"]
+    costs = ", ".join(
+        f"CAST(list_filter(counterfactuals, lambda other: other.kind = '{kind}')[1].cost * 1000000000000 AS HUGEINT) AS {kind}"
+        for kind in kinds)
+    # Without a cache in play, what stands before batch or tier is the list price.
+    below = "coalesce(uncached, CASE WHEN cached = 0 AND wrote = 0 THEN at_list END)"
+    ways = {"uncached": "at_list", "unbatched": below, "standard_tier": below,
+            "baseline_model": "coalesce(unbatched, standard_tier, uncached, at_list)", "cheapest_equal_class": "at_list",
+            "other_provider": "at_list", "retail": "spent", "at_list": "spent"}
+    pairs = ", ".join(f"{{'kind': '{kind.replace('at_list', 'list_price')}', 'dear': {kind}, 'cheap': {beside}}}"
+                      for kind, beside in ways.items())
     other = f"""(
-        SELECT *, other.kind AS kind, CAST(other.cost * 1000000000000 AS HUGEINT) AS else_cost
-        FROM (SELECT *, unnest(list_append(counterfactuals,
-                {{'kind': 'list_price', 'cost': list_cost, 'currency': currency, 'basis': ''}})) AS other
-              FROM {picked(answer)} WHERE spent IS NOT NULL))"""
+        SELECT *, way.kind AS kind, way.dear AS dear, way.cheap AS cheap
+        FROM (SELECT *, unnest([{pairs}]) AS way FROM (SELECT *, {costs} FROM {picked(answer)}))
+        WHERE way.dear IS NOT NULL AND way.cheap IS NOT NULL
+          AND CASE WHEN cost_basis = 'on_demand' THEN way.kind <> 'retail' ELSE way.kind = 'retail' END)"""
     rows = grouped(answer, {
-        "requests": "sum(requests)", "effective_cost": "sum(spent)", "other_cost": "sum(else_cost)",
-        "saved": "sum(else_cost - spent)",
+        "requests": "sum(requests)", "effective_cost": "sum(spent)", "compared_cost": "sum(cheap)", "other_cost": "sum(dear)",
+        "saved": "sum(dear - cheap)",
     }, other, ["kind"])
     for row in rows:
         row["saved_share"] = ratio(row["saved"], row["other_cost"])
-        for name in ("effective_cost", "other_cost", "saved"):
+        for name in ("effective_cost", "compared_cost", "other_cost", "saved"):
             row[name] = money(row[name])
     return rows
 
@@ -369,7 +381,8 @@ def benchmark(found):
             values["premium_share_of_requests", name] = ratio(one("sum(requests)", "model_class = 'premium'") or 0, one("sum(requests)", classed))
             values["cache_hit_rate", name] = ratio(one("sum(cached)"), one("sum(cached + wrote + ins)"))
             uncached = "list_filter(counterfactuals, lambda other: other.kind = 'uncached')"
-            saved = one(f"sum(CAST({uncached}[1].cost * 1000000000000 AS HUGEINT) - spent)", f"len({uncached}) > 0")
+            saved = one(f"sum(CAST({uncached}[1].cost * 1000000000000 AS HUGEINT) - at_list)",
+                        f"len({uncached}) > 0 AND cost_basis = 'on_demand'")
             values["cache_savings", name] = money(saved)
             values["cost_per_active_user", name] = ratio(money(one("sum(spent)", user)), one('count(DISTINCT "user")', user))
             facts = f"""FROM (SELECT DISTINCT fact_id, kind, name, workload, quantity FROM facts

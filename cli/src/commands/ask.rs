@@ -32,7 +32,11 @@ pub(super) enum About {
     Spend(Ask),
     /// What a call and a million tokens cost [by team].
     UnitCost(Ask),
-    /// What other choices would have cost: no cache, no batch, list prices [by team].
+    /// What choices saved: cache, batch or tier, contract, and what others would have cost [by team].
+    ///
+    /// `saved` is what a choice would have cost otherwise less what it cost, at list prices and of calls billed by use, in the
+    /// order route, batch or tier, cache, contract: no saving counts twice. What a subscription or one's own machines cover
+    /// saves nothing by a cache; `retail` says what it would have cost.
     Savings(Ask),
     /// What was used without a price, and why [by provider, model].
     Unpriced(Ask),

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
 use enrich::{PriceBook, exposure};
-use schemas::{BudgetState, CurrencySum, Meter, Money, Quantity, Text, Timestamp};
+use schemas::{BudgetState, CostBasis, CounterfactualKind, CurrencySum, Meter, Money, Quantity, Text, Timestamp};
 use sink::LakeReader;
 use sink::read::{Cells, Days};
 use stream::Log;
 use stream::books::add_money;
 
+use super::saving::{Cost, Other};
 use super::{Group, Report, Saving, Unallocated, Unpriced};
 use crate::books;
 use crate::reprice::versions;
@@ -35,6 +36,8 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         "requests",
         "pricing_status",
         "effective_cost",
+        "list_cost",
+        "cost_basis",
         "reporting_currency",
         "reporting_effective_cost",
         "counterfactuals",
@@ -63,6 +66,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
     let mut unallocated: Vec<Unallocated> =
         sums.unallocated.into_values().filter(|row| row.requests != 0 || !row.cost.is_zero()).collect();
     unallocated.sort_by_key(|row| std::cmp::Reverse(row.cost));
+    let savings = savings(sums.savings, &sums.on_demand)?;
     Ok(Report {
         from: sums.from.map(|day| day.to_string()),
         to: sums.to.map(|day| day.to_string()),
@@ -72,7 +76,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         tokens: sums.tokens,
         teams: by_cost(sums.teams),
         models: by_cost(sums.models),
-        savings: sums.savings.into_iter().map(|((kind, currency), amount)| Saving { kind, currency, amount }).collect(),
+        savings,
         budgets: newest_periods(lake.latest_budgets().context("read the budgets")?),
         alerts: lake.alerts(Days::ALL).context("read the alerts")?,
         unpriced,
@@ -81,6 +85,19 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         lake: address.to_owned(),
         ledger,
     })
+}
+
+/// What was saved, beside what everything billed by use would have cost at list without that.
+fn savings(
+    savings: BTreeMap<(CounterfactualKind, Text), Money>,
+    on_demand: &[CurrencySum],
+) -> anyhow::Result<Vec<Saving>> {
+    let saving = |((kind, currency), amount): ((CounterfactualKind, Text), Money)| {
+        let list = on_demand.iter().find(|sum| sum.currency == currency).map_or(Money::ZERO, |sum| sum.amount);
+        let without = list.checked_add(amount)?;
+        anyhow::Ok(Saving { kind: kind.as_str().to_owned(), currency, amount, without })
+    };
+    savings.into_iter().map(saving).collect()
 }
 
 /// Everything in the one currency that costs were converted to; charges in that currency were not.
@@ -144,7 +161,9 @@ struct Sums {
     tokens: Quantity,
     teams: BTreeMap<(Option<String>, Text), Group>,
     models: BTreeMap<(Option<String>, Text), Group>,
-    savings: BTreeMap<(String, Text), Money>,
+    savings: BTreeMap<(CounterfactualKind, Text), Money>,
+    /// List cost of what is billed by use.
+    on_demand: Vec<CurrencySum>,
     unpriced: BTreeMap<(String, String), Unpriced>,
     /// What was used without a price, by provider and model.
     exposed: BTreeMap<(String, String), BTreeMap<Meter, Quantity>>,
@@ -244,23 +263,40 @@ impl Sums {
     }
 
     fn add_savings(&mut self, batch: &RecordBatch, row: usize, charge: &Row<'_>) -> anyhow::Result<()> {
-        let Some(effective) = charge.cost else { return Ok(()) };
+        let cells = Cells(batch);
+        let (Some(effective), Some(list)) = (charge.cost, cells.money("list_cost", row)?) else {
+            return Ok(());
+        };
+        let on_demand = cells.text("cost_basis", row)? == Some(CostBasis::OnDemand.as_str());
+        if on_demand {
+            add_money(&mut self.on_demand, charge.currency, list)?;
+        }
         let column = batch.column_by_name("counterfactuals").and_then(|column| column.as_list_opt::<i32>());
-        let list = column.context("column counterfactuals is not a list")?;
-        if list.is_null(row) {
+        let column = column.context("column counterfactuals is not a list")?;
+        if column.is_null(row) {
             return Ok(());
         }
-        let entries = list.value(row);
+        let entries = column.value(row);
         let entries = entries.as_struct_opt().context("column counterfactuals is not a list of records")?;
         let field =
             |name: &str| entries.column_by_name(name).with_context(|| format!("counterfactuals have no {name}"));
         let (kinds, currencies) = (field("kind")?.as_string::<i32>(), field("currency")?.as_string::<i32>());
+        let bases = field("basis")?.as_string::<i32>();
         let costs = field("cost")?.as_primitive::<Decimal128Type>();
-        for at in 0..entries.len() {
-            if currencies.value(at) == charge.currency.as_str() {
-                let cost = Money::from_picos(costs.value(at)).context("a counterfactual needs more than 38 digits")?;
-                let place = self.savings.entry((kinds.value(at).to_owned(), charge.currency.clone())).or_default();
-                place.accrue(cost.checked_sub(effective)?)?;
+        let other = |at: usize| {
+            let kind = kinds
+                .value(at)
+                .parse::<CounterfactualKind>()
+                .map_err(|error: String| anyhow!("counterfactuals: {error}"))?;
+            let cost = Money::from_picos(costs.value(at)).context("a counterfactual needs more than 38 digits")?;
+            anyhow::Ok(Other { kind, cost, currency: currencies.value(at), basis: bases.value(at) })
+        };
+        let others = (0..entries.len()).map(other).collect::<anyhow::Result<Vec<_>>>()?;
+        let charged = Cost { list, effective, on_demand };
+        for other in others.iter().filter(|other| other.currency == charge.currency.as_str()) {
+            if let Some(cost) = charged.beside(*other, &others) {
+                let place = self.savings.entry((other.kind, charge.currency.clone())).or_default();
+                place.accrue(other.cost.checked_sub(cost)?)?;
             }
         }
         Ok(())

@@ -110,10 +110,9 @@ fn savings(report: &Report, style: Style, page: &mut String) {
         .filter(|saving| !saving.amount.is_zero())
         .filter_map(|saving| {
             let what = says(&saving.kind)?;
-            let effective = report.total.iter().find(|sum| sum.currency == saving.currency);
-            let would = effective.and_then(|sum| sum.amount.checked_add(saving.amount).ok());
-            let part = would.and_then(|would| share(saving.amount, would));
-            let part = part.map(|part| format!(", {part} of what it would have cost")).unwrap_or_default();
+            let part = share(saving.amount, saving.without)
+                .map(|part| format!(", {part} of what it would have cost"))
+                .unwrap_or_default();
             let (amount, currency) = (money(saving.amount, 2), &saving.currency);
             Some(match amount.strip_prefix('-') {
                 Some(more) => format!("  {what} cost {more} {currency} more than doing without"),
@@ -122,7 +121,7 @@ fn savings(report: &Report, style: Style, page: &mut String) {
         })
         .collect();
     if !lines.is_empty() {
-        section("Savings", style, page);
+        section("Savings at list prices, of calls billed by use", style, page);
         let _ = writeln!(page, "{}", lines.join("\n"));
     }
 }

@@ -4,9 +4,9 @@
 use schemas::codec::Format;
 use schemas::ids::{charge_id, dedup_key, hash_parts};
 use schemas::{
-    Batch, BatchItem, BudgetPeriod, BudgetState, Carries, Charge, ChargeClass, CorrectionReason, Counterfactual,
-    CounterfactualKind, CurrencySum, Dimensions, Fact, FactKind, Flag, Lineage, Meter, Metered, Money, Position,
-    PricingStatus, Quantity, Text, Timestamp, UnpricedMeter, fixture, topics,
+    Batch, BatchItem, BudgetPeriod, BudgetState, Carries, Charge, ChargeClass, CorrectionReason, CostBasis,
+    Counterfactual, CounterfactualKind, CurrencySum, Dimensions, Fact, FactKind, Flag, Lineage, Meter, Metered, Money,
+    Position, PricingStatus, Quantity, Text, Timestamp, UnpricedMeter, fixture, topics,
 };
 use sink::{Lake, LakeConfig, TABLES};
 use stream::Record;
@@ -113,12 +113,7 @@ fn charge(dice: &mut Dice, number: u64, day: i64) -> Charge {
         (Some(list), Some(contracted), Some(contracted));
     charge.costs.billed = None;
     charge.lines.clear();
-    if cached > 0 {
-        let uncached = picos((input + wrote + cached) * input_price + (output + thought) * output_price);
-        let (currency, basis) = (charge.costs.currency.clone(), "uncached".into());
-        charge.counterfactuals =
-            vec![Counterfactual { kind: CounterfactualKind::Uncached, cost: uncached, currency, basis }];
-    }
+    compare(dice, &mut charge, (input + wrote + cached) * input_price + (output + thought) * output_price);
     if model == UNPRICED {
         charge.status = PricingStatus::Unpriced;
         (charge.costs.list, charge.costs.contracted, charge.costs.effective) = (None, None, None);
@@ -146,6 +141,34 @@ fn charge(dice: &mut Dice, number: u64, day: i64) -> Charge {
         charge.flags = vec![Flag::TimeAssumed, Flag::AliasedModel];
     }
     charge
+}
+
+/// What the call would have cost otherwise: without a cache, in no batch, on another model, without a seat.
+fn compare(dice: &mut Dice, charge: &mut Charge, plainly: i64) {
+    let uses = |meter| charge.event.usage.iter().any(|used| used.meter == meter);
+    let (read, wrote) = (uses(Meter::CacheReadTextTokens), uses(Meter::CacheWrite5mTokens));
+    let (currency, list) = (charge.costs.currency.clone(), charge.costs.list.unwrap_or_default());
+    let mut otherwise = |kind, cost: Money, basis: &str| {
+        charge.counterfactuals.push(Counterfactual { kind, cost, currency: currency.clone(), basis: basis.into() });
+    };
+    // Of those that only wrote to a cache, nobody knows.
+    if read {
+        otherwise(CounterfactualKind::Uncached, picos(plainly), "list");
+    }
+    if dice.percent(6) {
+        charge.event.price_context.batch = true;
+        let basis = if read || wrote { "list, uncached" } else { "list" };
+        otherwise(CounterfactualKind::Unbatched, picos(plainly * 2), basis);
+    }
+    if dice.percent(4) {
+        otherwise(CounterfactualKind::BaselineModel, picos(plainly * 3), "gpt-9: list, standard tier, uncached");
+        otherwise(CounterfactualKind::CheapestEqualClass, picos(list.picos() as i64 / 2), "gpt-9-mini: list");
+    }
+    if dice.percent(5) {
+        charge.event.cost_basis = CostBasis::Included;
+        charge.costs.effective = Some(Money::ZERO);
+        otherwise(CounterfactualKind::Retail, list, "list");
+    }
 }
 
 /// A charge taken back, and what took its place: dearer, and another team's.

@@ -13,6 +13,7 @@ mod history;
 mod margin;
 #[path = "../../../tests/readers/python.rs"]
 mod python;
+mod savings;
 
 use std::path::Path;
 use std::process::Command;

@@ -75,7 +75,7 @@ fn fact(id: &str, team: &str, workload: &str, name: &str, quantity: &str, at: &s
 }
 
 /// What a call of a team and workload cost; none is unpriced.
-fn charge(number: u64, team: &str, workload: &str, cost: Option<&str>) -> Charge {
+pub fn charge(number: u64, team: &str, workload: &str, cost: Option<&str>) -> Charge {
     let mut charge = fixture::everyday_charge(number);
     charge.event.event_time = "2026-11-13T12:00:00Z".parse().expect("a time");
     charge.event.tenant = "acme".into();

@@ -143,7 +143,8 @@ impl Evaluation<'_> {
         priced
     }
 
-    /// Each step of the waterfall batch -> cache is priced with the later ones off, so that savings add up.
+    /// Each step of the waterfall batch -> cache is priced with the later ones off, so that savings add up. `savings.sql`
+    /// counts on the order: `uncached` first, then tier or batch, then all others.
     fn counterfactuals(&self, event: &UsageEvent, priced: &mut Priced) {
         let currency = &self.sku.currency;
         let mut push = |kind, cost: Option<Money>, basis: &'static str| {

@@ -132,14 +132,14 @@ const OF_CALLS: [Definition; 8] = [
     },
     Definition {
         name: "cache_savings",
-        definition: "What the same calls would have cost without a prompt cache, less what they cost.",
+        definition: "What calls billed by use would have cost at list without a prompt cache, less what they cost at list.",
         unit: "currency",
-        numerator: ("cache_saved", "cost without a cache less effective cost"),
+        numerator: ("cache_saved", "list cost without a cache less list cost"),
         denominator: None,
         coverage: (
             "compared_requests",
             "cached_requests",
-            "calls whose cost without a cache is known, of calls that used one",
+            "calls whose cost without a cache is known, of calls billed by use that used one",
         ),
     },
     Definition {

@@ -1,4 +1,5 @@
--- What the calls that used a prompt cache would have cost without it, by workload profile.
+-- What the calls that used a prompt cache would have cost without it, less what they cost with it, by workload profile. Both at
+-- list prices, so that no contract is taken for a cache, and only of calls that are billed by use: no other saves by one.
 WITH picked AS (
   SELECT * FROM charges
   WHERE event_date >= /*from*/DATE '1970-01-01'/*end*/
@@ -7,8 +8,9 @@ WITH picked AS (
 )
 SELECT /*by*/workload_profile,/*end*/ currency,
        sum(requests) AS compared_requests,
-       sum(other['cost']) - sum(effective_cost) AS cache_saved
-FROM (SELECT *, unnest(counterfactuals) AS other FROM picked WHERE effective_cost IS NOT NULL) AS each_other
+       sum(other['cost']) - sum(list_cost) AS cache_saved
+FROM (SELECT *, unnest(counterfactuals) AS other FROM picked
+      WHERE cost_basis = 'on_demand' AND effective_cost IS NOT NULL AND list_cost IS NOT NULL) AS each_other
 WHERE other['kind'] = 'uncached' AND other['currency'] = currency
 GROUP BY /*by*/workload_profile,/*end*/ currency
 ORDER BY /*by*/workload_profile,/*end*/ currency

@@ -16,8 +16,8 @@ SELECT /*by*/workload_profile,/*end*/ currency,
        coalesce(sum(effective_cost) FILTER (WHERE model_class = 'premium'), 0) AS premium_cost,
        coalesce(sum(requests) FILTER (WHERE input_text_tokens IS NOT NULL OR cache_read_text_tokens IS NOT NULL
          OR cache_write_5m_tokens IS NOT NULL OR cache_write_1h_tokens IS NOT NULL), 0) AS input_requests,
-       coalesce(sum(requests) FILTER (WHERE cache_read_text_tokens IS NOT NULL OR cache_write_5m_tokens IS NOT NULL
-         OR cache_write_1h_tokens IS NOT NULL), 0) AS cached_requests,
+       coalesce(sum(requests) FILTER (WHERE cost_basis = 'on_demand' AND (cache_read_text_tokens IS NOT NULL
+         OR cache_write_5m_tokens IS NOT NULL OR cache_write_1h_tokens IS NOT NULL)), 0) AS cached_requests,
        coalesce(sum(cache_read_text_tokens), 0) AS cache_read_tokens,
        coalesce(sum(cache_read_text_tokens), 0) + coalesce(sum(input_text_tokens), 0)
          + coalesce(sum(cache_write_5m_tokens), 0) + coalesce(sum(cache_write_1h_tokens), 0) AS input_tokens,
