@@ -85,6 +85,7 @@ def grouped(answer, columns, source, keys=(), keep=lambda row: True):
 
 
 WHOLE = "pricing_status IN ('priced', 'free')"
+CALL = "charge_category = 'usage' AND class != 'allocation' AND operation NOT IN ('gpu', 'credits', 'seat', 'ledger_entry')"
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 
 
@@ -110,7 +111,7 @@ def unit_cost(answer):
         "requests": "sum(requests)", "priced_requests": f"sum(CASE WHEN {WHOLE} THEN requests ELSE 0 END)",
         "effective_cost": f"sum(CASE WHEN {WHOLE} THEN spent END)",
         "priced_tokens": f"sum(CASE WHEN {WHOLE} THEN ins + cached + wrote + outs ELSE 0 END)",
-    }, picked(answer))
+    }, f"(FROM {picked(answer)} WHERE {CALL})")
     for row in rows:
         row["effective_cost"] = money(row["effective_cost"])
         row["cost_per_request"] = ratio(row["effective_cost"], row["priced_requests"])
@@ -376,7 +377,8 @@ def benchmark(found):
             requests, priced = one("sum(requests)"), one("sum(requests)", whole) or 0
             values["governed_spend", name] = money(one("sum(spent)")) if priced else None
             values["governed_requests", name] = requests
-            values["cost_per_request", name] = ratio(money(one("sum(spent)", whole)), priced)
+            whole_calls = f"{whole} AND {CALL}"
+            values["cost_per_request", name] = ratio(money(one("sum(spent)", whole_calls)), one("sum(requests)", whole_calls))
             values["premium_share_of_spend", name] = ratio(one("sum(spent)", "model_class = 'premium'") or 0, one("sum(spent)", classed))
             values["premium_share_of_requests", name] = ratio(one("sum(requests)", "model_class = 'premium'") or 0, one("sum(requests)", classed))
             values["cache_hit_rate", name] = ratio(one("sum(cached)"), one("sum(cached + wrote + ins)"))

@@ -31,6 +31,8 @@ pub(super) enum About {
     /// What was charged, net of corrections, and its tokens [by team].
     Spend(Ask),
     /// What a call and a million tokens cost [by team].
+    ///
+    /// Of calls with a whole price. Seats, machines, credits, entries of the ledger and shares of shared charges are left out.
     UnitCost(Ask),
     /// What choices saved: cache, batch or tier, contract, and what others would have cost [by team].
     ///

@@ -14,6 +14,7 @@ mod margin;
 #[path = "../../../tests/readers/python.rs"]
 mod python;
 mod savings;
+mod unit_cost;
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,6 @@
--- What a call and a million tokens cost. Calls without a whole price are left out of cost and usage alike.
+-- What a call and a million tokens cost. Calls without a whole price are left out of cost and usage alike, and so is what was
+-- charged for no call: seats, bills of machines, credits, entries of the ledger and of `spendstream settle`, shares of shared
+-- charges.
 WITH picked AS (
   SELECT *, event_date AS day,
          CAST(date_trunc('week', event_date) AS DATE) AS week,
@@ -8,6 +10,8 @@ WITH picked AS (
   WHERE event_date >= /*from*/DATE '1970-01-01'/*end*/
     AND event_date <= /*to*/DATE '2261-12-31'/*end*/
     AND booked_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
+    AND charge_category = 'usage' AND class <> 'allocation'
+    AND operation NOT IN ('gpu', 'credits', 'seat', 'ledger_entry')
 )
 SELECT /*by*/team,/*end*/ currency,
        sum(requests) AS requests,

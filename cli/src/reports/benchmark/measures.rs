@@ -100,11 +100,12 @@ const OF_CALLS: [Definition; 8] = [
     },
     Definition {
         name: "cost_per_request",
-        definition: "Effective cost of a call that has a whole price.",
+        definition: "Effective cost of a call that has a whole price. Seats, machines, credits, entries of the ledger and shares \
+                     of shared charges are no calls.",
         unit: "currency per call",
-        numerator: ("priced_cost", "effective cost of calls with a whole price"),
-        denominator: Some(("priced_requests", "calls with a whole price")),
-        coverage: PRICED,
+        numerator: ("priced_calls_cost", "effective cost of calls with a whole price"),
+        denominator: Some(("priced_calls", "calls with a whole price")),
+        coverage: ("priced_calls", "calls", "calls with a whole price, of all calls"),
     },
     Definition {
         name: "premium_share_of_spend",
@@ -144,9 +145,9 @@ const OF_CALLS: [Definition; 8] = [
     },
     Definition {
         name: "cost_per_active_user",
-        definition: "Effective cost of calls that name a user, by user.",
+        definition: "Effective cost of charges that name a user, seats among them, by user.",
         unit: "currency per user",
-        numerator: ("user_cost", "effective cost of calls that name a user"),
+        numerator: ("user_cost", "effective cost of charges that name a user"),
         denominator: Some(("users", "different users named")),
         coverage: ("user_requests", "requests", "calls that name a user, of all calls"),
     },
@@ -243,7 +244,7 @@ fn value_units(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
     }
     Ok(Measure {
         name: "cost_per_value_unit",
-        definition: "Effective cost of a workload profile's calls, by unit of value that a workload of that name delivered.",
+        definition: "Effective cost of a workload profile, by unit of value that a workload of that name delivered.",
         unit: "currency per unit",
         numerator: "effective cost of the workload profile",
         denominator: Some("units delivered"),
@@ -336,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_measure_whose_inputs_are_absent_says_so_and_is_never_nothing() {
-        let now = sums(&[("requests", 10), ("priced_requests", 8), ("priced_cost", 2), ("effective_cost", 2)]);
+        let now = sums(&[("calls", 10), ("priced_calls", 8), ("priced_calls_cost", 2)]);
         let measures = measures(&now, &Sums::default()).unwrap();
         let cost = figure(&measures, "cost_per_request");
         assert_eq!((cost.value.as_str(), cost.previous.as_str()), ("0.25", NO_COVERAGE));

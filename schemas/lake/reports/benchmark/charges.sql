@@ -1,6 +1,10 @@
--- The sums that the benchmark's measures of calls are made of, by workload profile.
+-- The sums that the benchmark's measures are made of, by workload profile. Seats, bills of machines, credits, entries of the
+-- ledger and shares of shared charges are spend, but what a call costs has no part of them.
 WITH picked AS (
-  SELECT * FROM charges
+  SELECT *,
+         charge_category = 'usage' AND class <> 'allocation'
+           AND operation NOT IN ('gpu', 'credits', 'seat', 'ledger_entry') AS of_call
+  FROM charges
   WHERE event_date >= /*from*/DATE '1970-01-01'/*end*/
     AND event_date <= /*to*/DATE '2261-12-31'/*end*/
     AND booked_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
@@ -9,7 +13,10 @@ SELECT /*by*/workload_profile,/*end*/ currency,
        sum(requests) AS requests,
        coalesce(sum(effective_cost), 0) AS effective_cost,
        coalesce(sum(requests) FILTER (WHERE pricing_status IN ('priced', 'free')), 0) AS priced_requests,
-       coalesce(sum(effective_cost) FILTER (WHERE pricing_status IN ('priced', 'free')), 0) AS priced_cost,
+       coalesce(sum(requests) FILTER (WHERE of_call), 0) AS calls,
+       coalesce(sum(requests) FILTER (WHERE of_call AND pricing_status IN ('priced', 'free')), 0) AS priced_calls,
+       coalesce(sum(effective_cost) FILTER (WHERE of_call AND pricing_status IN ('priced', 'free')), 0)
+         AS priced_calls_cost,
        coalesce(sum(requests) FILTER (WHERE model_class IS NOT NULL), 0) AS classed_requests,
        coalesce(sum(effective_cost) FILTER (WHERE model_class IS NOT NULL), 0) AS classed_cost,
        coalesce(sum(requests) FILTER (WHERE model_class = 'premium'), 0) AS premium_requests,
