@@ -86,6 +86,7 @@ def grouped(answer, columns, source, keys=(), keep=lambda row: True):
 
 WHOLE = "pricing_status IN ('priced', 'free')"
 CALL = "charge_category = 'usage' AND class != 'allocation' AND operation NOT IN ('gpu', 'credits', 'seat', 'ledger_entry')"
+ARRIVED = "received_at, raw_topic, raw_partition, raw_offset, raw_item"
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 
 
@@ -289,8 +290,11 @@ def margin(answer, card):
     found = duck.execute(f"""
         SELECT fact_id, name, workload, element_at(claimed, 'team'), CAST(quantity * 1000000000000 AS HUGEINT),
                epoch_us(event_time), strftime(event_date, '%Y-%m-01'), CAST(event_date AS VARCHAR)
-        FROM facts WHERE {' AND '.join(where)}""").fetchall()
-    facts = list({row[0]: row[1:] for row in found}.values())
+        FROM facts WHERE {' AND '.join(where)} ORDER BY {ARRIVED}""").fetchall()
+    first = {}
+    for row in found:
+        first.setdefault(row[0], row[1:])
+    facts = list(first.values())
     delivered = {}
     for unit, workload, *_ in facts:
         delivered.setdefault(workload, set()).add(unit)
@@ -387,8 +391,8 @@ def benchmark(found):
                         f"len({uncached}) > 0 AND cost_basis = 'on_demand'")
             values["cache_savings", name] = money(saved)
             values["cost_per_active_user", name] = ratio(money(one("sum(spent)", user)), one('count(DISTINCT "user")', user))
-            facts = f"""FROM (SELECT DISTINCT fact_id, kind, name, workload, quantity FROM facts
-                              WHERE {days} AND epoch_us(received_at) <= {known})
+            facts = f"""FROM (SELECT DISTINCT ON (fact_id, kind) kind, name, workload, quantity FROM facts
+                              WHERE {days} AND epoch_us(received_at) <= {known} ORDER BY {ARRIVED})
                         WHERE {'true' if name == 'all' else f"workload = '{name}'"}"""
             total = duck.execute(f"SELECT sum(quantity) {facts} AND kind = 'outcome'").fetchone()[0]
             bad = duck.execute(f"SELECT sum(quantity) {facts} AND kind = 'outcome' AND name <> 'allowed'").fetchone()[0]

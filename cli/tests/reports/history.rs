@@ -235,9 +235,16 @@ fn facts(dice: &mut Dice, day: i64) -> Vec<Fact> {
                 fact.name = "documents".into();
             }
         }
-        // Some come twice.
+        // Some come twice, and some say something else the second time: what arrived first holds, wherever it stands.
         if dice.percent(10) {
             facts.push(fact.clone());
+        }
+        if dice.percent(10) {
+            let mut other = Fact { quantity: Quantity::from_units(dice.below(40) as i64), ..fact.clone() };
+            other.received_at = fact.received_at.plus_seconds(dice.below(DAY as u64) as i64);
+            other.position.offset += 1_000;
+            other.claimed.team = None;
+            facts.push(other);
         }
         facts.push(fact);
     }

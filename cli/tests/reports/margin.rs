@@ -1,5 +1,6 @@
 //! The margin of units of value, from facts and charges of a lake and the rate card of a price file.
 
+use cli::reports::benchmark::benchmark;
 use cli::reports::{Period, Request, What, margin, show};
 use enrich::price::{RateCard, UnitPrice, parse_prices};
 use schemas::codec::Format;
@@ -74,6 +75,16 @@ fn fact(id: &str, team: &str, workload: &str, name: &str, quantity: &str, at: &s
     }
 }
 
+/// An outcome, whoever tells of it.
+fn outcome(workload: &str, name: &str, quantity: &str) -> Fact {
+    Fact { kind: FactKind::Outcome, ..fact("8", "support", workload, name, quantity, "2026-11-14") }
+}
+
+/// The same an hour later.
+fn later(fact: Fact) -> Fact {
+    Fact { received_at: fact.received_at.plus_seconds(3_600), ..fact }
+}
+
 /// What a call of a team and workload cost; none is unpriced.
 pub fn charge(number: u64, team: &str, workload: &str, cost: Option<&str>) -> Charge {
     let mut charge = fixture::everyday_charge(number);
@@ -115,6 +126,8 @@ fn write(address: &str) {
         fact("2", "support", "support bot", "resolutions", "50.5", "2026-11-14T00:00:00Z"),
         // A copy.
         fact("2", "support", "support bot", "resolutions", "50.5", "2026-11-14T00:00:00Z"),
+        // A copy that says something else, and came later.
+        later(fact("2", "growth", "another bot", "documents", "7", "2026-11-14T00:00:00Z")),
         fact("3", "growth", "support bot", "resolutions", "20", "2026-11-14T00:00:00Z"),
         fact("4", "risk", "risk bot", "resolutions", "10", "2026-11-14T00:00:00Z"),
         // Nobody has priced these, and no workload is stated.
@@ -122,7 +135,8 @@ fn write(address: &str) {
         // Two kinds of units: nobody can say which of them the calls were for.
         fact("6", "sales", "sales bot", "resolutions", "10", "2026-11-14T00:00:00Z"),
         fact("7", "sales", "sales bot", "leads", "5", "2026-11-14T00:00:00Z"),
-        Fact { kind: FactKind::Outcome, ..fact("8", "support", "support bot", "resolutions", "9", "2026-11-14") },
+        later(outcome("another bot", "blocked", "1")),
+        outcome("support bot", "resolved", "9"),
     ];
     facts.batch(&Format::new(), units.to_vec());
     charges.flush();
@@ -180,6 +194,27 @@ fn units_are_charged_on_at_the_price_of_their_time_and_stand_beside_what_they_co
         "{:?}",
         answer(&address, &later)
     );
+}
+
+#[test]
+fn of_the_copies_of_a_fact_the_first_counts_whole() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let address = folder.path().join("lake").display().to_string();
+    write(&address);
+    let reader = LakeReader::open(&LakeConfig::at(&address)).expect("the lake");
+    let found = benchmark(&reader, "2026Q4".parse().expect("a quarter"), None).expect("the benchmark");
+    let figures = |name: &str| {
+        let measure = found.measures.iter().find(|measure| measure.name == name).expect("the measure");
+        let figures = measure.figures.iter().map(|figure| {
+            let denominator = figure.denominator.as_deref().unwrap_or("-");
+            format!("{} {} {denominator}", figure.profile, figure.subject.as_deref().unwrap_or("-"))
+        });
+        figures.collect::<Vec<_>>()
+    };
+    assert_eq!(figures("blocked_or_escalated_rate"), ["all - 9", "support bot - 9"]);
+    let units = figures("cost_per_value_unit");
+    assert!(units.contains(&"support bot resolutions 170.5".to_owned()), "{units:?}");
+    assert!(!units.iter().any(|figure| figure.starts_with("another bot")), "{units:?}");
 }
 
 #[test]

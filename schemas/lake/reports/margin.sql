@@ -7,29 +7,34 @@ WITH rate_card AS (
          TIMESTAMPTZ '1970-01-01 00:00:00+00' AS valid_from, TIMESTAMPTZ '1970-01-01 00:00:00+00' AS valid_to
   WHERE false/*end*/
 ),
--- Copies of a fact count once. A fact has the owner that its producer states.
+-- Copies of a fact count once: the one that arrived first, whole. A fact has the owner that its producer states.
 known AS (
-  SELECT fact_id, min(tenant) AS tenant, min(event_date) AS event_date, min(event_time) AS event_time,
-         min(name) AS unit, min(quantity) AS units, nullif(min(workload), 'default') AS workload_profile,
-         min(map_extract(claimed, 'team')[1]) AS team,
-         min(map_extract(claimed, 'project')[1]) AS project,
-         min(map_extract(claimed, 'cost_center')[1]) AS cost_center,
-         min(map_extract(claimed, 'business_unit')[1]) AS business_unit,
-         min(map_extract(claimed, 'environment')[1]) AS environment,
-         min(map_extract(claimed, 'customer')[1]) AS customer,
-         min(map_extract(claimed, 'application')[1]) AS application,
-         min(map_extract(claimed, 'feature')[1]) AS feature,
-         min(map_extract(claimed, 'use_case')[1]) AS use_case
-  FROM facts
-  WHERE kind = 'value_units'
-    AND event_date >= /*from*/DATE '1970-01-01'/*end*/
-    AND event_date <= /*to*/DATE '2261-12-31'/*end*/
-    AND received_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
-  GROUP BY fact_id
+  SELECT fact_id, tenant, event_date, event_time, name AS unit, quantity AS units,
+         nullif(workload, 'default') AS workload_profile,
+         map_extract(claimed, 'team')[1] AS team,
+         map_extract(claimed, 'project')[1] AS project,
+         map_extract(claimed, 'cost_center')[1] AS cost_center,
+         map_extract(claimed, 'business_unit')[1] AS business_unit,
+         map_extract(claimed, 'environment')[1] AS environment,
+         map_extract(claimed, 'customer')[1] AS customer,
+         map_extract(claimed, 'application')[1] AS application,
+         map_extract(claimed, 'feature')[1] AS feature,
+         map_extract(claimed, 'use_case')[1] AS use_case
+  FROM (
+    SELECT *, row_number() OVER (
+      PARTITION BY fact_id ORDER BY received_at, raw_topic, raw_partition, raw_offset, raw_item) AS place
+    FROM facts
+    WHERE kind = 'value_units'
+      AND event_date >= /*from*/DATE '1970-01-01'/*end*/
+      AND event_date <= /*to*/DATE '2261-12-31'/*end*/
+      AND received_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
+  ) AS copies
+  WHERE place = 1
 ),
 rated AS (
   SELECT known.*, price_currency, unit_price,
-         row_number() OVER (PARTITION BY fact_id ORDER BY precedence DESC NULLS LAST) AS choice
+         row_number() OVER (
+           PARTITION BY fact_id ORDER BY precedence DESC NULLS LAST, valid_from DESC, unit_price, price_currency) AS choice
   FROM rate_card RIGHT JOIN known
     ON unit = of_unit
    AND event_time >= valid_from AND event_time < valid_to

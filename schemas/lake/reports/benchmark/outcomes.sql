@@ -1,12 +1,17 @@
--- What became of calls, as gateways and producers state it, by workload profile; copies of a fact count once.
+-- What became of calls, as gateways and producers state it, by workload profile. Of the copies of a fact the one that arrived
+-- first counts, whole.
 WITH known AS (
-  SELECT fact_id, min(kind) AS kind, min(workload) AS workload_profile, min(name) AS name, min(quantity) AS quantity
-  FROM facts
-  WHERE kind = 'outcome'
-    AND event_date >= /*from*/DATE '1970-01-01'/*end*/
-    AND event_date <= /*to*/DATE '2261-12-31'/*end*/
-    AND received_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
-  GROUP BY fact_id
+  SELECT kind, workload AS workload_profile, name, quantity
+  FROM (
+    SELECT *, row_number() OVER (
+      PARTITION BY fact_id ORDER BY received_at, raw_topic, raw_partition, raw_offset, raw_item) AS place
+    FROM facts
+    WHERE kind = 'outcome'
+      AND event_date >= /*from*/DATE '1970-01-01'/*end*/
+      AND event_date <= /*to*/DATE '2261-12-31'/*end*/
+      AND received_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
+  ) AS copies
+  WHERE place = 1
 )
 SELECT /*by*/workload_profile,/*end*/ kind,
        sum(quantity) AS outcomes,
