@@ -112,7 +112,9 @@ pub(crate) fn quantity(text: &str) -> Result<Quantity, NumberError> {
 }
 
 /// An amount of money; may be negative. Producers print floats with up to 17 digits, so places beyond the twelfth are
-/// rounded half to even: the amount is kept beside ours, never added to it.
+/// rounded half to even. Most amounts are kept beside ours and never added to it; a stated cost (a bill, an entry of the ledger)
+/// is the charge itself, so it is charged as rounded here: once, before anything is added, and every sum of it agrees. To
+/// reject what is finer would refuse the bills of all who print floats.
 pub(crate) fn money(text: &str) -> Result<Money, NumberError> {
     let decimal = rust_decimal::Decimal::from_scientific(text)
         .or_else(|_| text.parse::<rust_decimal::Decimal>())
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn reported_money_keeps_twelve_places() {
+    fn reported_and_stated_money_keeps_twelve_places() {
         assert_eq!(money("0.04708").unwrap().to_string(), "0.04708");
         assert_eq!(money("1.764e-4").unwrap().to_string(), "0.0001764");
         assert_eq!(money("0.1234567890123456").unwrap().to_string(), "0.123456789012");
