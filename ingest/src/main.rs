@@ -40,7 +40,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (config, (keys, tls)) = (ingest.decode.config()?, door.open(settings.telemetry.listen)?);
     let inputs = ingest.inputs();
 
-    let log: Arc<dyn Log> = Arc::new(KafkaLog::connect(&settings.connection, &settings.environment)?);
+    let name = format!("{}.ingest.door.{}", settings.environment, settings.instance);
+    let log: Arc<dyn Log> = Arc::new(KafkaLog::connect_as(&settings.connection, name)?);
     let door = Door::new(log, inputs[0], config.clone(), keys);
     door.register_metrics(service.telemetry().registry())?;
 

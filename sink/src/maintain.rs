@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, Remove, Transaction};
@@ -333,15 +333,27 @@ fn merged_schema(table: &DeltaTable, inputs: &[FileRows]) -> anyhow::Result<Sche
     let of_table = table.snapshot()?.snapshot().arrow_schema();
     let mut fields: Vec<Field> = Vec::new();
     for field in of_table.fields().iter().filter(|field| field.name() != EVENT_DATE) {
-        let mut found = inputs.iter().filter_map(|input| input.schema.field_with_name(field.name()).ok());
-        // Types as the newest file has them: inputs are in the order they were written.
-        fields.extend(found.next_back().map(|found| found.clone().with_nullable(true)));
+        let found = inputs.iter().filter_map(|input| input.schema.field_with_name(field.name()).ok());
+        fields.extend(fullest(found).map(|found| found.clone().with_nullable(true)));
     }
     let unknown = inputs.iter().flat_map(|input| input.schema.fields().iter());
     if let Some(unknown) = unknown.into_iter().find(|field| !fields.iter().any(|known| known.name() == field.name())) {
         bail!("a file has a column {} that the table does not have", unknown.name());
     }
     Ok(Arc::new(Schema::new(fields)))
+}
+
+/// Of a column as several files have it, the newest: names of files tell no order, but records within records only ever gain
+/// fields.
+fn fullest<'a>(found: impl Iterator<Item = &'a Field>) -> Option<&'a Field> {
+    fn leaves(kind: &DataType) -> usize {
+        match kind {
+            DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
+            DataType::List(item) | DataType::Map(item, _) => leaves(item.data_type()),
+            _ => 1,
+        }
+    }
+    found.max_by_key(|field| leaves(field.data_type()))
 }
 
 /// Rows of a file, in its order.

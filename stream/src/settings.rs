@@ -63,7 +63,8 @@ pub struct Settings {
     ///
     /// Longer means fewer transactions, larger batches and less work for the brokers, and everything downstream sees
     /// results that much later. Four services in a row add up: 100 ms each is about half a second from call to alert.
-    /// What has waited longer than eight of these waits an eighth of its age: up to ten of them, thirty where a stage sums.
+    /// Behind a backlog the interval grows to an eighth of the records' age, at most ten times this, thirty times for
+    /// stages that only sum, and never beyond a quarter of `--transaction-timeout`.
     #[arg(long, env = "SPENDSTREAM_COMMIT_INTERVAL", default_value = "100ms", value_parser = parse_duration)]
     pub commit_interval: Duration,
 

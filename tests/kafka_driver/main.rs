@@ -15,14 +15,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use schemas::LedgerEntry;
-use schemas::topics::{Kept, TopicSpec};
+use schemas::topics::{Kept, Partitions, TopicSpec};
 use spendstream_tests::conformance::{self, Sent, again, appear, balance, send, settled};
 use spendstream_tests::kafka::Kafka;
 use spendstream_tests::process::Process;
-use stream::Log;
 use stream::kafka::topics::{Layout, apply, diff};
 use stream::kafka::{Change, KafkaLog, repartition};
 use stream::log::ledger;
+use stream::{Log, OutRecord, StoredRecord};
 
 /// Longest wait for something that is bound to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -181,15 +181,48 @@ fn missing_topics_and_refused_settings_are_said_in_one_sentence() {
 }
 
 #[test]
+fn appends_under_a_name_fence_off_who_had_it_and_take_it_back() {
+    let run = Run::new("door", 1);
+    let [input, ..] = conformance::names(run.prefix);
+    let open = || KafkaLog::connect_as(&kafka().connection(), "door.ingest.door.a".to_owned()).unwrap();
+    let record = || OutRecord {
+        topic: input.as_str().into(),
+        partition: 0,
+        key: None,
+        payload: Some("x".into()),
+        headers: Vec::new(),
+        timestamp: None,
+    };
+    let append = |log: &KafkaLog| log.append(vec![record(), record()]);
+    let (before, after) = (open(), open());
+    append(&before).unwrap();
+    append(&after).unwrap();
+    assert!(append(&before).is_err(), "somebody else has the name");
+    append(&before).unwrap();
+    let mut read = 0;
+    let each = |_: &StoredRecord| {
+        read += 1;
+        Ok(())
+    };
+    stream::log::scan(&*run.log, &input, 0, 0, each).unwrap();
+    assert_eq!(read, 6, "what was refused was not written");
+}
+
+#[test]
 fn topics_are_created_once_and_differences_are_named() {
     let layout = Layout { raw: 2, internal: 2, replication: 1 };
     let connection = kafka().connection();
     let mut catalogue = conformance::topics("listed");
+    // A raw topic that somebody else made.
+    let raw = TopicSpec { name: "listed.raw".to_owned(), ..catalogue[2].clone() };
+    catalogue.push(raw.clone());
     apply(&connection, &catalogue, layout).unwrap();
     assert_eq!(apply(&connection, &catalogue, layout).unwrap(), Vec::<String>::new());
     assert_eq!(diff(&connection, &catalogue, layout).unwrap(), []);
     let topic = catalogue[0].name.clone();
     catalogue[0].kept = Kept::Forever;
+    catalogue.retain(|spec| *spec != raw);
+    catalogue.push(TopicSpec { partitions: Partitions::Raw, ..raw });
     catalogue.push(TopicSpec { name: "listed.missing".to_owned(), ..catalogue[1].clone() });
     let found: Vec<String> = diff(&connection, &catalogue, Layout { internal: 3, ..layout })
         .unwrap()
@@ -200,6 +233,7 @@ fn topics_are_created_once_and_differences_are_named() {
         format!("{topic}: has 2 partitions instead of 3"),
         format!("{topic}: cleanup.policy is compact instead of delete"),
         "listed.missing: missing".to_owned(),
+        "listed.raw: message.timestamp.type is CreateTime instead of LogAppendTime".to_owned(),
     ] {
         assert!(found.contains(&expected), "{expected} is not among {found:?}");
     }

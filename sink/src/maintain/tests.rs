@@ -39,6 +39,17 @@ fn files(lake: &Lake) -> usize {
 }
 
 #[test]
+fn a_column_has_the_fields_that_any_file_has_of_it_in_whatever_order_they_come() {
+    let lines = |names: &[&str]| {
+        let fields: Vec<Field> = names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
+        Field::new_list("lines", Field::new("item", DataType::Struct(fields.into()), true), true)
+    };
+    let (older, newer) = (lines(&["meter"]), lines(&["meter", "rate_id"]));
+    assert_eq!(fullest([&older, &newer].into_iter()), Some(&newer));
+    assert_eq!(fullest([&newer, &older].into_iter()), Some(&newer));
+}
+
+#[test]
 fn one_file_a_day_is_left_and_a_reader_that_began_before_reads_on() {
     let lake = in_memory();
     let log = small_files(&lake);
@@ -158,7 +169,7 @@ fn of_two_compactors_one_wins_and_the_other_leaves_nothing() {
 }
 
 fn encoded() -> crate::file::Encoded {
-    let schema = Arc::new(Schema::new(vec![Field::new("tenant", arrow::datatypes::DataType::Utf8, true)]));
+    let schema = Arc::new(Schema::new(vec![Field::new("tenant", DataType::Utf8, true)]));
     let layout = Layout { rows: 0, sort: &[], lookups: &[], parallel: false };
     encode(schema, std::iter::empty::<anyhow::Result<RecordBatch>>(), layout).unwrap()
 }

@@ -241,8 +241,8 @@ impl Lane {
                             stage,
                             topic,
                             partition,
-                            "this partition is not read: the topic has more than when this process began. Widen the changelog of \
-                             the stage likewise, and start every instance again"
+                            "this partition is not read: the topic gained partitions since this process started. Give the \
+                             stage's changelog as many, then start every instance again"
                         );
                     }
                     for partition in partitions.into_iter().filter(|at| (*at as u32) < self.of.source.partitions) {

@@ -76,11 +76,21 @@ impl ProducerContext for Reports {
 }
 
 impl KafkaLog {
-    /// Connects. `name` is the prefix of the transactional id that appends of several records use.
+    /// Connects. Appends of several records use a transactional id that no other process has; it begins with `name`.
     ///
     /// # Errors
     /// When no broker answers or a setting is not accepted.
     pub fn connect(connection: &Connection, name: &str) -> anyhow::Result<Self> {
+        let id = format!("{name}.append.{}.{:x}", std::process::id(), super::now().micros());
+        Self::connect_as(connection, id)
+    }
+
+    /// Connects for a service, whose appends of several records use the same transactional id after every start: the brokers
+    /// remember an id for days, and rights can be given to it. A second process with the id fences the first off.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_as(connection: &Connection, id: String) -> anyhow::Result<Self> {
         client::prepare(connection)?;
         let counts = client::partition_counts(connection)?;
         let single = client::idempotent(connection)
@@ -88,7 +98,7 @@ impl KafkaLog {
             .context("create Kafka client: check the --kafka settings")?;
         Ok(KafkaLog {
             connection: connection.clone(),
-            id: format!("{name}.append.{}.{:x}", std::process::id(), super::now().micros()),
+            id,
             single,
             together: Mutex::new(None),
             waiting: Mutex::default(),
