@@ -268,7 +268,8 @@ fn while_a_write_is_on_its_way_no_position_is_told_no_partition_moves_and_what_i
         })
     };
     let mut observer = ClientConfig::new();
-    observer.set("bootstrap.servers", kafka().brokers()).set("group.id", format!("{}.sink.shelf", run.prefix));
+    let group = format!("{}.sink.shelf", run.prefix);
+    observer.set("bootstrap.servers", kafka().brokers()).set("group.id", &group);
     let observer: BaseConsumer = observer.create().unwrap();
     let told = || {
         let mut list = TopicPartitionList::new();
@@ -281,7 +282,13 @@ fn while_a_write_is_on_its_way_no_position_is_told_no_partition_moves_and_what_i
     send(&*run.log, run.prefix, &mut sent, 5);
     run.until("more is read meanwhile", || gate.read_on.load(Ordering::Relaxed));
     assert_eq!(told(), Offset::Invalid);
+    let members = || {
+        let known = observer.fetch_group_list(Some(group.as_str()), PATIENCE).unwrap();
+        known.groups().iter().map(|group| group.members().len()).sum::<usize>()
+    };
     let b = start("b");
+    run.until("b has joined", || members() == 2);
+    // Time enough for a to hear of it with its next heartbeats, and to give up what it must keep.
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(gate.events.lock().unwrap()[..], ["a was asked", "a began"]);
     gate.set(true);

@@ -25,7 +25,10 @@ use crate::traffic::Producer;
 
 /// Records of one storm; `SPENDSTREAM_STORM_RECORDS` makes it longer or shorter.
 fn records() -> usize {
-    std::env::var("SPENDSTREAM_STORM_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000)
+    match std::env::var("SPENDSTREAM_STORM_RECORDS") {
+        Ok(records) => records.parse().expect("SPENDSTREAM_STORM_RECORDS is a number"),
+        Err(_) => 100_000,
+    }
 }
 
 /// Portions the traffic is sent in, with one act after each.
