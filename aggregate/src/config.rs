@@ -29,7 +29,8 @@ pub struct Config {
 
     /// A window that keeps changing is written at most this often.
     ///
-    /// Shorter means fresher dashboards and more records: at 5 s a busy key costs 17,000 records a day and width.
+    /// Shorter means fresher dashboards and more records: at 5 s a busy key costs 17,000 records a day for each width
+    /// of window.
     #[arg(long, env = "SPENDSTREAM_WINDOW_EVERY", default_value = "5s", value_parser = humantime::parse_duration)]
     pub window_every: Duration,
 

@@ -14,8 +14,8 @@ use stream::reference::Reference;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Sums charges into windows and budgets and alerts when a threshold is crossed: usage.charges -> spend.partials ->
-/// spend.windows, budget.state, spend.alerts.
+/// Sums charges into windows and budgets, and raises an alert when a threshold is crossed: usage.charges ->
+/// spend.partials -> spend.windows, budget.state, spend.alerts.
 #[derive(Debug, Parser)]
 #[command(name = "spendstream-aggregate", version)]
 struct Arguments {

@@ -25,7 +25,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Exact AI spend, from a raw usage event to lake and alert: counted once, owned, budgeted.
+/// Exact AI spend, from raw usage records to tables and alerts: every call counted once, with its owner and its
+/// budgets.
 ///
 /// Begin with `spendstream up`: it runs everything on this machine, feeds it a day of sample traffic and prints a report.
 #[derive(Debug, Parser)]

@@ -32,7 +32,8 @@ pub enum Of {
     Charges,
     /// One row per crossing of a threshold.
     Alerts,
-    /// Every state of every budget; that with the highest `kafka_offset` of a budget and period holds.
+    /// Every state of every budget. Of each budget and period the state with the highest `kafka_offset` is the current
+    /// one.
     Budgets,
 }
 

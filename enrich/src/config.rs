@@ -21,26 +21,26 @@ pub struct EnrichConfig {
 
     /// Memory for what is remembered of calls, over all partitions of the topic.
     ///
-    /// Each partition gets its share, so one instance that holds them all stays within it. Of 384 MiB, by their size, some 700,000 ids are
-    /// kept in memory, beside 75,000 whole events; older ids go to `--state-dir`, where each still takes two bytes of
-    /// memory, for 60 million ids in all. More means fewer ids looked up on disk, and fewer batches of `usage.events` read
+    /// Each partition gets its share, so one instance that holds them all stays within it. 384 MiB have room for some
+    /// 700,000 ids and 75,000 whole events. Older ids go to `--state-dir`, where each still takes two bytes of memory:
+    /// 60 million ids in all. More means fewer look-ups on disk, and fewer batches of `usage.events` read
     /// again when better copies of older calls come.
     #[arg(long, env = "SPENDSTREAM_DEDUP_MEMORY_MAX", default_value = "384MiB", value_parser = parse_bytes)]
     pub dedup_memory_max: usize,
 
     /// Disk for ids of calls that are not in memory, over all partitions of the topic.
     ///
-    /// An id takes about 90 bytes, up to twice that while files are merged or hold what is forgotten; reckoned with 128.
-    /// When it is used up the oldest calls are forgotten before the horizon, and what comes of them is charged again,
-    /// marked `unverified`.
+    /// An id takes about 90 bytes, and up to twice that while files are merged or still hold forgotten ids; the limit
+    /// counts 128 for each. When it is reached the oldest calls are forgotten before the horizon: a copy that comes
+    /// later is charged again and marked `unverified`.
     #[arg(long, env = "SPENDSTREAM_DEDUP_DISK_MAX", default_value = "4GiB", value_parser = parse_bytes)]
     pub dedup_disk_max: usize,
 
     /// Folder for ids that do not fit into memory.
     ///
-    /// A cache: state is built from the changelog after every start, files have no name and are freed when the process
-    /// ends, so `ls` shows nothing and `df` does. Put it on a local disk: on many systems the default is a folder in
-    /// memory. A partition stops while it is full.
+    /// It is a cache: state is built from the changelog after every start. The files have no names and are freed when
+    /// the process ends, so `df` shows what they take and `ls` does not show them. Put it on a local disk: on many
+    /// systems the default is a folder in memory. While it is full, partitions stop.
     #[arg(long, env = "SPENDSTREAM_STATE_DIR", default_value_os_t = std::env::temp_dir(), value_name = "DIR")]
     pub state_dir: PathBuf,
 

@@ -36,7 +36,7 @@ pub struct IngestSettings {
 /// How raw records are decoded. Ingest and `spendstream rejected replay` must be given the same.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DecodeSettings {
-    /// What the records of a topic are, as `TOPIC=FORMAT`, for producers that send no headers and shapes that are
+    /// Format of the records of a topic, as `TOPIC=FORMAT`: for producers that send no headers, and for shapes that are
     /// ambiguous. Names are those of `ingest/FORMATS.md`.
     #[arg(long = "format", env = "SPENDSTREAM_FORMATS", value_delimiter = ',', value_parser = parse_format)]
     pub formats: Vec<(String, Shape)>,

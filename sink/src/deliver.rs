@@ -43,7 +43,7 @@ pub struct DeliveryConfig {
 
     /// An alert older than this is not sent any more, only kept in the lake.
     ///
-    /// Longer lets alerts through after a longer outage; shorter spares people news that is no news.
+    /// Longer lets alerts through after a longer outage; shorter spares people old news.
     #[arg(long, env = "SPENDSTREAM_ALERT_AGE_MAX", default_value = "24h", value_parser = stream::settings::parse_duration)]
     pub alert_age_max: Duration,
 

@@ -72,8 +72,8 @@ pub struct LakeConfig {
 
     /// How long files stay after they were replaced or left behind by a crash; at least a week.
     ///
-    /// Until then queries that began earlier, and queries of an earlier version of a table, go on. Longer costs the
-    /// storage of every file twice for that long.
+    /// Until then queries that began earlier still work, and so do queries of an earlier version of a table. Longer
+    /// means that every file is stored twice for that long.
     #[arg(long, env = "SPENDSTREAM_LAKE_VACUUM_AFTER", default_value = "7d", value_parser = parse_vacuum_after)]
     pub lake_vacuum_after: Duration,
 }

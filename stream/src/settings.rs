@@ -26,7 +26,8 @@ pub struct Connection {
     /// Confluent schema registry, as `http://host:8081`: payloads then carry its schema ids, for other tools to read.
     ///
     /// Every schema is registered at the start (subjects `spendstream.<record>`). Give it to all services and commands
-    /// of an installation: what one writes with it, another cannot read without. What was written before stays readable.
+    /// of an installation: what is written with a registry cannot be read without it. What was written before stays
+    /// readable.
     #[arg(long, env = "SPENDSTREAM_SCHEMA_REGISTRY", value_name = "URL")]
     pub schema_registry: Option<String>,
 }
@@ -40,8 +41,8 @@ pub struct Settings {
 
     /// Name of this installation: prefix of every consumer group and transactional id.
     ///
-    /// Two installations on one cluster need two names, or they share work and fence each other off. Changing it starts
-    /// with new groups that have no offsets: stages then refuse to start on a changelog that is not theirs.
+    /// Two installations on one cluster need two names, or they share work and fence each other off. Do not change it
+    /// later: new groups have no offsets, and stages refuse to start on a changelog that is not theirs.
     #[arg(long, env = "SPENDSTREAM_ENVIRONMENT", default_value = "dev", value_parser = parse_name)]
     pub environment: String,
 
@@ -52,10 +53,11 @@ pub struct Settings {
     #[arg(long, env = "SPENDSTREAM_INSTANCE", default_value_t = host_name(), value_parser = parse_name)]
     pub instance: String,
 
-    /// Lanes: threads that each read, process and commit a share of the partitions. 0 means one a core.
+    /// Lanes: threads that each read, process and commit a share of the partitions. 0 means one for each core.
     ///
-    /// More lanes than partitions stand idle. Each has its own connections and about `--batch-bytes-max` times four of
-    /// memory, and each commits on its own: twice the lanes, twice the transactions the brokers see.
+    /// Lanes beyond the number of partitions stand idle. Each lane has its own connections, takes about four times
+    /// `--batch-bytes-max` of memory and commits on its own: twice the lanes make twice the transactions for the
+    /// brokers.
     #[arg(long, env = "SPENDSTREAM_LANES", default_value_t = 0)]
     pub lanes: usize,
 
@@ -83,7 +85,7 @@ pub struct Settings {
 
     /// Most bytes of records processed in one transaction of a lane; stages that only sum take sixteen times as much.
     ///
-    /// Larger is faster behind a backlog and holds more memory: expect four times this for each lane.
+    /// Larger is faster behind a backlog and takes more memory: about four times this for each lane.
     #[arg(long, env = "SPENDSTREAM_BATCH_BYTES_MAX", default_value = "4MiB", value_parser = parse_bytes)]
     pub batch_bytes_max: usize,
 

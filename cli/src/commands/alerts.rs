@@ -44,12 +44,12 @@ enum What {
     },
     /// Show one alert as people read it, and every attempt to send it.
     Show {
-        /// Its id, or how it begins.
+        /// Its id, or the beginning of it.
         id: String,
     },
     /// Send an alert again on one route, now, whatever became of it before. Needs --alert-routes.
     Resend {
-        /// Its id, or how it begins.
+        /// Its id, or the beginning of it.
         id: String,
         /// The route.
         #[arg(long)]

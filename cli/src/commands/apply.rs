@@ -9,7 +9,7 @@ use stream::reference::EFFECTIVE_AFTER_SECONDS;
 use super::open::{LogArgs, now};
 use crate::configuration::Configuration;
 
-/// Validate a configuration folder whole and publish what changed.
+/// Validate a whole configuration folder and publish what changed.
 ///
 /// Records that arrive from the stated time on use the new version; what arrived before keeps the old one, so that no
 /// two services can disagree.

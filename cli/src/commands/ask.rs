@@ -44,16 +44,16 @@ pub(super) enum About {
     Unpriced(Ask),
     /// What nobody pays for [by key_id, source].
     Unallocated(Ask),
-    /// What arrived after its hour or day was settled [by source].
+    /// What arrived after its hour or day had ended, and the grace had passed [by source].
     Late(Ask),
     /// How far the figures can be relied on: pricing, attribution, identity, flags [by source].
     Quality(Ask),
     /// What units of value bring in by the internal rate card, and what the calls behind them cost [by team].
     ///
-    /// Units are facts (`ai.value_unit`), each at the price that held when it was delivered: rows `rate_card` of the newest
-    /// price book, or of the one that was in force at `--as-of`. The calls of a workload stand beside the one kind of unit it
-    /// delivered; what states no workload goes by its team. A margin is only where every unit has a price, and both sides one
-    /// currency.
+    /// Units are facts (`ai.value_unit`). Each has the price that held when it was delivered, from the rows `rate_card`
+    /// of the newest price book, or of the one in force at `--as-of`. The cost of a workload's calls stands beside the
+    /// one kind of unit that it delivered; calls and units without a workload are matched by team. There is a margin
+    /// only where every unit has a price and both sides have one currency.
     Margin(MarginOf),
     /// Measures of a quarter beside the quarter before, with definitions, coverage and evidence.
     ///
@@ -83,7 +83,8 @@ pub(super) struct Ask {
     /// File to write to [default: standard output].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Print the query instead of its answer; it runs unchanged in DuckDB, on a view `charges`, and for the margin also `facts`.
+    /// Print the query instead of its answer. It runs unchanged in DuckDB, on a view `charges` (for the margin also
+    /// `facts`).
     #[arg(long)]
     sql: bool,
     /// Address of the lake: a folder, or `s3://bucket/prefix` [default: the folder `lake` of the data folder].

@@ -18,7 +18,7 @@ use crate::dry_run::{Judge, Outcome};
 use crate::table::{Style, Table};
 use crate::{amount, input};
 
-/// Say what would become of every record: what it is, its usage, price and owner, or the reason why not.
+/// Show what would become of every record: its format, usage, price and owner, or why it cannot be used.
 ///
 /// Nothing is written and no consumer group is joined. Exit code 1 when a record was rejected.
 #[derive(Debug, Args)]

@@ -25,7 +25,7 @@ pub(super) struct Export {
 enum Action {
     /// Begin an export, or go on with the one in the folder.
     Create(Create),
-    /// Look at a finished export again: every file is there and as it was written.
+    /// Check a finished export: that every file is there, and as it was written.
     Verify {
         /// Folder of the export.
         folder: PathBuf,

@@ -10,12 +10,13 @@ use schemas::topics::{REF_USERS, SECRETS_GONE_WITHIN};
 use super::open::LogArgs;
 use crate::forget::{Outcome, forget};
 
-/// Forget users: nobody can tell any more which pseudonym was theirs. Totals stand.
+/// Forget users: nobody can tell any more which pseudonym was theirs. Totals do not change.
 ///
-/// Destroys the key that a user's pseudonym is made with, and waits until it is gone from the log: up to a minute on Kafka.
-/// What the user sends from then on has another pseudonym. Services need no restart. Whether a user was ever seen is not
-/// known, so any id is accepted. Raw records hold the id itself until they expire (7 days, 35 on usage.corrections), and so
-/// does what a producer puts into tags; backups of the log hold keys.
+/// Destroys the key that a user's pseudonym is made with, and waits until it is gone from the log: up to a minute on
+/// Kafka. What the user sends from then on has another pseudonym. Services need no restart. The command cannot know
+/// whether a user was ever seen, so it accepts any id. It does not reach raw records, which hold the id itself until
+/// they expire (7 days, 35 on usage.corrections), nor ids that a producer put into tags, nor keys in backups of the
+/// log.
 #[derive(Debug, Args)]
 pub(super) struct Forget {
     /// User as the producers name them, letter by letter; may be given many times. `-` reads one a line from standard

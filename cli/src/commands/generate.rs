@@ -14,7 +14,8 @@ use stream::{Log, OutRecord};
 use super::open::{LogArgs, now, partitions};
 use crate::traffic::{RawRecord, Shape, Traffic};
 
-/// Write sample traffic: calls of several teams to several providers, good and bad, the same for the same seed.
+/// Write sample traffic: calls of several teams to several providers, good and bad. The same seed gives the same
+/// traffic.
 ///
 /// Goes to standard output, or with `--brokers` to a topic.
 #[derive(Debug, Args)]

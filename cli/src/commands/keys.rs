@@ -15,8 +15,8 @@ use crate::table::{Style, Table};
 
 /// Make, list and revoke the keys of the front door.
 ///
-/// The file holds hashes alone: it may be kept with the configuration, and a lost key cannot be read from it. Running
-/// services see a change within a second.
+/// The file holds only hashes: it may be kept with the configuration, and no key can be read from it. Running services
+/// see a change within a second.
 #[derive(Debug, Args)]
 pub(super) struct KeysCommand {
     #[command(subcommand)]
@@ -38,8 +38,9 @@ struct New {
     /// Who will send with it. Everything sent has this source, or one beneath it (`checkout`, `checkout/worker`).
     #[arg(long)]
     source: String,
-    /// Team its events may claim; may be given many times, and `*` is any. Without one they may claim none, and attribution
-    /// goes by keys, tags and resources. A claim that is not allowed is taken away and flagged; the event is counted.
+    /// Team that its events may claim; may be given many times, and `*` allows any. Without it events may claim none:
+    /// keys, tags and resources decide who pays. A claim that is not allowed is removed and flagged; the event still
+    /// counts.
     #[arg(long = "team")]
     teams: Vec<String>,
     /// How long it is good, such as `90days` [default: until it is revoked].

@@ -22,7 +22,7 @@ use super::cat::is_closed_pipe;
 use super::open::now;
 use crate::configuration::{Configuration, EXAMPLE};
 
-/// Look into price books, and make rows of other people's data.
+/// Inspect price books, and make price rows from the data of litellm and genai-prices.
 #[derive(Debug, Args)]
 pub(super) struct Prices {
     #[command(subcommand)]
@@ -40,7 +40,7 @@ enum Command {
     Quote(Quote),
 }
 
-/// Say everything that is wrong with a book, and everything worth a look in a valid one.
+/// List everything that is wrong with a price book, and what deserves a look in a valid one.
 ///
 /// Exit code 1 when something is wrong.
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ struct Lint {
     book: Book,
 }
 
-/// Make rows of the price data of litellm or genai-prices, with the meaning their own code gives them.
+/// Make price rows from the data of litellm or genai-prices, read as their own code reads it.
 ///
 /// The rows are written as JSON lines, which a folder `prices` takes as a `.jsonl` file. Both packages are MIT-licensed:
 /// keep their notice beside the file.
@@ -106,7 +106,7 @@ struct Quote {
 
 /// Write a book as one file of explicit rows, every default and fallback spelt out, headed by its version.
 ///
-/// The file is used like any other (`prices.jsonl`); one that was cut off or changed is refused.
+/// The file is used like any other (`prices.jsonl`). A file that was cut off or changed is refused.
 #[derive(Debug, Args)]
 struct Compile {
     /// File to write [default: standard output].
@@ -121,7 +121,7 @@ struct Book {
     /// Configuration folder or price file [default: the built-in example].
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
-    /// Leave out what was not yet known then, and what was known to be wrong by then.
+    /// Use what was known then: leave out rows that became known later, and rows that were known to be wrong.
     #[arg(long, value_name = "TIME")]
     as_of: Option<Timestamp>,
 }

@@ -53,11 +53,12 @@ struct Show {
     log: LogArgs,
 }
 
-/// Read the raw records of what was rejected once more, after a fix, a new release or a new setting.
+/// Read the raw records of rejected items once more, after a fix, a new release or a new setting.
 ///
-/// Each is copied to `usage.corrections` and goes through the same pipeline: what it says counts from now on, under the
-/// identity it had, so that copies of it, also from a second replay, count once. What would be rejected as before is left
-/// alone, so a second run does nothing. Give the settings that ingest runs with. Raw records that have expired are listed.
+/// Each record is copied to `usage.corrections` and goes through the same pipeline. It counts from now on, under the
+/// identity it had, so copies of it count once, also those of a second replay. What would be rejected again is left
+/// alone, so a second run does nothing. Give the settings that ingest runs with. Raw records that have expired are
+/// listed.
 #[derive(Debug, Args)]
 struct Replay {
     #[command(flatten)]

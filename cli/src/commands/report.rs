@@ -22,8 +22,8 @@ enum Output {
 
 /// Spend by team and model, budgets and alerts, what needs attention, and the conservation ledger.
 ///
-/// Reads the lake and, where it is at hand, the log. Exit code 1 when the ledger does not add up. The reports below it are
-/// asked for by dimensions and period, as of any time, from the lake alone.
+/// Reads the lake and, where it is at hand, the log. Exit code 1 when the ledger does not add up. The reports below
+/// answer by dimensions and period, as known at any time, from the lake alone.
 #[derive(Debug, Args)]
 pub(super) struct ReportCommand {
     #[command(subcommand)]
@@ -33,7 +33,8 @@ pub(super) struct ReportCommand {
     output: Output,
     /// Address of the lake: a folder, or `s3://bucket/prefix` [default: the folder `lake` of the data folder].
     ///
-    /// With `--lake` and neither `--brokers` nor `--data`, the report is made from the lake alone, without the ledger.
+    /// With `--lake`, and neither `--brokers` nor a data folder, the report is made from the lake alone, without the
+    /// ledger.
     #[arg(long, env = "SPENDSTREAM_LAKE")]
     lake: Option<String>,
     #[command(flatten)]

@@ -15,15 +15,15 @@ use crate::reprice::{Anew, Change, Rules, correct};
 use crate::standing::{Period, Read};
 use crate::table::{Style, Table};
 
-/// Charge calls anew by the newest published prices, owners, or both: as corrections, so that nothing is edited.
+/// Charge calls again by the newest published prices, owners, or both. It sends corrections; nothing is edited.
 ///
-/// For every charge of the period that would come out otherwise, a correction is sent to `usage.corrections`; enrich takes
-/// the charge back and writes another in its place, and windows, budgets, alerts and the lake follow. Charges are read
-/// from the lake up to its committed offset and from `usage.charges` after it. It may be run again at any time: what was
-/// corrected is not corrected twice, and a run that was killed is completed by the next.
+/// For every charge of the period that would come out different, a correction is sent to `usage.corrections`. Enrich
+/// then reverses the charge and writes a new one; windows, budgets, alerts and the lake follow. Charges are read from
+/// the lake up to its committed offset and from `usage.charges` after it. It may be run again at any time: no charge is
+/// corrected twice, and the next run completes one that was killed.
 ///
-/// Calls without a price need none of this as long as enrich has room to keep them (`--dedup-memory-max`): they are charged by
-/// themselves when a book brings one. The report says how many were too many.
+/// Calls without a price do not need this: enrich keeps them and charges them by itself when a book brings a price.
+/// Only those it had no room for (`--dedup-memory-max`) need it; the report says how many they are.
 #[derive(Debug, Args)]
 pub(super) struct Reprice {
     /// Calls made from then on: a day or a time (UTC), such as 2026-11-01.

@@ -20,11 +20,11 @@ use crate::table::{Style, Table};
 
 /// Charge what depends on a whole period: free allowances, volume ladders, commitments, prepaid credits and capacity.
 ///
-/// Calls are charged as they come, each by itself. This reads the charges of a period, in the order of their times, and
-/// sends what the terms of the newest price book make of them together as entries of the ledger to `usage.raw`, each for one
-/// day and one payer, negative where terms make it cheaper. It may be run again at any time, daily while the period lasts:
-/// entries that stand are not sent again, others are amended. Wait until the pipeline has taken what a run sent; sending it
-/// twice does no harm.
+/// Calls are charged one by one, as they come. This command reads the charges of a period in the order of their times
+/// and applies the terms of the newest price book to all of them together. It sends the difference to `usage.raw` as
+/// entries of the ledger, one for each day and payer, negative where the terms make it cheaper. It may be run again at
+/// any time, daily while the period lasts: entries that are right are not sent again, others are amended. Let the
+/// pipeline take what a run sent before the next run; sending it twice does no harm.
 #[derive(Debug, Args)]
 pub(super) struct Settle {
     /// Month or day (UTC), such as 2026-11 or 2026-11-14.

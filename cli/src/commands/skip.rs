@@ -9,10 +9,10 @@ use schemas::Skip;
 use super::open::{LogArgs, now, partitions};
 use crate::ledger::STAGES;
 
-/// Order a stage that stopped to go on: past a record that cannot be decoded, or past a gap in what it reads.
+/// Tell a stage that stopped to go on: past a record that cannot be decoded, or past a gap in what it reads.
 ///
-/// The message of the stage that stopped names the arguments. The order is kept, and the ledger shows what was left
-/// out; nothing else forgets it.
+/// The message of the stage that stopped names the arguments. The order is kept for good, and the ledger shows what was
+/// left out.
 #[derive(Debug, Args)]
 pub(super) struct SkipOrder {
     /// Stage that stopped (ingest, enrich, combine or merge), or table of the lake. Each reader of a record has its own order.

@@ -16,7 +16,7 @@ use stream::reference::{Compiled, manifest};
 use super::open::{key_value, now};
 use crate::configuration::{Configuration, EXAMPLE};
 
-/// Look into directories of owners: teams, projects, keys, rules.
+/// Inspect directories of owners: teams, projects, keys, rules.
 #[derive(Debug, Args)]
 pub(super) struct Teams {
     #[command(subcommand)]
@@ -31,7 +31,7 @@ enum Command {
     Weights(weights::WeightsOf),
 }
 
-/// Say everything that is wrong with a directory, and everything worth a look in a valid one.
+/// List everything that is wrong with a directory, and what deserves a look in a valid one.
 ///
 /// Overlaps, unknown teams and values, circles of parents are errors; gaps, rules that never win, and teams that are not
 /// there yet are warnings. Exit code 1 when something is wrong.

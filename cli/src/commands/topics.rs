@@ -25,12 +25,12 @@ pub(super) struct Topics {
 enum Action {
     /// Create every topic that is missing, and the keys that users are pseudonymised with. What exists is left as it is.
     Apply(Cluster),
-    /// Say how the topics of a cluster differ from the catalogue; exit code 1 when they do.
+    /// Say how the topics of a cluster differ from the catalogue. Exit code 1 when they do.
     Diff(Cluster),
     Repartition(Repartition),
 }
 
-/// Change the number of partitions of the internal topics, and move the state to where it belongs then.
+/// Change the number of partitions of the internal topics, and move the state along.
 ///
 /// Producers may go on. The command waits until you have stopped ingest, until enrich and aggregate have read what there
 /// is, and until you have stopped those too; it says what it is waiting for. Then everything is moved in one
@@ -43,13 +43,13 @@ struct Repartition {
     /// Partitions the internal topics are to have, at most 256; more or fewer than now.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     partitions: u32,
-    /// Raw topics of your producers; may be given many times. All of them: their ingest must not run meanwhile.
+    /// Raw topics of your producers; may be given many times. Name all of them: no ingest may run meanwhile.
     #[arg(long = "raw-topic", default_values_t = [RAW.to_owned()])]
     raw_topics: Vec<String>,
     /// Name of the installation, as the services have it.
     #[arg(long, env = "SPENDSTREAM_ENVIRONMENT", default_value = "dev")]
     environment: String,
-    /// Longest wait for services to have read everything and to be stopped.
+    /// Longest wait until services have read everything and are stopped.
     #[arg(long, default_value = "10m", value_parser = parse_duration)]
     patience: Duration,
     /// Folder for state that does not fit into memory while it is moved.
@@ -83,8 +83,8 @@ struct Cluster {
     /// Raw topics of your producers; may be given many times.
     #[arg(long = "raw-topic", default_values_t = [RAW.to_owned()])]
     raw_topics: Vec<String>,
-    /// Partitions of internal topics, at most 256. Changed later by
-    /// `topics repartition`, which stops the services for a while; take more than you need today.
+    /// Partitions of internal topics, at most 256. Only `topics repartition` changes it later, and the services stand
+    /// still meanwhile; so take more than you need today.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=256))]
     partitions: u32,
     /// Partitions of raw topics.

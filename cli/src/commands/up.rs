@@ -35,20 +35,20 @@ use crate::table::Style;
 
 /// Run the whole pipeline in this process, on one folder: no Kafka, nothing to install.
 ///
-/// Creates the folder or goes on with the one it finds: one SQLite file with topics, offsets and state, and the lake's
-/// Delta tables under `lake/`. Feeds a new folder sample traffic, or any the files of `--input`, prints the report, and keeps
-/// serving POST /v1/events, OTLP over HTTP and gRPC, /metrics, /healthz and /readyz until Ctrl-C. It may be killed at any moment: nothing is lost
-/// or counted twice.
+/// Creates the folder, or goes on with the one it finds: one SQLite file with topics, offsets and state, and the lake's
+/// Delta tables under `lake/`. Feeds sample traffic into a new folder, or the files of `--input` into any, prints the
+/// report, and keeps serving POST /v1/events, OTLP over HTTP and gRPC, /metrics, /healthz and /readyz until Ctrl-C. It
+/// may be killed at any moment: nothing is lost or counted twice.
 #[derive(Debug, Args)]
 pub(super) struct Up {
     /// Data folder.
     #[arg(long, env = "SPENDSTREAM_DATA", value_name = "DIR", default_value = "spendstream-data")]
     data: PathBuf,
-    /// File or folder of usage to read instead of the sample; may be given many times. A file is read once: what a
-    /// second run finds at its end is added, the rest is not read again.
+    /// File or folder of usage to read instead of the sample; may be given many times. A file is read once: a later run
+    /// reads only what was added at its end.
     #[arg(long, value_name = "FILE|DIR")]
     input: Vec<PathBuf>,
-    /// End when everything is through, instead of serving on.
+    /// End when everything is processed, instead of serving on.
     #[arg(long)]
     exit_when_idle: bool,
     /// Where to serve. Other machines are let in only with --keys. Port 0 takes any free one.

@@ -15,10 +15,10 @@ const MADE: &str = ".imported.yaml";
 /// List of the differences.
 const DIFFERENCES: &str = "disagreements.tsv";
 
-/// Make the rows of a price folder that come from litellm and genai-prices again, and list where those differ.
+/// Make again the rows of a price folder that come from litellm and genai-prices, and list where the two differ.
 ///
-/// Files of the folder whose names end in `.imported.yaml` are replaced; all others are yours. A model that one of yours
-/// names is left to it. The book that comes out is validated whole before anything is written.
+/// Files of the folder whose names end in `.imported.yaml` are replaced; all others are yours. A model that one of your
+/// files names keeps the prices of that file alone. The whole book is validated before anything is written.
 #[derive(Debug, Args)]
 pub(super) struct Build {
     /// Folder with price files, such as `spendstream-config/prices`.
@@ -35,7 +35,7 @@ pub(super) struct Build {
     /// Version of genai-prices.
     #[arg(long, default_value = "0.2.3")]
     genai_prices_version: String,
-    /// Day whose prices are compared, and that rows are said to be checked on [default: today].
+    /// Day whose prices are compared; rows say that they were checked on it [default: today].
     #[arg(long, value_name = "DATE")]
     day: Option<NaiveDate>,
 }

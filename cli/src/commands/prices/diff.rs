@@ -21,7 +21,7 @@ use crate::reprice;
 use crate::standing::Period;
 use crate::table::Style;
 
-/// Say which prices differ between two books and, given calls, how many dollars that makes.
+/// List the prices that differ between two books and, given calls, the difference in dollars.
 #[derive(Debug, Args)]
 pub(super) struct Diff {
     /// The older: a configuration folder or a file.
