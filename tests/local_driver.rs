@@ -380,6 +380,7 @@ fn a_table_goes_on_past_the_last_record_there_is_when_it_is_skipped() {
     run.log.append(vec![record("good"), record("bad")]).unwrap();
     assert!(run.halted("slow", 0).contains("it is bad"));
     order_skip(&*run.log, "slow", &topic(0), 0, 1);
+    wait_for(|| run.telemetry.health().status == "running");
     run.finish();
     assert_eq!(store.rows.lock().unwrap().keys().copied().collect::<Vec<_>>(), [(0, 0)]);
     assert_eq!(store.offsets.lock().unwrap().get(&0), Some(&2), "past the bad one");
