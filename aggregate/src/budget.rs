@@ -88,7 +88,15 @@ const MILLION: i128 = 1_000_000;
 /// Ten thousand times the amount: beyond this it is a typing error.
 const SHARE_MAX: i128 = 10_000 * MILLION;
 
+/// Five times the amount: a percentage was probably meant.
+const SHARE_UNLIKELY: i64 = 5_000_000;
+
 impl Share {
+    /// True when it is so much that a percentage was probably meant.
+    pub fn is_unlikely(self) -> bool {
+        self.0 > SHARE_UNLIKELY
+    }
+
     /// The least amount that reaches this share.
     pub fn limit(self, amount: Money) -> Option<Money> {
         let product = amount.picos().checked_mul(i128::from(self.0))?;

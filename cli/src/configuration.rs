@@ -135,6 +135,12 @@ impl Configuration {
                     row.origin
                 ));
             }
+            for share in budget.thresholds.iter().map(|threshold| threshold.share).filter(|share| share.is_unlikely()) {
+                found.push(format!(
+                    "{}: budget {id} has a threshold of {share} times its amount: 80 % is written \"0.8\"",
+                    row.origin
+                ));
+            }
             if let Some(team) = budget.named("team").filter(|team| directory.lists(team) == Some(false)) {
                 found.push(format!("{}: budget {id} bounds team {team}, which the owners do not list", row.origin));
             }
@@ -185,12 +191,15 @@ mod tests {
                 "  - id: {id}\n    name: {id}\n    tenant: default\n    scope: {{team: {team}}}\n    currency: {currency}\n    amounts: {{month: \"1\"}}\n"
             )
         };
-        let budgets = [budget("mistyped", "plattform", "USD"), budget("foreign", "platform", "EUR")].concat();
+        let thresholds = "    thresholds: [{share: \"50\", period: month, action: notify, severity: warning}]\n";
+        let percent = budget("percent", "platform", "USD") + thresholds;
+        let budgets = [budget("mistyped", "plattform", "USD"), budget("foreign", "platform", "EUR"), percent].concat();
         example.budgets = parse_budgets("budgets.yaml", &format!("budgets:\n{budgets}")).unwrap();
         let told = example.warnings().unwrap();
         assert!(told[0].contains("budget mistyped bounds team plattform, which the owners do not list"), "{told:?}");
         assert!(told[1].contains("budget foreign is in EUR, but spend is reported in USD"), "{told:?}");
-        assert_eq!(told.len(), 2);
+        assert!(told[2].contains("budget percent has a threshold of 50 times its amount"), "{told:?}");
+        assert_eq!(told.len(), 3);
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub fn open(path: &Path) -> anyhow::Result<FileRecords> {
     if path == Path::new("-") {
         return read(Box::new(std::io::stdin()));
     }
+    anyhow::ensure!(!path.is_dir(), "{} is a folder: name one of its files", path.display());
     let file = File::open(path).with_context(|| format!("read {}", path.display()))?;
     let bytes: Box<dyn Read> = match path.extension() {
         Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(file)),

@@ -131,6 +131,17 @@ impl Drop for Background {
     }
 }
 
+/// Refuses what was meant as the address of a store.
+fn folder(address: &str) -> anyhow::Result<()> {
+    match address.split_once(":/") {
+        Some((scheme, rest)) if !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric()) => bail!(
+            "the lake's address {address} lacks a slash: write {scheme}://{}, or ./{address} if a folder is meant",
+            rest.trim_start_matches('/')
+        ),
+        _ => Ok(()),
+    }
+}
+
 impl Lake {
     /// Opens a lake for writing: creates the folder and makes sure that the store keeps writers apart.
     ///
@@ -138,6 +149,7 @@ impl Lake {
     /// When it cannot be reached or written to, or lets a file be overwritten that must not be.
     pub fn open(config: &LakeConfig) -> anyhow::Result<Self> {
         if !config.lake.contains("://") {
+            folder(&config.lake)?;
             std::fs::create_dir_all(&config.lake)
                 .with_context(|| format!("create the lake's folder {}", config.lake))?;
         }
@@ -153,6 +165,7 @@ impl Lake {
     pub fn open_read_only(config: &LakeConfig) -> anyhow::Result<Self> {
         let address = &config.lake;
         if !address.contains("://") {
+            folder(address)?;
             // Paths within a store know no `..`; a folder that is not there yet has nothing to read.
             let folder = std::fs::canonicalize(address).or_else(|_| std::path::absolute(FilePath::new(address)));
             let folder = folder.with_context(|| format!("find {address}"))?;

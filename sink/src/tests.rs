@@ -518,6 +518,8 @@ fn a_store_that_overwrites_is_refused_and_an_unwritable_one_named() {
     assert!(in_memory().probe().is_ok());
     let error = Lake::open(&LakeConfig::at("/proc/nowhere/lake")).unwrap_err().to_string();
     assert!(error.contains("/proc/nowhere/lake"), "{error}");
+    let one_slash = Lake::open(&LakeConfig::at("s3:/bucket/lake")).unwrap_err().to_string();
+    assert!(one_slash.contains("write s3://bucket/lake"), "{one_slash}");
     assert!(Lake::open(&LakeConfig::at("ftp://lake")).unwrap_err().to_string().contains("neither a folder nor s3"));
 }
 

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use schemas::{Timestamp, topics};
 use sink::{LakeConfig, LakeReader};
 use stream::Log;
@@ -13,9 +15,57 @@ use stream::local::LocalLog;
 use stream::local::inbox::open_or_join;
 use stream::settings::Connection;
 
-/// Where the log is: Kafka when `--brokers` is given, else the data folder.
+/// Where the log is: Kafka when `--brokers` is given, else the data folder. What the command line says goes before the
+/// environment, also where the one names a folder and the other Kafka.
+#[derive(Debug, Clone)]
+pub(super) struct LogArgs(Flags);
+
+impl std::ops::Deref for LogArgs {
+    type Target = Flags;
+
+    fn deref(&self) -> &Flags {
+        &self.0
+    }
+}
+
+impl Args for LogArgs {
+    fn augment_args(command: Command) -> Command {
+        Flags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Flags::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for LogArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        let on_the_line = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let (data, brokers) = (on_the_line("data"), on_the_line("brokers"));
+        if data && brokers {
+            let message = "--data names a folder of this machine and --brokers a cluster: give one of them\n";
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message));
+        }
+        let mut flags = Flags::from_arg_matches_mut(matches)?;
+        if data {
+            flags.brokers = None;
+        }
+        Ok(LogArgs(flags))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The flags of [`LogArgs`].
 #[derive(Debug, Clone, Args)]
-pub(super) struct LogArgs {
+pub(super) struct Flags {
     /// Data folder of `spendstream up`.
     #[arg(long, env = "SPENDSTREAM_DATA", value_name = "DIR", default_value = "spendstream-data")]
     pub(super) data: PathBuf,
@@ -109,4 +159,27 @@ pub(super) fn partitions(log: &dyn Log, topic: &str) -> anyhow::Result<u32> {
             known.into_iter().map(|(name, _)| name).filter(|name| !name.contains("changelog")).collect();
         format!("there is no topic {topic}; there are {}", known.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Asked {
+        #[command(flatten)]
+        log: LogArgs,
+    }
+
+    #[test]
+    fn a_folder_named_on_the_line_is_meant_and_not_a_cluster_beside_it() {
+        let brokers = |line: &[&str]| Asked::try_parse_from(line).map(|asked| asked.log.brokers.clone());
+        assert_eq!(brokers(&["x"]).unwrap(), None);
+        assert_eq!(brokers(&["x", "--brokers", "b:1"]).unwrap().as_deref(), Some("b:1"));
+        assert_eq!(brokers(&["x", "--data", "d"]).unwrap(), None);
+        let both = brokers(&["x", "--data", "d", "--brokers", "b:1"]).unwrap_err().to_string();
+        assert!(both.contains("give one of them"), "{both}");
+    }
 }

@@ -82,7 +82,9 @@ impl LedgerCommand {
         let log = self.log.inspect()?;
         let lake = match (&self.lake, &self.log.brokers) {
             (None, Some(_)) => None,
-            (lake, _) => Some(lake_that_may_come(&self.log.lake(lake.as_deref())?)?),
+            (None, None) => Some(lake_that_may_come(&self.log.lake(None)?)?),
+            // One that is named is there, or the address is wrong, or it is gone.
+            (Some(lake), _) => Some(lake_reader(lake)?),
         };
         let ledger = books::audit(&*log, lake.as_ref())?;
         match self.output {
