@@ -187,6 +187,7 @@ fn a_consumer_that_lags_is_not_a_break_but_in_flight() {
     books[1].counts[0].count -= 2;
     books[1].counts[1].count -= 2;
     books[1].counts[1].money = usd("9");
+    books[1].counts[2] = count("charges", 6, usd("9"));
     books[1].received[0] = received("usage.raw", 3, 7, Vec::new());
     books[1].sent[0] = sent("usage.charges", 2, 6, usd("9"));
     books[2].counts[0] = count("charges", 6, usd("9"));
