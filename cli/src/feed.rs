@@ -1,5 +1,8 @@
 //! Feeds a data folder from the sample and from files, each record once: how far a source was read is written in the
 //! same append as its records, so a run that was killed goes on where it stopped and a second run adds nothing.
+//!
+//! A file is gone on with only if it still begins with all that was read of it; otherwise it is another file under an old
+//! name, as after a log was rotated or a table exported again, and is read from its beginning.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +18,7 @@ use schemas::{Id128, Timestamp};
 use serde::{Deserialize, Serialize};
 use stream::{Log, OutRecord};
 
-use crate::input;
+use crate::input::{self, FileRecord};
 use crate::traffic::{Shape, Traffic};
 
 /// How far each source was read.
@@ -40,8 +43,19 @@ pub fn topic() -> TopicSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Position {
-    Sample { seed: u64, start: Timestamp, span_seconds: i64, count: u64, fed: u64 },
-    File { fed: u64 },
+    Sample {
+        seed: u64,
+        start: Timestamp,
+        span_seconds: i64,
+        count: u64,
+        fed: u64,
+    },
+    File {
+        fed: u64,
+        /// The chain of what was fed; folders of the release before have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chain: Option<Id128>,
+    },
 }
 
 /// What feeding a source did.
@@ -51,6 +65,15 @@ pub struct Fed {
     pub new: u64,
     /// Records that an earlier run had appended.
     pub before: u64,
+}
+
+/// What feeding a file did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FedFile {
+    /// Its records.
+    pub fed: Fed,
+    /// It no longer begins with what an earlier run had read of it, and was read from its beginning.
+    pub is_changed: bool,
 }
 
 /// Appends records to `usage.raw` and remembers how far it came.
@@ -133,33 +156,42 @@ impl<'a> Feeder<'a> {
         .map(|new| Fed { new, before: fed })
     }
 
-    /// Feeds a file, or what is left of it.
+    /// Feeds a file, or what is left of it; all of it when it has changed in what was fed.
     ///
     /// # Errors
     /// When the file cannot be read or the log cannot be written.
-    pub fn file(&mut self, path: &Path, now: Timestamp) -> anyhow::Result<Fed> {
+    pub fn file(&mut self, path: &Path, now: Timestamp) -> anyhow::Result<FedFile> {
         let path: PathBuf = path.canonicalize().with_context(|| format!("find {}", path.display()))?;
         let mut records = input::open(&path)?.peekable();
         // A file that begins otherwise is another file, though it has the name of one that was read: logs rotate.
         let first = match records.peek() {
-            None => return Ok(Fed::default()),
+            None => return Ok(FedFile::default()),
             Some(Ok(record)) => hash_parts([record.payload.as_slice()]),
             Some(Err(_)) => Id128::default(),
         };
         let key = format!("file/{}/{first}", path.display());
-        let before = match self.positions.get(&key) {
-            Some(Position::File { fed }) => *fed,
-            _ => 0,
+        let (known, known_chain) = match self.positions.get(&key) {
+            Some(Position::File { fed, chain }) => (*fed, *chain),
+            _ => (0, None),
         };
-        let mut records = records.skip(usize::try_from(before).context("skip what was fed")?);
+        let skipped = skip(&mut records, known, known_chain).with_context(|| format!("read {}", path.display()))?;
+        let (before, mut chain) = (skipped.map_or(0, |_| known), skipped.unwrap_or_default());
+        if skipped.is_none() {
+            records = input::open(&path)?.peekable();
+        }
         let (topic, partitions, config) = (self.topic.clone(), self.partitions, self.config.clone());
         let (mut fed, mut latest) = (before, None);
+        if before > 0 && known_chain.is_none() {
+            // A count of the release before is believed this once.
+            self.log.append(vec![reached(&key, &Position::File { fed, chain: Some(chain) })?])?;
+        }
         self.append(&key, || {
             let (mut batch, mut bytes) = (Vec::new(), 0);
             while batch.len() < APPEND_RECORDS && bytes < APPEND_BYTES {
                 let Some(record) = records.next() else { break };
                 let record = record.with_context(|| format!("read {}", path.display()))?;
                 bytes += record.payload.len();
+                chain = link(chain, &record);
                 let told = record.timestamp.or_else(|| event_time(&record, &config, now));
                 let timestamp = told.or(latest).unwrap_or(now).min(now);
                 latest = Some(timestamp);
@@ -173,9 +205,9 @@ impl<'a> Feeder<'a> {
                 });
                 fed += 1;
             }
-            Ok((batch, Position::File { fed }))
+            Ok((batch, Position::File { fed, chain: Some(chain) }))
         })
-        .map(|new| Fed { new, before })
+        .map(|new| FedFile { fed: Fed { new, before }, is_changed: skipped.is_none() })
     }
 
     /// Appends what is made until nothing is, each batch together with how far it comes; the next one is made meanwhile, for an
@@ -185,7 +217,7 @@ impl<'a> Feeder<'a> {
         key: &str,
         mut make: impl FnMut() -> anyhow::Result<(Vec<OutRecord>, Position)>,
     ) -> anyhow::Result<u64> {
-        let (log, mut fed, mut reached) = (self.log, 0, None);
+        let (log, mut fed, mut newest) = (self.log, 0, None);
         std::thread::scope(|scope| {
             let (batches, waiting) = sync_channel::<Vec<OutRecord>>(1);
             let appending = scope.spawn(move || waiting.into_iter().try_for_each(|batch| log.append(batch)));
@@ -198,35 +230,62 @@ impl<'a> Feeder<'a> {
                     break Ok(());
                 }
                 let count = batch.len() as u64;
-                batch.push(OutRecord {
-                    topic: POSITIONS.into(),
-                    partition: 0,
-                    key: Some(Bytes::from(key.to_owned())),
-                    payload: Some(Bytes::from(serde_json::to_vec(&position)?)),
-                    headers: Vec::new(),
-                    timestamp: None,
-                });
+                batch.push(reached(key, &position)?);
                 if batches.send(batch).is_err() {
                     // An append has failed, and says why below.
                     break Ok(());
                 }
                 fed += count;
-                reached = Some(position);
+                newest = Some(position);
                 (self.progress)(count);
             };
             drop(batches);
             let appended = appending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             appended.context("append to the log").and(made)
         })?;
-        if let Some(position) = reached {
+        if let Some(position) = newest {
             self.positions.insert(key.to_owned(), position);
         }
         Ok(fed)
     }
 }
 
+/// The record that says how far a source was read.
+fn reached(key: &str, position: &Position) -> anyhow::Result<OutRecord> {
+    Ok(OutRecord {
+        topic: POSITIONS.into(),
+        partition: 0,
+        key: Some(Bytes::from(key.to_owned())),
+        payload: Some(Bytes::from(serde_json::to_vec(position)?)),
+        headers: Vec::new(),
+        timestamp: None,
+    })
+}
+
+/// Skips what was fed and gives its chain; `None` when the file does not begin with it. Without a known chain the count is
+/// believed, if there are that many.
+fn skip(
+    records: &mut impl Iterator<Item = anyhow::Result<FileRecord>>,
+    fed: u64,
+    known: Option<Id128>,
+) -> anyhow::Result<Option<Id128>> {
+    let mut chain = Id128::default();
+    for _ in 0..fed {
+        let Some(record) = records.next() else { return Ok(None) };
+        chain = link(chain, &record?);
+    }
+    Ok((fed == 0 || known.is_none_or(|known| known == chain)).then_some(chain))
+}
+
+/// The chain after one more record: the same for two files only when all their records up to there are.
+fn link(chain: Id128, record: &FileRecord) -> Id128 {
+    let time = record.timestamp.map_or(i64::MIN, Timestamp::micros).to_be_bytes();
+    let headers = record.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    hash_parts([chain.0.as_slice(), record.payload.as_slice(), time.as_slice()].into_iter().chain(headers))
+}
+
 /// When a record of a file arrived, if nobody wrote that down: when its call was made.
-fn event_time(record: &input::FileRecord, config: &ingest::Config, now: Timestamp) -> Option<Timestamp> {
+fn event_time(record: &FileRecord, config: &ingest::Config, now: Timestamp) -> Option<Timestamp> {
     let headers: Vec<(&str, &[u8])> =
         record.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let raw = RawRecord {
@@ -278,19 +337,79 @@ mod tests {
         let mappings = ingest::Mapping::parse("formats.yaml", mapping).unwrap();
         let config = ingest::Config { mappings, ..ingest::Config::default() };
         let payload = br#"{"kind":"call","id":"1","at":"2026-11-02T03:04:05Z","m":"gpt-4o","n":1000}"#.to_vec();
-        let record = input::FileRecord { number: 1, timestamp: None, headers: Vec::new(), payload };
+        let record = FileRecord { number: 1, timestamp: None, headers: Vec::new(), payload };
         let now = "2026-11-29T00:00:00Z".parse().unwrap();
         let made = "2026-11-02T03:04:05Z".parse().unwrap();
         assert_eq!(event_time(&record, &config, now), Some(made));
         assert_eq!(event_time(&record, &ingest::Config::default(), now), None);
     }
 
+    fn local(folder: &Path) -> stream::local::LocalLog {
+        let mut catalogue = schemas::topics::catalogue(&[RAW]);
+        catalogue.push(topic());
+        stream::local::LocalLog::open(folder, &catalogue, None).unwrap()
+    }
+
+    /// Feeds a file as a run of its own does.
+    fn feed(log: &dyn Log, path: &Path) -> FedFile {
+        let mut told = |_: u64| {};
+        let mut feeder = Feeder::new(log, Arc::default(), &mut told, &|| false).unwrap();
+        feeder.file(path, Timestamp::from_millis(1_795_000_000_000)).unwrap()
+    }
+
+    fn counts(fed: FedFile) -> (u64, u64, bool) {
+        (fed.fed.new, fed.fed.before, fed.is_changed)
+    }
+
+    #[test]
+    fn a_file_that_changed_in_what_was_read_of_it_is_read_from_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = local(folder.path());
+        let file = folder.path().join("calls");
+        for (text, expected) in [
+            ("{\"log\":1}\n{\"a\":1}\n{\"a\":2}\n", (3, 0, false)),
+            ("{\"log\":1}\n{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n", (1, 3, false)),
+            // Rotated: shorter, of the same length, and longer, behind the same first line.
+            ("{\"log\":1}\n{\"b\":1}\n", (2, 0, true)),
+            ("{\"log\":1}\n{\"c\":1}\n", (2, 0, true)),
+            ("{\"log\":1}\n{\"c\":1}\n", (0, 2, false)),
+            ("{\"log\":1}\n{\"d\":1}\n{\"d\":2}\n{\"d\":3}\n", (4, 0, true)),
+            // A table whose later rows were exported anew.
+            ("day,calls\n1,10\n2,20\n", (2, 0, false)),
+            ("day,calls\n1,10\n2,25\n3,30\n", (3, 0, true)),
+            ("day,calls\n1,10\n2,25\n3,30\n4,40\n", (1, 3, false)),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(counts(feed(&log, &file)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_count_of_the_release_before_is_believed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = local(folder.path());
+        let file = folder.path().join("calls");
+        std::fs::write(&file, "{\"a\":1}\n{\"a\":2}\n").unwrap();
+        let path = file.canonicalize().unwrap();
+        let first = hash_parts([b"{\"a\":1}".as_slice()]);
+        let mut record =
+            reached(&format!("file/{}/{first}", path.display()), &Position::File { fed: 2, chain: None }).unwrap();
+        assert_eq!(record.payload.as_deref(), Some(br#"{"file":{"fed":2}}"#.as_slice()));
+        log.append(vec![record.clone()]).unwrap();
+        assert_eq!(counts(feed(&log, &file)), (0, 2, false));
+        std::fs::write(&file, "{\"a\":1}\n{\"b\":2}\n").unwrap();
+        assert_eq!(counts(feed(&log, &file)), (2, 0, true), "its chain was remembered");
+
+        // More than there is can only be of another file.
+        record.payload = Some(Bytes::from_static(br#"{"file":{"fed":3}}"#));
+        log.append(vec![record]).unwrap();
+        assert_eq!(counts(feed(&log, &file)), (2, 0, true));
+    }
+
     #[test]
     fn an_append_that_fails_ends_the_feeding_and_says_why() {
         let folder = tempfile::tempdir().unwrap();
-        let mut catalogue = schemas::topics::catalogue(&[RAW]);
-        catalogue.push(topic());
-        drop(stream::local::LocalLog::open(folder.path(), &catalogue, None).unwrap());
+        drop(local(folder.path()));
         // Opened only to look at, so it refuses what is appended.
         let log = stream::local::LocalLog::inspect(folder.path()).unwrap();
         let mut told = |_: u64| {};

@@ -140,6 +140,31 @@ fn a_file_is_read_once_and_what_was_added_to_it_later_is_read_too() {
     assert!(said.contains("there is no lake at nowhere/lake"), "{said}");
 }
 
+#[test]
+fn a_log_that_was_rotated_behind_the_same_first_line_is_read_and_copies_count_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.jsonl");
+    let line = |id: &str| {
+        format!(
+            r#"{{"id":"{id}","source":"shop","time":"2026-11-20T10:00:00Z","provider":"openai","model":"gpt-4o","usage":{{"input_text_tokens":1000}}}}"#
+        )
+    };
+    let banner = r#"{"log":"begins"}"#;
+    let up: &[&str] = &["up", "--input", "calls.jsonl", "--exit-when-idle", "--listen", "127.0.0.1:0"];
+    std::fs::write(&file, format!("{banner}\n{}\n{}\n", line("a-1"), line("a-2"))).unwrap();
+    succeed(folder.path(), up);
+    assert_eq!(report(folder.path())["requests"], 2);
+
+    std::fs::write(&file, format!("{banner}\n{}\n{}\n{}\n", line("a-2"), line("b-1"), line("b-2"))).unwrap();
+    let output = spendstream(folder.path(), up);
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains("calls.jsonl no longer begins with what was read"), "{said}");
+    let both = report(folder.path());
+    assert_eq!(both["requests"], 4, "{both:#}");
+    // 4 x 1,000 x 2.50 USD per million tokens.
+    assert_eq!(both["total"][0]["amount"], "0.01");
+}
+
 /// A pipe whose reader has gone.
 fn broken_pipe() -> Stdio {
     let mut reader = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();

@@ -26,7 +26,7 @@ use stream::{Log, Scratch, Shutdown, Stage};
 use super::open::now;
 use super::report::absolute;
 use crate::configuration::Configuration;
-use crate::feed::{self, Fed, Feeder};
+use crate::feed::{self, Fed, FedFile, Feeder};
 use crate::forget::make_keys;
 use crate::input;
 use crate::progress::Progress;
@@ -45,7 +45,7 @@ pub(super) struct Up {
     #[arg(long, env = "SPENDSTREAM_DATA", value_name = "DIR", default_value = "spendstream-data")]
     data: PathBuf,
     /// File or folder of usage to read instead of the sample; may be given many times. A file is read once: a later run
-    /// reads only what was added at its end.
+    /// reads only what was added at its end, or all of it when what was read of it has changed.
     #[arg(long, value_name = "FILE|DIR")]
     input: Vec<PathBuf>,
     /// End when everything is processed, instead of serving on.
@@ -200,12 +200,18 @@ impl Up {
         if sample > 0 {
             fed = feeder.sample(self.seed, sample, now())?;
         }
+        let mut remarks = Vec::new();
         for file in &input.files {
-            let Fed { new, before } = feeder.file(file, now())?;
+            let FedFile { fed: Fed { new, before }, is_changed } = feeder.file(file, now())?;
             fed = Fed { new: fed.new + new, before: fed.before + before };
+            if is_changed {
+                let remark = "no longer begins with what was read of it before: read from its beginning";
+                remarks.push(format!("{} {remark}", file.display()));
+            }
         }
         let idle = runtime.wait_idle(Duration::from_secs(7 * 86_400));
         progress.finish();
+        remarks.iter().for_each(|remark| eprintln!("{remark}"));
         if !idle {
             if shutdown.is_set() {
                 eprintln!("stopped before everything was through; start again to go on");
