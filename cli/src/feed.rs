@@ -74,6 +74,8 @@ pub struct FedFile {
     pub fed: Fed,
     /// It no longer begins with what an earlier run had read of it, and was read from its beginning.
     pub is_changed: bool,
+    /// Its last line has no end and is not whole: it was left for the next run, which will know more.
+    pub is_half: bool,
 }
 
 /// Appends records to `usage.raw` and remembers how far it came.
@@ -180,16 +182,20 @@ impl<'a> Feeder<'a> {
             records = input::open(&path)?.peekable();
         }
         let (topic, partitions, config) = (self.topic.clone(), self.partitions, self.config.clone());
-        let (mut fed, mut latest) = (before, None);
+        let (mut fed, mut latest, mut is_half) = (before, None, false);
         if before > 0 && known_chain.is_none() {
             // A count of the release before is believed this once.
             self.log.append(vec![reached(&key, &Position::File { fed, chain: Some(chain) })?])?;
         }
-        self.append(&key, || {
+        let new = self.append(&key, || {
             let (mut batch, mut bytes) = (Vec::new(), 0);
             while batch.len() < APPEND_RECORDS && bytes < APPEND_BYTES {
                 let Some(record) = records.next() else { break };
                 let record = record.with_context(|| format!("read {}", path.display()))?;
+                if record.is_half {
+                    is_half = true;
+                    break;
+                }
                 bytes += record.payload.len();
                 chain = link(chain, &record);
                 let told = record.timestamp.or_else(|| event_time(&record, &config, now));
@@ -206,8 +212,8 @@ impl<'a> Feeder<'a> {
                 fed += 1;
             }
             Ok((batch, Position::File { fed, chain: Some(chain) }))
-        })
-        .map(|new| FedFile { fed: Fed { new, before }, is_changed: skipped.is_none() })
+        })?;
+        Ok(FedFile { fed: Fed { new, before }, is_changed: skipped.is_none(), is_half })
     }
 
     /// Appends what is made until nothing is, each batch together with how far it comes; the next one is made meanwhile, for an
@@ -337,7 +343,7 @@ mod tests {
         let mappings = ingest::Mapping::parse("formats.yaml", mapping).unwrap();
         let config = ingest::Config { mappings, ..ingest::Config::default() };
         let payload = br#"{"kind":"call","id":"1","at":"2026-11-02T03:04:05Z","m":"gpt-4o","n":1000}"#.to_vec();
-        let record = FileRecord { number: 1, timestamp: None, headers: Vec::new(), payload };
+        let record = FileRecord { number: 1, timestamp: None, headers: Vec::new(), payload, is_half: false };
         let now = "2026-11-29T00:00:00Z".parse().unwrap();
         let made = "2026-11-02T03:04:05Z".parse().unwrap();
         assert_eq!(event_time(&record, &config, now), Some(made));
@@ -381,6 +387,23 @@ mod tests {
         ] {
             std::fs::write(&file, text).unwrap();
             assert_eq!(counts(feed(&log, &file)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_being_written_is_left_for_the_next_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = local(folder.path());
+        let file = folder.path().join("calls");
+        for (text, expected, is_half) in [
+            ("{\"a\":1}\n{\"a\":", (1, 0, false), true),
+            ("{\"a\":1}\n{\"a\":2", (0, 1, false), true),
+            ("{\"a\":1}\n{\"a\":2}", (1, 1, false), false),
+            ("{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n", (1, 2, false), false),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let fed = feed(&log, &file);
+            assert_eq!((counts(fed), fed.is_half), (expected, is_half), "{text}");
         }
     }
 

@@ -35,6 +35,8 @@ pub struct FileRecord {
     pub headers: Vec<(String, String)>,
     /// Value.
     pub payload: Vec<u8>,
+    /// It is the last line of a file of lines, has no end and is not whole JSON: somebody may be writing it still.
+    pub is_half: bool,
 }
 
 /// The records of a file, in order.
@@ -107,7 +109,7 @@ fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
     let is_table = !lines && is_table(&start);
     let mut whole: Box<dyn BufRead> = Box::new(BufReader::new(std::io::Cursor::new(start).chain(bytes)));
     if lines {
-        let lines = Lines { from: whole, number: 0, ahead: None };
+        let lines = Lines { from: whole, number: 0, ahead: None, ends_half: false };
         return Ok(FileRecords { number: 0, from: From::Lines(lines, Codex::default()) });
     }
     if is_table {
@@ -133,13 +135,17 @@ fn is_lines(start: &[u8], complete: bool) -> bool {
     if lines.iter().any(|line| line.starts_with(b"data:") || line.starts_with(b"event:")) {
         return false;
     }
-    let whole =
-        |line: &&&[u8]| line.starts_with(b"{") && serde_json::from_slice::<&serde_json::value::RawValue>(line).is_ok();
+    let whole = |line: &&&[u8]| line.starts_with(b"{") && is_whole(line);
     let documents = lines.iter().filter(whole).count();
     match lines.len() {
         0 | 1 => complete && documents == lines.len(),
         count => documents * 2 >= count,
     }
+}
+
+/// Whether this is one JSON value.
+fn is_whole(text: &[u8]) -> bool {
+    serde_json::from_slice::<&serde_json::value::RawValue>(text).is_ok()
 }
 
 /// Whether a file begins with the head of a table: names between commas, and rows after it.
@@ -241,6 +247,11 @@ impl Codex {
 }
 
 impl FileRecords {
+    /// Whether the record given last is the half line a file ends with.
+    fn is_half(&self) -> bool {
+        matches!(&self.from, From::Lines(lines, _) if lines.ends_half && lines.ahead.is_none())
+    }
+
     fn next_payload(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
         loop {
             match &mut self.from {
@@ -284,6 +295,8 @@ struct Lines {
     number: u64,
     /// One that was read too far.
     ahead: Option<(u64, Vec<u8>)>,
+    /// The last one was read, has no end and is not whole JSON.
+    ends_half: bool,
 }
 
 impl Lines {
@@ -296,13 +309,16 @@ impl Lines {
             if self.from.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
                 return Ok(None);
             }
-            if line.len() as u64 == LINE_BYTES_MAX && !line.ends_with(b"\n") {
+            let has_end = line.ends_with(b"\n");
+            let is_too_long = !has_end && line.len() as u64 == LINE_BYTES_MAX;
+            if is_too_long {
                 skip_line(self.from.as_mut())?;
             }
             self.number += 1;
             line.truncate(line.trim_ascii_end().len());
             line.drain(..line.len() - line.trim_ascii_start().len());
             if !line.is_empty() {
+                self.ends_half = !has_end && !is_too_long && !is_whole(&line);
                 return Ok(Some((self.number, line)));
             }
         }
@@ -368,13 +384,13 @@ impl Iterator for FileRecords {
             Ok(payload) => payload,
             Err(error) => return Some(Err(error)),
         };
-        let number = self.number;
+        let (number, is_half) = (self.number, self.is_half());
         let looks_wrapped = payload.starts_with(b"{\"key\":") && payload.len() < LINE_BYTES_MAX as usize;
         let record = match looks_wrapped.then(|| serde_json::from_slice::<Wrapped>(&payload)) {
             Some(Ok(Wrapped { headers, timestamp, payload, .. })) => {
-                FileRecord { number, timestamp: Some(timestamp), headers, payload: payload.into_bytes() }
+                FileRecord { number, timestamp: Some(timestamp), headers, payload: payload.into_bytes(), is_half }
             }
-            _ => FileRecord { number, timestamp: None, headers: Vec::new(), payload },
+            _ => FileRecord { number, timestamp: None, headers: Vec::new(), payload, is_half },
         };
         Some(Ok(record))
     }
@@ -439,6 +455,25 @@ mod tests {
             numbered(10, &format!("{}\n{stop}", frames(3))),
         ];
         assert_eq!(records, expected);
+    }
+
+    #[test]
+    fn only_a_last_line_without_an_end_that_is_no_whole_json_is_half() {
+        let halves = |text: &str| -> Vec<bool> {
+            let records = read(Box::new(std::io::Cursor::new(text.as_bytes().to_vec()))).unwrap();
+            records.map(|record| record.unwrap().is_half).collect()
+        };
+        assert_eq!(halves("{\"a\":1}\n{\"a\":"), [false, true]);
+        assert_eq!(halves("{\"a\":1}\n{\"a\":\n"), [false, false]);
+        assert_eq!(halves("{\"a\":1}\n{\"a\":2}"), [false, false]);
+        assert_eq!(halves("{\"a\":1}\n{\"a\":2}\n  "), [false, false]);
+        // The frames before it are a record of their own.
+        let start = r#"{"type":"message_start","message":{"id":"msg_1"}}"#;
+        let stop = r#"{"type":"message_stop"}"#;
+        assert_eq!(halves(&format!("{start}\n{{\"type\":\"message_st")), [false, true]);
+        assert_eq!(halves(&format!("{start}\n{stop}")), [false]);
+        // Where a line ends otherwise than its text, nobody can tell.
+        assert_eq!(halves("vendor,seats\nacme,1\nother,"), [false, false]);
     }
 
     #[test]

@@ -165,6 +165,26 @@ fn a_log_that_was_rotated_behind_the_same_first_line_is_read_and_copies_count_on
     assert_eq!(both["total"][0]["amount"], "0.01");
 }
 
+#[test]
+fn a_line_that_is_being_written_is_read_once_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.jsonl");
+    let line = r#"{"provider":"openai","model":"gpt-4o","source":"notebook","usage":{"input_text_tokens":1000}}"#;
+    let up: &[&str] = &["up", "--input", "calls.jsonl", "--exit-when-idle", "--listen", "127.0.0.1:0"];
+    std::fs::write(&file, format!("{line}\n{}", &line[..40])).unwrap();
+    let output = spendstream(folder.path(), up);
+    let said = text(&output.stderr);
+    let left = "the last line of calls.jsonl has no end and is not whole JSON: left for the next run";
+    assert!(output.status.success() && said.contains(left), "{said}");
+    let first = report(folder.path());
+    assert_eq!((&first["requests"], &first["rejected"]), (&1.into(), &serde_json::json!({})), "{first:#}");
+
+    std::fs::write(&file, format!("{line}\n{line}\n")).unwrap();
+    let output = spendstream(folder.path(), up);
+    assert!(output.status.success() && !text(&output.stderr).contains("left for"), "{}", text(&output.stderr));
+    assert_eq!(report(folder.path())["requests"], 2);
+}
+
 /// A pipe whose reader has gone.
 fn broken_pipe() -> Stdio {
     let mut reader = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();

@@ -202,11 +202,15 @@ impl Up {
         }
         let mut remarks = Vec::new();
         for file in &input.files {
-            let FedFile { fed: Fed { new, before }, is_changed } = feeder.file(file, now())?;
+            let FedFile { fed: Fed { new, before }, is_changed, is_half } = feeder.file(file, now())?;
             fed = Fed { new: fed.new + new, before: fed.before + before };
             if is_changed {
                 let remark = "no longer begins with what was read of it before: read from its beginning";
                 remarks.push(format!("{} {remark}", file.display()));
+            }
+            if is_half {
+                let remark = "has no end and is not whole JSON: left for the next run";
+                remarks.push(format!("the last line of {} {remark}", file.display()));
             }
         }
         let idle = runtime.wait_idle(Duration::from_secs(7 * 86_400));
