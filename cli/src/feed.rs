@@ -5,6 +5,7 @@
 //! name, as after a log was rotated or a table exported again, and is read from its beginning.
 
 use std::collections::HashMap;
+use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -18,7 +19,7 @@ use schemas::{Id128, Timestamp};
 use serde::{Deserialize, Serialize};
 use stream::{Log, OutRecord};
 
-use crate::input::{self, FileRecord};
+use crate::input::{self, FileRecord, FileRecords};
 use crate::traffic::{Shape, Traffic};
 
 /// How far each source was read.
@@ -68,14 +69,23 @@ pub struct Fed {
 }
 
 /// What feeding a file did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct FedFile {
     /// Its records.
     pub fed: Fed,
     /// It no longer begins with what an earlier run had read of it, and was read from its beginning.
     pub is_changed: bool,
-    /// Its last line has no end and is not whole: it was left for the next run, which will know more.
-    pub is_half: bool,
+    /// Why its end was left for the next run.
+    pub unread: Option<Unread>,
+}
+
+/// Why what a file ends with was not read.
+#[derive(Debug)]
+pub enum Unread {
+    /// The last line has no end and is not whole: somebody may be writing it still.
+    Half,
+    /// It cannot be opened, or not be read from some place on.
+    Broken(anyhow::Error),
 }
 
 /// Appends records to `usage.raw` and remembers how far it came.
@@ -161,41 +171,34 @@ impl<'a> Feeder<'a> {
     /// Feeds a file, or what is left of it; all of it when it has changed in what was fed.
     ///
     /// # Errors
-    /// When the file cannot be read or the log cannot be written.
+    /// When the log cannot be written. That the file cannot be read is no error: there are others.
     pub fn file(&mut self, path: &Path, now: Timestamp) -> anyhow::Result<FedFile> {
-        let path: PathBuf = path.canonicalize().with_context(|| format!("find {}", path.display()))?;
-        let mut records = input::open(&path)?.peekable();
-        // A file that begins otherwise is another file, though it has the name of one that was read: logs rotate.
-        let first = match records.peek() {
-            None => return Ok(FedFile::default()),
-            Some(Ok(record)) => hash_parts([record.payload.as_slice()]),
-            Some(Err(_)) => Id128::default(),
+        let Begun { key, mut records, before, mut chain, is_changed, is_believed } = match self.begin(path) {
+            Ok(Some(begun)) => begun,
+            Ok(None) => return Ok(FedFile::default()),
+            Err(error) => return Ok(FedFile { unread: Some(Unread::Broken(error)), ..FedFile::default() }),
         };
-        let key = format!("file/{}/{first}", path.display());
-        let (known, known_chain) = match self.positions.get(&key) {
-            Some(Position::File { fed, chain }) => (*fed, *chain),
-            _ => (0, None),
-        };
-        let skipped = skip(&mut records, known, known_chain).with_context(|| format!("read {}", path.display()))?;
-        let (before, mut chain) = (skipped.map_or(0, |_| known), skipped.unwrap_or_default());
-        if skipped.is_none() {
-            records = input::open(&path)?.peekable();
-        }
         let (topic, partitions, config) = (self.topic.clone(), self.partitions, self.config.clone());
-        let (mut fed, mut latest, mut is_half) = (before, None, false);
-        if before > 0 && known_chain.is_none() {
-            // A count of the release before is believed this once.
+        let (mut fed, mut latest, mut unread) = (before, None, None);
+        if is_believed {
             self.log.append(vec![reached(&key, &Position::File { fed, chain: Some(chain) })?])?;
         }
         let new = self.append(&key, || {
             let (mut batch, mut bytes) = (Vec::new(), 0);
             while batch.len() < APPEND_RECORDS && bytes < APPEND_BYTES {
-                let Some(record) = records.next() else { break };
-                let record = record.with_context(|| format!("read {}", path.display()))?;
-                if record.is_half {
-                    is_half = true;
-                    break;
-                }
+                let record = match records.next() {
+                    None => break,
+                    Some(Ok(record)) if !record.is_half => record,
+                    Some(Ok(_)) => {
+                        unread = Some(Unread::Half);
+                        break;
+                    }
+                    Some(Err(error)) => {
+                        unread = Some(Unread::Broken(error));
+                        batch.clear();
+                        break;
+                    }
+                };
                 bytes += record.payload.len();
                 chain = link(chain, &record);
                 let told = record.timestamp.or_else(|| event_time(&record, &config, now));
@@ -213,7 +216,30 @@ impl<'a> Feeder<'a> {
             }
             Ok((batch, Position::File { fed, chain: Some(chain) }))
         })?;
-        Ok(FedFile { fed: Fed { new, before }, is_changed: skipped.is_none(), is_half })
+        Ok(FedFile { fed: Fed { new, before }, is_changed, unread })
+    }
+
+    /// Opens a file where it is to be gone on with; `None` when it is empty.
+    fn begin(&self, path: &Path) -> anyhow::Result<Option<Begun>> {
+        let path: PathBuf = path.canonicalize().with_context(|| format!("find {}", path.display()))?;
+        let mut records = input::open(&path)?.peekable();
+        // A file that begins otherwise is another file, though it has the name of one that was read: logs rotate.
+        let first = match records.peek() {
+            None => return Ok(None),
+            Some(Ok(record)) => hash_parts([record.payload.as_slice()]),
+            Some(Err(_)) => Id128::default(),
+        };
+        let key = format!("file/{}/{first}", path.display());
+        let (known, known_chain) = match self.positions.get(&key) {
+            Some(Position::File { fed, chain }) => (*fed, *chain),
+            _ => (0, None),
+        };
+        let Some(chain) = skip(&mut records, known, known_chain)? else {
+            let (records, chain) = (input::open(&path)?.peekable(), Id128::default());
+            return Ok(Some(Begun { key, records, before: 0, chain, is_changed: true, is_believed: false }));
+        };
+        let is_believed = known > 0 && known_chain.is_none();
+        Ok(Some(Begun { key, records, before: known, chain, is_changed: false, is_believed }))
     }
 
     /// Appends what is made until nothing is, each batch together with how far it comes; the next one is made meanwhile, for an
@@ -254,6 +280,19 @@ impl<'a> Feeder<'a> {
         }
         Ok(fed)
     }
+}
+
+/// A file that is to be gone on with.
+struct Begun {
+    key: String,
+    /// What is left of it.
+    records: Peekable<FileRecords>,
+    /// Records that were fed, and their chain.
+    before: u64,
+    chain: Id128,
+    is_changed: bool,
+    /// It is gone on with by the bare count of the release before, which is believed once.
+    is_believed: bool,
 }
 
 /// The record that says how far a source was read.
@@ -363,7 +402,7 @@ mod tests {
         feeder.file(path, Timestamp::from_millis(1_795_000_000_000)).unwrap()
     }
 
-    fn counts(fed: FedFile) -> (u64, u64, bool) {
+    fn counts(fed: &FedFile) -> (u64, u64, bool) {
         (fed.fed.new, fed.fed.before, fed.is_changed)
     }
 
@@ -386,7 +425,7 @@ mod tests {
             ("day,calls\n1,10\n2,25\n3,30\n4,40\n", (1, 3, false)),
         ] {
             std::fs::write(&file, text).unwrap();
-            assert_eq!(counts(feed(&log, &file)), expected, "{text}");
+            assert_eq!(counts(&feed(&log, &file)), expected, "{text}");
         }
     }
 
@@ -403,8 +442,32 @@ mod tests {
         ] {
             std::fs::write(&file, text).unwrap();
             let fed = feed(&log, &file);
-            assert_eq!((counts(fed), fed.is_half), (expected, is_half), "{text}");
+            let left = matches!(fed.unread, Some(Unread::Half));
+            assert_eq!((counts(&fed), left), (expected, is_half), "{text}");
         }
+    }
+
+    #[test]
+    fn of_a_file_that_cannot_be_read_to_its_end_the_last_batch_waits_until_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = local(folder.path());
+        let file = folder.path().join("calls.gz");
+        // Enough for two batches, and of numbers that do not shrink to nothing.
+        let line = |nth: usize| format!("{{\"a\":\"{}\"}}\n", hash_parts([nth.to_be_bytes().as_slice()]));
+        let lines: String = (0..APPEND_RECORDS + 3_000).map(line).collect();
+        let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut zipped, lines.as_bytes()).unwrap();
+        let zipped = zipped.finish().unwrap();
+        let batch = APPEND_RECORDS as u64;
+
+        std::fs::write(&file, &zipped[..zipped.len() - 1_000]).unwrap();
+        let fed = feed(&log, &file);
+        assert!(matches!(fed.unread, Some(Unread::Broken(_))), "{fed:?}");
+        assert_eq!(counts(&fed), (batch, 0, false));
+        std::fs::write(&file, &zipped).unwrap();
+        let fed = feed(&log, &file);
+        assert!(fed.unread.is_none(), "{fed:?}");
+        assert_eq!(counts(&fed), (3_000, batch, false));
     }
 
     #[test]
@@ -419,14 +482,14 @@ mod tests {
             reached(&format!("file/{}/{first}", path.display()), &Position::File { fed: 2, chain: None }).unwrap();
         assert_eq!(record.payload.as_deref(), Some(br#"{"file":{"fed":2}}"#.as_slice()));
         log.append(vec![record.clone()]).unwrap();
-        assert_eq!(counts(feed(&log, &file)), (0, 2, false));
+        assert_eq!(counts(&feed(&log, &file)), (0, 2, false));
         std::fs::write(&file, "{\"a\":1}\n{\"b\":2}\n").unwrap();
-        assert_eq!(counts(feed(&log, &file)), (2, 0, true), "its chain was remembered");
+        assert_eq!(counts(&feed(&log, &file)), (2, 0, true), "its chain was remembered");
 
         // More than there is can only be of another file.
         record.payload = Some(Bytes::from_static(br#"{"file":{"fed":3}}"#));
         log.append(vec![record]).unwrap();
-        assert_eq!(counts(feed(&log, &file)), (2, 0, true));
+        assert_eq!(counts(&feed(&log, &file)), (2, 0, true));
     }
 
     #[test]

@@ -75,30 +75,62 @@ pub fn open(path: &Path) -> anyhow::Result<FileRecords> {
     read(bytes).with_context(|| format!("read {}", path.display()))
 }
 
-/// The files meant by a path: itself, or every file of a folder and its folders, by name. Hidden files are left out.
+/// What a path means.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Files, by name.
+    pub files: Vec<PathBuf>,
+    /// Entries of folders that are none and cannot be read, such as links that lead nowhere: each a sentence.
+    pub unreadable: Vec<String>,
+}
+
+/// The files meant by a path: itself, or every file of a folder and its folders. Hidden files are left out.
 ///
 /// # Errors
-/// When a folder cannot be listed or holds no file.
-pub fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// When the folder cannot be listed or holds nothing.
+pub fn files(path: &Path) -> anyhow::Result<Found> {
+    let mut found = Found::default();
     if !path.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
+        found.files.push(path.to_path_buf());
+        return Ok(found);
     }
-    let (mut files, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
+    let mut folders = vec![path.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).with_context(|| format!("read folder {}", folder.display()))? {
-            let entry = entry.with_context(|| format!("read folder {}", folder.display()))?;
-            match (entry.file_name().to_string_lossy().starts_with('.'), entry.path().is_dir()) {
-                (true, _) => {}
-                (_, true) => folders.push(entry.path()),
-                (_, false) => files.push(entry.path()),
+        let listed = match entries(&folder) {
+            Ok(listed) => listed,
+            Err(error) if folder == path => return Err(error),
+            Err(error) => {
+                found.unreadable.push(unreadable(&folder, error.root_cause()));
+                continue;
+            }
+        };
+        for entry in listed {
+            match std::fs::metadata(&entry) {
+                Ok(meta) if meta.is_dir() => folders.push(entry),
+                Ok(meta) if meta.is_file() => found.files.push(entry),
+                Ok(_) => found.unreadable.push(unreadable(&entry, "it is no file")),
+                Err(error) => found.unreadable.push(unreadable(&entry, error)),
             }
         }
     }
-    if files.is_empty() {
+    if found.files.is_empty() && found.unreadable.is_empty() {
         bail!("folder {} holds no files", path.display());
     }
-    files.sort();
-    Ok(files)
+    found.files.sort();
+    found.unreadable.sort();
+    Ok(found)
+}
+
+/// Says that something cannot be read, and why.
+pub fn unreadable(path: &Path, why: impl std::fmt::Display) -> String {
+    format!("{} cannot be read: {why}", path.display())
+}
+
+fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let listed = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let mut listed = listed.with_context(|| format!("read folder {}", folder.display()))?;
+    listed.retain(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    Ok(listed.into_iter().map(|entry| entry.path()).collect())
 }
 
 fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {

@@ -185,6 +185,38 @@ fn a_line_that_is_being_written_is_read_once_it_is_whole() {
     assert_eq!(report(folder.path())["requests"], 2);
 }
 
+#[test]
+fn what_cannot_be_read_of_a_folder_is_named_and_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    std::fs::create_dir(&input).unwrap();
+    let line = r#"{"provider":"openai","model":"gpt-4o","source":"notebook","usage":{"input_text_tokens":1000}}"#;
+    std::os::unix::fs::symlink("nowhere", input.join("a-gone.jsonl")).unwrap();
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    writeln!(zipped, "{line}").unwrap();
+    let zipped = zipped.finish().unwrap();
+    std::fs::write(input.join("b-cut.jsonl.gz"), &zipped[..zipped.len() / 2]).unwrap();
+    std::fs::write(input.join("c.jsonl"), format!("{line}\n")).unwrap();
+
+    let up: &[&str] = &["up", "--input", "in", "--exit-when-idle", "--listen", "127.0.0.1:0"];
+    let output = spendstream(folder.path(), up);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for name in ["in/a-gone.jsonl", "in/b-cut.jsonl.gz"] {
+        assert!(said.contains(&format!("{name} cannot be read: ")), "{said}");
+    }
+    assert!(text(&output.stdout).contains("Everything adds up"), "the report must be printed");
+    assert_eq!(report(folder.path())["requests"], 1);
+
+    std::fs::remove_file(input.join("a-gone.jsonl")).unwrap();
+    std::fs::write(input.join("b-cut.jsonl.gz"), &zipped).unwrap();
+    succeed(folder.path(), up);
+    assert_eq!(report(folder.path())["requests"], 2);
+    let missing = ["up", "--input", "gone.jsonl", "--data", "other", "--exit-when-idle"];
+    assert!(fail(folder.path(), &missing).contains("gone.jsonl is no file"), "it was given by name");
+    assert!(!folder.path().join("other").exists(), "nothing may be made for a path that does not exist");
+}
+
 /// A pipe whose reader has gone.
 fn broken_pipe() -> Stdio {
     let mut reader = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();

@@ -26,9 +26,9 @@ use stream::{Log, Scratch, Shutdown, Stage};
 use super::open::now;
 use super::report::absolute;
 use crate::configuration::Configuration;
-use crate::feed::{self, Fed, FedFile, Feeder};
+use crate::feed::{self, Fed, FedFile, Feeder, Unread};
 use crate::forget::make_keys;
-use crate::input;
+use crate::input::{self, Found};
 use crate::progress::Progress;
 use crate::report::{gather, print};
 use crate::table::Style;
@@ -77,7 +77,7 @@ pub(super) struct Up {
 
 /// What to feed, and as what ingest will read its records.
 struct Input {
-    files: Vec<PathBuf>,
+    found: Found,
     /// The folder was made for it.
     fresh: bool,
     decoding: Arc<ingest::Config>,
@@ -112,7 +112,7 @@ impl Up {
         if let Some(file) = &self.mappings {
             ingest_config.mappings = ingest::read_mappings(file)?;
         }
-        let files = self.files()?;
+        let found = self.find()?;
         let mut catalogue = topics::catalogue(&[topics::RAW]);
         catalogue.push(feed::topic());
         let fresh = !self.data.join(stream::local::FILE).exists();
@@ -142,7 +142,7 @@ impl Up {
         let stages = stages_with(&[topics::RAW], &ingest_config, users, scratch, &telemetry)?;
         let runtime = start(log.clone(), stages, tables, options, shutdown.clone())?;
         inbox::take(log.clone(), &self.data, shutdown.clone())?;
-        let input = Input { files, fresh, decoding: Arc::new(ingest_config.clone()) };
+        let input = Input { found, fresh, decoding: Arc::new(ingest_config.clone()) };
         let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
         door.register_metrics(telemetry.registry())?;
         let server = telemetry.serve(self.listen, door.router(), tls, shutdown.clone())?;
@@ -151,7 +151,7 @@ impl Up {
 
         let worked = self.feed_and_report(&log, &input, &runtime, &telemetry, &lake, &shutdown);
         let code = match &worked {
-            Ok(balanced) => {
+            Ok(all_is_well) => {
                 if !self.exit_when_idle && !shutdown.is_set() {
                     eprintln!("\n{}", self.invitation(scheme, &server.address()));
                     while !shutdown.wait(Duration::from_secs(3_600)) {}
@@ -159,7 +159,7 @@ impl Up {
                 if let Some(delivery) = &delivery {
                     wait_for_alerts(delivery, &shutdown);
                 }
-                if *balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+                if *all_is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             Err(_) => ExitCode::FAILURE,
         };
@@ -168,18 +168,20 @@ impl Up {
         worked.and(stopped).map(|()| code)
     }
 
-    fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
+    fn find(&self) -> anyhow::Result<Found> {
+        let mut all = Found::default();
         for path in &self.input {
-            files.extend(input::files(path)?);
+            if !path.is_dir() && !path.is_file() {
+                bail!("{} is no file: check the path given to --input", path.display());
+            }
+            let Found { files, unreadable } = input::files(path)?;
+            all.files.extend(files);
+            all.unreadable.extend(unreadable);
         }
-        if let Some(missing) = files.iter().find(|file| !file.is_file()) {
-            bail!("{} is no file: check the path given to --input", missing.display());
-        }
-        Ok(files)
+        Ok(all)
     }
 
-    /// True when the ledger adds up.
+    /// True when every file could be read and the ledger adds up.
     fn feed_and_report(
         &self,
         log: &Arc<LocalLog>,
@@ -194,23 +196,30 @@ impl Up {
         let stopping = || shutdown.is_set();
         let mut feeder = Feeder::new(&**log, input.decoding.clone(), &mut appended, &stopping)?;
         // A folder that somebody works with must not be mixed with what nobody has spent.
-        let wanted = input.files.is_empty() && (input.fresh || feeder.has_begun_sample());
+        let wanted = self.input.is_empty() && (input.fresh || feeder.has_begun_sample());
         let sample = self.sample.unwrap_or(if wanted { SAMPLE_RECORDS } else { 0 });
         let mut fed = Fed::default();
         if sample > 0 {
             fed = feeder.sample(self.seed, sample, now())?;
         }
-        let mut remarks = Vec::new();
-        for file in &input.files {
-            let FedFile { fed: Fed { new, before }, is_changed, is_half } = feeder.file(file, now())?;
+        let (mut remarks, mut is_whole) = (input.found.unreadable.clone(), input.found.unreadable.is_empty());
+        for file in &input.found.files {
+            let FedFile { fed: Fed { new, before }, is_changed, unread } = feeder.file(file, now())?;
             fed = Fed { new: fed.new + new, before: fed.before + before };
             if is_changed {
                 let remark = "no longer begins with what was read of it before: read from its beginning";
                 remarks.push(format!("{} {remark}", file.display()));
             }
-            if is_half {
-                let remark = "has no end and is not whole JSON: left for the next run";
-                remarks.push(format!("the last line of {} {remark}", file.display()));
+            match unread {
+                None => {}
+                Some(Unread::Half) => {
+                    let remark = "has no end and is not whole JSON: left for the next run";
+                    remarks.push(format!("the last line of {} {remark}", file.display()));
+                }
+                Some(Unread::Broken(error)) => {
+                    is_whole = false;
+                    remarks.push(input::unreadable(file, error.root_cause()));
+                }
             }
         }
         let idle = runtime.wait_idle(Duration::from_secs(7 * 86_400));
@@ -219,7 +228,7 @@ impl Up {
         if !idle {
             if shutdown.is_set() {
                 eprintln!("stopped before everything was through; start again to go on");
-                return Ok(true);
+                return Ok(is_whole);
             }
             let halted = telemetry.health().partitions.into_iter().filter_map(|partition| match partition.phase {
                 Phase::Halted(reason) => {
@@ -237,7 +246,7 @@ impl Up {
         let log: &dyn Log = &**log;
         let report = gather(&reader, &folder, Some(log))?;
         println!("{}", print(&report, Style::of_stdout()));
-        Ok(report.ledger.is_some_and(|ledger| ledger.balanced()))
+        Ok(is_whole && report.ledger.is_some_and(|ledger| ledger.balanced()))
     }
 
     fn invitation(&self, scheme: &str, address: &SocketAddr) -> String {
