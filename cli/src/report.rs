@@ -116,6 +116,10 @@ pub struct Report {
     pub unpriced: Vec<Unpriced>,
     /// Spend nobody owns.
     pub unallocated: Vec<Unallocated>,
+    /// Calls that are known by their position alone: sent again they count again.
+    pub without_id: i64,
+    /// Calls that state no time.
+    pub without_time: i64,
     /// Items rejected, by reason.
     pub rejected: BTreeMap<String, i64>,
     /// Where the lake is.

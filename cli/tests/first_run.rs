@@ -115,9 +115,15 @@ fn a_file_is_read_once_and_what_was_added_to_it_later_is_read_too() {
     let line = r#"{"provider":"openai","model":"gpt-4o","source":"notebook","usage":{"input_text_tokens":1000,"output_text_tokens":100}}"#;
     std::fs::write(&file, format!("{line}\n{line}\nnot json\n")).unwrap();
     let up: &[&str] = &["up", "--input", "calls.jsonl", "--exit-when-idle", "--listen", "127.0.0.1:0"];
-    succeed(folder.path(), up);
+    let page = succeed(folder.path(), up);
+    for said in
+        ["no id", "without an id of their own: fed again from another file or place they count again", "no time"]
+    {
+        assert!(page.contains(said), "the report does not say {said:?}:\n{page}");
+    }
     let first = report(folder.path());
     assert_eq!(first["requests"], 2, "{first:#}");
+    assert_eq!((&first["without_id"], &first["without_time"]), (&2.into(), &2.into()), "{first:#}");
     assert_eq!(first["rejected"]["malformed"], 1, "{first:#}");
     // 2 x (1,000 x 2.50 + 100 x 10.00) USD per million tokens.
     assert_eq!(first["total"][0]["amount"], "0.007");
@@ -153,7 +159,9 @@ fn a_log_that_was_rotated_behind_the_same_first_line_is_read_and_copies_count_on
     let up: &[&str] = &["up", "--input", "calls.jsonl", "--exit-when-idle", "--listen", "127.0.0.1:0"];
     std::fs::write(&file, format!("{banner}\n{}\n{}\n", line("a-1"), line("a-2"))).unwrap();
     succeed(folder.path(), up);
-    assert_eq!(report(folder.path())["requests"], 2);
+    let first = report(folder.path());
+    assert_eq!(first["requests"], 2);
+    assert_eq!((&first["without_id"], &first["without_time"]), (&0.into(), &0.into()), "{first:#}");
 
     std::fs::write(&file, format!("{banner}\n{}\n{}\n{}\n", line("a-2"), line("b-1"), line("b-2"))).unwrap();
     let output = spendstream(folder.path(), up);

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
 use enrich::{PriceBook, exposure};
-use schemas::{BudgetState, CostBasis, CounterfactualKind, CurrencySum, Meter, Money, Quantity, Text, Timestamp};
+use schemas::{BudgetState, CostBasis, CounterfactualKind, CurrencySum, Flag, Meter, Money, Quantity, Text, Timestamp};
 use sink::LakeReader;
 use sink::read::{Cells, Days};
 use stream::Log;
@@ -42,6 +42,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         "reporting_effective_cost",
         "counterfactuals",
         "unpriced",
+        "flags",
     ];
     columns.extend(&tokens);
     for batch in lake.charges(&columns, Days::ALL).context("read the charges")? {
@@ -81,6 +82,8 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         alerts: lake.alerts(Days::ALL).context("read the alerts")?,
         unpriced,
         unallocated,
+        without_id: sums.without_id,
+        without_time: sums.without_time,
         rejected: rejected.into_iter().map(|(reason, count)| (reason.to_string(), count)).collect(),
         lake: address.to_owned(),
         ledger,
@@ -168,6 +171,8 @@ struct Sums {
     /// What was used without a price, by provider and model.
     exposed: BTreeMap<(String, String), BTreeMap<Meter, Quantity>>,
     unallocated: BTreeMap<(Option<String>, String, Text), Unallocated>,
+    without_id: i64,
+    without_time: i64,
 }
 
 /// What one charge adds to a group.
@@ -208,6 +213,12 @@ impl Sums {
                 }
             }
             self.requests += charge.requests;
+            for (flag, calls) in
+                [(Flag::IdFromPosition, &mut self.without_id), (Flag::TimeAssumed, &mut self.without_time)]
+            {
+                // Those of a reversal are negative.
+                *calls += if cells.lists("flags", row, flag.as_str())? { charge.requests } else { 0 };
+            }
             self.tokens.accrue(charge.tokens)?;
             if let Some(cost) = charge.cost {
                 add_money(&mut self.total, &currency, cost)?;

@@ -196,6 +196,23 @@ fn attention(report: &Report, style: Style, page: &mut String) {
         let cost = format!("{} {}", money(row.cost, 4), row.currency);
         lines.push(["unallocated".to_owned(), count(row.requests), format!("{key} from {}: {cost}", row.source)]);
     }
+    let known_badly = [
+        (
+            "no id",
+            report.without_id,
+            "calls without an id of their own: fed again from another file or place they count again",
+        ),
+        (
+            "no time",
+            report.without_time,
+            "calls that state no time: they count at that of the call before them in their file, else at their arrival",
+        ),
+    ];
+    for (says, calls, text) in known_badly {
+        if calls != 0 {
+            lines.push([says.to_owned(), count(calls), text.to_owned()]);
+        }
+    }
     if let Some(ledger) = &report.ledger {
         for (window, what) in [("hour", "hour"), ("day", "day"), ("month", "month"), ("quarter", "quarter")] {
             let late = ledger.count("combine", &format!("late.{window}"));

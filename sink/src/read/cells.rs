@@ -168,6 +168,19 @@ impl<'a> Cells<'a> {
         chrono::NaiveDate::from_epoch_days(day).with_context(|| format!("column {name} holds no date"))
     }
 
+    /// Whether a list of texts has this one; null has none.
+    ///
+    /// # Errors
+    /// When there is no such column of this type.
+    pub fn lists(self, name: &str, row: usize, text: &str) -> anyhow::Result<bool> {
+        let wrong = || format!("column {name} is not a list of texts");
+        let list = self.column(name)?.as_list_opt::<i32>().with_context(wrong)?;
+        let texts = list.values().as_string_opt::<i32>().with_context(wrong)?;
+        let ends = list.value_offsets();
+        let mut places = ends[row] as usize..ends[row + 1] as usize;
+        Ok(list.is_valid(row) && places.any(|place| texts.value(place) == text))
+    }
+
     /// A list of sums by currency.
     ///
     /// # Errors

@@ -288,6 +288,24 @@ mod tests {
     }
 
     #[test]
+    fn a_list_tells_which_texts_it_has() {
+        let mut flagged = fixture::charge();
+        flagged.flags = vec![Flag::IdFromPosition, Flag::Conflict];
+        let mut bare = fixture::charge();
+        bare.flags.clear();
+        let origin = Origin { partition: 0, offset: 0, item: 0, source: None };
+        let row = |item: Charge| Row { item: Box::new(item), origin: origin.clone() };
+        let rows = [row(bare.clone()), row(flagged), row(bare)];
+        let columns = Charges::columns();
+        let batch = column::batch(&column::schema(&columns), &columns, &rows.iter().collect::<Vec<_>>());
+        for (flag, expected) in [("conflict", true), ("id_from_position", true), ("time_assumed", false)] {
+            let found = [0, 1, 2].map(|row| Cells(&batch).lists("flags", row, flag).unwrap());
+            assert_eq!(found, [false, expected, false], "{flag}");
+        }
+        assert!(Cells(&batch.slice(1, 2)).lists("flags", 0, "conflict").unwrap());
+    }
+
+    #[test]
     fn every_dimension_and_meter_comes_back() {
         let mut charge = fixture::charge();
         for name in Dimensions::NAMES {
