@@ -6,9 +6,9 @@ use aggregate::budget::{Budgets, Definition, parse_budgets};
 use anyhow::{Context, bail};
 use enrich::{Directory, PriceBook, Severity};
 use ingest::Mapping;
-use schemas::{ReferenceRow, Timestamp};
+use schemas::{ReferenceItem, ReferenceRow, Timestamp};
 use stream::Log;
-use stream::log::{Published, publish_reference};
+use stream::log::{Published, publish_reference, reference_items};
 use stream::reference::{Compiled, manifest};
 
 /// The example configuration: name and text of every file, by name; the notices of other people's data among them.
@@ -164,6 +164,26 @@ impl Configuration {
         };
         sets.into_iter().map(publish).collect()
     }
+}
+
+/// When the newest prices or owners of a log take effect, if others were in force before.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn changed_at(log: &dyn Log) -> anyhow::Result<Option<Timestamp>> {
+    let mut changed: Option<Timestamp> = None;
+    for set in [PriceBook::SET, Directory::SET] {
+        let (items, _) = reference_items(log, &format!("ref.{set}"), 0).with_context(|| format!("read ref.{set}"))?;
+        let effects = items.into_iter().filter_map(|item| match item {
+            ReferenceItem::Manifest(manifest) => Some(manifest.effective_at),
+            ReferenceItem::Row(_) => None,
+        });
+        let effects: Vec<Timestamp> = effects.collect();
+        if effects.len() > 1 {
+            changed = changed.max(effects.into_iter().max());
+        }
+    }
+    Ok(changed)
 }
 
 fn compile<T: Compiled>(rows: &[ReferenceRow]) -> anyhow::Result<T> {

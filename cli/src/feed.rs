@@ -75,6 +75,8 @@ pub struct FedFile {
     pub fed: Fed,
     /// It no longer begins with what an earlier run had read of it, and was read from its beginning.
     pub is_changed: bool,
+    /// When the oldest of the records appended now counts as arrived.
+    pub oldest: Option<Timestamp>,
     /// Why its end was left for the next run.
     pub unread: Option<Unread>,
 }
@@ -179,7 +181,7 @@ impl<'a> Feeder<'a> {
             Err(error) => return Ok(FedFile { unread: Some(Unread::Broken(error)), ..FedFile::default() }),
         };
         let (topic, partitions, config) = (self.topic.clone(), self.partitions, self.config.clone());
-        let (mut fed, mut latest, mut unread) = (before, None, None);
+        let (mut fed, mut latest, mut oldest, mut unread) = (before, None, None::<Timestamp>, None);
         if is_believed {
             self.log.append(vec![reached(&key, &Position::File { fed, chain: Some(chain) })?])?;
         }
@@ -204,6 +206,7 @@ impl<'a> Feeder<'a> {
                 let told = record.timestamp.or_else(|| event_time(&record, &config, now));
                 let timestamp = told.or(latest).unwrap_or(now).min(now);
                 latest = Some(timestamp);
+                oldest = Some(oldest.map_or(timestamp, |oldest| oldest.min(timestamp)));
                 batch.push(OutRecord {
                     topic: topic.clone(),
                     partition: u32::try_from(fed % u64::from(partitions)).unwrap_or(0),
@@ -216,7 +219,7 @@ impl<'a> Feeder<'a> {
             }
             Ok((batch, Position::File { fed, chain: Some(chain) }))
         })?;
-        Ok(FedFile { fed: Fed { new, before }, is_changed, unread })
+        Ok(FedFile { fed: Fed { new, before }, is_changed, oldest, unread })
     }
 
     /// Opens a file where it is to be gone on with; `None` when it is empty.

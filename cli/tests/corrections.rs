@@ -257,6 +257,43 @@ fn a_job_that_dies_half_way_is_completed_by_the_next_and_owners_move_as_exactly(
 }
 
 #[test]
+fn who_feeds_calls_older_than_the_newest_prices_is_told_what_they_are_charged_by_and_how_to_change_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let up = ["up", "--sample", "0", "--exit-when-idle", "--listen", "127.0.0.1:0"];
+    let told = |arguments: &[&str]| {
+        let output = command(folder, &[&up[..], arguments].concat()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        said.lines().find(|line| line.starts_with("calls made before 20")).map(str::to_owned)
+    };
+    configure(folder, &[("gpt-x", "25")], "search");
+    // Known by its position alone.
+    let mut first: Value = serde_json::from_str(&call(0, "gpt-x")).unwrap();
+    first.as_object_mut().unwrap().remove("id");
+    std::fs::write(folder.join("calls.jsonl"), first.to_string()).unwrap();
+    assert_eq!(told(&["--config", "config", "--input", "calls.jsonl"]), None);
+    assert_eq!(reported(folder, "25", 0)["without_id"], 1);
+
+    configure(folder, &[("gpt-x", "2.5")], "growth");
+    publish(folder);
+    std::fs::write(folder.join("more.jsonl"), call(1, "gpt-x")).unwrap();
+    let line = told(&["--input", "more.jsonl"]).unwrap();
+    reported(folder, "50", 0);
+    let told_to = line.split('`').nth(1).unwrap();
+    assert!(told_to.ends_with("--prices --owners --from 2026-11-20"), "{line}");
+    let arguments: Vec<&str> = told_to.split_whitespace().skip(1).collect();
+    succeed(folder, &arguments);
+    assert_eq!(told(&[]), None, "nothing was fed");
+    let report = reported(folder, "5", 0);
+    assert_eq!((&report["teams"][0]["name"], &report["without_id"]), (&json!("growth"), &json!(1)), "{report:#}");
+
+    configure(folder, &[("gpt-x", "3")], "growth");
+    assert!(told(&["--config", "config"]).unwrap().contains("--from DATE`"));
+    assert_eq!(told(&["--config", "config"]), None, "it is the configuration it had");
+}
+
+#[test]
 fn a_settled_period_has_its_free_units_once_however_often_it_is_settled_and_follows_its_terms() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

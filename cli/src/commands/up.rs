@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aggregate::budget::Budgets;
 use aggregate::{CombineStage, MergeStage};
 use anyhow::bail;
 use clap::Args;
@@ -14,18 +15,19 @@ use enrich::{EnrichConfig, EnrichStage};
 use ingest::http::Door;
 use ingest::users::Users;
 use ingest::{DoorSettings, IngestStage};
-use schemas::topics;
+use schemas::{Timestamp, topics};
 use sink::deliver::{Delivery, DeliveryConfig};
 use sink::{Lake, LakeConfig, LakeReader, Maintenance};
 use stream::local::{LocalLog, LocalOptions, LocalRuntime, inbox, start};
-use stream::reference::{EFFECTIVE_AFTER_SECONDS, Reference};
+use stream::log::Published;
+use stream::reference::{Compiled, EFFECTIVE_AFTER_SECONDS, Reference};
 use stream::settings::LogFormat;
 use stream::telemetry::{Phase, Telemetry};
 use stream::{Log, Scratch, Shutdown, Stage};
 
 use super::open::now;
 use super::report::absolute;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, changed_at};
 use crate::feed::{self, Fed, FedFile, Feeder, Unread};
 use crate::forget::make_keys;
 use crate::input::{self, Found};
@@ -80,6 +82,8 @@ struct Input {
     found: Found,
     /// The folder was made for it.
     fresh: bool,
+    /// Its prices or owners were others before this run.
+    is_reconfigured: bool,
     decoding: Arc<ingest::Config>,
 }
 
@@ -118,9 +122,16 @@ impl Up {
         let fresh = !self.data.join(stream::local::FILE).exists();
         let log = Arc::new(LocalLog::open(&self.data, &catalogue, self.partitions)?);
         // Without --config a folder keeps what it has: the example must not replace what was applied to it.
-        if self.config.is_some() || !has_reference_data(&*log)? {
+        let has_configuration = has_reference_data(&*log)?;
+        let mut is_reconfigured = false;
+        if self.config.is_some() || !has_configuration {
             let after = if fresh { 0 } else { EFFECTIVE_AFTER_SECONDS };
-            configuration.publish(&*log, now(), after)?;
+            let published = configuration.publish(&*log, now(), after)?;
+            // Budgets are of no moment for what a call is charged.
+            is_reconfigured = has_configuration
+                && published
+                    .iter()
+                    .any(|(set, published)| *set != Budgets::SET && matches!(published, Published::New { .. }));
         }
         make_keys(&*log)?;
         let lake_folder = self.data.join("lake").display().to_string();
@@ -142,7 +153,7 @@ impl Up {
         let stages = stages_with(&[topics::RAW], &ingest_config, users, scratch, &telemetry)?;
         let runtime = start(log.clone(), stages, tables, options, shutdown.clone())?;
         inbox::take(log.clone(), &self.data, shutdown.clone())?;
-        let input = Input { found, fresh, decoding: Arc::new(ingest_config.clone()) };
+        let input = Input { found, fresh, is_reconfigured, decoding: Arc::new(ingest_config.clone()) };
         let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
         door.register_metrics(telemetry.registry())?;
         let server = telemetry.serve(self.listen, door.router(), tls, shutdown.clone())?;
@@ -203,9 +214,11 @@ impl Up {
             fed = feeder.sample(self.seed, sample, now())?;
         }
         let (mut remarks, mut is_whole) = (input.found.unreadable.clone(), input.found.unreadable.is_empty());
+        let mut oldest_fed: Option<Timestamp> = None;
         for file in &input.found.files {
-            let FedFile { fed: Fed { new, before }, is_changed, unread } = feeder.file(file, now())?;
+            let FedFile { fed: Fed { new, before }, is_changed, oldest, unread } = feeder.file(file, now())?;
             fed = Fed { new: fed.new + new, before: fed.before + before };
+            oldest_fed = oldest_fed.into_iter().chain(oldest).min();
             if is_changed {
                 let remark = "no longer begins with what was read of it before: read from its beginning";
                 remarks.push(format!("{} {remark}", file.display()));
@@ -221,6 +234,9 @@ impl Up {
                     remarks.push(input::unreadable(file, error.root_cause()));
                 }
             }
+        }
+        if input.is_reconfigured || oldest_fed.is_some() {
+            remarks.extend(self.priced_as_then(&**log, input.is_reconfigured, oldest_fed)?);
         }
         let idle = runtime.wait_idle(Duration::from_secs(7 * 86_400));
         progress.finish();
@@ -247,6 +263,27 @@ impl Up {
         let report = gather(&reader, &folder, Some(log))?;
         println!("{}", print(&report, Style::of_stdout()));
         Ok(is_whole && report.ledger.is_some_and(|ledger| ledger.balanced()))
+    }
+
+    /// Says that calls count at their own time also for which prices and owners hold, where that makes a difference.
+    fn priced_as_then(
+        &self,
+        log: &dyn Log,
+        is_reconfigured: bool,
+        oldest: Option<Timestamp>,
+    ) -> anyhow::Result<Option<String>> {
+        let Some(changed_at) = changed_at(log)? else { return Ok(None) };
+        if !is_reconfigured && oldest.is_none_or(|oldest| oldest >= changed_at) {
+            return Ok(None);
+        }
+        let start = |time: Timestamp, length: usize| time.to_string().chars().take(length).collect::<String>();
+        let from = oldest.map_or_else(|| "DATE".to_owned(), |oldest| start(oldest, "2026-11-30".len()));
+        Ok(Some(format!(
+            "calls made before {} UTC are charged by the prices and owners that were in force then; `spendstream reprice \
+             --data {} --prices --owners --from {from}` charges them by the newest",
+            start(changed_at, "2026-11-30T11:37:00".len()).replace('T', " "),
+            self.data.display()
+        )))
     }
 
     fn invitation(&self, scheme: &str, address: &SocketAddr) -> String {
