@@ -325,7 +325,8 @@ fn skip(
     Ok((fed == 0 || known.is_none_or(|known| known == chain)).then_some(chain))
 }
 
-/// The chain after one more record: the same for two files only when all their records up to there are.
+/// The chain after one more record: the same for two files only when all their records up to there are. A release that cuts
+/// files otherwise takes those that were fed for changed ones.
 fn link(chain: Id128, record: &FileRecord) -> Id128 {
     let time = record.timestamp.map_or(i64::MIN, Timestamp::micros).to_be_bytes();
     let headers = record.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);

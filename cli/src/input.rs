@@ -35,7 +35,8 @@ pub struct FileRecord {
     pub headers: Vec<(String, String)>,
     /// Value.
     pub payload: Vec<u8>,
-    /// It is the last line of a file of lines, has no end and is not whole JSON: somebody may be writing it still.
+    /// It is the last line of a file of lines, has no end and is not whole JSON: somebody may be writing it still. So are the
+    /// frames of a message before such a line.
     pub is_half: bool,
 }
 
@@ -279,9 +280,9 @@ impl Codex {
 }
 
 impl FileRecords {
-    /// Whether the record given last is the half line a file ends with.
+    /// Whether the record given last is the half line a file ends with, or the frames it goes on.
     fn is_half(&self) -> bool {
-        matches!(&self.from, From::Lines(lines, _) if lines.ends_half && lines.ahead.is_none())
+        matches!(&self.from, From::Lines(lines, _) if lines.ends_half)
     }
 
     fn next_payload(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
@@ -499,10 +500,9 @@ mod tests {
         assert_eq!(halves("{\"a\":1}\n{\"a\":\n"), [false, false]);
         assert_eq!(halves("{\"a\":1}\n{\"a\":2}"), [false, false]);
         assert_eq!(halves("{\"a\":1}\n{\"a\":2}\n  "), [false, false]);
-        // The frames before it are a record of their own.
         let start = r#"{"type":"message_start","message":{"id":"msg_1"}}"#;
         let stop = r#"{"type":"message_stop"}"#;
-        assert_eq!(halves(&format!("{start}\n{{\"type\":\"message_st")), [false, true]);
+        assert_eq!(halves(&format!("{start}\n{{\"type\":\"message_st")), [true, true]);
         assert_eq!(halves(&format!("{start}\n{stop}")), [false]);
         // Where a line ends otherwise than its text, nobody can tell.
         assert_eq!(halves("vendor,seats\nacme,1\nother,"), [false, false]);

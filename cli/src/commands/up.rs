@@ -127,7 +127,7 @@ impl Up {
         if self.config.is_some() || !has_configuration {
             let after = if fresh { 0 } else { EFFECTIVE_AFTER_SECONDS };
             let published = configuration.publish(&*log, now(), after)?;
-            // Budgets are of no moment for what a call is charged.
+            // Budgets decide nothing about what a call is charged.
             is_reconfigured = has_configuration
                 && published
                     .iter()
