@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use schemas::codec::Format;
 use schemas::{LedgerEntry, topics};
 use spendstream_tests::conformance::{self, Sent, appear, balance, send, settled};
 use spendstream_tests::proxy::{Fault, LIST_OFFSETS};
 use stream::books::BOOKS_KEY;
+use stream::kafka::{Change, repartition};
 use stream::log::ledger;
 use stream::{Log, OutRecord};
 
@@ -58,6 +62,62 @@ fn a_changelog_that_disagrees_with_the_offset_stops_the_partition() {
     let mut probe = run.start("a", &["--stages", "sum"]);
     probe.wait_for(&format!("changelog says transaction {}", entry.transaction), PATIENCE);
     assert!(probe.log().contains(&format!("group offset says transaction {}", entry.transaction - 1)));
+}
+
+#[test]
+fn a_change_of_the_number_of_partitions_that_fails_or_is_killed_leaves_nothing_open_that_stops_anybody() {
+    let run = Run::new("halfway", 1);
+    let [_, middle, output] = conformance::names(run.prefix);
+    let changelog = topics::changelog("sum", &middle);
+    let change = |patience| Change {
+        connection: kafka().connection(),
+        environment: run.prefix.to_owned(),
+        stages: vec![Arc::new(conformance::Split::new(run.prefix)), Arc::new(conformance::Sum::new(run.prefix))],
+        topics: vec![middle.clone(), output.clone()],
+        partitions: 2,
+        patience,
+    };
+    let mut sent = worked_and_stopped(&run, 50);
+    let forge = |transactions: i64| {
+        let mut entry = run.books("sum", 0);
+        entry.transaction += transactions;
+        let payload = Format::<LedgerEntry>::new().encode(&entry);
+        run.log.append(vec![record(&changelog, BOOKS_KEY, &payload)]).unwrap();
+    };
+    // The state of split has been moved by the time that of sum is looked at.
+    forge(1);
+    let refused = repartition(&change(PATIENCE), &mut |_: &str| {}).unwrap_err();
+    assert!(format!("{refused:#}").contains("changelog says"), "{refused:#}");
+    forge(0);
+    let probe = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 50);
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+
+    // What one that was killed leaves.
+    let mut killed = ClientConfig::new();
+    killed.set("bootstrap.servers", kafka().brokers()).set("transaction.timeout.ms", "600000");
+    killed.set("transactional.id", format!("{}.repartition", run.prefix));
+    let killed: BaseProducer = killed.create().unwrap();
+    killed.init_transactions(PATIENCE).unwrap();
+    killed.begin_transaction().unwrap();
+    let open = BaseRecord::<[u8], [u8]>::to(&changelog).partition(0).key(&b"open"[..]).payload(&b"open"[..]);
+    killed.send(open).map_err(|(error, _)| error).unwrap();
+    killed.flush(PATIENCE).unwrap();
+    let probe = run.start("a", &[]);
+    send(&*run.log, run.prefix, &mut sent, 50);
+    run.until("stages that agree work on", || appear(&*run.log, run.prefix) == sent.0.len());
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    let mut probe = run.start("a", &[]);
+    probe.wait_for("An interrupted `spendstream topics repartition` looks like this", PATIENCE);
+    // Whatever becomes of the next one, it ends that first.
+    let refused = repartition(&change(Duration::ZERO), &mut |_: &str| {}).unwrap_err().to_string();
+    assert!(refused.contains("stop the services that run split"), "{refused}");
+    send(&*run.log, run.prefix, &mut sent, 50);
+    run.until("the partition goes on by itself", || appear(&*run.log, run.prefix) == sent.0.len());
+    settled(&*run.log, run.prefix, &sent);
 }
 
 #[test]

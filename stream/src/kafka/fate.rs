@@ -149,8 +149,10 @@ pub(crate) fn disagreement(changelog: Option<Standing>, offset: Option<Standing>
         None => "nothing".to_owned(),
     };
     format!(
-        "changelog says {}, group offset says {}: one of them was changed from outside. Restore the changelog topic or \
-         the group's offset from before that. Deleting both counts nothing anew: the stages behind take what they had for copies",
+        "changelog says {}, group offset says {}. An interrupted `spendstream topics repartition` looks like this for up to \
+         ten minutes: run it again, or wait, and the partition goes on by itself. Otherwise one of them was changed from outside: \
+         restore the changelog topic or the group's offset from before that. Deleting both counts nothing anew: the stages \
+         behind take what they had for copies",
         say(changelog),
         say(offset)
     )

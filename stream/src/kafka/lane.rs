@@ -384,10 +384,11 @@ impl Lane {
         self.pause_halted(&halted)
     }
 
-    /// Lets stopped partitions go on when an operator has said so.
+    /// Lets stopped partitions go on when an operator has said so, or when what stopped them may have passed.
     fn heed_orders(&mut self) {
         let skips = self.of.watch.skips();
         for task in self.tasks.values_mut() {
+            task.read_again(&*self.of.stage);
             if task.resume(self.of.stage.name(), &skips) {
                 let (topic, partition) = (&*task.source.topic, task.source.partition);
                 tracing::info!(stage = self.of.stage.name(), topic, partition, "goes on by order of an operator");

@@ -84,6 +84,8 @@ pub fn repartition(change: &Change, say: &mut dyn FnMut(&str)) -> anyhow::Result
         "topic {} does not exist: create it with `spendstream topics apply`",
         names::TOPOLOGY
     );
+    // What an interrupted command left open ends here, not when the broker gives it up.
+    drop(change.producer()?);
     let named: Vec<&str> = change.topics.iter().map(String::as_str).collect();
     topology::pin(connection, &counts, &named)?;
     let topology = Topology::read(connection, &counts)?;
@@ -99,7 +101,7 @@ pub fn repartition(change: &Change, say: &mut dyn FnMut(&str)) -> anyhow::Result
     let wider: Vec<String> = change.topics.iter().cloned().chain(changelogs).collect();
     topics::widen(connection, &wider, *partitions)?;
     say("everything is read and stopped: moving state");
-    change.carry_out(&seats, generation)?;
+    change.carry_out(&seats, generation, say)?;
     Ok(generation)
 }
 
@@ -173,18 +175,41 @@ impl Change {
         Ok(None)
     }
 
-    fn carry_out(&self, seats: &[Seat<'_>], generation: i32) -> anyhow::Result<()> {
+    /// A producer of the name that all such commands of an environment have: what another left open ends with its start.
+    fn producer(&self) -> anyhow::Result<Producer> {
         let id = format!("{}.repartition", self.environment);
         let client = client::appending(&self.connection, &id, TRANSACTION_MAX);
-        let producer = Producer::with(&client, &id, TRANSACTION_MAX)?.context("prepare to move state")?;
-        let failed = |failure: Failure| {
-            anyhow::anyhow!("nothing was changed: {:?} failed: {}; run it again", failure.step, failure.error)
-        };
+        Producer::with(&client, &id, TRANSACTION_MAX)?.context("prepare to move state")
+    }
+
+    /// Moves everything in one transaction, which does not stay open however that ends: it would hide from every restore and
+    /// from every reader of the ledger what is written behind it.
+    fn carry_out(&self, seats: &[Seat<'_>], generation: i32, say: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+        let producer = self.producer()?;
         producer.begin().map_err(failed)?;
+        let moved = self.move_state(&producer, seats, generation);
+        let Err(error) = moved.and_then(|()| producer.commit().map_err(failed)) else { return Ok(()) };
+        say("it failed: what was begun is taken back");
+        // Whoever fenced it off has ended it, too.
+        if producer.abort().err().is_none_or(|failure| failure.fenced()) {
+            return Err(error);
+        }
+        // Nobody knows how it ends. Another producer of the name settles that at the broker, and then it shows.
+        drop(producer);
+        let settled = self.producer();
+        settled.with_context(|| {
+            format!("{error:#}; what was begun may stay open for ten minutes, or until it is run again")
+        })?;
+        let topology = Topology::read(&self.connection, &client::partition_counts(&self.connection)?)?;
+        let committed = topology.generation(self.topics.iter().map(String::as_str)) == generation;
+        if committed { Ok(()) } else { Err(error) }
+    }
+
+    fn move_state(&self, producer: &Producer, seats: &[Seat<'_>], generation: i32) -> anyhow::Result<()> {
         let mut before = Vec::new();
         for seat in seats {
             let committed = seat.committed(&seat.stable)?;
-            let offsets = seat.carry_over(self, &producer, &committed, generation).map_err(|error| match error {
+            let offsets = seat.carry_over(self, producer, &committed, generation).map_err(|error| match error {
                 Trouble::Produce(failure) => failed(failure),
                 Trouble::Other(error) => error.context(format!("move the state of {}", seat.stage.name())),
             })?;
@@ -209,8 +234,12 @@ impl Change {
                 seat.stage.name()
             );
         }
-        producer.commit().map_err(failed)
+        Ok(())
     }
+}
+
+fn failed(failure: Failure) -> anyhow::Error {
+    anyhow::anyhow!("nothing was changed: {:?} failed: {}; run it again", failure.step, failure.error)
 }
 
 enum Trouble {

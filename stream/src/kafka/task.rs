@@ -35,10 +35,24 @@ pub(crate) struct Halted {
     pub(crate) reason: Halt,
     /// Orders known when it stopped: only a later one can help.
     skips: usize,
-    /// False when the state itself is in doubt: no order helps then.
-    resumable: bool,
+    cure: Cure,
     at: Instant,
 }
+
+/// What makes a stopped partition go on in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cure {
+    /// An order of an operator, or reference data.
+    Order,
+    /// That changelog and offset agree after all. It is looked again after so long.
+    Agreement(Duration),
+    /// Nothing: its changelog cannot be used.
+    Restart,
+}
+
+/// A partition whose changelog disagrees with its offset reads it again this often, or as rarely that it does so a tenth of
+/// the time: somebody may have put back what was changed, or a transaction that stayed open hides the end of it.
+const READ_AGAIN: Duration = Duration::from_secs(30);
 
 /// A partition that stopped for want of usable reference data looks again this often: new data may have come.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -56,6 +70,8 @@ pub(crate) struct Restore {
     entries: u64,
     disagree_since: Option<Instant>,
     began: Option<Instant>,
+    /// True where it disagreed before: markers have had their time to land.
+    again: bool,
 }
 
 /// One source partition of a lane.
@@ -150,7 +166,7 @@ impl Task {
         match &self.stop_before {
             Some((offset, halt)) if messages.iter().any(|message| message.offset() >= *offset) => {
                 let halt = halt.clone();
-                self.rest(halt.clone(), skips.len(), true);
+                self.rest(halt.clone(), skips.len(), Cure::Order);
                 Err(halt)
             }
             _ => Ok(()),
@@ -175,16 +191,16 @@ impl Task {
     /// The records it was to read next are gone, `first` is the first there is. Nothing may be open.
     pub(crate) fn lose(&mut self, first: i64, skips: &[Skip]) -> Result<(), Halt> {
         if let Err(halt) = self.books.lose(first, skips) {
-            self.rest(halt.clone(), skips.len(), true);
+            self.rest(halt.clone(), skips.len(), Cure::Order);
             return Err(halt);
         }
         self.phase = Phase::Starting;
         Ok(())
     }
 
-    fn rest(&mut self, reason: Halt, skips: usize, resumable: bool) {
+    fn rest(&mut self, reason: Halt, skips: usize, cure: Cure) {
         self.watch.halted(&reason);
-        self.phase = Phase::Halted(Halted { reason, skips, resumable, at: Instant::now() });
+        self.phase = Phase::Halted(Halted { reason, skips, cure, at: Instant::now() });
     }
 
     /// True the first time a halt is asked about.
@@ -206,7 +222,7 @@ impl Task {
 
     fn halt(&mut self, halt: Halt, skips: usize) -> Halt {
         self.undo();
-        self.rest(halt.clone(), skips, true);
+        self.rest(halt.clone(), skips, Cure::Order);
         halt
     }
 
@@ -233,12 +249,21 @@ impl Task {
         let ours = |skip: &Skip| skip.is_for(stage, &self.source.topic, self.source.partition);
         let ordered = skips.iter().skip(halted.skips).any(ours);
         let look_again = matches!(halted.reason, Halt::State(_)) && halted.at.elapsed() > LOOK_AGAIN;
-        if !halted.resumable || self.dirty || !(ordered || look_again) {
+        if halted.cure != Cure::Order || self.dirty || !(ordered || look_again) {
             return false;
         }
         self.stop_before = None;
         self.phase = Phase::Starting;
         ordered
+    }
+
+    /// Reads its changelog once more when it disagreed with the offset and that was a while ago.
+    pub(crate) fn read_again(&mut self, stage: &dyn Stage) {
+        let Phase::Halted(Halted { cure: Cure::Agreement(after), at, .. }) = &self.phase else { return };
+        if at.elapsed() > *after {
+            self.forget(stage);
+            self.phase = Phase::Restoring(Restore { again: true, ..Restore::default() });
+        }
     }
 
     /// Reads on in the changelog, for this long at most. Once it is read and agrees with the group's offset, the
@@ -283,7 +308,7 @@ impl Task {
             }
         }
         if let Some(reason) = failed {
-            self.rest(reason, 0, false);
+            self.rest(reason, 0, Cure::Restart);
             return Ok(());
         }
         let (true, Some(offset)) = (restore.at_end, restore.offset) else { return Ok(()) };
@@ -297,12 +322,13 @@ impl Task {
             Start::Disagree => {
                 // The marker of the changelog may land after that of the offset: by as long as a transaction may last.
                 let since = *restore.disagree_since.get_or_insert_with(Instant::now);
-                if since.elapsed() <= settings.transaction_timeout + Duration::from_secs(10) {
+                if !restore.again && since.elapsed() <= settings.transaction_timeout + Duration::from_secs(10) {
                     return Ok(());
                 }
                 let Some(next) = fate::believed(kept.standing, offset) else {
                     let reason = Halt::State(fate::disagreement(kept.standing, offset));
-                    self.rest(reason, 0, false);
+                    let after = READ_AGAIN.max(since.duration_since(began) * 9);
+                    self.rest(reason, 0, Cure::Agreement(after));
                     return Ok(());
                 };
                 let (stage, topic) = (stage.name(), &self.source.topic);
@@ -310,7 +336,7 @@ impl Task {
             }
         }
         if let Err(reason) = kept.processor.restored() {
-            self.rest(reason, 0, false);
+            self.rest(reason, 0, Cure::Restart);
             return Ok(());
         }
         let (entries, took) = (restore.entries, began.elapsed());
