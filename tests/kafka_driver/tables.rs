@@ -33,13 +33,14 @@ fn settings(environment: &str, instance: &str) -> Settings {
 }
 
 /// A table in memory that outlives the driver, as a lake would. Unless it is steady every third write fails, half of them
-/// after the fact.
+/// after the fact; all of them while it is away.
 #[derive(Default)]
 struct Store {
     rows: Vec<String>,
     positions: BTreeMap<u32, i64>,
     writes: usize,
     steady: bool,
+    away: bool,
 }
 
 struct Shelf {
@@ -86,6 +87,7 @@ impl Table for Shelf {
             std::thread::sleep(Duration::from_millis(20));
             let mut store = store.lock().unwrap();
             store.writes += 1;
+            anyhow::ensure!(!store.away, "the store is away");
             anyhow::ensure!(store.steady || store.writes % 6 != 2, "the store is away");
             for (partition, (rows, position)) in taken {
                 store.rows.extend(rows);
@@ -168,6 +170,31 @@ fn records_that_expired_before_a_table_had_them_stop_their_partition_alone_until
     second.set();
     driver.join().unwrap().unwrap();
     assert_eq!(rows(), 400 - (kept - left), "{had} at first: what expired is missing, and nothing else");
+}
+
+#[test]
+fn while_a_store_is_away_metrics_say_how_much_waits() {
+    let run = Run::new("shelf-away", 1);
+    let [input, ..] = conformance::names(run.prefix);
+    let store = Arc::new(Mutex::new(Store { steady: true, ..Store::default() }));
+    let (mut sent, shutdown, telemetry) = (Sent::default(), Shutdown::new(), Telemetry::new());
+    let table = Shelf { topic: input.clone(), store: store.clone(), buffer: BTreeMap::new() };
+    let (settings, stop, told) = (settings(run.prefix, "a"), shutdown.clone(), telemetry.clone());
+    let driver = std::thread::spawn(move || run_table(&settings, Box::new(table), &Orders::default(), &stop, &told));
+    let gauge = |name: &str| {
+        let text = telemetry.render().unwrap();
+        let mut lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+        lines.next().and_then(|line| line.rsplit(' ').next()?.parse::<i64>().ok())
+    };
+    send(&*run.log, run.prefix, &mut sent, 100);
+    run.until("nearly all is there", || store.lock().unwrap().rows.len() > 50);
+    store.lock().unwrap().away = true;
+    send(&*run.log, run.prefix, &mut sent, 300);
+    run.until("they are seen to wait", || gauge("spendstream_lag_records").is_some_and(|lag| lag >= 300));
+    store.lock().unwrap().away = false;
+    run.until("they are written", || gauge("spendstream_lag_records").is_some_and(|lag| lag < 100));
+    shutdown.set();
+    driver.join().unwrap().unwrap();
 }
 
 /// What happens to tables whose writes wait for a gate.

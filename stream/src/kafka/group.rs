@@ -1,11 +1,19 @@
 //! What lanes and tables do alike as members of a group.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::Events;
+
+/// How often it is asked how far a partition is behind that says nothing by itself.
+pub(crate) const LAG_EVERY: Duration = Duration::from_secs(10);
+
+/// Longest wait for the answer: others are held up by it.
+const LAG_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Partitions of a topic, all with the same offset.
 pub(crate) fn list(topic: &str, partitions: &[i32], offset: Offset) -> anyhow::Result<TopicPartitionList> {
@@ -73,6 +81,13 @@ pub(crate) fn trouble(error: &KafkaError, who: &str, topic: &str, instance: &str
 /// What to say of a position behind the end of its partition.
 pub(crate) fn beyond_the_end(topic: &str, partition: i32, next: i64, end: i64) -> String {
     format!("{topic}/{partition} ends at {end}, before the committed offset {next}: was the topic re-created?")
+}
+
+/// Offsets between a position and the end of its partition, as the broker says now: of a paused partition the client hears
+/// nothing. `None` without an answer.
+pub(crate) fn lag_now(consumer: &BaseConsumer<Events>, topic: &str, partition: i32, next: i64) -> Option<i64> {
+    let range = consumer.fetch_watermarks(topic, partition, LAG_TIMEOUT);
+    range.ok().map(|(_, end)| (end - next).max(0))
 }
 
 /// Offsets between a position and the end of its partition, as the client last heard of it.

@@ -297,11 +297,25 @@ impl Lane {
         Ok(Some(committed))
     }
 
+    /// Asks how far a partition is behind that commits nothing for now: only a commit says it otherwise. One a visit, since
+    /// the others wait for the answer.
+    fn ask_lag(&mut self) {
+        let stands = self.stale || self.failures > 0;
+        let due = |task: &Task| (stands || !task.running()) && task.lag_asked_at.elapsed() > group::LAG_EVERY;
+        let Some((partition, task)) = self.tasks.iter_mut().find(|(_, task)| due(task)) else { return };
+        task.lag_asked_at = Instant::now();
+        let Some(next) = task.books.next_offset().or(task.group_offset) else { return };
+        if let Some(lag) = group::lag_now(&self.consumer, self.of.stage.input(), *partition, next) {
+            task.watch.behind(lag);
+        }
+    }
+
     /// Restores for a while.
     fn restore(&mut self) -> anyhow::Result<()> {
         if self.visited_at.elapsed() > BEAT_EVERY {
             self.visited_at = Instant::now();
             self.tasks.values().for_each(|task| task.watch.beat());
+            self.ask_lag();
         }
         let mut unknown = Vec::new();
         for (partition, task) in &mut self.tasks {
@@ -323,6 +337,7 @@ impl Lane {
                 next_offset: *next_offset,
             });
             restore.offset = Some(standing);
+            task.group_offset = standing.map(|standing| standing.next_offset);
             task.mark = found.and_then(|(_, mark)| mark);
         }
         let restoring = self.tasks.values_mut().filter(|task| matches!(task.phase, Phase::Restoring(_)));

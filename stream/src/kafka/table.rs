@@ -43,6 +43,10 @@ struct Part {
     at_end: bool,
     /// Records buffered since the last flush.
     records: usize,
+    /// Where the table stands, as far as it has said or written.
+    stands: Option<i64>,
+    /// When it was last asked how far it is behind.
+    lag_asked_at: Instant,
 }
 
 enum Phase {
@@ -164,7 +168,7 @@ impl Driver {
             group::sound(&self.consumer, self.table.name(), &self.settings.instance)?;
             if visited_at.elapsed() > Duration::from_secs(1) {
                 visited_at = Instant::now();
-                self.parts.values().for_each(|part| part.watch.beat());
+                self.visit(self.failures > 0);
             }
             self.rebalance()?;
             self.ask()?;
@@ -196,6 +200,22 @@ impl Driver {
         Ok(())
     }
 
+    /// Gives a sign of life, and asks how far a partition is behind whose records are not written for now: only a write says it
+    /// otherwise. One a visit, since the others wait for the answer.
+    fn visit(&mut self, nothing_is_written: bool) {
+        self.parts.values().for_each(|part| part.watch.beat());
+        let due = |part: &Part| {
+            let waits = nothing_is_written || !matches!(part.phase, Phase::Running(_));
+            waits && part.lag_asked_at.elapsed() > group::LAG_EVERY
+        };
+        let Some((partition, part)) = self.parts.iter_mut().find(|(_, part)| due(part)) else { return };
+        part.lag_asked_at = Instant::now();
+        let Some(stands) = part.stands else { return };
+        if let Some(lag) = group::lag_now(&self.consumer, &self.topic, *partition, stands) {
+            part.watch.behind(lag);
+        }
+    }
+
     fn is_due(&self) -> bool {
         self.table.buffered_bytes() >= self.settings.table_bytes_max || self.table.due(now())
     }
@@ -221,7 +241,8 @@ impl Driver {
                     group::take(&self.consumer, &self.topic, &partitions)?;
                     for partition in partitions {
                         let watch = self.telemetry.watch(self.table.name(), &self.topic, partition as u32);
-                        let part = Part { phase: Phase::Asking, watch, at_end: false, records: 0 };
+                        let (phase, lag_asked_at) = (Phase::Asking, Instant::now());
+                        let part = Part { phase, watch, at_end: false, records: 0, stands: None, lag_asked_at };
                         self.parts.insert(partition, part);
                     }
                 }
@@ -274,6 +295,7 @@ impl Driver {
                     tracing::info!(table, topic = self.topic, partition, offset, "table says where to read from");
                     if let Some(part) = self.parts.get_mut(&(partition as i32)) {
                         (part.phase, part.records, part.at_end) = (Phase::Starting(offset), 0, false);
+                        part.stands = Some(offset);
                     }
                 }
             }
@@ -468,7 +490,7 @@ impl Driver {
             std::thread::sleep(Duration::from_millis(2));
             if visited_at.elapsed() > Duration::from_secs(1) {
                 visited_at = Instant::now();
-                self.parts.values().for_each(|part| part.watch.beat());
+                self.visit(true);
             }
         }
         match thread.join() {
@@ -499,7 +521,8 @@ impl Driver {
         let took = began.elapsed();
         let mut positions = TopicPartitionList::new();
         for (partition, next, records) in covers {
-            let Some(part) = self.parts.get(partition) else { continue };
+            let Some(part) = self.parts.get_mut(partition) else { continue };
+            part.stands = Some(*next);
             let at_end = part.at_end && matches!(part.phase, Phase::Running(now) if now == *next);
             let lag = if at_end { 0 } else { group::lag(&self.consumer, &self.topic, *partition, *next) };
             part.watch.flushed(*records, took, lag);

@@ -93,6 +93,10 @@ pub(crate) struct Task {
     reported: Option<Halt>,
     /// Records and bytes processed in the open transaction.
     pub(crate) taken: (usize, usize),
+    /// What the group's offset said: where it will go on, while its books are not read yet.
+    pub(crate) group_offset: Option<i64>,
+    /// When it was last asked how far it is behind.
+    pub(crate) lag_asked_at: Instant,
     pub(crate) watch: Watch,
 }
 
@@ -117,6 +121,8 @@ impl Task {
             stop_before: None,
             reported: None,
             taken: (0, 0),
+            group_offset: None,
+            lag_asked_at: Instant::now(),
         }
     }
 

@@ -91,6 +91,10 @@ impl Metrics {
         self.halted.with_label_values(&[stage, topic, &*partition.to_string()]).set(i64::from(halted));
     }
 
+    pub(super) fn behind(&self, (stage, topic, partition): &Key, lag: i64) {
+        self.lag.with_label_values(&[stage, topic, &*partition.to_string()]).set(lag);
+    }
+
     pub(super) fn committed(&self, (stage, topic, partition): &Key, commit: &Commit<'_>) {
         let number = partition.to_string();
         let labels = [stage.as_ref(), topic.as_ref(), number.as_str()];

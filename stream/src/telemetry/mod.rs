@@ -193,6 +193,11 @@ impl Watch {
         self.telemetry.metrics.flushed(&self.key, records, took, lag);
     }
 
+    /// Offsets between the position and the end of the partition, where no commit says it: it stopped, or its writes fail.
+    pub fn behind(&self, lag: i64) {
+        self.telemetry.metrics.behind(&self.key, lag);
+    }
+
     /// A transaction was aborted, or its outcome was unknown at first.
     pub fn aborted(&self, outcome: Outcome) {
         self.beat();

@@ -68,10 +68,16 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
     }
 
     watch.halted(&Halt::State("the changelog is not ours".to_owned()));
+    watch.behind(319);
     let (code, body) = get(address, "/healthz");
     assert_eq!(code, 200, "starting again would not help");
     assert!(body.contains(r#""phase":"halted","reason":"the changelog is not ours""#), "{body}");
-    assert!(get(address, "/metrics").1.contains(&format!("spendstream_partition_halted{{{labels}}} 1")));
+    let text = get(address, "/metrics").1;
+    for line in
+        [format!("spendstream_partition_halted{{{labels}}} 1"), format!("spendstream_lag_records{{{labels}}} 319")]
+    {
+        assert!(text.contains(&line), "{line} is missing in:\n{text}");
+    }
 
     drop(watch);
     let text = get(address, "/metrics").1;
