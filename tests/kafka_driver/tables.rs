@@ -173,7 +173,7 @@ fn records_that_expired_before_a_table_had_them_stop_their_partition_alone_until
 }
 
 #[test]
-fn while_a_store_is_away_metrics_say_how_much_waits() {
+fn while_a_store_is_away_metrics_say_that_it_is_and_how_much_waits() {
     let run = Run::new("shelf-away", 1);
     let [input, ..] = conformance::names(run.prefix);
     let store = Arc::new(Mutex::new(Store { steady: true, ..Store::default() }));
@@ -188,11 +188,14 @@ fn while_a_store_is_away_metrics_say_how_much_waits() {
     };
     send(&*run.log, run.prefix, &mut sent, 100);
     run.until("nearly all is there", || store.lock().unwrap().rows.len() > 50);
+    run.until("all is well", || gauge("spendstream_table_failures") == Some(0));
     store.lock().unwrap().away = true;
     send(&*run.log, run.prefix, &mut sent, 300);
     run.until("they are seen to wait", || gauge("spendstream_lag_records").is_some_and(|lag| lag >= 300));
+    assert!(gauge("spendstream_table_failures").is_some_and(|failures| failures > 1));
     store.lock().unwrap().away = false;
     run.until("they are written", || gauge("spendstream_lag_records").is_some_and(|lag| lag < 100));
+    run.until("all is well", || gauge("spendstream_table_failures") == Some(0));
     shutdown.set();
     driver.join().unwrap().unwrap();
 }

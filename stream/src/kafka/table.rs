@@ -82,6 +82,8 @@ struct Driver {
     /// Flushes and assignments failed in a row, and when to try again.
     failures: u32,
     retry_at: Instant,
+    /// True when the last write failed: that the store can be read then does not mean that it is well.
+    write_failed: bool,
     /// Until the group has said for the first time which partitions are its own.
     joining: Option<Joining>,
 }
@@ -142,8 +144,10 @@ pub fn run_table(
         writing: None,
         failures: 0,
         retry_at: Instant::now(),
+        write_failed: false,
         joining,
     };
+    driver.told(0);
     loop {
         let worked = driver.work();
         let ended = match worked {
@@ -299,13 +303,25 @@ impl Driver {
                     }
                 }
             }
-            Err(error) => self.failed("table cannot be read", &error),
+            Err(error) => {
+                self.failed("table cannot be read", &error);
+                return Ok(());
+            }
+        }
+        if !self.write_failed {
+            self.told(0);
         }
         Ok(())
     }
 
+    /// So many failures in a row.
+    fn told(&mut self, failures: u32) {
+        self.failures = failures;
+        self.telemetry.table_failures(self.table.name(), failures);
+    }
+
     fn failed(&mut self, what: &str, error: &anyhow::Error) {
-        self.failures += 1;
+        self.told(self.failures.saturating_add(1));
         let wait = (Duration::from_millis(100) * 2u32.pow(self.failures.min(10))).min(BACKOFF_MAX);
         self.retry_at = Instant::now() + wait;
         let (table, error, seconds) = (self.table.name(), format!("{error:#}"), wait.as_secs());
@@ -502,6 +518,7 @@ impl Driver {
 
     /// Nothing is known: everything is asked for again.
     fn unwritten(&mut self, error: &anyhow::Error) -> anyhow::Result<()> {
+        self.write_failed = true;
         self.failed("table cannot be written", error);
         let partitions: Vec<i32> = self.parts.keys().copied().collect();
         self.give_up(&partitions);
@@ -517,7 +534,8 @@ impl Driver {
     }
 
     fn written(&mut self, began: Instant, covers: &[(i32, i64, usize)]) -> anyhow::Result<()> {
-        self.failures = 0;
+        self.write_failed = false;
+        self.told(0);
         let took = began.elapsed();
         let mut positions = TopicPartitionList::new();
         for (partition, next, records) in covers {

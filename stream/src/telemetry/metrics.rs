@@ -37,6 +37,8 @@ pub(super) struct Metrics {
     state: IntGaugeVec,
     /// 1 when the partition waits for an operator.
     halted: IntGaugeVec,
+    /// Unit: failures in a row.
+    table_failures: IntGaugeVec,
 }
 
 impl Default for Metrics {
@@ -81,6 +83,11 @@ impl Default for Metrics {
                 "spendstream_partition_halted",
                 "1 when the partition waits for an operator; see the log.",
             ),
+            table_failures: gauge(
+                "spendstream_table_failures",
+                "Times in a row that the table's store could not be read or written; 0 when it can.",
+                &["table"],
+            ),
             registry,
         }
     }
@@ -89,6 +96,10 @@ impl Default for Metrics {
 impl Metrics {
     pub(super) fn halted(&self, (stage, topic, partition): &Key, halted: bool) {
         self.halted.with_label_values(&[stage, topic, &*partition.to_string()]).set(i64::from(halted));
+    }
+
+    pub(super) fn table_failures(&self, table: &str, failures: u32) {
+        self.table_failures.with_label_values(&[table]).set(i64::from(failures));
     }
 
     pub(super) fn behind(&self, (stage, topic, partition): &Key, lag: i64) {

@@ -115,6 +115,11 @@ impl Telemetry {
         Joining(self.clone())
     }
 
+    /// Says how often in a row the store of a table could not be read or written.
+    pub(crate) fn table_failures(&self, table: &str, failures: u32) {
+        self.metrics.table_failures(table, failures);
+    }
+
     /// Health now.
     pub fn health(&self) -> Health {
         let now = Instant::now();
