@@ -90,7 +90,7 @@ impl Flush {
         let adds = self.write::<R>(&chunks)?;
         drop(chunks);
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = self.lake.wait(log.commit(&adds, &self.moves, self.written_at, self.now))?;
+        let version = self.lake.wait_for(R::TABLE, log.commit(&adds, &self.moves, self.written_at, self.now))?;
         self.metrics.flushed(rows, adds.len(), adds.iter().map(|add| add.size).sum(), self.began.elapsed());
         tracing::info!(table = R::TABLE, version, rows, files = adds.len(), "committed");
         Ok(())

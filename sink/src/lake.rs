@@ -308,6 +308,11 @@ impl Lake {
         futures::executor::block_on(tokio::task::unconstrained(future))
     }
 
+    /// As [`Lake::wait`], with the table named in whatever is logged meanwhile: the libraries beneath do not name it.
+    pub(crate) fn wait_for<F: Future>(&self, table: &str, future: F) -> F::Output {
+        tracing::info_span!("lake", table).in_scope(|| self.wait(future))
+    }
+
     pub(crate) fn handle(&self) -> &tokio::runtime::Handle {
         self.runtime.0.as_ref().expect("the runtime is only taken when the lake is dropped").handle()
     }

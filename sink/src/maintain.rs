@@ -132,10 +132,11 @@ impl Maintenance {
         let Some((spec, mut handle)) = self.open(table)? else { return Ok(0) };
         // A clock that is ahead would delete what queries and writers still need, so the one that is behind counts.
         let now = self.lake.store_time()?.min(now);
-        self.lake.wait(retain(spec, &mut handle, self.config.lake_vacuum_after))?;
+        self.lake.wait_for(table, retain(spec, &mut handle, self.config.lake_vacuum_after))?;
         let after = i64::try_from(self.config.lake_vacuum_after.as_micros()).unwrap_or(i64::MAX);
         let before = Timestamp::from_micros(now.micros().saturating_sub(after));
-        let deleted = self.lake.wait(vacuum(&handle, before)).with_context(|| format!("vacuum the table {table}"))?;
+        let deleted =
+            self.lake.wait_for(table, vacuum(&handle, before)).with_context(|| format!("vacuum the table {table}"))?;
         self.lake.metrics().table(table).vacuumed(deleted);
         if deleted > 0 {
             tracing::info!(table, deleted, "vacuumed");
@@ -186,7 +187,7 @@ impl Maintenance {
         self.lake.wait(upload(store.as_ref(), &add.path, encoded.bytes))?;
         still_young(written_at)?;
         let target = i64::try_from(self.config.lake_file_bytes).unwrap_or(i64::MAX);
-        let replaced = self.lake.wait(replace(spec, table, fence, group, &add, target, now))?;
+        let replaced = self.lake.wait_for(spec.name, replace(spec, table, fence, group, &add, target, now))?;
         let metrics = self.lake.metrics().table(spec.name);
         metrics.commit(if replaced { Outcome::Committed } else { Outcome::Conflict });
         if !replaced && let Err(error) = self.lake.wait(store.delete(&Path::from(add.path.as_str()))) {

@@ -95,7 +95,7 @@ impl<R: Rows> LakeTable<R> {
         let comments: Vec<String> = columns.iter().map(Column::comment).collect();
         let metrics = lake.metrics().table(R::TABLE);
         let log = TableLog::new(lake.table(R::TABLE)?, R::TABLE, R::TOPIC, metrics.clone());
-        let log = lake.told(lake.wait(log.open(R::ABOUT, &schema, &comments)))?;
+        let log = lake.told(lake.wait_for(R::TABLE, log.open(R::ABOUT, &schema, &comments)))?;
         Ok(LakeTable {
             rows: R::new(),
             lake: lake.clone(),
@@ -272,7 +272,7 @@ impl<R: Rows> Table for LakeTable<R> {
     fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = log.positions(partitions);
-        let positions = self.lake.told(self.lake.wait(reading));
+        let positions = self.lake.told(self.lake.wait_for(R::TABLE, reading));
         drop(log);
         let positions = positions?;
         for (partition, position) in partitions.iter().zip(&positions) {

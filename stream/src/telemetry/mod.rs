@@ -23,17 +23,19 @@ use crate::processor::Halt;
 use crate::settings::LogFormat;
 use metrics::Metrics;
 
-/// Starts the log, on standard error. `RUST_LOG` chooses what is logged; without it, everything from `info` on.
+/// What is logged unless `RUST_LOG` says otherwise. librdkafka repeats itself while a broker is away, Delta narrates every read,
+/// and each request to a store that is away tells of ten retries; we say what matters once.
+const LOGGED: &str = "info,rdkafka=error,librdkafka=error,buoyant_kernel=warn,buoyant_kernel_engine=warn,deltalake_core=warn,\
+                      object_store=warn";
+
+/// Starts the log, on standard error. `RUST_LOG` chooses what is logged; without it, everything of ours from `info` on.
 ///
 /// # Errors
 /// When a log was started before, or `RUST_LOG` cannot be read.
 pub fn init(format: LogFormat) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).with_context(|| format!("read RUST_LOG={text}"))?,
-        // librdkafka repeats itself while a broker is away, and Delta narrates every read; we say what matters once.
-        _ => EnvFilter::new(
-            "info,rdkafka=error,librdkafka=error,buoyant_kernel=warn,buoyant_kernel_engine=warn,deltalake_core=warn",
-        ),
+        _ => EnvFilter::new(LOGGED),
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {

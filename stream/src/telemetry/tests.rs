@@ -116,3 +116,14 @@ fn nobody_is_ready_before_it_is_known_what_is_theirs() {
     let health = telemetry.health();
     assert_eq!((health.status, health.ready), ("running", true), "it may have no partition at all");
 }
+
+#[test]
+fn retries_of_a_store_are_logged_only_when_they_are_asked_for() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let log = tracing_subscriber::registry().with(EnvFilter::new(LOGGED));
+    tracing::subscriber::with_default(log, || {
+        assert!(tracing::enabled!(target: "spendstream_stream::kafka::lane", tracing::Level::INFO));
+        assert!(!tracing::enabled!(target: "object_store::client::retry", tracing::Level::INFO));
+        assert!(tracing::enabled!(target: "object_store::client::retry", tracing::Level::WARN));
+    });
+}
