@@ -138,7 +138,19 @@ impl TableLog {
 
     /// Reads the log to its end and says where partitions stand: the offset to read next.
     pub(crate) async fn positions(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<Option<i64>>> {
-        if let Err(error) = self.table.update_state().await {
+        let positions = self.read_positions(partitions).await;
+        if positions.is_err() {
+            // Next time from the beginning: what was read may be of a lake that was put back to an earlier state since.
+            self.table.state = None;
+        }
+        positions
+    }
+
+    async fn read_positions(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<Option<i64>>> {
+        if self.table.state.is_none() {
+            load(&mut self.table, self.name).await?;
+            tracing::info!(table = self.name, version = self.version(), "read from the beginning of its log");
+        } else if let Err(error) = self.table.update_state().await {
             return Err(why_unreadable(&self.table, self.name, error).await);
         }
         let log_store = self.table.log_store();
@@ -238,7 +250,8 @@ impl TableLog {
 /// Reads a table's log from its beginning.
 pub(crate) async fn load(table: &mut DeltaTable, name: &str) -> anyhow::Result<()> {
     // Delta takes an empty entry for a commit of nothing, and what it held would be missing without a word.
-    if let Some(damage) = damage(table, true).await? {
+    let damage = damage(table, true).await.with_context(|| format!("read the log of the table {name}"))?;
+    if let Some(damage) = damage {
         bail!("the table {name} cannot be read: {damage}");
     }
     match table.load().await {
@@ -250,8 +263,14 @@ pub(crate) async fn load(table: &mut DeltaTable, name: &str) -> anyhow::Result<(
 /// An error of reading a log, with the entry that is damaged named if there is one.
 async fn why_unreadable(table: &DeltaTable, name: &str, error: DeltaTableError) -> anyhow::Error {
     let error = anyhow::Error::new(error);
-    match damage(table, false).await {
-        Ok(Some(damage)) => error.context(format!("the table {name} cannot be read: {damage}")),
+    if let Ok(Some(damage)) = damage(table, false).await {
+        return error.context(format!("the table {name} cannot be read: {damage}"));
+    }
+    match table.verify_deltatable_existence().await {
+        Ok(false) => error.context(format!(
+            "the table {name} is gone from the lake; put it back, or start the sink again: it makes the table anew and writes \
+             what the topic still has"
+        )),
         _ => error.context(format!("read the log of the table {name}")),
     }
 }

@@ -591,3 +591,33 @@ fn waiting_within_a_task_outlasts_what_the_task_may_do_before_it_yields() {
     };
     assert_eq!(runtime.block_on(runtime.spawn(waits)).unwrap(), 1_000);
 }
+
+#[test]
+fn a_table_put_back_to_an_earlier_state_is_read_anew_and_one_that_is_gone_is_made_by_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = self::folder(folder.path(), None);
+    let log = charges_log(2, 6, 2);
+    let mut table = LakeTable::<Charges>::open(&lake, &config()).unwrap();
+    assert_eq!(drive(&mut table, &log, 1), 0);
+    assert_eq!(rows_of(&lake), log.oracle);
+
+    let entries = std::fs::read_dir(folder.path().join("charges/_delta_log")).unwrap();
+    let mut entries: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    entries.retain(|entry| entry.extension().is_some_and(|ending| ending == "json"));
+    entries.sort();
+    for entry in &entries[entries.len() - 2..] {
+        std::fs::remove_file(entry).unwrap();
+    }
+    assert!(rows_of(&lake).len() < log.oracle.len());
+    assert!(table.assign(&[0, 1]).is_err(), "what it knew is not there any more");
+    assert_eq!(drive(&mut table, &log, 1), 0);
+    assert_eq!(rows_of(&lake), log.oracle);
+
+    std::fs::remove_dir_all(folder.path().join("charges")).unwrap();
+    assert!(table.assign(&[0, 1]).is_err());
+    let gone = format!("{:#}", table.assign(&[0, 1]).unwrap_err());
+    assert!(gone.contains("the table charges is gone from the lake"), "{gone}");
+    let mut table = LakeTable::<Charges>::open(&lake, &config()).unwrap();
+    assert_eq!(drive(&mut table, &log, 1), 0);
+    assert_eq!(rows_of(&lake), log.oracle);
+}
