@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::metrics::Metrics;
-use crate::trouble::remedy;
+use crate::trouble::{PLAIN_HTTP, remedy};
 
 /// Where the lake is and how it is written.
 #[derive(Debug, Clone, clap::Args)]
@@ -31,7 +31,8 @@ pub struct LakeConfig {
     #[arg(long, env = "SPENDSTREAM_LAKE", default_value = "lake")]
     pub lake: String,
 
-    /// Address of an S3 server that is not Amazon's, such as `http://localhost:9000`.
+    /// Address of an S3 server that is not Amazon's, such as `https://storage.example.com`; `http://` needs
+    /// `--lake-allow-http`.
     #[arg(long, env = "AWS_ENDPOINT_URL")]
     pub lake_endpoint: Option<String>,
 
@@ -184,6 +185,9 @@ impl Lake {
         }
         let mut s3 = AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(config.lake_allow_http);
         if let Some(endpoint) = &config.lake_endpoint {
+            if endpoint.starts_with("http://") && !config.lake_allow_http {
+                bail!("the lake at {root} cannot be used on the server {endpoint}: {PLAIN_HTTP}");
+            }
             s3 = s3.with_endpoint(endpoint);
         }
         if let Some(region) = &config.lake_region {

@@ -621,3 +621,12 @@ fn a_table_put_back_to_an_earlier_state_is_read_anew_and_one_that_is_gone_is_mad
     assert_eq!(drive(&mut table, &log, 1), 0);
     assert_eq!(rows_of(&lake), log.oracle);
 }
+
+#[test]
+fn a_server_without_tls_is_refused_with_the_flag_that_allows_it() {
+    let plain =
+        LakeConfig { lake_endpoint: Some("http://localhost:9000".to_owned()), ..LakeConfig::at("s3://bucket/lake") };
+    let refused = format!("{:#}", Lake::open_read_only(&plain).unwrap_err());
+    assert!(refused.contains("--lake-allow-http (AWS_ALLOW_HTTP=true)"), "{refused}");
+    assert!(Lake::open_read_only(&LakeConfig { lake_allow_http: true, ..plain }).is_ok());
+}

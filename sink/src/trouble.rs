@@ -1,5 +1,9 @@
 //! What a store's refusal means, in one sentence that says what mends it.
 
+/// What to do about an S3 server that is named by an address without TLS.
+pub(crate) const PLAIN_HTTP: &str = "its address is http://, so without TLS; allow that with --lake-allow-http \
+                                     (AWS_ALLOW_HTTP=true), or name it by https://";
+
 /// The sentence for an error, where its text shows what is wrong; `None` where it has to speak for itself.
 ///
 /// S3's error codes: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, from memory but for
@@ -31,6 +35,7 @@ pub(crate) fn remedy(error: &str) -> Option<&'static str> {
     }
     let texts = [
         ("incorrectly configured region", "the bucket is in another region; state it with --lake-region (AWS_REGION)"),
+        ("URL scheme is not allowed", PLAIN_HTTP),
         ("No space left on device", "the disk of the lake is full; make room on it"),
         (
             "File too large (os error",
@@ -56,6 +61,9 @@ mod tests {
     fn a_code_or_a_text_of_the_system_is_known_and_anything_else_speaks_for_itself() {
         let known = remedy("PUT failed: 400 Bad Request: <Error><Code>ExpiredToken</Code><Message>x</Message></Error>");
         assert!(known.is_some_and(|sentence| sentence.contains("have expired")));
+        let plain =
+            remedy("error sending request: builder error for url (http://localhost:9000/): URL scheme is not allowed");
+        assert!(plain.is_some_and(|sentence| sentence.contains("--lake-allow-http")));
         assert!(remedy("Unable to write: No space left on device (os error 28)").is_some());
         assert_eq!(remedy("<Error><Code>Unheard</Code></Error>"), None);
         assert_eq!(remedy("connection refused"), None);
