@@ -29,7 +29,7 @@ impl Again {
 
     /// The payload of the record at an offset the stage has committed; `None` when it has expired, or has none.
     ///
-    /// Takes milliseconds, and may wait for a broker: meant for what is rarely asked.
+    /// A request, and may wait for a broker: meant for what is rarely asked.
     ///
     /// # Errors
     /// [`Halt::State`] when the log cannot be read now.
