@@ -393,6 +393,26 @@ fn older_and_newer_names_of_counts_and_modalities() {
             "openai gpt-realtime: cache_read_text_tokens 20, output_text_tokens 40, input_audio_tokens 30, \
              cache_read_audio_tokens 10",
         ),
+        // Images, likewise, as far as a cache holds them; what was written is neither.
+        (
+            "gen_ai.operation.name=chat gen_ai.request.model=gemini-2.5-flash gen_ai.usage.input_tokens=1000 \
+             gen_ai.usage.output_tokens=50 gen_ai.usage.cache_read.input_tokens=900 gen_ai.usage.image.input_tokens=500 \
+             gen_ai.usage.image.cache_read.input_tokens=400 gen_ai.usage.text.input_tokens=500",
+            "gcp.gemini gemini-2.5-flash: cache_read_text_tokens 500, output_text_tokens 50, input_image_tokens 100, \
+             cache_read_image_tokens 400",
+        ),
+        (
+            "gen_ai.operation.name=chat gen_ai.request.model=gpt-4o gen_ai.usage.input_tokens=100 gen_ai.usage.output_tokens=50 \
+             gen_ai.usage.cache_read.input_tokens=80 gen_ai.usage.cache_write.input_tokens=20 \
+             gen_ai.usage.image.input_tokens=25 gen_ai.usage.audio.input_tokens=15",
+            "openai gpt-4o: cache_read_text_tokens 40, cache_write_5m_tokens 20, output_text_tokens 50, \
+             cache_read_audio_tokens 15, cache_read_image_tokens 25 [assumed_5m]",
+        ),
+        (
+            "gen_ai.operation.name=chat gen_ai.request.model=gemini-2.5-flash gen_ai.usage.input_tokens=100 \
+             gen_ai.usage.output_tokens=5 gen_ai.usage.video.input_tokens=80",
+            "gcp.gemini gemini-2.5-flash: input_text_tokens 20, output_text_tokens 5, input_video_tokens 80",
+        ),
         (
             "gen_ai.operation.name=chat gen_ai.request.model=claude-opus-4-5 gen_ai.usage.input_tokens=130 \
              gen_ai.usage.output_tokens=20 gen_ai.usage.cache_creation.input_tokens=30 \

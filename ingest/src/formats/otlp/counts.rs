@@ -47,13 +47,20 @@ pub(super) fn part<'a>(
         None => (input, "input excludes cache"),
     };
     let (image_in, image_out) = (count(names::INPUT_IMAGE)?, count(names::OUTPUT_IMAGE)?);
-    // What of the sound came from a cache is in both counts. Where nobody says how much, it is what does not fit.
+    // What of the sounds and images came from a cache is in both counts. Where nobody says how much, it is what does not fit.
+    let told = attributes.count(names::CACHED_IMAGE)?.map(|cached| cached.min(read).min(image_in));
     let cached_audio = match attributes.count(names::CACHED_AUDIO)? {
         Some(cached) => cached.min(read).min(audio_in),
-        None => (audio_in + image_in - uncached).clamp(0, read.min(audio_in)),
+        None => (audio_in + image_in - told.unwrap_or(0) - uncached).clamp(0, read.min(audio_in)),
     };
     let audio_in = audio_in - cached_audio;
-    let modalities = [(audio_in, "prompt_details.audio"), (image_in, "image.input_tokens")];
+    let unfit = (audio_in + image_in - uncached).clamp(0, image_in.min(read - cached_audio));
+    let cached_image = told.unwrap_or(unfit).min(read - cached_audio);
+    let image_in = image_in - cached_image;
+    // There is no meter of a video that a cache held.
+    let video_in = count(names::INPUT_VIDEO)?.min((uncached - audio_in - image_in).max(0));
+    let modalities =
+        [(audio_in, "prompt_details.audio"), (image_in, "image.input_tokens"), (video_in, "video.input_tokens")];
     let text_in = rest(uncached, "gen_ai.usage.input_tokens", &modalities)?;
     // Reasoning is inside the output, unless it does not fit or the total says that it stands beside it (as in the
     // counts of Gemini that some emitters pass on).
@@ -71,12 +78,14 @@ pub(super) fn part<'a>(
             (image_out, "image.output_tokens"),
         ],
     )?;
-    let cache_read = read - cached_audio;
+    let cache_read = read - cached_audio - cached_image;
     let tokens = Tokens { input: text_in, cache_read, output: text_out, reasoning, ..Tokens::default() };
     let tokens = tokens.written(written, short, long);
     let mut part = tokens.part(checked);
     part.usage.add(Meter::CacheReadAudioTokens, cached_audio);
+    part.usage.add(Meter::CacheReadImageTokens, cached_image);
     part.usage.add(Meter::InputImageTokens, image_in);
+    part.usage.add(Meter::InputVideoTokens, video_in);
     part.usage.add(Meter::OutputImageTokens, image_out);
     part.usage.add(Meter::InputAudioTokens, audio_in);
     part.usage.add(Meter::OutputAudioTokens, audio_out);

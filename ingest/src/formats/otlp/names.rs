@@ -183,7 +183,10 @@ pub(super) const OUTPUT_AUDIO: &Names = names![
 /// What of the sound was read from a cache: it is within both counts.
 pub(super) const CACHED_AUDIO: &Names =
     names!["gen_ai.usage.audio.cache_read.input_tokens", "gen_ai.usage.details.cache_audio_read_tokens"];
+/// What of the images was read from a cache, likewise.
+pub(super) const CACHED_IMAGE: &Names = names!["gen_ai.usage.image.cache_read.input_tokens"];
 pub(super) const INPUT_IMAGE: &Names = names!["gen_ai.usage.image.input_tokens"];
+pub(super) const INPUT_VIDEO: &Names = names!["gen_ai.usage.video.input_tokens"];
 pub(super) const OUTPUT_IMAGE: &Names = names!["gen_ai.usage.image.output_tokens"];
 /// Parts of the counts as LangChain names them, as JSON text: LangSmith's.
 pub(super) const INPUT_DETAILS: &Names = names!["gen_ai.usage.input_token_details"];
@@ -224,6 +227,7 @@ pub(super) const COST: &Names = names![
     "gen_ai.usage.cost",
     "gen_ai.cost.total_tokens",
     "gen_ai.usage.total_cost",
+    "gen_ai.usage.cost_usd",
     "operation.cost",
     "llm.cost.total",
     "judgment.usage.total_cost_usd",
