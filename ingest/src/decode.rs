@@ -24,6 +24,7 @@ use crate::printed;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
 use crate::replay::Original;
+use crate::typed;
 use crate::unquoted;
 
 /// Decodes a raw record. Never fails: whatever cannot be used is among the items as a rejection.
@@ -36,12 +37,33 @@ pub fn decode(record: &RawRecord<'_>, config: &Config) -> Decoded {
     if let Err(problem) = record_items(record, config, &mut out) {
         out.reject(problem, None);
     }
+    if let Some(plain) = without_types(record, &out) {
+        let mut again = Out::new(record, config);
+        again.arrived = out.arrived;
+        let read = payload_items(record, plain.as_bytes(), config, &mut again);
+        if read.is_ok() && again.items.iter().any(|item| matches!(item, Item::Event(_))) {
+            out = again;
+        }
+    }
     if out.items.is_empty() {
         // A batch or a list of nothing: the record is accounted for all the same.
         out.ignore(IgnoreReason::StatusOnly);
     }
     let Out { recognised_as, evidence, items, claims_not_allowed, .. } = out;
     Decoded { recognised_as, evidence, items, claims_not_allowed }
+}
+
+/// True where nothing of a record could be used.
+fn is_rejected(out: &Out<'_>) -> bool {
+    !out.items.is_empty() && out.items.iter().all(|item| matches!(item, Item::Rejected(_)))
+}
+
+/// What a record is without the types of its values, where with them nothing of it could be used.
+fn without_types(record: &RawRecord<'_>, out: &Out<'_>) -> Option<String> {
+    // Values of OTLP have types, too, which it cannot do without.
+    let unread = is_rejected(out) && !out.recognised_as.starts_with("otlp.");
+    let payload = record.payload.filter(|payload| unread && payload.len() <= out.config.record_bytes_max)?;
+    typed::json(std::str::from_utf8(payload).ok()?)
 }
 
 /// When the first call or fact in a raw record was made, as [`decode`] would read it; `None` where the record does not say. Costs

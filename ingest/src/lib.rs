@@ -41,6 +41,7 @@ mod recognise;
 mod replay;
 mod settings;
 mod stage;
+mod typed;
 mod unquoted;
 mod usage;
 pub mod users;

@@ -102,6 +102,9 @@ fn by_failure(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if langchain::is_fragment(object) {
         return Some((Shape::Fragment, "a piece of a message"));
     }
+    if object.is("op", "d") && object.has("before") {
+        return Some((Shape::Status, "a row that was deleted"));
+    }
     match refused::state(object) {
         Some(State::Running) => Some((Shape::Status, "the state of a job that still runs")),
         Some(State::Failed) => Some((Shape::Error, "the state of a job that failed")),

@@ -72,7 +72,14 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
     let read = counts.alias(&["cacheReadInputTokens", "cacheReadInputTokenCount"])?.unwrap_or(0);
     // The last is how Claude Code, and what reads its files, spells it.
     let written = ["cacheWriteInputTokens", "cacheWriteInputTokenCount", "cacheCreationInputTokens"];
-    let written = counts.alias(&written)?.unwrap_or(0);
+    let (mut short, mut long) = (0, 0);
+    for entry in object.array("cacheDetails").unwrap_or_default() {
+        let entry = entry.object().ok_or_else(|| Problem::wrong_type("usage.cacheDetails", entry, "an object"))?;
+        let tokens = Counts::new(&entry, "usage.cacheDetails").or_zero("inputTokens")?;
+        if entry.is("ttl", "1h") { long += tokens } else { short += tokens }
+    }
+    // Where it is left out, its details say how much it is.
+    let written = counts.alias(&written)?.unwrap_or(short + long);
     if let Some(total) = counts.count("totalTokens")? {
         if total == input + output + read + written {
             checked = "total = input + cache read + cache written + output";
@@ -86,12 +93,6 @@ pub(crate) fn usage(object: &Object<'_>) -> Result<Part> {
             );
             return Err(Problem::contradiction("usage.totalTokens", message));
         }
-    }
-    let (mut short, mut long) = (0, 0);
-    for entry in object.array("cacheDetails").unwrap_or_default() {
-        let entry = entry.object().ok_or_else(|| Problem::wrong_type("usage.cacheDetails", entry, "an object"))?;
-        let tokens = Counts::new(&entry, "usage.cacheDetails").or_zero("inputTokens")?;
-        if entry.is("ttl", "1h") { long += tokens } else { short += tokens }
     }
     let unstated = if short + long == 0 { written } else { 0 };
     if short + long + unstated != written {

@@ -40,6 +40,10 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     static FIELDS: NameSet = NameSet::new(&["input_tokens", "image_tokens", "output_tokens", "search_units"]);
     if counts.has_unknown(&FIELDS) {
         part.flags.set(Flag::UnknownUsageField);
+        // Some embedders bill by the image (`images`), for which there is no meter.
+        if part.usage.is_empty() {
+            part.flags.set(Flag::UsageMissing);
+        }
     }
     call.parts = smallvec![part];
     Ok(call)

@@ -25,6 +25,13 @@ static FIELDS: NameSet = NameSet::new(&[
     "audio_tokens",
     "video_tokens",
     "image_count",
+    // Newer ones tell what was drawn from what was read, which is not billed.
+    "input_image_count",
+    "output_image_count",
+    "input_image_type",
+    "output_image_type",
+    "output_width",
+    "output_height",
     "characters",
     // How often a search was made, and the cache under its older name, are read; the size of a picture decides no count.
     "cached_tokens",
@@ -52,7 +59,8 @@ static FIELDS: NameSet = NameSet::new(&[
 
 /// True for an answer of DashScope: usage beside an output, under the id of a request.
 pub(crate) fn is_answer(object: &Object<'_>, usage: &Object<'_>) -> bool {
-    const COUNTS: [&str; 5] = ["input_tokens", "total_tokens", "image_tokens", "image_count", "characters"];
+    const COUNTS: [&str; 6] =
+        ["input_tokens", "total_tokens", "image_tokens", "image_count", "output_image_count", "characters"];
     let counted = || COUNTS.iter().any(|name| usage.has(name)) || lasting(usage).is_some();
     let asked = |output: &Object<'_>| object.has("request_id") || output.has("task_status");
     object.object("output").is_some_and(|output| asked(&output)) && !object.has("object") && counted()
@@ -83,13 +91,14 @@ fn is_heard(output: &Object<'_>) -> bool {
 /// A whole answer, or the last frame of a stream, whose counts have grown to the whole.
 pub(crate) fn answer<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let output = object.object("output").unwrap_or_default();
+    let drawn = object.object("usage").is_some_and(|usage| usage.has("image_count") || usage.has("output_image_count"));
     let operation = match () {
         () if output.has("embeddings") => "embeddings",
         () if is_video(&output) => "video_generation",
         () if is_heard(&output) => "transcription",
         () if output.has("results") && !output.has("task_id") => "rerank",
         () if output.has("audio") => "speech",
-        () if output.has("task_id") => "image_generation",
+        () if output.has("task_id") || drawn => "image_generation",
         () => "chat",
     };
     let mut call = Call::new("dashscope.generation", operation, precedence::PROVIDER);
@@ -101,6 +110,10 @@ pub(crate) fn answer<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let usage =
         value.and_then(|value| value.object()).ok_or_else(|| Problem::missing("usage", "it is what is billed"))?;
     let mut part = self::usage(&usage)?;
+    if operation == "embeddings" {
+        // The pictures are those it read, as tokens.
+        part.usage.set(Meter::OutputImages, 0);
+    }
     let timed = match operation {
         "video_generation" => Some(Meter::OutputVideoSeconds),
         "transcription" => Some(Meter::InputAudioSeconds),
@@ -172,7 +185,7 @@ fn usage(usage: &Object<'_>) -> Result<Part> {
     vector.add(Meter::OutputTextTokens, text);
     vector.add(Meter::OutputReasoningTokens, reasoning);
     vector.add(Meter::OutputAudioTokens, spoken);
-    vector.add(Meter::OutputImages, counts.or_zero("image_count")?);
+    vector.add(Meter::OutputImages, counts.or_zero("image_count")?.max(counts.or_zero("output_image_count")?));
     vector.add(Meter::InputCharacters, counts.or_zero("characters")?);
     if let Some(search) = usage.object("plugins").and_then(|plugins| plugins.object("search")) {
         vector.add(Meter::WebSearches, Counts::new(&search, "usage.plugins.search").or_zero("count")?);

@@ -18,6 +18,7 @@ mod gemini;
 pub(crate) mod gemini_cli;
 pub(crate) mod house;
 mod interaction;
+pub(crate) mod kling;
 pub(crate) mod kong;
 pub(crate) mod langchain;
 mod langfuse;
@@ -34,6 +35,7 @@ pub(crate) mod pictures;
 pub(crate) mod pydantic_ai;
 pub(crate) mod replicate;
 mod resource;
+pub(crate) mod searches;
 pub(crate) mod seats;
 pub(crate) mod servers;
 pub(crate) mod snowflake;
@@ -201,6 +203,9 @@ fn shaped<'a>(
         Shape::ElevenLabsSpeech => speech::counted_in_headers(object)?,
         Shape::Pictures => pictures::answer(object)?,
         Shape::MiniMaxSpeech => speech::said(object)?,
+        Shape::InworldSpeech => speech::inworld(object)?,
+        Shape::GoogleSpeech => speech::google(object)?,
+        Shape::Search => searches::answer(object)?,
         Shape::SgLang => servers::sglang(object)?,
         Shape::LlamaCpp => servers::llama_cpp(object)?,
         Shape::LmStudio => servers::lm_studio(object)?,
@@ -208,6 +213,7 @@ fn shaped<'a>(
         Shape::Luma => media::luma(object)?,
         Shape::Runway => media::runway(object)?,
         Shape::FalVideo => media::fal_video(object)?,
+        Shape::Kling => kling::made(object)?,
         Shape::LibreChat => return librechat::row(json, object, envelope, out),
         Shape::Snowflake => return snowflake::row(json, object, envelope, out),
         Shape::Replicate => return replicate::prediction(json, object, envelope, out),

@@ -86,9 +86,20 @@ fn call<'a>(
         // Servers that do not count write zeros.
         call.flags.set(Flag::UsageMissing);
     }
-    if call.provider.as_deref() == Some("vercel") {
-        let told = families::gateway(object).unwrap_or_default();
-        call.reported_cost = envelope::cost(&told, "cost", "billed_by_provider").unwrap_or(None);
+    match call.provider.as_deref() {
+        Some("vercel") => {
+            let told = families::gateway(object).unwrap_or_default();
+            call.reported_cost = envelope::cost(&told, "cost", "billed_by_provider").unwrap_or(None);
+        }
+        // It may be paid in other coins: of all its names for the cost one is always in dollars (answers that others published, read
+        // 2026-11-30).
+        Some("nano_gpt") => {
+            let told = object.object("x_nanogpt_pricing").unwrap_or_default();
+            let mut costs = ["costUsd", "usdCost", "cost", "amount"].iter();
+            call.reported_cost =
+                costs.find_map(|name| envelope::cost(&told, name, "billed_by_provider").unwrap_or(None));
+        }
+        _ => {}
     }
     // Bifrost says in the answer itself that its cache gave it.
     let debug = || object.object("extra_fields")?.object("cache_debug")?.get("cache_hit")?.boolean();

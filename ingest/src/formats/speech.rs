@@ -12,18 +12,26 @@ use crate::envelope::{self, time};
 use crate::json::Object;
 use crate::problem::{Problem, Result};
 use crate::recognise::Shape;
-use crate::usage::Counts;
+use crate::usage::{Counts, raw};
 use crate::{head, number};
 
-/// True for a transcription of Deepgram: its metadata says what heard how much.
+/// True for a transcription of Deepgram: its metadata says what heard how much. They are also the last message of a stream.
 pub(crate) fn is_heard(object: &Object<'_>) -> bool {
-    object.has("results")
-        && object.object("metadata").is_some_and(|about| about.has("model_info") && about.has("duration"))
+    let timed = |about: &Object<'_>| about.has("model_info") && about.has("duration");
+    (object.has("results") && object.object("metadata").is_some_and(|about| timed(&about)))
+        || (object.is("type", "Metadata") && timed(object))
+}
+
+/// True for what Deepgram has heard so far: how long all of it is stands in the last message of the stream.
+fn is_piece(object: &Object<'_>) -> bool {
+    object.is("type", "Results")
+        && object.has("channel_index")
+        && object.object("metadata").is_some_and(|about| about.has("model_info"))
 }
 
 /// A transcription of Deepgram. Several channels may be billed one by one, which the answer does not say.
 pub(crate) fn heard<'a>(object: &Object<'a>) -> Result<Call<'a>> {
-    let about = object.object("metadata").unwrap_or_default();
+    let about = object.object("metadata").unwrap_or_else(|| object.clone());
     let mut call = Call::new("deepgram.transcription", "transcription", precedence::PROVIDER);
     call.provider = Some(Text::const_new("deepgram"));
     call.usual_provider = "deepgram";
@@ -63,6 +71,43 @@ pub(crate) fn said<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     Ok(call)
 }
 
+/// Speech of Inworld, which says how many characters it is billed by (answers that others published, read 2026-11-30).
+pub(crate) fn inworld<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let usage = object.object("usage").unwrap_or_default();
+    let mut call = Call::new("inworld.speech", "speech", precedence::PROVIDER);
+    call.usual_provider = "inworld";
+    call.model = envelope::text(&usage, "modelId")?;
+    call.raw_usage = Cow::Borrowed(raw(object.get("usage")));
+    let mut part = Part::default();
+    part.usage.add(Meter::InputCharacters, Counts::new(&usage, "usage").need("processedCharactersCount")?);
+    call.parts = smallvec![part];
+    Ok(call)
+}
+
+/// True for speech of Inworld; of a stream its first piece counts all characters.
+pub(crate) fn is_of_inworld(object: &Object<'_>) -> bool {
+    object.object("usage").is_some_and(|usage| usage.has("processedCharactersCount"))
+}
+
+/// A transcription of Google's Speech-to-Text, which states the time it is billed by as `15s`, in its second version in `metadata`
+/// (answers that others published, read 2026-11-30; the second version's from knowledge of it).
+pub(crate) fn google<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("google.transcription", "transcription", precedence::PROVIDER);
+    call.usual_provider = "gcp.speech";
+    let about = object.object("metadata").unwrap_or_default();
+    call.response_id = match envelope::text(object, "requestId")? {
+        Some(id) => Some(id),
+        None => envelope::text(&about, "requestId")?,
+    };
+    let billed = object.string("totalBilledTime").or_else(|| about.string("totalBilledDuration"));
+    let invalid = || Problem::new(RejectReason::InvalidField, "totalBilledTime", "the time is no number of seconds");
+    let seconds = match billed {
+        Some(text) => Some(number::quantity(text.strip_suffix('s').unwrap_or(&text)).map_err(|_| invalid())?),
+        None => None,
+    };
+    seconds_of(call, seconds)
+}
+
 /// What a transcription is that is neither OpenAI's nor Deepgram's, or that it is not done.
 pub(crate) fn transcribed(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("audio_url") && (object.has("audio_duration") || object.has("acoustic_model")) {
@@ -72,6 +117,13 @@ pub(crate) fn transcribed(object: &Object<'_>) -> Option<(Shape, &'static str)> 
             Some("queued" | "processing") => Some((Shape::Status, "audio_url and a status of what still runs")),
             _ => None,
         };
+    }
+    if is_piece(object) {
+        return Some((Shape::Fragment, "a piece of what Deepgram heard"));
+    }
+    if object.has("totalBilledTime") || object.object("metadata").is_some_and(|about| about.has("totalBilledDuration"))
+    {
+        return Some((Shape::GoogleSpeech, "totalBilledTime or metadata.totalBilledDuration"));
     }
     let heard = object.has("language_probability") && object.has("words") && object.has("text");
     heard.then_some((Shape::ElevenLabs, "language_probability and words"))
@@ -89,7 +141,7 @@ pub(crate) fn assemblyai<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         }
     }
     call.response_id = envelope::text(object, "id")?;
-    seconds(call, Counts::new(object, "").quantity("audio_duration")?)
+    seconds_of(call, Counts::new(object, "").quantity("audio_duration")?)
 }
 
 /// A transcription of ElevenLabs, billed by the time of sound, which newer answers state
@@ -99,11 +151,11 @@ pub(crate) fn elevenlabs<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     call.provider = Some(Text::const_new("elevenlabs"));
     call.usual_provider = "elevenlabs";
     call.response_id = envelope::text(object, "transcription_id")?;
-    seconds(call, Counts::new(object, "").quantity("audio_duration_secs")?)
+    seconds_of(call, Counts::new(object, "").quantity("audio_duration_secs")?)
 }
 
 /// A call that is billed by the length of a sound, where it is stated.
-fn seconds(mut call: Call<'_>, length: Option<schemas::Quantity>) -> Result<Call<'_>> {
+fn seconds_of(mut call: Call<'_>, length: Option<schemas::Quantity>) -> Result<Call<'_>> {
     let mut part = Part::default();
     match length {
         Some(length) => {

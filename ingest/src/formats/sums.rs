@@ -37,6 +37,9 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.has("core_metrics") && object.has("model_breakdown") {
         return Some("sums of a day of Claude Code");
     }
+    if object.has("metric_stream_name") && object.has("metric_name") {
+        return Some("a metric of CloudWatch");
+    }
     if object.has("uncached_input_tokens") && object.has("output_tokens") && !object.has("id") {
         return Some("a row of Anthropic's usage report");
     }
@@ -93,6 +96,10 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     }
     if object.object("_meta").is_some_and(|meta| meta.object("quota").is_some_and(|quota| quota.has("model_usage"))) {
         return Some("sums of a turn of Gemini CLI");
+    }
+    // What the tool that starts an agent gives back, in a transcript or to a hook: its usage is that of the agent's last message.
+    if object.has("totalToolUseCount") && object.has("totalTokens") {
+        return Some("sums of an agent of Claude Code");
     }
     if object.has("context_window") && object.has("workspace") && object.has("session_id") {
         return Some("a status line of Claude Code");

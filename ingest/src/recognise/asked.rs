@@ -115,6 +115,10 @@ pub(super) fn contents(object: &Object<'_>) -> &'static [&'static str] {
     if ["media_type", "mimeType", "mime_type"].iter().any(|name| object.has(name)) && object.has("data") {
         return &["data"];
     }
+    // A change of a row, as Debezium and others tell it: what the row was before is told already.
+    if object.has("op") && object.has("before") && object.has("after") {
+        return &["before"];
+    }
     // What a cluster is configured with.
     if object.has("apiVersion") && object.has("kind") && object.has("metadata") {
         return &["data", "stringData", "binaryData", "spec"];

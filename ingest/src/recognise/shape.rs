@@ -97,8 +97,12 @@ schemas::symbols! {
         ElevenLabsSpeech = "elevenlabs.speech",
         /// A transcription of Deepgram.
         Deepgram = "deepgram.transcription",
+        /// A transcription of Google's Speech-to-Text.
+        GoogleSpeech = "google.transcription",
         /// Speech of MiniMax.
         MiniMaxSpeech = "minimax.speech",
+        /// Speech of Inworld.
+        InworldSpeech = "inworld.speech",
         /// SGLang's own API, whole or one frame of a stream.
         SgLang = "sglang.generate",
         /// llama.cpp's own API.
@@ -113,6 +117,10 @@ schemas::symbols! {
         Luma = "luma.generation",
         /// A task of Runway's.
         Runway = "runway.task",
+        /// A task of Kling's.
+        Kling = "kling.task",
+        /// A search of the web that was bought by itself.
+        Search = "search.answer",
         /// A video of a model at fal.
         FalVideo = "fal.video",
         /// A row of LibreChat's ledger of tokens.

@@ -4,7 +4,8 @@ use super::within::RECORDS_SEEN;
 use super::wrapping::is_summed;
 use super::{Shape, body, resources};
 use crate::formats::{
-    bedrock_stream, dashscope, langchain, media, openai, pictures, servers, speech, tgi, veo, watsonx, workers_ai,
+    bedrock_stream, dashscope, kling, langchain, media, openai, pictures, searches, servers, speech, tgi, veo, watsonx,
+    workers_ai,
 };
 use crate::json::{Json, Object};
 
@@ -141,8 +142,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if speech::is_heard(object) {
         return Some((Shape::Deepgram, "metadata.model_info and metadata.duration"));
     }
-    if let Some(found) = speech::transcribed(object) {
+    if let Some(found) = speech::transcribed(object).or_else(|| kling::told(object)) {
         return Some(found);
+    }
+    if let Some(evidence) = searches::evidence(object) {
+        return Some((Shape::Search, evidence));
     }
     if speech::is_aligned(object) {
         return Some((Shape::ElevenLabsSpeech, "sound, and when its characters are heard"));
@@ -152,6 +156,9 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if speech::is_said(object) {
         return Some((Shape::MiniMaxSpeech, "base_resp and extra_info.usage_characters"));
+    }
+    if speech::is_of_inworld(object) {
+        return Some((Shape::InworldSpeech, "usage.processedCharactersCount"));
     }
     if watsonx::is_answer(object) {
         return Some((Shape::Watsonx, "model_id, and results that are counted"));

@@ -28,6 +28,7 @@ mod quirks;
 mod recordings;
 mod reports;
 mod resources;
+mod services;
 mod stage;
 mod stores;
 mod streams;

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use schemas::Timestamp;
 
-use super::batch::{Attributes, Batch, Entry, Signal, nanoseconds as nanoseconds_since};
+use super::batch::{Attributes, Batch, Entry, Signal, Value, nanoseconds as nanoseconds_since};
+use super::names::names;
 use super::{exported, read};
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
@@ -16,6 +17,22 @@ use crate::json::{Json, Kind, Object};
 /// Identities of a flat record: the SDK's, Honeycomb's and Dynatrace's, and the columns of Phoenix.
 const TRACE: [&str; 5] = ["trace_id", "trace.trace_id", "trace.id", "context.trace_id", "traceId"];
 const SPAN: [&str; 5] = ["span_id", "trace.span_id", "span.id", "context.span_id", "spanId"];
+
+/// What OpenInference calls the kinds of spans. Phoenix keeps them in a column of its own, under a name that others use for the kinds
+/// of OpenTelemetry.
+const KINDS: [&str; 11] = [
+    "AGENT",
+    "CHAIN",
+    "LLM",
+    "TOOL",
+    "RETRIEVER",
+    "EMBEDDING",
+    "RERANKER",
+    "GUARDRAIL",
+    "EVALUATOR",
+    "PROMPT",
+    "UNKNOWN",
+];
 
 /// True for a span with its identity in `context`, as the SDK for Python prints it, or as the one for JavaScript keeps it.
 pub(crate) fn is_span(object: &Object<'_>) -> bool {
@@ -62,13 +79,18 @@ pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<
     let parent = object.get("parent_id").or_else(|| object.object("parent")?.get("span_id"));
     let parent =
         parent.or_else(|| object.object("parentSpanContext")?.get("spanId")).or_else(|| object.get("parentSpanId"));
+    let mut attributes = attributes(inner.as_ref().unwrap_or(object));
+    let told = attributes.has(names!["openinference.span.kind"]);
+    if let Some(kind) = object.string("span_kind").filter(|kind| !told && KINDS.contains(&&**kind)) {
+        attributes.push(Cow::Borrowed("openinference.span.kind"), Value::Text(kind));
+    }
     let entry = Entry {
         name: object.first(&["name", "span.name"]).and_then(|(_, name)| name.string()).unwrap_or_default(),
         trace_id: about.first(&TRACE).and_then(|(_, id)| hexadecimal(id, 32)),
         span_id: about.first(&SPAN).and_then(|(_, id)| hexadecimal(id, 16)),
         parent_id: parent.and_then(|id| hexadecimal(id, 16)),
         time: start,
-        attributes: attributes(inner.as_ref().unwrap_or(object)),
+        attributes,
         json: Some(json),
         ..Entry::default()
     };

@@ -232,7 +232,9 @@ pub(crate) fn read<'a>(
     if part.usage.is_empty() {
         let begun = tool.precedence == crate::assemble::precedence::AGENT && !record.has(tool.input);
         let failed = object.get("error").is_some() || object.is("status", "error");
-        if begun || failed || call.model.is_none() || record.starts_with(tool.basis, tool.failed) {
+        // A provider that says what a call cost has made it.
+        let paid = tool.precedence == crate::assemble::precedence::PROVIDER && record.has(tool.cost);
+        if begun || failed || (call.model.is_none() && !paid) || record.starts_with(tool.basis, tool.failed) {
             // Written when a request begins, or when it failed.
             out.ignore(IgnoreReason::FailedCall);
             return Ok(());

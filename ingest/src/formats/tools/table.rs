@@ -73,6 +73,38 @@ pub(super) const TOOLS: &[Tool] = &[
         cached: &["response>cached"],
         ..Tool::new(Shape::ToolLog, "promptfoo", precedence::SPAN)
     },
+    // DeepInfra's own interface: what was read and written, and what it cost, in the state of the call; the model is in the address
+    // (from knowledge of it, <https://deepinfra.com/docs>, not opened).
+    Tool {
+        marks: &["inference_status>runtime_ms", "inference_status>tokens_input"],
+        usual_provider: "deepinfra",
+        id: &["request_id"],
+        model: &["model"],
+        input: &["inference_status>tokens_input"],
+        output: &["inference_status>tokens_generated"],
+        cost: &["inference_status>cost"],
+        basis: &["inference_status>status"],
+        failed: &["failed"],
+        ..Tool::new(Shape::ToolLog, "deepinfra", precedence::PROVIDER)
+    },
+    // NLP Cloud (clients in public code, read 2026-11-30).
+    Tool {
+        marks: &["nb_generated_tokens", "nb_input_tokens"],
+        usual_provider: "nlp_cloud",
+        input: &["nb_input_tokens"],
+        output: &["nb_generated_tokens"],
+        ..Tool::new(Shape::ToolLog, "nlp_cloud", precedence::PROVIDER)
+    },
+    // iFlytek's Spark over a WebSocket: the last message counts (public code that reads them, read 2026-11-30).
+    Tool {
+        marks: &["header>sid", "payload>usage>text"],
+        usual_provider: "iflytek",
+        id: &["header>sid"],
+        input: &["payload>usage>text>prompt_tokens"],
+        output: &["payload>usage>text>completion_tokens"],
+        total: &["payload>usage>text>total_tokens"],
+        ..Tool::new(Shape::ToolLog, "spark", precedence::PROVIDER)
+    },
     // n8n keeps of its language models what LangChain counted, and names the model elsewhere.
     Tool {
         marks: &["tokenUsage>promptTokens", "response>generations"],
