@@ -314,7 +314,13 @@ impl FileRecords {
                 From::Lines(lines, codex) => {
                     let Some((number, line)) = lines.next()? else { return Ok(None) };
                     self.number = number;
-                    let record = if starts_message(&line) { lines.message(line)? } else { codex.with_context(line) };
+                    let record = if starts_message(&line) {
+                        lines.message(line)?
+                    } else if let Some(response) = response_id(&line) {
+                        lines.frames(line, &response)?
+                    } else {
+                        codex.with_context(line)
+                    };
                     return Ok(Some(record));
                 }
             }
@@ -379,6 +385,32 @@ impl Lines {
         }
         Ok(record)
     }
+
+    /// The frames of a stream of Gemini that were saved one a line: each counts all there is so far, under one id.
+    fn frames(&mut self, first: Vec<u8>, response: &str) -> anyhow::Result<Vec<u8>> {
+        let mut record = first;
+        while let Some((number, line)) = self.next()? {
+            let fits = ((record.len() + line.len()) as u64) < LINE_BYTES_MAX;
+            if !fits || response_id(&line).as_deref() != Some(response) {
+                self.ahead = Some((number, line));
+                break;
+            }
+            record.push(b'\n');
+            record.extend_from_slice(&line);
+        }
+        Ok(record)
+    }
+}
+
+/// The id of the response that a frame of Gemini is of.
+fn response_id(line: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Frame {
+        response_id: String,
+    }
+    memchr::memmem::find(line, b"\"responseId\"")?;
+    serde_json::from_slice::<Frame>(line).ok().map(|frame| frame.response_id).filter(|id| !id.is_empty())
 }
 
 /// The type of an object.
@@ -506,6 +538,18 @@ mod tests {
         assert_eq!(halves(&format!("{start}\n{stop}")), [false]);
         // Where a line ends otherwise than its text, nobody can tell.
         assert_eq!(halves("vendor,seats\nacme,1\nother,"), [false, false]);
+    }
+
+    #[test]
+    fn frames_of_gemini_that_were_saved_one_a_line_are_one_record() {
+        let frame = |id: &str, count: u8| {
+            format!(
+                r#"{{"responseId":"{id}","usageMetadata":{{"promptTokenCount":9,"candidatesTokenCount":{count}}}}}"#
+            )
+        };
+        let (first, last, other) = (frame("a", 1), frame("a", 5), frame("b", 3));
+        let records = cut(&format!("{first}\n{last}\n{other}\n"));
+        assert_eq!(records, [numbered(1, &format!("{first}\n{last}")), numbered(3, &other)]);
     }
 
     #[test]
