@@ -267,3 +267,20 @@ fn rows_of_databases_are_read_without_the_types_of_their_values() {
     let rejected = r#"{"Item":{"id":{"S":"c-7"},"note":{"S":"a"}}}"#;
     check_rejected(rejected, "unknown_format", "", &[]);
 }
+
+#[test]
+fn a_host_of_one_provider_alone_names_it() {
+    for (url, provider) in [
+        ("https://api.tokenfactory.nebius.com/v1/chat/completions", "nebius"),
+        ("https://us.inference.heroku.com/v1/chat/completions", "heroku"),
+        ("https://codestral.mistral.ai/v1/fim/completions", "mistral_ai"),
+        ("https://models.inference.ai.azure.com/chat/completions", "github"),
+        ("https://llm.example.com/v1/chat/completions", "unknown"),
+    ] {
+        let recorded = format!(
+            r#"{{"request":{{"method":"POST","url":"{url}"}},"response":{{"id":"x","object":"chat.completion","created":1785578390,
+            "model":"some-model","choices":[],"usage":{{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}}}}}}"#
+        );
+        assert_eq!(event(&recorded).provider.as_str(), provider, "{url}");
+    }
+}
