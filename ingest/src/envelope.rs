@@ -118,6 +118,8 @@ fn is_length(value: Option<Json<'_>>) -> bool {
 pub(crate) fn provider_name(text: &str) -> Text {
     let lower = text.trim().to_ascii_lowercase();
     let name = match lower.as_str() {
+        // Cline's, beside an interface that many have.
+        "openai-native" => "openai",
         "azure" | "azure_openai" | "azure-openai" | "azureopenai" | "az.ai.openai" | "azure_text" => "azure.ai.openai",
         "azure_ai" | "az.ai.agents" | "azure.ai.agents" | "az.ai.inference" | "azure_ai_inference" => {
             "azure.ai.inference"

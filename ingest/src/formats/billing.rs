@@ -20,9 +20,11 @@ pub(crate) fn runpod<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope
     let mut bill = Bill::new("runpod.billing", "runpod", object, envelope, out)?;
     let milliseconds = Counts::new(object, "").quantity("timeBilledMs")?.unwrap_or(Quantity::ZERO);
     bill.gpu_seconds(milliseconds.picos() / 1_000);
-    let resource = first(object, &["podId", "endpointId", "gpuTypeId"])?;
+    let resource = first(object, &["podId", "endpointId", "gpuTypeId", "gpuId"])?;
     let resource = resource.ok_or_else(|| Problem::missing("podId", "group the history by pod, endpoint or GPU"))?;
-    bill.call.model = Some(envelope::text(object, "gpuTypeId")?.unwrap_or(Cow::Borrowed("gpu")));
+    // Its own command line spells it otherwise (output that others published, read 2026-11-30).
+    let gpu = first(object, &["gpuTypeId", "gpuId"])?;
+    bill.call.model = Some(gpu.unwrap_or(Cow::Borrowed("gpu")));
     bill.call.time = time(object, "time")?;
     bill.cost(envelope::cost(object, "amount", "billed_by_provider")?, "amount")?;
     bill.identify(&[&resource, &object.string("time").unwrap_or_default()]);

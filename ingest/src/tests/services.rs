@@ -284,3 +284,36 @@ fn a_host_of_one_provider_alone_names_it() {
         assert_eq!(event(&recorded).provider.as_str(), provider, "{url}");
     }
 }
+
+#[test]
+fn what_cline_calls_input_is_the_whole_prompt_where_it_was_handed_on_so() {
+    let request = |at: &str, more: &str, info: &str| {
+        let text = format!(r#"{{"tokensIn":100,"tokensOut":20,"cacheReads":30,"cacheWrites":0,"cost":0.01{more}}}"#);
+        let text = serde_json::Value::from(text);
+        format!(
+            r#"{{"ts":"{at}","type":"say","say":"api_req_started","text":{text},"modelInfo":{{"modelId":"m"{info}}}}}"#
+        )
+    };
+    let (early, late) = ("2025-09-01T10:00:00Z", "2026-07-01T10:00:00Z");
+    let anthropic = r#","apiProtocol":"anthropic""#;
+    for (payload, input) in [
+        (request(late, "", r#","providerId":"anthropic""#), 100),
+        (request(late, "", r#","providerId":"openai-native""#), 100),
+        (request(late, "", r#","providerId":"litellm""#), 70),
+        (request(late, anthropic, ""), 70),
+        (request(early, anthropic, ""), 100),
+        (request(early, r#","apiProtocol":"openai""#, ""), 70),
+    ] {
+        let call = event(&payload);
+        let expected = format!("m: input_text_tokens {input}, cache_read_text_tokens 30, output_text_tokens 20");
+        assert!(super::line(&call).contains(&expected), "{payload}: {}", super::line(&call));
+    }
+}
+
+#[test]
+fn a_bill_of_runpod_may_be_by_gpu() {
+    let call = event(
+        r#"{"amount":160.5,"gpuId":"NVIDIA H100 80GB HBM3","timeBilledMs":49104940,"time":"2026-04-24 00:00:00"}"#,
+    );
+    assert_eq!(super::line(&call), "runpod NVIDIA H100 80GB HBM3: gpu_seconds 49104.94");
+}

@@ -29,6 +29,8 @@ enum Cache {
     Beside,
     /// Inside, but beside the input of Anthropic's models.
     BesideOfAnthropic,
+    /// Beside, where Cline or whoever follows it does not hand a prompt on with its cache in it.
+    AsCline,
 }
 
 /// In place of a path to a part of an id: the time, however it is written. Nothing that names a person is part of an id.
@@ -441,6 +443,21 @@ impl<'a> Record<'_, 'a> {
             Cache::Inside => true,
             Cache::Beside => total == Some(input + output),
             Cache::BesideOfAnthropic => !anthropic(),
+            Cache::AsCline => self.is_whole_prompt(call),
+        }
+    }
+
+    /// True where the input of a request is the whole prompt. Roo Code and Kilo Code, which name the protocol, write that down since
+    /// November 2025 for all (<https://github.com/RooCodeInc/Roo-Code/pull/8954>, released 2025-11-01), before not for Anthropic's;
+    /// Cline where it hands on what such a provider counts (its providers in public code; both read in a description of them, 2026-11-30).
+    fn is_whole_prompt(&self, call: &Call<'_>) -> bool {
+        const HANDED_ON: [&str; 9] =
+            ["openai", "litellm", "doubao", "fireworks", "hicap", "lmstudio", "qwen", "xai", "zai"];
+        const WHOLE_SINCE: Timestamp = Timestamp::from_millis(1_761_955_200_000);
+        match self.text(&["text>apiProtocol"]).as_deref() {
+            Some("anthropic") => call.time.is_none_or(|time| time >= WHOLE_SINCE),
+            Some(_) => true,
+            None => self.text(&["modelInfo>providerId"]).is_some_and(|name| HANDED_ON.contains(&name.as_str())),
         }
     }
 

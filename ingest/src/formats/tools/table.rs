@@ -334,7 +334,7 @@ pub(super) const TOOLS: &[Tool] = &[
         read: &["text>cacheReads"],
         written: &["text>cacheWrites"],
         cost: &["text>cost"],
-        cache: Cache::Beside,
+        cache: Cache::AsCline,
         ..Tool::new(Shape::Cline, "cline", precedence::AGENT)
     },
     Tool { marks: &["ts", "type", "ask"], kind: &["ask"], ..Tool::new(Shape::Cline, "cline", precedence::AGENT) },
