@@ -61,6 +61,12 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.has("message_count") && object.has("prompt_tokens") && object.has("title") {
         return Some("sums of a session");
     }
+    if object.has("message_count") && object.has("working_dir") {
+        return Some("the head of a session of Goose");
+    }
+    if object.is("type", "complete") && object.iter().all(|(name, _)| name == "type" || name.ends_with("_tokens")) {
+        return Some("the end of a run of Goose");
+    }
     if object.has("modelUsage") && object.has("dailyModelTokens") {
         return Some("sums by day and model");
     }

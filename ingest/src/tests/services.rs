@@ -158,12 +158,16 @@ fn pictures_that_were_drawn_are_told_from_those_that_were_read() {
 }
 
 #[test]
-fn what_an_agent_of_claude_code_gives_back_repeats_its_last_message() {
+fn what_agents_give_back_at_their_end_repeats_their_calls() {
     let result = r#"{"status":"completed","agentId":"a","content":[{"type":"text","text":"ok"}],"totalDurationMs":900,"totalTokens":600,
         "totalToolUseCount":1,"usage":{"input_tokens":1,"cache_creation_input_tokens":90,"cache_read_input_tokens":500,"output_tokens":9}}"#;
     let hook =
         format!(r#"{{"session_id":"s","hook_event_name":"PostToolUse","tool_name":"Task","tool_response":{result}}}"#);
-    for payload in [result, &hook] {
+    // As do the sums of Goose: the head of a session, an export of one, and the end of a run.
+    let head = r#"{"working_dir":"/x","description":"a","message_count":2,"total_tokens":2249,"input_tokens":2188,"output_tokens":61}"#;
+    let export = r#"{"id":"1","usage":{"input_tokens":9,"output_tokens":3,"total_tokens":12,"cache_read_input_tokens":4},
+        "accumulated_usage":{"input_tokens":90,"output_tokens":30,"total_tokens":120},"conversation":[]}"#;
+    for payload in [result, &hook, head, export, r#"{"type":"complete","total_tokens":17099}"#] {
         assert_eq!(ignored(payload), [IgnoreReason::RunSummary]);
     }
 }
