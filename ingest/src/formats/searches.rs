@@ -21,7 +21,11 @@ pub(crate) fn told(object: &Object<'_>) -> Option<(&'static str, &'static str)> 
         let asked = ["results", "answer", "requestId"].iter().any(|name| object.has(name));
         return asked.then_some(("exa", "costDollars"));
     }
-    if object.has("results") && object.has("response_time") && (object.has("query") || object.has("failed_results")) {
+    let credited = || object.object("usage").is_some_and(|usage| usage.has("credits"));
+    if object.has("results")
+        && (object.has("query") || object.has("failed_results"))
+        && (object.has("response_time") || credited())
+    {
         return Some(("tavily", "results and response_time"));
     }
     let alone = || object.iter().all(|(name, _)| matches!(name, "id" | "results" | "server_time"));

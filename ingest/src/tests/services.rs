@@ -30,6 +30,10 @@ fn a_search_is_one_at_the_price_it_states() {
         // In credits it is billed, and how many they were it only says when asked to.
         (tavily(""), "tavily unknown:  [id_from_position, time_assumed, usage_missing]"),
         (
+            r#"{"query":"a","results":[],"usage":{"credits":1}}"#.to_owned(),
+            "tavily unknown: credits 1 [id_from_position, time_assumed]",
+        ),
+        (
             r#"{"results":[{"title":"t","url":"https://x","snippet":"s","date":null,"last_updated":"2026-07-01"}],"id":"p1"}"#
                 .to_owned(),
             "perplexity unknown: search_queries 1 [time_assumed]",
