@@ -80,7 +80,7 @@ impl Plain {
 enum Typed<'a> {
     As(Json<'a>),
     Number(&'a str),
-    Object(Object<'a>),
+    Object(Box<Object<'a>>),
     List(Vec<Json<'a>>),
     Null,
 }
@@ -100,9 +100,9 @@ fn typed<'a>(object: &Object<'a>) -> Option<Typed<'a>> {
         | "int" | "long" | "float" | "double" => digits(),
         "BOOL" | "booleanValue" | "boolean" => value.boolean().map(|_| Typed::As(value)),
         "NULL" | "nullValue" => Some(Typed::Null),
-        "M" => value.object().map(Typed::Object),
+        "M" => value.object().map(|fields| Typed::Object(Box::new(fields))),
         "L" => value.array().map(Typed::List),
-        "mapValue" => value.object()?.object("fields").map(Typed::Object),
+        "mapValue" => value.object()?.object("fields").map(|fields| Typed::Object(Box::new(fields))),
         "arrayValue" => value.object()?.array("values").map(Typed::List),
         _ => None,
     }
