@@ -155,6 +155,8 @@ impl Traffic {
             call.model = UNKNOWN_MODEL;
             call.provider = "openai";
             call.written = Written::Chat;
+            // Such a body states no writes to a cache, and copies of a call say the same.
+            call.tokens.cache_write = 0;
             call.response_id = format!("chatcmpl-{}", self.random.word(29));
         }
         if self.random.one_in(180) {
