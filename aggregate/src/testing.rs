@@ -229,6 +229,14 @@ impl Lane {
         out.records
     }
 
+    /// Why a transaction cannot be closed; it is undone.
+    fn stops(&mut self, payloads: &[Bytes], now: Timestamp) -> Halt {
+        let Err(halt) = self.work(payloads, now) else { panic!("the transaction is closed") };
+        self.books.undo();
+        self.processor.undo();
+        halt
+    }
+
     /// The same transaction, aborted after everything was done.
     pub fn abort(&mut self, payloads: &[Bytes], now: Timestamp) {
         self.work(payloads, now).unwrap();
@@ -393,6 +401,17 @@ impl Pipeline {
             assert_eq!(&*record.topic, PARTIALS);
             self.waiting[record.partition as usize].extend(record.payload);
         }
+    }
+
+    /// Why *combine* cannot take these charges.
+    pub fn stops_combine(&mut self, charges: &[Charge]) -> Halt {
+        let payloads = self.encode(0, charges);
+        self.combine[0].stops(&payloads, self.beat)
+    }
+
+    /// Why *merge* cannot go on.
+    pub fn stops_merge(&mut self) -> Halt {
+        self.merge[0].stops(&[], self.now)
     }
 
     /// Runs *merge* on whatever waits.

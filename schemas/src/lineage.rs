@@ -255,11 +255,16 @@ impl Skip {
         self.stage == reader && self.topic == topic && self.partition == partition as i32
     }
 
-    /// True when it lets its reader take this batch, whatever is missing before it.
-    pub fn accepts(&self, batch: &Lineage) -> bool {
-        self.source_topic.as_ref() == Some(&batch.source_topic)
-            && self.source_partition == Some(batch.source_partition)
-            && self.sequence == Some(batch.sequence)
+    /// True when it has the record at this offset left out.
+    pub fn leaves_out(&self, offset: i64) -> bool {
+        self.offset == Some(offset)
+    }
+
+    /// True when it lets its reader go on with this batch of a source, whatever is missing before it.
+    pub fn accepts(&self, source_topic: &str, source_partition: i32, sequence: i64) -> bool {
+        self.source_topic.as_deref() == Some(source_topic)
+            && self.source_partition == Some(source_partition)
+            && self.sequence == Some(sequence)
     }
 }
 

@@ -146,7 +146,8 @@ impl<R: Rows> LakeTable<R> {
             if let Some(lineage) = &decoded.lineage {
                 let ordered = || {
                     let ours = |skip: &&Skip| skip.is_for(R::TABLE, R::TOPIC, partition);
-                    self.orders.iter().filter(ours).any(|skip| skip.accepts(lineage))
+                    let Lineage { source_topic, source_partition, sequence, .. } = lineage;
+                    self.orders.iter().filter(ours).any(|skip| skip.accepts(source_topic, *source_partition, *sequence))
                 };
                 if !is_next(&buffer.sources, &mut seen, lineage, ordered, offset)? {
                     continue;

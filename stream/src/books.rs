@@ -253,13 +253,15 @@ impl Books {
         }
     }
 
-    /// True when the open transaction took or sent items: heartbeats do neither.
-    pub(crate) fn moved(&self) -> bool {
+    /// True when the open transaction took or sent items, or upserts, which are no batches and have a key: heartbeats do
+    /// neither.
+    pub(crate) fn moved(&self, output: &Output) -> bool {
         let taken = |pages: &Pages| pages.received.values().map(|row| row.items_counted).sum::<i64>();
         let sent = |pages: &Pages| pages.sent.values().map(|sent| sent.items).sum::<i64>();
         // Raw records come without headers, so there are no heartbeats among them.
         let raw = self.now.received.is_empty() && self.now.next_offset != self.committed.next_offset;
-        raw || taken(&self.now) != taken(&self.committed) || sent(&self.now) != sent(&self.committed)
+        let upserts = output.records.iter().any(|record| record.key.is_some());
+        raw || upserts || taken(&self.now) != taken(&self.committed) || sent(&self.now) != sent(&self.committed)
     }
 
     /// The transaction is committed.

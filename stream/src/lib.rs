@@ -22,6 +22,7 @@ pub mod telemetry;
 mod again;
 mod clock;
 mod follow;
+mod heartbeat;
 mod processor;
 mod scratch;
 mod shutdown;

@@ -159,15 +159,13 @@ impl Halt {
 
     /// True when an order for the reader that stopped lets it go on.
     pub fn is_lifted_by(&self, order: &Skip) -> bool {
-        let next = match self {
+        let goes_on = match self {
             Halt::Gap { source_topic, source_partition, found, .. } => {
-                order.source_topic.as_deref() == Some(source_topic.as_str())
-                    && order.source_partition == Some(*source_partition)
-                    && order.sequence == Some(*found)
+                order.accepts(source_topic, *source_partition, *found)
             }
             _ => false,
         };
-        next || self.offset().is_some_and(|offset| order.offset == Some(offset))
+        goes_on || self.offset().is_some_and(|offset| order.leaves_out(offset))
     }
 
     /// Offset of the record it stopped at, where there is one: what comes before it is good.

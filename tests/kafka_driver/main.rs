@@ -108,6 +108,27 @@ fn what_a_stage_has_read_it_can_read_again_until_it_expires() {
 }
 
 #[test]
+fn a_stage_without_work_commits_rarely_and_at_once_when_there_is_some() {
+    let run = Run::new("idle", 1);
+    let mut sent = Sent::default();
+    send(&*run.log, run.prefix, &mut sent, 50);
+    let _probe = run.start("a", &[]);
+    settled(&*run.log, run.prefix, &sent);
+    let commits = |over: Duration| {
+        let before = run.books("split", 0).transaction;
+        std::thread::sleep(over);
+        run.books("split", 0).transaction - before
+    };
+    let busy = commits(Duration::from_secs(10));
+    assert!(busy >= 4, "{busy} in ten seconds after there was work");
+    std::thread::sleep(Duration::from_secs(62));
+    let quiet = commits(Duration::from_secs(25));
+    assert!((1..=4).contains(&quiet), "{quiet} in twenty-five quiet seconds");
+    send(&*run.log, run.prefix, &mut sent, 50);
+    settled(&*run.log, run.prefix, &sent);
+}
+
+#[test]
 fn a_partition_moves_with_its_state() {
     let run = Run::new("moving", 2);
     let mut sent = Sent::default();

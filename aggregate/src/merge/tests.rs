@@ -286,6 +286,23 @@ fn an_edit_inherits_the_sums_and_is_judged_when_it_takes_effect() {
 }
 
 #[test]
+fn what_a_version_that_cannot_be_used_would_judge_waits() {
+    let reference = Arc::new(Reference::default());
+    publish(&reference, &[definition()], "2026-11-01T00:00:00Z");
+    let mut pipeline = Pipeline::new(Config::default(), reference.clone(), 1);
+    pipeline.charge(0, &[charge(1, "platform", "60", ELEVEN)]);
+    pipeline.pass("2026-11-22T11:30:00Z");
+    let newer = row("budgets", "a newer release", "a form that nobody here knows");
+    let manifest = manifest("budgets", std::slice::from_ref(&newer), at(ELEVEN), at(ELEVEN));
+    let items = vec![schemas::ReferenceItem::Row(newer), schemas::ReferenceItem::Manifest(manifest)];
+    reference.apply(items).unwrap_err();
+    let halts = [pipeline.stops_combine(&[charge(2, "platform", "1", ELEVEN)]), pipeline.stops_merge()];
+    for halt in halts {
+        assert!(halt.to_string().contains("of budgets cannot be used"), "{halt}");
+    }
+}
+
+#[test]
 fn raising_a_budget_takes_back_what_the_lower_one_had_fired() {
     let reference = Arc::new(Reference::default());
     publish(&reference, &[definition()], "2026-11-01T00:00:00Z");

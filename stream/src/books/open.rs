@@ -85,7 +85,7 @@ impl Books {
     }
 
     fn skipped_record(&self, offset: i64, skips: &[Skip]) -> bool {
-        skips.iter().any(|skip| self.concerns(skip) && skip.offset == Some(offset))
+        skips.iter().any(|skip| self.concerns(skip) && skip.leaves_out(offset))
     }
 
     fn concerns(&self, skip: &Skip) -> bool {
@@ -103,7 +103,9 @@ impl Books {
         let mut skipped = page.map_or(0, |page| page.skipped);
         let gap = lineage.sequence > expected;
         if gap {
-            let ordered = skips.iter().any(|skip| self.concerns(skip) && skip.accepts(lineage));
+            let ordered = skips.iter().any(|skip| {
+                self.concerns(skip) && skip.accepts(&lineage.source_topic, lineage.source_partition, lineage.sequence)
+            });
             if !ordered {
                 return Err(Halt::Gap {
                     source_topic: lineage.source_topic.to_string(),

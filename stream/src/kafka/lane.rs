@@ -20,6 +20,7 @@ use super::task::{Phase, Task};
 use super::watch::Watch;
 use super::{group, now};
 use crate::books::WATERMARK_BEHIND_SECONDS;
+use crate::heartbeat;
 use crate::processor::{Source, Stage};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
@@ -46,15 +47,6 @@ const QUIET_SHARE: u32 = 4;
 /// A stage that sums takes so many times `--batch-bytes-max` in one transaction: what it writes grows with its keys, not
 /// with its records, so large transactions are cheaper for it and for whoever reads it.
 const SUMMING_BATCHES: usize = 16;
-
-/// Every partition commits its books this often, with or without records: watermarks and the ledger move on.
-const BEAT_EVERY: Duration = Duration::from_secs(1);
-
-/// After a minute of nothing but heartbeats they come this often: every second for ever would be gigabytes a day.
-const BEAT_QUIET: Duration = Duration::from_secs(10);
-
-/// Quiet for this long, heartbeats become rare.
-const QUIET_AFTER: Duration = Duration::from_secs(60);
 
 /// Changelogs read at the same time; each has connections of its own.
 const RESTORES_MAX: usize = 4;
@@ -218,9 +210,8 @@ impl Lane {
 
     /// How often partitions without records commit their books. What is held back waits for it.
     pub(super) fn heartbeat(&self) -> Duration {
-        let quiet = self.worked_at.elapsed() > QUIET_AFTER;
-        let held = || self.tasks.values().any(|task| task.running() && task.processor.due_at().is_some());
-        if quiet && !held() { BEAT_QUIET } else { BEAT_EVERY }
+        let held = self.tasks.values().any(|task| task.running() && task.processor.due_at().is_some());
+        if held { heartbeat::EVERY } else { heartbeat::after(self.worked_at.elapsed()) }
     }
 
     // ---- the group
@@ -312,7 +303,7 @@ impl Lane {
 
     /// Restores for a while.
     fn restore(&mut self) -> anyhow::Result<()> {
-        if self.visited_at.elapsed() > BEAT_EVERY {
+        if self.visited_at.elapsed() > heartbeat::EVERY {
             self.visited_at = Instant::now();
             self.tasks.values().for_each(|task| task.watch.beat());
             self.ask_lag();

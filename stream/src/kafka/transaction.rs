@@ -56,8 +56,7 @@ impl Lane {
                     let (Some(task), Some(part)) = (self.tasks.get_mut(&partition), closed.get(&partition)) else {
                         continue;
                     };
-                    // Items leave a trace in the books; upserts, which are not batches, have a key.
-                    if task.books.moved() || part.output.records.iter().any(|record| record.key.is_some()) {
+                    if task.books.moved(&part.output) {
                         self.worked_at = Instant::now();
                     }
                     let (records, bytes) = task.taken;

@@ -15,20 +15,11 @@ use crate::again::Again;
 use crate::books::{BOOKS_KEY, Books};
 use crate::clock;
 use crate::follow::Follower;
+use crate::heartbeat;
 use crate::log::{Log, StoredRecord, ledger_key, scan};
 use crate::processor::{Halt, OutRecord, Output, Processor, Record, Source, Stage, Tick};
 use crate::shutdown::Shutdown;
 use crate::telemetry::{Commit, Outcome, Telemetry, Watch};
-
-/// A partition without records commits this often: watermarks and the ledger move on, and processors may emit.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// After a minute of nothing but heartbeats they come this often: every second for ever would fill a laptop's disk with a
-/// gigabyte of them a day.
-const HEARTBEAT_QUIET: Duration = Duration::from_secs(10);
-
-/// Quiet for this long, heartbeats become rare.
-const QUIET_AFTER: Duration = Duration::from_secs(60);
 
 /// A halted partition looks this often whether it may go on.
 const HALTED_RETRY: Duration = Duration::from_secs(1);
@@ -224,7 +215,7 @@ impl Lane {
             let pending = self.step()?;
             if pending.is_empty() {
                 // Never zero: a halted partition has been due for long.
-                self.log.shared().wait(seen, self.rest().clamp(Duration::from_millis(10), HEARTBEAT));
+                self.log.shared().wait(seen, self.rest().clamp(Duration::from_millis(10), heartbeat::EVERY));
             } else if !self.commit(pending)? {
                 // The world is down (a full disk): what was undone is read again.
                 shutdown.wait(Duration::from_secs(1));
@@ -234,7 +225,7 @@ impl Lane {
     }
 
     fn heartbeat(&self) -> Duration {
-        if self.activity.quiet_for() < QUIET_AFTER { HEARTBEAT } else { HEARTBEAT_QUIET }
+        heartbeat::after(self.activity.quiet_for())
     }
 
     /// How long there is nothing to do if no records come.
@@ -246,7 +237,7 @@ impl Lane {
             let held = held.map(|at| Duration::from_micros(at.micros_since(now).try_into().unwrap_or(0)));
             held.map_or(beat, |held| held.min(beat))
         };
-        self.partitions.iter().map(rest).min().unwrap_or(HEARTBEAT)
+        self.partitions.iter().map(rest).min().unwrap_or(heartbeat::EVERY)
     }
 
     /// Processes what waits in every partition, a bounded part of it.
@@ -304,8 +295,7 @@ impl Lane {
         for pending in &mut all {
             let partition = &self.partitions[pending.index];
             let output = std::mem::take(&mut pending.output);
-            // Items leave a trace in the books; upserts, which are not batches, have a key.
-            work |= partition.books.moved() || output.records.iter().any(|out| out.key.is_some());
+            work |= partition.books.moved(&output);
             for record in output.records {
                 request.appends.push(self.log.prepare(record).context("write an output")?);
             }

@@ -183,8 +183,8 @@ impl TableLane {
                 continue;
             }
             let ours = |skip: &&Skip| skip.is_for(self.table.name(), &self.input, partition.number);
-            let left_out: Vec<i64> = self.orders.iter().filter(ours).filter_map(|skip| skip.offset).collect();
-            records.retain(|record| !left_out.contains(&record.offset));
+            let orders: Vec<&Skip> = self.orders.iter().filter(ours).collect();
+            records.retain(|record| !orders.iter().any(|skip| skip.leaves_out(record.offset)));
             let borrowed: Vec<Record<'_>> = records.iter().map(StoredRecord::borrow).collect();
             match self.table.append(partition.number, &borrowed, next) {
                 Ok(()) => {

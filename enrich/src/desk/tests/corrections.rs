@@ -262,3 +262,23 @@ fn shares_of_a_shared_charge_follow_its_corrections_and_move_no_total() {
     let ids: HashSet<_> = partition.charges.iter().map(|row| row.charge_id).collect();
     assert_eq!(ids.len(), 20, "every row has its own id");
 }
+
+#[test]
+fn what_a_version_that_cannot_be_used_would_charge_waits_and_is_charged_by_no_older_one() {
+    let books = prices(&[(0, &[("gpt-5.5", "1")])]);
+    let prices = Arc::new(Reference::default());
+    prices.apply(books).unwrap();
+    let owners = Arc::new(Reference::single(<Directory as Compiled>::compile("d1", &[]).unwrap()));
+    let mut partition = Partition::with(EnrichConfig::default(), prices.clone(), owners);
+    let newer = stream::reference::row("prices", "a newer release", "a form that nobody here knows");
+    let manifest = stream::reference::manifest("prices", std::slice::from_ref(&newer), at(10), at(10));
+    let items = vec![schemas::ReferenceItem::Row(newer), schemas::ReferenceItem::Manifest(manifest)];
+    prices.apply(items).unwrap_err();
+    partition.send_events([copy("before", "a", 1, 1_000_000, 9)]);
+    partition.drain();
+    assert_eq!(effective(&partition), ["1"]);
+    partition.send_events([copy("after", "a", 1, 1_000_000, 10)]);
+    let halt = partition.stops().to_string();
+    assert!(halt.contains("of prices cannot be used") && halt.contains("upgrade this service"), "{halt}");
+    assert_eq!(partition.charges.len(), 1);
+}

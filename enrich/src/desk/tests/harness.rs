@@ -379,14 +379,16 @@ impl Partition {
     pub(crate) fn without_disk(&mut self) -> Halt {
         let folder = self.shadow.stage.folder.path();
         std::fs::remove_dir(folder).expect("files have no names");
-        let (tick, (offset, payload)) = (self.tick(), &self.log[0]);
-        let record =
-            Record { offset: *offset, timestamp: tick.now, key: None, payload: Some(payload), headers: Vec::new() };
-        let ended = self.shadow.desk.process(&[record], &tick, &mut self.shadow.books);
-        self.shadow.desk.undo();
-        self.shadow.books.undo();
+        let tick = self.tick();
+        let halt = stops(&mut self.shadow.desk, &mut self.shadow.books, &self.log[0], &tick);
         std::fs::create_dir(folder).expect("it was there before");
-        ended.expect_err("ids cannot be moved to a disk that is gone")
+        halt
+    }
+
+    /// Why the next record cannot be taken.
+    pub(crate) fn stops(&mut self) -> Halt {
+        let tick = self.tick();
+        stops(&mut *self.desk, &mut self.books, &self.log[0], &tick)
     }
 
     pub(crate) fn count(&self, name: &str) -> i64 {
@@ -433,6 +435,16 @@ impl Partition {
         }
         finals
     }
+}
+
+/// Why a record cannot be taken; the transaction is undone.
+fn stops(desk: &mut dyn Processor, books: &mut Books, (offset, payload): &(i64, Bytes), tick: &Tick) -> Halt {
+    let record =
+        Record { offset: *offset, timestamp: tick.now, key: None, payload: Some(payload), headers: Vec::new() };
+    let ended = desk.process(&[record], tick, books);
+    desk.undo();
+    books.undo();
+    ended.expect_err("the record is taken")
 }
 
 /// Processes records and closes the transaction.
