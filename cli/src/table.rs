@@ -67,12 +67,12 @@ pub enum Align {
     Right,
 }
 
-/// A table: columns, rows, and perhaps a last row set apart by a rule.
+/// A table: columns, rows, and perhaps last rows set apart by a rule.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
     columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
-    total: Option<Vec<String>>,
+    totals: Vec<Vec<String>>,
 }
 
 impl Table {
@@ -90,9 +90,9 @@ impl Table {
         self.rows.push(cells.into_iter().map(tame).collect());
     }
 
-    /// Sets the last row, apart from the others.
+    /// Adds a row below the others, apart from them.
     pub fn total(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.total = Some(cells.into_iter().collect());
+        self.totals.push(cells.into_iter().map(tame).collect());
     }
 
     /// True without rows.
@@ -103,7 +103,7 @@ impl Table {
     /// The table as text, every line ended, two spaces in.
     pub fn render(&self, style: Style) -> String {
         let width_of = |at: usize| {
-            let cells = self.rows.iter().chain(&self.total).filter_map(|row| row.get(at)).map(|cell| visible(cell));
+            let cells = self.rows.iter().chain(&self.totals).filter_map(|row| row.get(at)).map(|cell| visible(cell));
             cells.chain([visible(&self.columns[at].0)]).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.columns.len()).map(width_of).collect();
@@ -117,8 +117,11 @@ impl Table {
         for row in &self.rows {
             let _ = writeln!(text, "{}", self.line(row, &widths));
         }
-        if let Some(total) = &self.total {
-            let _ = writeln!(text, "{rule}\n{}", style.heading(&self.line(total, &widths)));
+        if !self.totals.is_empty() {
+            let _ = writeln!(text, "{rule}");
+        }
+        for total in &self.totals {
+            let _ = writeln!(text, "{}", style.heading(&self.line(total, &widths)));
         }
         text
     }

@@ -316,6 +316,30 @@ impl Drop for Serving {
 }
 
 #[test]
+fn a_budget_that_was_added_is_in_the_next_report() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &["init"]);
+    let up = [UP, &["--sample", "50", "--config", "spendstream-config"]].concat();
+    assert!(!succeed(folder.path(), &up).contains("All of it"));
+    let file = folder.path().join("spendstream-config/budgets.yaml");
+    let added = r#"
+  - id: all
+    name: All of it
+    tenant: default
+    scope: {}
+    currency: USD
+    amounts: { month: "1234" }
+    thresholds: [{ period: month, share: "0.8", action: notify, severity: warning }]
+"#;
+    let budgets = std::fs::read_to_string(&file).unwrap() + added;
+    std::fs::write(&file, budgets).unwrap();
+    let page = succeed(folder.path(), &up);
+    let line = page.lines().find(|line| line.contains("All of it")).unwrap_or_else(|| panic!("{page}"));
+    // It counts from when it was added on: nothing was spent since.
+    assert!(line.contains("counts from") && line.contains("1,234.00") && line.contains(" 0.00 "), "{line}");
+}
+
+#[test]
 fn a_posted_event_is_found_in_the_report_and_a_second_process_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut serving = Serving::start(folder.path());

@@ -298,7 +298,11 @@ pub fn publish_reference(
             ReferenceItem::Manifest(manifest) => newest = Some(manifest),
         }
     }
-    let effective_at = if newest.is_some() { now.plus_seconds(effective_after_seconds) } else { now };
+    let effective_at = newest.as_ref().map_or(now, |newest| {
+        // Behind the one before in any case: a version is in force until a later one is.
+        let behind = Timestamp::from_micros(newest.effective_at.micros().saturating_add(1));
+        now.plus_seconds(effective_after_seconds).max(behind)
+    });
     let manifest = reference::manifest(set, rows, now, effective_at);
     let version = manifest.version.clone();
     if newest.is_some_and(|newest| newest.rows == manifest.rows) {

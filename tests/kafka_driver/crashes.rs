@@ -1,5 +1,7 @@
 //! Killed, stopped and cut off, at every step of a transaction.
 
+use std::time::Duration;
+
 use spendstream_tests::conformance::{self, Sent, appear, balance, send, settled};
 use spendstream_tests::proxy::{
     ADD_OFFSETS_TO_TXN, ADD_PARTITIONS_TO_TXN, END_TXN, Fault, INIT_PRODUCER_ID, PRODUCE, TXN_OFFSET_COMMIT,
@@ -138,6 +140,24 @@ fn a_commit_whose_answer_is_lost_counts_once() {
 #[test]
 fn a_commit_that_arrives_when_it_was_given_up_counts_once() {
     unanswered("given-up", Fault::HoldRequest, "outcome=Undo");
+}
+
+#[test]
+fn offsets_that_are_never_answered_for_are_given_up_with_their_transaction() {
+    let run = Run::new("offsets", 1);
+    let mut sent = Sent::default();
+    let mut probe = run.start("a", &["--stages", "sum", "--brokers", &kafka().proxied()]);
+    let _split = run.start("b", &["--stages", "split"]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    let cut = kafka().proxy().cut(TXN_OFFSET_COMMIT, &lane(&run, "a"), Fault::HoldRequest);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    run.until("the request is caught", || cut.struck());
+    // The client itself waits for its answer for a minute, and after some answers for ever.
+    probe.wait_for("step=Offsets", Duration::from_secs(30));
+    drop(cut);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
 }
 
 #[test]

@@ -443,6 +443,10 @@ def benchmark(found):
                 if read(figure[which]) != theirs:
                     sys.exit(f"{name} of {figure['profile']}, {which}: {figure[which]} is not {theirs}")
                 agreed += 1
+    newest = duck.execute(f"""SELECT max(CAST(event_date AS VARCHAR)) FROM c
+                              WHERE CAST(event_date AS VARCHAR) BETWEEN '{first}' AND '{last}' AND booked <= {known}""").fetchone()[0]
+    if found["charges_until"] != (newest if newest != last else None):
+        sys.exit(f"charges of {found['quarter']} until {found['charges_until']}, not {newest}")
     for table in found["evidence"]["tables"]:
         for file in table["files"]:
             content = (Path(lake) / table["name"] / file["path"]).read_bytes()

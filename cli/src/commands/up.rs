@@ -19,8 +19,8 @@ use schemas::{Timestamp, topics};
 use sink::deliver::{Delivery, DeliveryConfig};
 use sink::{Lake, LakeConfig, LakeReader, Maintenance};
 use stream::local::{LocalLog, LocalOptions, LocalRuntime, inbox, start};
-use stream::log::Published;
-use stream::reference::{Compiled, EFFECTIVE_AFTER_SECONDS, Reference};
+use stream::log::{Published, ledger};
+use stream::reference::{Compiled, Reference};
 use stream::settings::LogFormat;
 use stream::telemetry::{Phase, Telemetry};
 use stream::{Log, Scratch, Shutdown, Stage};
@@ -84,6 +84,8 @@ struct Input {
     fresh: bool,
     /// Its prices or owners were others before this run.
     is_reconfigured: bool,
+    /// When the budgets of this run take effect, where it had others before.
+    new_budgets_from: Option<Timestamp>,
     decoding: Arc<ingest::Config>,
 }
 
@@ -91,6 +93,12 @@ const SAMPLE_RECORDS: u64 = 10_000;
 
 /// The tables are written this often: what was posted shows in a report soon, at the price of smaller files.
 const FILE_AGE: Duration = Duration::from_secs(10);
+
+/// Longest time that a run works.
+const IDLE_WAIT: Duration = Duration::from_secs(7 * 86_400);
+
+/// Longest time that a report waits for budgets that were changed.
+const BUDGETS_WAIT: Duration = Duration::from_secs(90);
 
 /// Longest time that the end of a run is held up by alerts that cannot be delivered.
 const ALERTS_WAIT: Duration = Duration::from_secs(30);
@@ -123,15 +131,19 @@ impl Up {
         let log = Arc::new(LocalLog::open(&self.data, &catalogue, self.partitions)?);
         // Without --config a folder keeps what it has: the example must not replace what was applied to it.
         let has_configuration = has_reference_data(&*log)?;
-        let mut is_reconfigured = false;
+        let (mut is_reconfigured, mut new_budgets_from) = (false, None);
         if self.config.is_some() || !has_configuration {
-            let after = if fresh { 0 } else { EFFECTIVE_AFTER_SECONDS };
-            let published = configuration.publish(&*log, now(), after)?;
-            // Budgets decide nothing about what a call is charged.
-            is_reconfigured = has_configuration
-                && published
-                    .iter()
-                    .any(|(set, published)| *set != Budgets::SET && matches!(published, Published::New { .. }));
+            // At once: no stage runs yet, and nobody else may use this folder.
+            for (set, published) in configuration.publish(&*log, now(), 0)? {
+                match published {
+                    Published::New { effective_at, .. } if has_configuration => match set {
+                        // Budgets decide nothing about what a call is charged.
+                        Budgets::SET => new_budgets_from = Some(effective_at),
+                        _ => is_reconfigured = true,
+                    },
+                    _ => {}
+                }
+            }
         }
         make_keys(&*log)?;
         let lake_folder = self.data.join("lake").display().to_string();
@@ -153,7 +165,8 @@ impl Up {
         let stages = stages_with(&[topics::RAW], &ingest_config, users, scratch, &telemetry)?;
         let runtime = start(log.clone(), stages, tables, options, shutdown.clone())?;
         inbox::take(log.clone(), &self.data, shutdown.clone())?;
-        let input = Input { found, fresh, is_reconfigured, decoding: Arc::new(ingest_config.clone()) };
+        let decoding = Arc::new(ingest_config.clone());
+        let input = Input { found, fresh, is_reconfigured, new_budgets_from, decoding };
         let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
         door.register_metrics(telemetry.registry())?;
         let server = telemetry.serve(self.listen, door.router(), tls, shutdown.clone())?;
@@ -238,7 +251,11 @@ impl Up {
         if input.is_reconfigured || oldest_fed.is_some() {
             remarks.extend(self.priced_as_then(&**log, input.is_reconfigured, oldest_fed)?);
         }
-        let idle = runtime.wait_idle(Duration::from_secs(7 * 86_400));
+        let mut idle = runtime.wait_idle(IDLE_WAIT);
+        if let Some(from) = input.new_budgets_from.filter(|_| idle) {
+            wait_for_budgets(&**log, from, shutdown)?;
+            idle = runtime.wait_idle(IDLE_WAIT);
+        }
         progress.finish();
         remarks.iter().for_each(|remark| eprintln!("{remark}"));
         if !idle {
@@ -297,6 +314,20 @@ impl Up {
              spendstream report --data {data}\n\nCtrl-C stops; `spendstream up --data {data}` goes on."
         )
     }
+}
+
+/// Waits until budgets that were changed are judged by: that begins when all that arrived before them has been summed, as
+/// far as the watermark tells, which is half a minute behind the clock.
+fn wait_for_budgets(log: &dyn Log, from: Timestamp, shutdown: &Shutdown) -> anyhow::Result<()> {
+    eprintln!("the budgets are others than before: counting by them begins in half a minute");
+    let began = Instant::now();
+    while began.elapsed() < BUDGETS_WAIT && !shutdown.wait(Duration::from_millis(200)) {
+        let entries = ledger(log).context("read how far the sums are")?;
+        if entries.iter().filter(|entry| entry.stage == "merge").all(|entry| entry.watermark >= from) {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// Lets alerts go out before the process ends, and says how many did not.

@@ -37,6 +37,9 @@ pub struct Benchmark {
     pub previous_quarter: String,
     /// What was known later is left out; null is all that the tables hold.
     pub as_of: Option<String>,
+    /// Last day of the quarter with charges, where that is not its last day: it is still running, or nothing was used
+    /// since.
+    pub charges_until: Option<String>,
     /// The measures.
     pub measures: Vec<Measure>,
     /// What they rest on.
@@ -76,9 +79,17 @@ pub fn benchmark(reader: &LakeReader, quarter: Quarter, as_of: Option<Timestamp>
         quarter: quarter.to_string(),
         previous_quarter: previous.to_string(),
         as_of: as_of.map(|at| at.to_string()),
+        charges_until: charges_until(&now, quarter),
         measures: measures::measures(&now, &then)?,
         evidence: evidence::gather(&tables, &now, &then, asked)?,
     })
+}
+
+/// The last day with charges, unless it is the quarter's last.
+fn charges_until(sums: &Sums, quarter: Quarter) -> Option<String> {
+    let days = sums.books.iter().filter_map(|line| line.words.get("last_day"));
+    let end = quarter.days().to?.to_string();
+    days.max().filter(|day| **day < end).cloned()
 }
 
 /// A query that was run.

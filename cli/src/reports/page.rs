@@ -52,7 +52,7 @@ pub fn page(answer: &Answer) -> anyhow::Result<String> {
         let _ = write!(body, "<h2>{column}</h2>\n{}", chart(&bars, column));
     }
     body.push_str("<h2>Rows</h2>\n");
-    body.push_str(&rows(&answer.rows)?);
+    body.push_str(&rows(answer)?);
     let _ = writeln!(body, "<details><summary>Query</summary><pre>{}</pre></details>", escape(&answer.sql));
     Ok(document(name, &body))
 }
@@ -121,7 +121,8 @@ pub(super) fn chart(bars: &[Bar], title: &str) -> String {
     svg
 }
 
-fn rows(rows: &RecordBatch) -> anyhow::Result<String> {
+fn rows(answer: &Answer) -> anyhow::Result<String> {
+    let rows = &answer.rows;
     let schema = rows.schema();
     let class = |of: &DataType| match of {
         DataType::Int64 | DataType::Decimal128(..) => " class=\"n\"",
@@ -139,7 +140,18 @@ fn rows(rows: &RecordBatch) -> anyhow::Result<String> {
         }
         text.push_str("</tr>\n");
     }
-    text.push_str("</tbody></table></div>\n");
+    text.push_str("</tbody>");
+    let totals = show::totals(answer)?;
+    if !totals.is_empty() {
+        text.push_str("<tfoot>\n");
+        for total in &totals {
+            let cells = total.iter().zip(schema.fields());
+            let cells = cells.map(|(cell, field)| format!("<th{}>{}</th>", class(field.data_type()), escape(cell)));
+            let _ = writeln!(text, "<tr>{}</tr>", cells.collect::<String>());
+        }
+        text.push_str("</tfoot>");
+    }
+    text.push_str("</table></div>\n");
     if rows.num_rows() > ROWS_MAX {
         let _ = writeln!(text, "<p>and {} more rows; the CSV has all</p>", rows.num_rows() - ROWS_MAX);
     }

@@ -83,6 +83,11 @@ impl What {
         }
     }
 
+    /// True when its rows are parts of a whole: no call is in two of them, and all of one currency count the same things.
+    pub(super) fn adds_up(self) -> bool {
+        matches!(self, What::Spend | What::Unallocated)
+    }
+
     /// Columns that are added to what the query finds.
     pub fn ratios(self) -> &'static [Ratio] {
         const fn of(name: &'static str, part: &'static str, whole: &'static str) -> Ratio {

@@ -95,8 +95,8 @@ fn column(rows: &RecordBatch, ratio: &Ratio) -> anyhow::Result<ArrayRef> {
     Ok(Arc::new(Decimal128Array::from(values).with_precision_and_scale(38, 12)?))
 }
 
-/// Sums of a column by currency.
-fn totals(rows: &RecordBatch, column: &ArrayRef) -> anyhow::Result<BTreeMap<String, i128>> {
+/// Sums of a column by currency, null counted as nothing.
+pub(super) fn totals(rows: &RecordBatch, column: &ArrayRef) -> anyhow::Result<BTreeMap<String, i128>> {
     let currency = rows.column_by_name("currency").and_then(|column| column.as_string_opt::<i32>());
     let currency = currency.context("the answer has no column currency")?;
     let mut totals = BTreeMap::new();

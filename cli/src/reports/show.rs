@@ -1,5 +1,6 @@
 //! An answer as text and files.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::Context;
@@ -58,7 +59,11 @@ pub fn cell(rows: &RecordBatch, at: usize, row: usize) -> anyhow::Result<String>
     if kind == Kind::Words {
         return words(column, row);
     }
-    let picos = ratio::picos(column, row)?.unwrap_or_default();
+    figure(kind, ratio::picos(column, row)?.unwrap_or_default())
+}
+
+/// A number of this kind, in 10^-12, for people.
+fn figure(kind: Kind, picos: i128) -> anyhow::Result<String> {
     let number = |picos: i128| Money::from_picos(picos).context("a figure needs more than 38 digits");
     Ok(match kind {
         Kind::Money => amount::money(number(picos)?, 4),
@@ -68,6 +73,43 @@ pub fn cell(rows: &RecordBatch, at: usize, row: usize) -> anyhow::Result<String>
         }
         Kind::Count | Kind::Words => amount::money(number(picos)?, if picos % PICO == 0 { 0 } else { 2 }),
     })
+}
+
+/// What the rows of each currency add up to, where they are parts of a whole and more than one; for people only: whoever
+/// sums a column of a file must not find its sum there. Cells that cannot be added are empty.
+///
+/// # Errors
+/// When a column holds what no answer holds.
+pub fn totals(answer: &Answer) -> anyhow::Result<Vec<Vec<String>>> {
+    let rows = &answer.rows;
+    if !answer.request.what.adds_up() {
+        return Ok(Vec::new());
+    }
+    let schema = rows.schema();
+    let currency = schema.index_of("currency")?;
+    let of = rows.column(currency).as_string_opt::<i32>().context("the column currency is no text")?;
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    of.iter().for_each(|code| *count.entry(code.unwrap_or_default()).or_default() += 1);
+    count.retain(|_, rows| *rows > 1);
+    let sums: Vec<BTreeMap<String, i128>> = (0..rows.num_columns())
+        .map(|at| match kind(schema.field(at).name(), rows.column(at).data_type()) {
+            Kind::Money | Kind::Count => ratio::totals(rows, rows.column(at)),
+            Kind::UnitPrice | Kind::Share | Kind::Words => Ok(BTreeMap::new()),
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let cell = |code: &str, at: usize| {
+        let field = schema.field(at);
+        match (at, sums[at].get(code)) {
+            (0, None) => Ok("total".to_owned()),
+            (at, None) if at == currency => Ok(code.to_owned()),
+            (_, None) => Ok(String::new()),
+            (at, Some(_)) if (0..of.len()).all(|row| of.value(row) != code || rows.column(at).is_null(row)) => {
+                Ok("-".to_owned())
+            }
+            (_, Some(sum)) => figure(kind(field.name(), field.data_type()), *sum),
+        }
+    };
+    count.keys().map(|code| (0..rows.num_columns()).map(|at| cell(code, at)).collect()).collect()
 }
 
 fn words(column: &dyn Array, row: usize) -> anyhow::Result<String> {
@@ -115,6 +157,7 @@ pub fn table(answer: &Answer, style: Style) -> anyhow::Result<String> {
         let cells = (0..rows.num_columns()).map(|at| cell(rows, at, row));
         table.row(cells.collect::<anyhow::Result<Vec<_>>>()?);
     }
+    totals(answer)?.into_iter().for_each(|total| table.total(total));
     let mut text = format!("{}  {} (UTC)\n", style.heading(answer.request.what.name()), period(answer));
     match rows.num_rows() {
         0 => text.push_str("  nothing\n"),
@@ -170,4 +213,55 @@ pub fn parquet(rows: &RecordBatch) -> anyhow::Result<Vec<u8>> {
     writer.write(rows)?;
     writer.close()?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Decimal128Array, Int64Array, StringArray};
+
+    use super::*;
+    use crate::reports::{Period, Request, What};
+
+    fn answer(what: What) -> Answer {
+        let money = |units: [Option<i128>; 4]| {
+            let picos = units.map(|units| units.map(|units| units * PICO)).to_vec();
+            Arc::new(Decimal128Array::from(picos).with_precision_and_scale(38, 12).unwrap()) as ArrayRef
+        };
+        let rows = RecordBatch::try_from_iter([
+            ("team", Arc::new(StringArray::from(vec![Some("a"), None, Some("a"), Some("a")])) as ArrayRef),
+            ("currency", Arc::new(StringArray::from(vec!["EUR", "EUR", "JPY", "JPY"]))),
+            ("requests", Arc::new(Int64Array::from(vec![1200, 34, 5, 6]))),
+            ("effective_cost", money([Some(1000), Some(-1), None, None])),
+            ("share", money([Some(1), Some(0), None, None])),
+        ]);
+        let request = Request { what, by: None, period: Period::default(), as_of: None };
+        Answer { request, sql: String::new(), version: None, rows: rows.unwrap() }
+    }
+
+    #[test]
+    fn parts_of_a_whole_are_added_up_by_currency_and_nothing_known_is_no_zero() {
+        let euro = ["total", "EUR", "1,234", "999.0000", ""];
+        assert_eq!(totals(&answer(What::Spend)).unwrap(), [euro, ["total", "JPY", "11", "-", ""]]);
+    }
+
+    #[test]
+    fn a_single_row_of_a_currency_is_its_own_total() {
+        let mut answer = answer(What::Spend);
+        answer.rows = answer.rows.slice(1, 2);
+        assert!(totals(&answer).unwrap().is_empty());
+    }
+
+    #[test]
+    fn rows_that_overlap_are_not_added_up() {
+        assert!(totals(&answer(What::Quality)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn files_hold_rows_alone() {
+        let answer = answer(What::Spend);
+        assert!(table(&answer, Style::default()).unwrap().contains("total"));
+        assert!(!csv(&answer.rows).unwrap().contains("total") && !json(&answer).unwrap().contains("\"total\""));
+    }
 }

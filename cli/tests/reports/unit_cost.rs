@@ -67,6 +67,7 @@ fn a_call_costs_what_it_cost_however_many_seats_machines_and_entries_were_paid_b
     );
 
     let found = benchmark(&reader, "2026Q4".parse().expect("a quarter"), None).expect("the benchmark");
+    assert_eq!(found.charges_until.as_deref(), Some("2026-11-13"), "the quarter is not over");
     let value = |name: &str| {
         let measure = found.measures.iter().find(|measure| measure.name == name).expect("the measure");
         measure.figures[0].value.clone()

@@ -48,7 +48,8 @@ pub struct Policy {
     pub backoff_max_micros: i64,
     /// For so long an attempt without an outcome may still be under way, in a process that was taken over from.
     pub under_way_micros: i64,
-    /// Alerts that wait for it when no more are taken from the topic, for any route.
+    /// Alerts that may wait for it. More are left in the topic, for all routes, while it works; while it does not, they
+    /// are dead letters of this route.
     pub waiting_max: usize,
 }
 
@@ -161,6 +162,11 @@ impl Circuit {
         }
     }
 
+    /// True from the failure that opened it until something arrives.
+    pub fn is_broken(&self) -> bool {
+        self.closed_until.is_some()
+    }
+
     /// Until when nothing is sent; after that one attempt shows whether it works again.
     pub fn open_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.closed_until.filter(|until| now < *until)
@@ -228,6 +234,7 @@ mod tests {
         circuit.note(&refused, &policy, T0);
         assert_eq!(circuit.open_until(T0), Some(T0.plus_seconds(8)));
         assert_eq!(circuit.open_until(T0.plus_seconds(8)), None);
+        assert!(circuit.is_broken());
         circuit.note(&refused, &policy, T0);
         assert_eq!(circuit.open_until(T0), Some(T0.plus_seconds(16)));
         (0..100).for_each(|_| circuit.note(&refused, &policy, T0));

@@ -1,7 +1,7 @@
 //! Takes alerts from the topic into the ledger, and works through what is open: a thread per route.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,8 @@ struct Lane {
     route: Route,
     receiver: Receiver,
     jobs: Mutex<VecDeque<Job>>,
+    /// Its receiver has failed too often in a row, and nothing has arrived since.
+    broken: AtomicBool,
 }
 
 /// One alert on one route.
@@ -72,6 +74,14 @@ struct Job {
 impl Lane {
     fn jobs(&self) -> MutexGuard<'_, VecDeque<Job>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_full(&self, policy: &Policy) -> bool {
+        self.jobs().len() >= policy.waiting_max
+    }
+
+    fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
     }
 }
 
@@ -107,7 +117,7 @@ impl Delivery {
         let lane = |route: Route| {
             let receiver = Receiver::of(&route, Secrets, config.alert_allow_private);
             let receiver = receiver.with_context(|| format!("set up route {}", route.name))?;
-            Ok(Lane { route, receiver, jobs: Mutex::default() })
+            Ok(Lane { route, receiver, jobs: Mutex::default(), broken: AtomicBool::default() })
         };
         let routes = routes.routes.into_iter().map(lane).collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Delivery {
@@ -204,6 +214,7 @@ impl Delivery {
             Next::Send { number, repeats } => {
                 if let Some(outcome) = self.attempt(lane, &mut job, number, repeats)? {
                     circuit.note(&outcome, &self.policy, stream::now());
+                    lane.broken.store(circuit.is_broken(), Ordering::SeqCst);
                 }
                 // Unless the partition was given up meanwhile.
                 if let Some(held) = lane.jobs().iter_mut().find(|held| held.place == job.place) {
@@ -281,8 +292,11 @@ impl Delivery {
         let mut lanes = Vec::new();
         for (name, attempts) in sending.routes {
             match self.routes.iter().find(|lane| lane.route.name == name) {
+                None => self.reject(&place, &name, &attempts, "no route has this name any more")?,
+                Some(lane) if attempts.is_empty() && lane.is_broken() && lane.is_full(&self.policy) => {
+                    self.reject(&place, &name, &attempts, "the route fails, and too many alerts wait for it")?;
+                }
                 Some(lane) => lanes.push((lane, attempts)),
-                None => self.without_route(&place, &name, &attempts)?,
             }
         }
         if lanes.is_empty() {
@@ -297,8 +311,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// Rejects an alert on a route that is not in the file any more, unless it is through there.
-    fn without_route(&self, place: &Place, route: &str, attempts: &[Attempt]) -> anyhow::Result<()> {
+    /// Rejects an alert on a route that cannot take it, unless it is through there.
+    fn reject(&self, place: &Place, route: &str, attempts: &[Attempt], why: &str) -> anyhow::Result<()> {
         let now = stream::now();
         if let Next::Done(_) = next(attempts, place.alert_id, &self.policy, now) {
             return Ok(());
@@ -308,7 +322,6 @@ impl Delivery {
         while !self.ledger.begin(place, route, number, now)? {
             number += 1;
         }
-        let why = "no route has this name any more";
         self.ledger.end(place, route, number, now, &Outcome::Rejected { why: why.to_owned() })?;
         self.give_up(place, route, why);
         Ok(())
@@ -483,7 +496,7 @@ impl Table for Inbox {
 
     fn is_full(&self) -> bool {
         let Delivery { routes, policy, .. } = &*self.delivery;
-        routes.iter().any(|lane| lane.jobs().len() >= policy.waiting_max)
+        routes.iter().any(|lane| lane.is_full(policy) && !lane.is_broken())
     }
 
     fn flush(&mut self, now: Timestamp) -> anyhow::Result<()> {

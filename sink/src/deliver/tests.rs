@@ -192,10 +192,13 @@ struct Running {
 
 impl Running {
     fn start(at: &Path, address: &str, which: &[&str], at_most: Duration) -> Self {
+        Self::with(at, routes(at, address, which), at_most, policy())
+    }
+
+    fn with(at: &Path, routes: Routes, at_most: Duration, policy: Policy) -> Self {
         let lake = folder(at, None);
         let network = Network::new(true, at_most);
-        let routes = routes(at, address, which);
-        let delivery = Delivery::new(&lake, routes, &config(), "test", network, policy()).unwrap();
+        let delivery = Delivery::new(&lake, routes, &config(), "test", network, policy).unwrap();
         let (delivery, shutdown) = (Arc::new(delivery), Shutdown::new());
         let mut inbox = delivery.inbox();
         inbox.assign(&[0]).unwrap();
@@ -304,14 +307,7 @@ fn a_dead_route_does_not_hold_the_others_up_and_is_given_up() {
     let (dead, alive) = (Server::start(vec![status(503); 12]), Server::start([]));
     let mut both = routes(at.path(), &dead.address, &["dead"]);
     both.routes.extend(routes(at.path(), &alive.address, &["alive"]).routes);
-    let lake = folder(at.path(), None);
-    let network = Network::new(true, Duration::from_secs(5));
-    let delivery = Arc::new(Delivery::new(&lake, both, &config(), "test", network, policy()).unwrap());
-    let shutdown = Shutdown::new();
-    let mut inbox = delivery.inbox();
-    inbox.assign(&[0]).unwrap();
-    delivery.start(&shutdown).unwrap();
-    let mut running = Running { delivery, inbox, shutdown };
+    let mut running = Running::with(at.path(), both, Duration::from_secs(5), policy());
     let alert = alert(1, Direction::Up);
     running.take(5, &alert);
     alive.wait_for(1);
@@ -445,18 +441,49 @@ fn an_alert_that_comes_again_is_not_sent_again_and_an_old_one_not_at_all() {
 #[test]
 fn while_too_many_wait_for_a_route_the_table_is_full_and_fails_at_nothing() {
     let at = tempfile::tempdir().unwrap();
-    let server = Server::start(vec![status(500); 12]);
-    let mut running = Running::start(at.path(), &server.address, &["hook"], Duration::from_secs(5));
+    let server = Server::start([Behave::Silent]);
+    let mut running = Running::start(at.path(), &server.address, &["hook"], Duration::from_secs(3));
     for number in 1..=5 {
         assert_eq!(running.inbox.is_full(), number > 3);
         // What was read before it was full is taken all the same.
         running.take(number.into(), &alert(number, Direction::Up));
     }
     assert_eq!(running.delivery.waiting(), 5);
-    server.shared.plan.lock().unwrap().clear();
     running.outcomes(&alert(5, Direction::Up));
     assert!(!running.inbox.is_full());
     assert_eq!(running.inbox.assign(&[0]).unwrap(), [(0, Some(6))]);
+}
+
+#[test]
+fn a_dead_route_that_too_many_wait_for_still_does_not_hold_the_others_up() {
+    let at = tempfile::tempdir().unwrap();
+    let (dead, alive) = (Server::start(vec![status(503); 10_000]), Server::start([]));
+    let mut both = routes(at.path(), &dead.address, &["dead"]);
+    both.routes.extend(routes(at.path(), &alive.address, &["alive"]).routes);
+    let patient = Policy { attempts_max: 10_000, ..policy() };
+    let mut running = Running::with(at.path(), both, Duration::from_secs(5), patient);
+    let alerts: Vec<Alert> = (1..=5).map(|number| alert(number, Direction::Up)).collect();
+    for (offset, alert) in (0..3).zip(&alerts) {
+        running.take(offset, alert);
+    }
+    let deadline = Instant::now() + BOUND;
+    // Until it is known to be dead, it could just be slow.
+    while running.inbox.is_full() {
+        assert!(Instant::now() < deadline, "{} wait", running.delivery.waiting());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for (offset, alert) in (3..5).zip(&alerts[3..]) {
+        running.take(offset, alert);
+    }
+    alive.wait_for(5);
+    dead.shared.plan.lock().unwrap().clear();
+    for (index, alert) in alerts.iter().enumerate() {
+        let outcomes = running.outcomes(alert);
+        assert_eq!(kinds(&outcomes[0].1), ["delivered"], "{index}");
+        assert_eq!(kinds(&outcomes[1].1).last(), Some(&if index < 3 { "delivered" } else { "rejected" }), "{index}");
+    }
+    let resent = running.delivery.resend(&ledger::Place::of(&alerts[4]), "dead");
+    assert_eq!(resent.unwrap(), Outcome::Delivered);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A transactional producer that is used until something is uncertain about it, and then replaced.
 
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
@@ -24,6 +26,9 @@ impl ProducerContext for Events {
         }
     }
 }
+
+/// What the client is given on top of a step's time to say itself that it has passed.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A failed step.
 #[derive(Debug)]
@@ -72,7 +77,7 @@ impl<'a> From<&'a OutRecord> for Write<'a> {
 
 /// One producer with one transactional id.
 pub(crate) struct Producer {
-    inner: BaseProducer<Events>,
+    inner: Arc<BaseProducer<Events>>,
     /// Time a step may take. Below the transaction timeout, past which the broker aborts anyway.
     step_timeout: Duration,
     writer: String,
@@ -95,7 +100,7 @@ impl Producer {
         let inner: BaseProducer<Events> = client::create(client)?;
         let opened = inner.init_transactions(client::ANSWER_TIMEOUT);
         let writer = format!("{id}@{:x}", super::now().micros());
-        Ok(opened.map(|()| Producer { inner, step_timeout, writer }))
+        Ok(opened.map(|()| Producer { inner: Arc::new(inner), step_timeout, writer }))
     }
 
     /// Names this very producer, for the marks of its transactions.
@@ -132,13 +137,24 @@ impl Producer {
     }
 
     /// Adds the input offsets.
+    ///
+    /// librdkafka bounds this call by the time given only while its requests come back. One for the group's coordinator that
+    /// comes back with an error is made again when a connection goes up or down; while all of them stand that is never, and the
+    /// call waits for it without an end. So a thread of its own makes the call, and is left behind with this producer when it
+    /// takes too long: what it may still send then is of a transaction that the broker has ended.
     pub(crate) fn send_offsets(
         &self,
-        offsets: &TopicPartitionList,
-        group: &ConsumerGroupMetadata,
+        offsets: TopicPartitionList,
+        group: ConsumerGroupMetadata,
     ) -> Result<(), Failure> {
-        let sent = self.inner.send_offsets_to_transaction(offsets, group, self.step_timeout);
-        sent.map_err(|error| Failure { step: Step::Offsets, error })
+        let failed = |error| Failure { step: Step::Offsets, error };
+        let (inner, time) = (self.inner.clone(), self.step_timeout);
+        let (answer, answered) = sync_channel(1);
+        let call = move || drop(answer.send(inner.send_offsets_to_transaction(&offsets, &group, time)));
+        let thread = std::thread::Builder::new().name("offsets".to_owned());
+        thread.spawn(call).map_err(|_| failed(KafkaError::Global(RDKafkaErrorCode::CriticalSystemResource)))?;
+        let silent = |_| Err(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut));
+        answered.recv_timeout(time + GRACE).unwrap_or_else(silent).map_err(failed)
     }
 
     /// Waits until every record is written.

@@ -223,7 +223,7 @@ impl Change {
         }
         for (seat, (_, offsets)) in seats.iter().zip(&before) {
             let group = seat.stable.group_metadata().context("a consumer with a group has metadata")?;
-            producer.send_offsets(offsets, &group).map_err(failed)?;
+            producer.send_offsets(offsets.clone(), group).map_err(failed)?;
         }
         // From here on nobody learns where to begin until this is committed. Whoever began before shows here.
         for (seat, (committed, _)) in seats.iter().zip(&before) {

@@ -119,7 +119,7 @@ impl Lane {
             return Err(lost());
         }
         let group = self.consumer.group_metadata().ok_or_else(lost)?;
-        producer.send_offsets(&list, &group)?;
+        producer.send_offsets(list, group)?;
         if self.consumer.assignment_lost() {
             return Err(lost());
         }

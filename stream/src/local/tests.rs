@@ -125,6 +125,8 @@ fn reference_data_is_published_once_and_only_new_rows_are_written() {
     let Published::New { effective_at, rows: 2, rows_new: 1, .. } = publish(&rows[1..], later) else { panic!() };
     assert_eq!(effective_at, later.plus_seconds(30));
     assert_eq!(log.range(topics::REF_PRICES, 0).unwrap(), 0..5);
+    let Published::New { effective_at: next, .. } = publish(&rows, later.plus_seconds(-5)) else { panic!() };
+    assert_eq!(next.micros(), effective_at.micros() + 1, "the clock went back, the order of versions does not");
 }
 
 #[test]

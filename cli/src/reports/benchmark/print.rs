@@ -44,8 +44,11 @@ fn of(figure: &Figure) -> String {
 }
 
 fn heading(benchmark: &Benchmark) -> String {
-    let as_of = benchmark.as_of.as_ref().map_or_else(String::new, |at| format!(", as known at {at}"));
-    format!("Benchmark of {} beside {}{as_of}", benchmark.quarter, benchmark.previous_quarter)
+    let Benchmark { quarter, previous_quarter, .. } = benchmark;
+    let says = |what: &str, of: &Option<String>| of.as_ref().map_or_else(String::new, |of| format!(", {what} {of}"));
+    let until = says("with charges until", &benchmark.charges_until);
+    let as_of = says("as known at", &benchmark.as_of);
+    format!("Benchmark of {quarter}{until} beside {previous_quarter}{as_of}")
 }
 
 /// The benchmark as tables for a terminal.

@@ -5,7 +5,7 @@ WITH picked AS (
     AND event_date <= /*to*/DATE '2261-12-31'/*end*/
     AND booked_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
 )
-SELECT book_version, sum(requests) AS requests, count(*) AS charges
+SELECT book_version, sum(requests) AS requests, count(*) AS charges, max(event_date) AS last_day
 FROM picked
 GROUP BY book_version
 ORDER BY book_version
