@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use aggregate::budget::Budgets;
 use aggregate::{CombineStage, MergeStage};
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use enrich::{EnrichConfig, EnrichStage};
 use ingest::http::Door;
