@@ -41,8 +41,8 @@ pub struct Settings {
 
     /// Name of this installation: prefix of every consumer group and transactional id.
     ///
-    /// Two installations on one cluster need two names, or they share work and fence each other off. Do not change it
-    /// later: new groups have no offsets, and stages refuse to start on a changelog that is not theirs.
+    /// A cluster has room for one installation, since topics have no prefix: stages refuse to start on a changelog that
+    /// another name has written. So do not change it later.
     #[arg(long, env = "SPENDSTREAM_ENVIRONMENT", default_value = "dev", value_parser = parse_name)]
     pub environment: String,
 

@@ -46,9 +46,13 @@ impl Run {
     }
 
     fn start(&self, instance: &str, flags: &[&str]) -> Process {
+        self.start_in(self.prefix, instance, flags)
+    }
+
+    fn start_in(&self, environment: &str, instance: &str, flags: &[&str]) -> Process {
         let mut probe = Command::new(env!("CARGO_BIN_EXE_spendstream-probe"));
         probe.env("SPENDSTREAM_BROKERS", kafka().brokers()).env("SPENDSTREAM_LANES", "1");
-        probe.args(["--environment", self.prefix, "--instance", instance]);
+        probe.args(["--environment", environment, "--instance", instance]);
         probe.args(["--prefix", self.prefix, "--listen", "127.0.0.1:0"]);
         probe.args(["--transaction-timeout", "4s", "--session-timeout", "6s", "--commit-interval", "50ms"]);
         probe.args(flags);

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::codec::Format;
 use schemas::{LedgerEntry, topics};
 use spendstream_tests::conformance::{self, Sent, appear, balance, send, settled};
 use spendstream_tests::proxy::{Fault, LIST_OFFSETS};
 use stream::books::BOOKS_KEY;
-use stream::kafka::{Change, repartition};
+use stream::kafka::{Change, KafkaLog, repartition};
 use stream::log::ledger;
 use stream::{Log, OutRecord};
 
@@ -130,6 +132,51 @@ fn a_group_that_lost_its_offsets_goes_on_where_the_changelog_says() {
     probe.wait_for("the changelog says where to go on", PATIENCE);
     settled(&*run.log, run.prefix, &sent);
     balance(&*run.log, run.prefix);
+    assert_eq!(appear(&*run.log, run.prefix), sent.0.len(), "each once");
+}
+
+#[test]
+fn an_offset_set_by_hand_to_where_the_changelog_is_stops_nobody() {
+    let run = Run::new("by-hand", 1);
+    let [input, ..] = conformance::names(run.prefix);
+    let mut sent = worked_and_stopped(&run, 100);
+    let books = run.books("split", 0);
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", kafka().brokers()).set("group.id", format!("{}.split.{input}", run.prefix));
+    let tool: BaseConsumer = client.create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(&input, 0, Offset::Offset(books.next_offset)).unwrap();
+    run.until("the group has no members", || tool.commit(&offsets, CommitMode::Sync).is_ok());
+    send(&*run.log, run.prefix, &mut sent, 100);
+    let _probe = run.start("a", &[]);
+    settled(&*run.log, run.prefix, &sent);
+    assert_eq!(appear(&*run.log, run.prefix), sent.0.len(), "each once");
+}
+
+#[test]
+fn a_topic_that_was_created_again_is_not_taken_for_the_old_one() {
+    let run = Run::new("anew", 1);
+    let [input, ..] = conformance::names(run.prefix);
+    worked_and_stopped(&run, 50);
+    kafka().delete(&[&input]);
+    kafka().create(&conformance::topics(run.prefix), 1);
+    // More than there were, so that the old position is inside.
+    let log = KafkaLog::connect(&kafka().connection(), "tests").unwrap();
+    send(&log, run.prefix, &mut Sent::default(), 200);
+    let mut probe = run.start("a", &[]);
+    probe.wait_for("was deleted and created again", PATIENCE);
+    assert_eq!(appear(&log, run.prefix), 50, "nothing of the new topic");
+}
+
+#[test]
+fn a_changelog_of_another_installation_is_not_taken_over() {
+    let run = Run::new("rivals", 1);
+    let mut sent = worked_and_stopped(&run, 50);
+    let mut rival = run.start_in("forgotten", "b", &[]);
+    rival.wait_for("start with --environment rivals", PATIENCE);
+    send(&*run.log, run.prefix, &mut sent, 50);
+    let _probe = run.start("a", &[]);
+    settled(&*run.log, run.prefix, &sent);
     assert_eq!(appear(&*run.log, run.prefix), sent.0.len(), "each once");
 }
 

@@ -457,7 +457,7 @@ fn a_process_that_stands_still_as_long_as_its_session_goes_on_under_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let (open, waiting) = (folder.path().join("open"), folder.path().join("waiting"));
     let probe = run.start("a", &["--shelf", folder.path().to_str().unwrap()]);
-    let lost = || probe.log().contains("the name was lost while this process stood still");
+    let lost = || probe.log().contains("the group took this member for gone");
     for _ in 0..10 {
         // Offsets are committed, then a write hangs, then the process stands still. The client counts its session from
         // the last heartbeat, the broker from the last commit: in between, the one has ended and the other has not.

@@ -4,11 +4,15 @@ use schemas::LedgerEntry;
 use schemas::codec::Format;
 
 use super::fate::Standing;
+use super::origin::Origin;
 use crate::books::{BOOKS_KEY, Books};
 use crate::processor::{Halt, Processor, Record, Source, Stage};
 
 /// Key of the entry that begins a topology generation: what stands before it is not the partition's any more.
 pub(crate) const GENERATION_KEY: &[u8] = b"\0generation";
+
+/// Key of the entry that says what the changelog is about.
+pub(crate) const ORIGIN_KEY: &[u8] = b"\0origin";
 
 /// Why an entry was not taken.
 pub(crate) enum Refused {
@@ -25,6 +29,8 @@ pub(crate) struct Kept {
     pub(crate) processor: Box<dyn Processor>,
     /// Where the books stand; `None` while there are none.
     pub(crate) standing: Option<Standing>,
+    /// What it is about; `None` where no release that says so has written it.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Kept {
@@ -34,6 +40,7 @@ impl Kept {
             processor: stage.processor(&source),
             source,
             standing: None,
+            origin: None,
         }
     }
 
@@ -59,6 +66,11 @@ impl Kept {
                     return Err(Refused::Outdated(generation));
                 }
                 *self = Kept::new(stage, self.source.clone());
+                Ok(())
+            }
+            (Some(ORIGIN_KEY), Some(payload)) => {
+                let origin = std::str::from_utf8(payload).ok().and_then(Origin::decode);
+                self.origin = Some(origin.ok_or_else(|| at("an origin that cannot be read".to_owned()))?);
                 Ok(())
             }
             (Some(key), value) => self.processor.restore(key, value).map_err(|halt| at(halt.to_string())),

@@ -133,11 +133,18 @@ pub(crate) fn start(changelog: Option<Standing>, offset: Option<Standing>) -> St
     }
 }
 
+/// Number of the transaction of an offset that somebody else has set: it carries no mark.
+pub(crate) const UNMARKED: i64 = -1;
+
 /// Where a partition goes on whose witnesses still differ when every marker has landed. An offset that is gone expired with its group,
-/// or was deleted: it was written in one transaction with the changelog, which says the same. Anything else was changed by hand.
+/// or was deleted: it was written in one transaction with the changelog, which says the same. One that was set by hand to where the
+/// changelog is says the same, too. Anything else was changed by hand.
 pub(crate) fn believed(changelog: Option<Standing>, offset: Option<Standing>) -> Option<i64> {
     match (changelog, offset) {
         (Some(changelog), None) => Some(changelog.next_offset),
+        (Some(Standing { next_offset, .. }), Some(offset)) => {
+            (offset == Standing { transaction: UNMARKED, next_offset }).then_some(next_offset)
+        }
         _ => None,
     }
 }
@@ -145,14 +152,18 @@ pub(crate) fn believed(changelog: Option<Standing>, offset: Option<Standing>) ->
 /// Says how the two witnesses differ.
 pub(crate) fn disagreement(changelog: Option<Standing>, offset: Option<Standing>) -> String {
     let say = |standing: Option<Standing>| match standing {
+        Some(Standing { transaction: UNMARKED, next_offset }) => {
+            format!("offset {next_offset}, set by another program")
+        }
         Some(standing) => format!("transaction {} and offset {}", standing.transaction, standing.next_offset),
         None => "nothing".to_owned(),
     };
     format!(
         "changelog says {}, group offset says {}. An interrupted `spendstream topics repartition` looks like this for up to \
-         ten minutes: run it again, or wait, and the partition goes on by itself. Otherwise one of them was changed from outside: \
-         restore the changelog topic or the group's offset from before that. Deleting both counts nothing anew: the stages \
-         behind take what they had for copies",
+         ten minutes: run it again, or wait, and the partition goes on by itself. Otherwise one of them was changed from outside. \
+         Where it was the offset: stop the stage, wait until its sessions are over, delete the offsets of its group \
+         (`kafka-consumer-groups.sh --delete-offsets`), and start it, which goes on where the changelog says. Where it was the \
+         changelog: restore that topic from before. Deleting both counts nothing anew: the stages behind take what they had for copies",
         say(changelog),
         say(offset)
     )

@@ -13,8 +13,9 @@ use schemas::codec::Format;
 use schemas::{LedgerEntry, Timestamp, topics};
 
 use super::client::{self, Events, Rebalance};
-use super::fate::{Mark, Standing};
+use super::fate::{Mark, Standing, UNMARKED};
 use super::name::Name;
+use super::origin::{self, Origin};
 use super::producer::Producer;
 use super::task::{Phase, Task};
 use super::watch::Watch;
@@ -51,6 +52,17 @@ const SUMMING_BATCHES: usize = 16;
 /// Changelogs read at the same time; each has connections of its own.
 const RESTORES_MAX: usize = 4;
 
+/// Shortest time given to polling. One without any time answers to the first thing it finds, which may be a line for the log, and a
+/// rebalance that waits behind others would not be heard of as long as more of them come.
+pub(super) const POLL_MIN: Duration = Duration::from_millis(2);
+
+/// A transaction after a failed one takes half of what it took, and so on, this often at most: brokers that are slow, or keep a
+/// client to a quota, may never take a large one within its time.
+const HALVINGS_MAX: u32 = 8;
+
+/// So many transactions have to succeed before they may be twice as large again.
+const SUCCESSES_TO_GROW: u32 = 20;
+
 /// Time given to restoring before records of other partitions are looked at again.
 const RESTORE_SLICE: Duration = Duration::from_millis(50);
 
@@ -80,6 +92,30 @@ impl LaneOf {
     }
 }
 
+/// How much smaller transactions are than they may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Halved {
+    times: u32,
+    succeeded: u32,
+}
+
+impl Halved {
+    pub(super) fn failed(&mut self) {
+        *self = Halved { times: (self.times + 1).min(HALVINGS_MAX), succeeded: 0 };
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.succeeded += 1;
+        if self.succeeded >= SUCCESSES_TO_GROW {
+            *self = Halved { times: self.times.saturating_sub(1), succeeded: 0 };
+        }
+    }
+
+    fn of(self, most: usize) -> usize {
+        (most >> self.times).max(1)
+    }
+}
+
 /// A lane at work.
 pub(crate) struct Lane {
     pub(super) of: LaneOf,
@@ -91,6 +127,9 @@ pub(crate) struct Lane {
     pub(super) tasks: BTreeMap<i32, Task>,
     pub(super) format: Format<LedgerEntry>,
     pub(super) changelog: String,
+    /// What the changelogs are about; `None` until the brokers have said which topic the input is.
+    pub(super) origin: Option<Origin>,
+    origin_asked_at: Option<Instant>,
     /// When the first record of the open transaction was taken.
     pub(super) opened_at: Option<Instant>,
     /// When its last record was taken.
@@ -107,6 +146,7 @@ pub(crate) struct Lane {
     stale: bool,
     /// Transactions failed in a row.
     pub(super) failures: u32,
+    pub(super) halved: Halved,
     /// Until the group has said for the first time which partitions are its own.
     joining: Option<Joining>,
 }
@@ -144,6 +184,8 @@ impl Lane {
             producer: None,
             tasks: BTreeMap::new(),
             format: Format::new(),
+            origin: None,
+            origin_asked_at: None,
             opened_at: None,
             taken_at: Instant::now(),
             beaten_at: Instant::now(),
@@ -153,6 +195,7 @@ impl Lane {
             behind: false,
             stale: false,
             failures: 0,
+            halved: Halved::default(),
             joining: Some(joining),
         })
     }
@@ -193,7 +236,9 @@ impl Lane {
     /// True when the transaction should be committed now.
     fn due(&self) -> bool {
         let waited = self.left().is_some_and(|left| left.is_zero());
-        waited || self.bytes >= self.of.transaction_bytes_max() || self.beaten_at.elapsed() >= self.beat_every()
+        waited
+            || self.bytes >= self.halved.of(self.of.transaction_bytes_max())
+            || self.beaten_at.elapsed() >= self.beat_every()
     }
 
     /// How long records wait for the transaction to be committed.
@@ -222,6 +267,7 @@ impl Lane {
             match event {
                 Rebalance::Assign(partitions) => {
                     self.joining = None;
+                    (self.origin, self.origin_asked_at) = (None, None);
                     self.name.assigned(&self.consumer);
                     group::take(&self.consumer, self.of.stage.input(), &partitions)?;
                     // Those beyond the topology's number are idle: they stay paused. Only of a raw topic is somebody writing there.
@@ -301,6 +347,21 @@ impl Lane {
         }
     }
 
+    /// Asks which topic the input is, once for each assignment: it may have been created again meanwhile.
+    fn ask_origin(&mut self) {
+        let asked_now = self.origin_asked_at.is_some_and(|at| at.elapsed() < Duration::from_millis(200));
+        if self.origin.is_some() || self.tasks.is_empty() || asked_now {
+            return;
+        }
+        self.origin_asked_at = Some(Instant::now());
+        match origin::topic_id(&self.consumer, self.of.stage.input(), START_TIMEOUT) {
+            Ok(topic) => {
+                self.origin = Some(Origin { environment: self.of.settings.environment.clone(), topic });
+            }
+            Err(error) => tracing::info!(lane = self.id, %error, "the id of the topic is not available yet"),
+        }
+    }
+
     /// Restores for a while.
     fn restore(&mut self) -> anyhow::Result<()> {
         if self.visited_at.elapsed() > heartbeat::EVERY {
@@ -324,17 +385,19 @@ impl Lane {
             let Phase::Restoring(restore) = &mut task.phase else { continue };
             // An offset without our mark was set by somebody else: it will not agree with the changelog.
             let standing = found.as_ref().map(|(next_offset, mark)| Standing {
-                transaction: mark.as_ref().map_or(-1, |mark| mark.transaction),
+                transaction: mark.as_ref().map_or(UNMARKED, |mark| mark.transaction),
                 next_offset: *next_offset,
             });
             restore.offset = Some(standing);
             task.group_offset = standing.map(|standing| standing.next_offset);
             task.mark = found.and_then(|(_, mark)| mark);
         }
+        self.ask_origin();
+        let Some(origin) = &self.origin else { return Ok(()) };
         let restoring = self.tasks.values_mut().filter(|task| matches!(task.phase, Phase::Restoring(_)));
         for task in restoring.take(RESTORES_MAX) {
             let (settings, stage) = (&self.of.settings, &*self.of.stage);
-            task.restore(settings, stage, &self.format, RESTORE_SLICE)
+            task.restore(settings, stage, &self.format, origin, RESTORE_SLICE)
                 .with_context(|| format!("restore {}/{}", task.source.topic, task.source.partition))?;
             if let Phase::Halted(halted) = &task.phase {
                 let reason = halted.reason.clone();
@@ -425,10 +488,11 @@ impl Lane {
 
     /// Takes what the client has, and processes it partition by partition.
     fn take(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let Lane { consumer, tasks, of, bytes, opened_at, taken_at, behind, .. } = self;
-        let round_bytes_max = (*bytes + of.settings.batch_bytes_max).min(of.transaction_bytes_max());
+        let Lane { consumer, tasks, of, bytes, opened_at, taken_at, behind, halved, .. } = self;
+        let most = halved.of(of.transaction_bytes_max());
+        let round_bytes_max = (*bytes + of.settings.batch_bytes_max).min(most);
         let mut runs: BTreeMap<i32, Vec<BorrowedMessage<'_>>> = BTreeMap::new();
-        let (mut records, mut patience, mut refused) = (0, patience, false);
+        let (mut records, mut patience, mut refused) = (0, patience.max(POLL_MIN), false);
         *behind = true;
         while records < ROUND_RECORDS_MAX && *bytes < round_bytes_max {
             match consumer.poll(patience) {
@@ -571,6 +635,18 @@ mod tests {
         assert_eq!([left(3_000, 1_000, 0), left(3_000, 1_000, 500), left(3_000, 1_000, 750)], [750, 250, 0]);
         assert_eq!([left(3_000, 2_900, 0), left(3_000, 3_100, 0)], [100, 0]);
         assert_eq!([left(100, 40, 40), left(100, 40, 0), left(200, 40, 40)], [60, 60, 60]);
+    }
+
+    #[test]
+    fn transactions_that_fail_become_smaller_and_grow_again_slowly() {
+        let mut halved = Halved::default();
+        assert_eq!(halved.of(4 << 20), 4 << 20);
+        (0..3).for_each(|_| halved.failed());
+        assert_eq!(halved.of(4 << 20), 512 << 10);
+        (0..20).for_each(|_| halved.succeeded());
+        assert_eq!(halved.of(4 << 20), 1 << 20);
+        (0..100).for_each(|_| halved.failed());
+        assert_eq!((halved.of(4 << 20), halved.of(100)), (16 << 10, 1), "a record always goes");
     }
 
     #[test]

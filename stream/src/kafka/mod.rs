@@ -12,6 +12,7 @@ mod group;
 mod lane;
 mod log;
 mod name;
+mod origin;
 mod producer;
 mod reader;
 mod repartition;

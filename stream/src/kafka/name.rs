@@ -17,8 +17,11 @@ use super::group::Fenced;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 
-/// Fenced off again within so many sessions, it is somebody else, whatever the broker says.
+/// Losses of the name are counted within so many sessions.
 const SESSIONS: u32 = 10;
+
+/// Losses after which it is given up, though the broker knows of nobody else: two processes of one name may each miss the other.
+const LOSSES_MAX: u32 = 5;
 
 /// The name of a member.
 #[derive(Debug)]
@@ -27,12 +30,13 @@ pub(crate) struct Name {
     member: String,
     /// Member id of the newest assignment.
     id: Option<String>,
-    fenced_at: Option<Instant>,
+    /// When the name was lost for the first of these times, and how often.
+    losses: Option<(Instant, u32)>,
 }
 
 impl Name {
     pub(crate) fn new(group: &str, member: &str) -> Self {
-        Name { group: group.to_owned(), member: member.to_owned(), id: None, fenced_at: None }
+        Name { group: group.to_owned(), member: member.to_owned(), id: None, losses: None }
     }
 
     /// A client of that name. It joins when it subscribes.
@@ -57,18 +61,29 @@ impl Name {
     /// Work has ended with an error: passes when a new client may go on under the name.
     ///
     /// # Errors
-    /// The error itself, when it is another one, or when another process has the name.
+    /// The error itself, when it is another one, or when another process has the name; and when it is lost again and again.
     pub(crate) fn reclaim(
         &mut self,
         settings: &Settings,
         error: anyhow::Error,
         shutdown: &Shutdown,
     ) -> anyhow::Result<()> {
-        let again = self.fenced_at.is_some_and(|at| at.elapsed() < settings.session_timeout * SESSIONS);
-        if !error.is::<Fenced>() || again {
+        if !error.is::<Fenced>() {
             return Err(error);
         }
-        self.fenced_at = Some(Instant::now());
+        let within = settings.session_timeout * SESSIONS;
+        let (since, losses) = self.losses.filter(|(since, _)| since.elapsed() < within).unwrap_or((Instant::now(), 0));
+        self.losses = Some((since, losses + 1));
+        if losses >= LOSSES_MAX {
+            return Err(error).with_context(|| {
+                let (member, timeout) = (&self.member, settings.session_timeout);
+                format!(
+                    "{member} lost its place in the group {} times within {within:?}: two processes run under this name, or the \
+                     brokers do not answer within --session-timeout ({timeout:?})",
+                    losses + 1
+                )
+            });
+        }
         let asking: BaseConsumer<Events> = client::create(&client::asking(&settings.connection))?;
         // Brokers that come back after an outage cannot say for a while.
         let groups = loop {
@@ -90,7 +105,7 @@ impl Name {
         if !free(&self.member, self.id.as_deref(), members.iter().map(String::as_str)) {
             return Err(error);
         }
-        tracing::info!(member = self.member, "the name was lost while this process stood still: joining anew");
+        tracing::warn!(member = self.member, losses = losses + 1, "the group took this member for gone: joining anew");
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use schemas::{LedgerEntry, Skip, Timestamp};
 
 use super::changelog::{Kept, Refused};
 use super::fate::{self, Mark, Standing, Start};
+use super::origin::Origin;
 use super::reader::{Read, Reader};
 use crate::books::Books;
 use crate::processor::{Halt, Output, Processor, Record, Source, Stage, Tick};
@@ -54,6 +55,9 @@ enum Cure {
 /// the time: somebody may have put back what was changed, or a transaction that stayed open hides the end of it.
 const READ_AGAIN: Duration = Duration::from_secs(30);
 
+/// A changelog says again what it is about when it last did so this long ago: entries expire.
+const ORIGIN_EVERY: Duration = Duration::from_secs(86_400);
+
 /// A partition that stopped for want of usable reference data looks again this often: new data may have come.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -95,6 +99,8 @@ pub(crate) struct Task {
     pub(crate) taken: (usize, usize),
     /// What the group's offset said: where it will go on, while its books are not read yet.
     pub(crate) group_offset: Option<i64>,
+    /// When its changelog last said what it is about.
+    origin_at: Option<Instant>,
     /// When it was last asked how far it is behind.
     pub(crate) lag_asked_at: Instant,
     pub(crate) watch: Watch,
@@ -122,8 +128,14 @@ impl Task {
             reported: None,
             taken: (0, 0),
             group_offset: None,
+            origin_at: None,
             lag_asked_at: Instant::now(),
         }
+    }
+
+    /// True when its changelog should say what it is about.
+    pub(crate) fn wants_origin(&self) -> bool {
+        self.origin_at.is_none_or(|at| at.elapsed() > ORIGIN_EVERY)
     }
 
     /// Begins again from the changelog.
@@ -132,6 +144,7 @@ impl Task {
         self.processor = stage.processor(&self.source);
         self.phase = Phase::Restoring(Restore::default());
         (self.mark, self.at_end, self.dirty, self.taken, self.stop_before) = (None, false, false, (0, 0), None);
+        self.origin_at = None;
     }
 
     pub(crate) fn running(&self) -> bool {
@@ -237,6 +250,9 @@ impl Task {
         self.processor.promote();
         self.books.promote();
         self.mark = Some(mark);
+        if self.wants_origin() {
+            self.origin_at = Some(Instant::now());
+        }
         (self.dirty, self.taken) = (false, (0, 0));
     }
 
@@ -279,6 +295,7 @@ impl Task {
         settings: &Settings,
         stage: &dyn Stage,
         format: &Format<LedgerEntry>,
+        origin: &Origin,
         budget: Duration,
     ) -> anyhow::Result<()> {
         let Phase::Restoring(restore) = &mut self.phase else { return Ok(()) };
@@ -318,6 +335,10 @@ impl Task {
             return Ok(());
         }
         let (true, Some(offset)) = (restore.at_end, restore.offset) else { return Ok(()) };
+        if let Some(why) = kept.origin.as_ref().and_then(|kept| kept.unusable(origin, &self.source.topic)) {
+            self.rest(Halt::State(why), 0, Cure::Restart);
+            return Ok(());
+        }
         match fate::start(kept.standing, offset) {
             Start::At(_) => {}
             Start::Earliest => {

@@ -9,10 +9,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::topics;
 
+use super::changelog::ORIGIN_KEY;
 use super::fate::{self, Fate, Mark, Outcome, Step};
-use super::lane::{Lane, report_halt};
+use super::lane::{Lane, POLL_MIN, report_halt};
+use super::origin::Origin;
 use super::producer::{Failure, Producer, Write};
-use super::task::{Closed, Phase};
+use super::task::{Closed, Phase, Task};
 use super::topics::RECORD_BYTES_MAX;
 use super::{group, now};
 use crate::books::BOOKS_KEY;
@@ -51,6 +53,7 @@ impl Lane {
         match self.write(producer, &closed, &marks) {
             Ok(()) => {
                 self.failures = 0;
+                self.halved.succeeded();
                 let took = began.elapsed();
                 for (partition, mark) in marks {
                     let (Some(task), Some(part)) = (self.tasks.get_mut(&partition), closed.get(&partition)) else {
@@ -85,7 +88,9 @@ impl Lane {
         producer.begin()?;
         let (stage, input) = (self.of.stage.name(), self.of.stage.input());
         let mut payload = Vec::new();
+        let origin = self.origin.as_ref().map(Origin::encode);
         for (partition, Closed { output, entry }) in closed {
+            let says_origin = self.tasks.get(partition).is_some_and(Task::wants_origin);
             let partition = *partition as u32;
             for record in &output.records {
                 producer.send(record.into())?;
@@ -94,6 +99,9 @@ impl Lane {
                 Write { topic: &self.changelog, partition, key: None, payload: None, headers: &[], timestamp: None };
             for (key, value) in &output.changes {
                 producer.send(Write { key: Some(key), payload: value.as_deref(), ..kept })?;
+            }
+            if let Some(origin) = origin.as_ref().filter(|_| says_origin) {
+                producer.send(Write { key: Some(ORIGIN_KEY), payload: Some(origin.as_bytes()), ..kept })?;
             }
             payload.clear();
             self.format.encode_into(entry, &mut payload);
@@ -130,12 +138,14 @@ impl Lane {
     /// where it is known to be.
     fn recover(&mut self, failure: Failure, marks: BTreeMap<i32, Mark>) -> anyhow::Result<()> {
         permanent(&failure)?;
-        self.failures += 1;
-        // A lost assignment is our own observation, made before the commit was sent.
-        let fate = match failure.error {
-            KafkaError::Canceled => Fate::Abort,
-            _ => fate::fate(failure.step, fate::fault(&failure.error)),
-        };
+        // A lost assignment is our own observation, made before the commit was sent. Nothing is wrong with the brokers then, and
+        // waiting would only put off hearing which partitions are whose.
+        let lost = matches!(failure.error, KafkaError::Canceled);
+        let fate = if lost { Fate::Abort } else { fate::fate(failure.step, fate::fault(&failure.error)) };
+        if !lost {
+            self.failures += 1;
+            self.halved.failed();
+        }
         let Failure { step, error } = failure;
         tracing::info!(lane = self.id, ?step, %error, ?fate, "transaction failed");
         let outcome = match fate {
@@ -233,7 +243,7 @@ impl Lane {
         // Brokers that are away are waited for; that is not being stuck.
         self.tasks.values().for_each(|task| task.watch.beat());
         for _ in 0..100 {
-            if self.consumer.poll(Duration::ZERO).is_none() {
+            if self.consumer.poll(POLL_MIN).is_none() {
                 break;
             }
         }
