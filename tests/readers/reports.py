@@ -296,8 +296,16 @@ def margin(answer, card):
         first.setdefault(row[0], row[1:])
     facts = list(first.values())
     delivered = {}
-    for unit, workload, *_ in facts:
-        delivered.setdefault(workload, set()).add(unit)
+
+    def work(workload, team):
+        """Whose units and calls belong together: a workload's, else a team's, else nobody's."""
+        return ("workload", workload) if workload else ("team", team) if team else None
+
+    # Ingest has its own word for what states no workload.
+    facts = [(unit, None if workload == "default" else workload, team[0] if isinstance(team, list) and team else team or None, *rest)
+             for unit, workload, team, *rest in facts]
+    for unit, workload, team, *_ in facts:
+        delivered.setdefault(work(workload, team), set()).add(unit)
     groups = {}
 
     def group(unit, said):
@@ -308,7 +316,6 @@ def margin(answer, card):
         return of["sides"].setdefault(currency, {"units": 0, "exact": 0, "prices": set(), "requests": 0, "unpriced": 0, "cost": None})
 
     for unit, workload, team, quantity, at, month, day in facts:
-        team = team[0] if isinstance(team, list) and team else team or None
         of = group(unit, {"team": team, "workload_profile": workload, "month": month, "day": day})
         row = price_of(card, unit, team, workload, at)
         if row is None:
@@ -322,7 +329,7 @@ def margin(answer, card):
         SELECT team, workload_profile, month, day, currency, sum(requests), sum(spent),
                sum(CASE WHEN pricing_status IN ('unpriced', 'partial') THEN requests ELSE 0 END)
         FROM {picked(answer)} GROUP BY ALL""").fetchall():
-        units = delivered.get(workload, ())
+        units = delivered.get(work(workload, team), ()) if work(workload, team) else ()
         unit = next(iter(units)) if len(units) == 1 else None
         into = side(group(unit, {"team": team, "workload_profile": workload, "month": month, "day": day}), currency)
         into["requests"] += requests
@@ -369,38 +376,44 @@ def benchmark(found):
         first, last = quarter(text)
         days = f"CAST(event_date AS VARCHAR) BETWEEN '{first}' AND '{last}'"
         values = {}
-        for profile in [None, *duck.execute("SELECT DISTINCT workload_profile FROM c WHERE workload_profile IS NOT NULL").fetchall(), ()]:
+        named = duck.execute("""SELECT DISTINCT workload_profile FROM c WHERE workload_profile IS NOT NULL
+                                UNION SELECT DISTINCT workload FROM facts WHERE workload <> 'default'""").fetchall()
+        for profile in [None, *named, ()]:
             name = "all" if profile is None else profile[0] if profile else "none stated"
             scope = {"all": "true", "none stated": "workload_profile IS NULL"}.get(name, f"workload_profile = '{name}'")
             where = f"FROM c WHERE {days} AND booked <= {known} AND {scope}"
             one = lambda expression, more="true": duck.execute(f"SELECT {expression} {where} AND {more}").fetchone()[0]
-            rows = one("count(*)")
-            if not rows:
-                continue
-            whole, classed, user = WHOLE, "model_class IS NOT NULL", "\"user\" IS NOT NULL"
-            requests, priced = one("sum(requests)"), one("sum(requests)", whole) or 0
-            values["governed_spend", name] = money(one("sum(spent)")) if priced else None
-            values["governed_requests", name] = requests
-            whole_calls = f"{whole} AND {CALL}"
-            values["cost_per_request", name] = ratio(money(one("sum(spent)", whole_calls)), one("sum(requests)", whole_calls))
-            values["premium_share_of_spend", name] = ratio(one("sum(spent)", "model_class = 'premium'") or 0, one("sum(spent)", classed))
-            values["premium_share_of_requests", name] = ratio(one("sum(requests)", "model_class = 'premium'") or 0, one("sum(requests)", classed))
-            values["cache_hit_rate", name] = ratio(one("sum(cached)"), one("sum(cached + wrote + ins)"))
-            uncached = "list_filter(counterfactuals, lambda other: other.kind = 'uncached')"
-            saved = one(f"sum(CAST({uncached}[1].cost * 1000000000000 AS HUGEINT) - at_list)",
-                        f"len({uncached}) > 0 AND cost_basis = 'on_demand'")
-            values["cache_savings", name] = money(saved)
-            values["cost_per_active_user", name] = ratio(money(one("sum(spent)", user)), one('count(DISTINCT "user")', user))
+            # Ingest has its own word for what states no workload.
+            workload = {"all": "true", "none stated": "workload = 'default'"}.get(name, f"workload = '{name}'")
             facts = f"""FROM (SELECT DISTINCT ON (fact_id, kind) kind, name, workload, quantity FROM facts
                               WHERE {days} AND epoch_us(received_at) <= {known} ORDER BY {ARRIVED})
-                        WHERE {'true' if name == 'all' else f"workload = '{name}'"}"""
+                        WHERE {workload}"""
             total = duck.execute(f"SELECT sum(quantity) {facts} AND kind = 'outcome'").fetchone()[0]
             bad = duck.execute(f"SELECT sum(quantity) {facts} AND kind = 'outcome' AND name <> 'allowed'").fetchone()[0]
             if total or name == "all":
                 values["blocked_or_escalated_rate", name] = ratio(bad or 0, total)
             units = duck.execute(f"SELECT sum(quantity) {facts} AND kind = 'value_units'").fetchone()[0]
             if units and name != "all":
-                values["cost_per_value_unit", name] = ratio(money(one("sum(spent)")), units)
+                currencies = one("count(DISTINCT currency)", "spent IS NOT NULL")
+                values["cost_per_value_unit", name] = ratio(money(one("sum(spent)")), units) if currencies == 1 else None
+            if not one("count(*)"):
+                continue
+            classed, premium, user = f"{CALL} AND model_class IS NOT NULL", f"{CALL} AND model_class = 'premium'", "\"user\" IS NOT NULL"
+            calls, whole_calls, spent = one("sum(requests)", CALL), f"{WHOLE} AND {CALL}", one("sum(spent)")
+            values["governed_spend", name] = money(spent) if spent or one("sum(requests)", whole_calls) else None
+            values["governed_requests", name] = calls or None
+            values["cost_per_request", name] = ratio(money(one("sum(spent)", whole_calls)), one("sum(requests)", whole_calls))
+            values["premium_share_of_spend", name] = ratio(one("sum(spent)", premium) or 0, one("sum(spent)", classed))
+            values["premium_share_of_requests", name] = ratio(one("sum(requests)", premium) or 0, one("sum(requests)", classed))
+            values["cache_hit_rate", name] = ratio(one("sum(cached)", CALL), one("sum(cached + wrote + ins)", CALL))
+            uncached = "list_filter(counterfactuals, lambda other: other.kind = 'uncached')"
+            saved = one(f"sum(CAST({uncached}[1].cost * 1000000000000 AS HUGEINT) - at_list)",
+                        f"len({uncached}) > 0 AND cost_basis = 'on_demand' AND {CALL}")
+            values["cache_savings", name] = money(saved)
+            # Whoever has nothing left was no user, whatever had been said of them.
+            each = duck.execute(f'SELECT sum(requests), sum(spent) {where} AND {user} GROUP BY "user"').fetchall()
+            active = sum(1 for of_user in each if any(of_user))
+            values["cost_per_active_user", name] = ratio(money(one("sum(spent)", user)), active)
         return values
 
     now, before = reckon(found["quarter"]), reckon(found["previous_quarter"])

@@ -47,8 +47,9 @@ pub struct Benchmark {
 }
 
 /// The queries, by name, as they ship.
-const QUERIES: [(&str, &str); 6] = [
+const QUERIES: [(&str, &str); 7] = [
     ("charges", include_str!("../../../schemas/lake/reports/benchmark/charges.sql")),
+    ("users", include_str!("../../../schemas/lake/reports/benchmark/users.sql")),
     ("cache", include_str!("../../../schemas/lake/reports/benchmark/cache.sql")),
     ("outcomes", include_str!("../../../schemas/lake/reports/benchmark/outcomes.sql")),
     ("value_units", include_str!("../../../schemas/lake/reports/benchmark/value_units.sql")),
@@ -57,7 +58,7 @@ const QUERIES: [(&str, &str); 6] = [
 ];
 
 /// Queries that are asked once for each workload profile and once for all together.
-const BY_PROFILE: [&str; 3] = ["charges", "cache", "outcomes"];
+const BY_PROFILE: [&str; 4] = ["charges", "users", "cache", "outcomes"];
 
 /// Makes the benchmark.
 ///
@@ -69,7 +70,8 @@ pub fn benchmark(reader: &LakeReader, quarter: Quarter, as_of: Option<Timestamp>
     let tables = [
         reader.snapshot("charges", both.days(), None)?,
         reader.snapshot("facts", both.days(), None)?,
-        // States are filed under the day their period began, in the budget's own time zone.
+        // States are filed under the UTC day of their period's first instant: of months that begin east of Greenwich that is in
+        // the quarter before.
         reader.snapshot("budgets", Days::ALL, None)?,
     ];
     let mut asked = Vec::new();

@@ -204,17 +204,19 @@ fn facts(dice: &mut Dice, day: i64) -> Vec<Fact> {
     let mut facts = Vec::new();
     for number in 0..40 {
         let (kind, name, quantity) = match dice.below(10) {
-            0 => (FactKind::Outcome, "blocked", 1),
+            0 => (FactKind::Outcome, if number % 2 == 0 { "blocked" } else { "Blocked" }, 1),
             1 => (FactKind::Outcome, "escalated", 1),
             2..=5 => (FactKind::Outcome, "allowed", 1),
             _ => (FactKind::ValueUnits, "resolutions", 1 + dice.below(20) as i64),
         };
         let event_time = FIRST.plus_seconds(day * DAY + dice.below(DAY as u64) as i64);
+        // Some state no workload, which ingest calls so.
+        let workload = PROFILES[dice.below(4) as usize];
         let mut fact = Fact {
             tenant: "acme".into(),
             fact_id: hash_parts([b"fact".as_slice(), format!("{day}/{number}").as_bytes()]),
             kind,
-            workload: PROFILES[dice.below(4) as usize].into(),
+            workload: if number % 10 == 4 { "default" } else { workload }.into(),
             name: name.into(),
             quantity: Quantity::from_units(quantity),
             unit: None,
@@ -345,10 +347,22 @@ pub fn write(lake: &Lake, seed: u64, calls: u64) -> u64 {
         let mut batch = Vec::new();
         for _ in 0..calls * weight(day) / total {
             let mut original = charge(&mut dice, number, day);
+            // Bills of machines count as requests, and are no calls.
+            if number % 331 == 7 {
+                original.event.operation = "gpu".into();
+            }
+            // Of some users everything is taken back.
+            let gone = number % 499 == 3;
+            if gone {
+                original.owner.user = text(&format!("gone-{number}"));
+            }
             original.event.dedup_key = dedup_key("acme", &original.event.call_key, 0, &number.to_string());
             original.charge_id = charge_id(original.event.dedup_key, 0, ChargeClass::Original);
             number += 1;
-            if dice.percent(1) {
+            if gone {
+                let [back, _] = corrected(&original, 5);
+                batch.push(back);
+            } else if dice.percent(1) {
                 batch.extend(corrected(&original, 5 + dice.below(30) as i64));
             }
             batch.push(original);

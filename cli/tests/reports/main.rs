@@ -11,6 +11,7 @@ extern crate spendstream_stream as stream;
 
 mod history;
 mod margin;
+mod measures;
 #[path = "../../../tests/readers/python.rs"]
 mod python;
 mod savings;

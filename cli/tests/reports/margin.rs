@@ -53,7 +53,7 @@ pub fn prices(card: &str, as_of: Timestamp) -> Vec<UnitPrice> {
     RateCard::compile("test", &rows.iter().collect::<Vec<_>>()).expect("published rows").prices(as_of)
 }
 
-fn fact(id: &str, team: &str, workload: &str, name: &str, quantity: &str, at: &str) -> Fact {
+pub fn fact(id: &str, team: &str, workload: &str, name: &str, quantity: &str, at: &str) -> Fact {
     let event_time: Timestamp = at.parse().expect("a time");
     Fact {
         tenant: "acme".into(),
@@ -215,6 +215,8 @@ fn of_the_copies_of_a_fact_the_first_counts_whole() {
     let units = figures("cost_per_value_unit");
     assert!(units.contains(&"support bot resolutions 170.5".to_owned()), "{units:?}");
     assert!(!units.iter().any(|figure| figure.starts_with("another bot")), "{units:?}");
+    // What states no workload stands beside the calls that state none.
+    assert!(units.contains(&"none stated documents 8".to_owned()), "{units:?}");
 }
 
 #[test]

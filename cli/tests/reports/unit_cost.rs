@@ -73,4 +73,5 @@ fn a_call_costs_what_it_cost_however_many_seats_machines_and_entries_were_paid_b
         measure.figures[0].value.clone()
     };
     assert_eq!((value("cost_per_request"), value("governed_spend")), ("1.7419".to_owned(), "1491.7419".to_owned()));
+    assert_eq!(value("governed_requests"), "1", "a bill of a machine is no call");
 }

@@ -1,6 +1,6 @@
 //! What the benchmark's queries found: sums by name, for each workload profile and for all together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -50,7 +50,7 @@ impl Sums {
                 false => Scope::All,
             };
             match query {
-                "charges" | "cache" => {
+                "charges" | "cache" | "users" => {
                     let currency = line.words.get("currency").cloned().context("a charge has no currency")?;
                     self.calls.entry((scope, currency)).or_default().extend(line.sums);
                 }
@@ -61,6 +61,29 @@ impl Sums {
             }
         }
         Ok(())
+    }
+
+    /// Sums of charges by scope: each currency by itself, or, of what is no money, all together.
+    pub(super) fn calls_by_scope(&self, of_money: bool) -> BTreeMap<(Scope, Option<String>), Named> {
+        let mut found: BTreeMap<(Scope, Option<String>), Named> = BTreeMap::new();
+        for ((scope, currency), sums) in &self.calls {
+            let place = found.entry((scope.clone(), of_money.then(|| currency.clone()))).or_default();
+            for (name, sum) in sums {
+                let total = place.entry(name.clone()).or_default();
+                *total = total.saturating_add(*sum);
+            }
+        }
+        found
+    }
+
+    /// Currencies in which a scope has a cost, or calls that are known to cost nothing.
+    pub(super) fn paid_in(&self, scope: &Scope) -> BTreeSet<String> {
+        let has = |sums: &Named, name: &str| sums.get(name).is_some_and(|sum| *sum != 0);
+        let paid = self
+            .calls
+            .iter()
+            .filter(|((of, _), sums)| of == scope && (has(sums, "effective_cost") || has(sums, "priced_calls")));
+        paid.map(|((_, currency), _)| currency.clone()).collect()
     }
 
     /// A sum over all currencies: of what is no money.

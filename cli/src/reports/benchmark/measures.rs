@@ -77,9 +77,9 @@ struct Definition {
     coverage: (&'static str, &'static str, &'static str),
 }
 
-const PRICED: (&str, &str, &str) = ("priced_requests", "requests", "calls with a whole price, of all calls");
+const PRICED: (&str, &str, &str) = ("priced_calls", "calls", "calls with a whole price, of all calls");
 const CLASSED: (&str, &str, &str) =
-    ("classed_requests", "requests", "calls whose model has a class in the price book, of all calls");
+    ("classed_calls", "calls", "calls whose model has a class in the price book, of all calls");
 
 const OF_CALLS: [Definition; 8] = [
     Definition {
@@ -92,11 +92,12 @@ const OF_CALLS: [Definition; 8] = [
     },
     Definition {
         name: "governed_requests",
-        definition: "Calls, net of corrections.",
+        definition: "Calls, net of corrections, of whatever currency. Seats, machines, credits, entries of the ledger and \
+                     shares of shared charges are no calls.",
         unit: "calls",
-        numerator: ("requests", "calls"),
+        numerator: ("calls", "calls"),
         denominator: None,
-        coverage: ("requests", "requests", "every call counts"),
+        coverage: ("calls", "calls", "every call counts"),
     },
     Definition {
         name: "cost_per_request",
@@ -105,7 +106,7 @@ const OF_CALLS: [Definition; 8] = [
         unit: "currency per call",
         numerator: ("priced_calls_cost", "effective cost of calls with a whole price"),
         denominator: Some(("priced_calls", "calls with a whole price")),
-        coverage: ("priced_calls", "calls", "calls with a whole price, of all calls"),
+        coverage: PRICED,
     },
     Definition {
         name: "premium_share_of_spend",
@@ -119,8 +120,8 @@ const OF_CALLS: [Definition; 8] = [
         name: "premium_share_of_requests",
         definition: "Part of the calls that premium models served, of models that have a class.",
         unit: "share",
-        numerator: ("premium_requests", "calls of premium models"),
-        denominator: Some(("classed_requests", "calls of models with a class")),
+        numerator: ("premium_calls", "calls of premium models"),
+        denominator: Some(("classed_calls", "calls of models with a class")),
         coverage: CLASSED,
     },
     Definition {
@@ -129,7 +130,7 @@ const OF_CALLS: [Definition; 8] = [
         unit: "share",
         numerator: ("cache_read_tokens", "text tokens read from a cache"),
         denominator: Some(("input_tokens", "text input tokens: uncached, read from a cache and written to one")),
-        coverage: ("input_requests", "requests", "calls with text input tokens, of all calls"),
+        coverage: ("input_calls", "calls", "calls with text input tokens, of all calls"),
     },
     Definition {
         name: "cache_savings",
@@ -138,18 +139,19 @@ const OF_CALLS: [Definition; 8] = [
         numerator: ("cache_saved", "list cost without a cache less list cost"),
         denominator: None,
         coverage: (
-            "compared_requests",
-            "cached_requests",
+            "compared_calls",
+            "cached_calls",
             "calls whose cost without a cache is known, of calls billed by use that used one",
         ),
     },
     Definition {
         name: "cost_per_active_user",
-        definition: "Effective cost of charges that name a user, seats among them, by user.",
+        definition: "Effective cost of charges that name a user, seats among them, by user who has calls or cost left when \
+                     corrections are taken off. A user who was forgotten and comes back is another.",
         unit: "currency per user",
         numerator: ("user_cost", "effective cost of charges that name a user"),
-        denominator: Some(("users", "different users named")),
-        coverage: ("user_requests", "requests", "calls that name a user, of all calls"),
+        denominator: Some(("users", "different users with calls or cost")),
+        coverage: ("user_calls", "calls", "calls that name a user, of all calls"),
     },
 ];
 
@@ -163,16 +165,16 @@ pub(super) fn measures(now: &Sums, then: &Sums) -> anyhow::Result<Vec<Measure>> 
 }
 
 fn calls(of: &Definition, now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
-    let scopes: BTreeSet<_> = now.calls.keys().chain(then.calls.keys()).collect();
+    // Sums of money do not mix; calls and tokens are what they are in every currency.
+    let of_money = of.unit.starts_with("currency") || of.name.ends_with("of_spend");
+    let (now, then) = (now.calls_by_scope(of_money), then.calls_by_scope(of_money));
+    let scopes: BTreeSet<_> = now.keys().chain(then.keys()).collect();
+    let nothing = Named::new();
     let mut figures = Vec::new();
     for key in scopes {
-        let of_money = of.unit.starts_with("currency") || of.name.ends_with("of_spend");
-        let nothing = Named::new();
-        let (sums, before) = (now.calls.get(key).unwrap_or(&nothing), then.calls.get(key).unwrap_or(&nothing));
-        let found = Found::of(of, sums);
-        let mut figure = found.figure(profile(&key.0), &Found::of(of, before))?;
-        // Calls of two currencies are two lines of every measure: sums of money do not mix.
-        figure.currency = (of_money || now.calls.keys().any(|(_, other)| *other != key.1)).then(|| key.1.clone());
+        let (sums, before) = (now.get(key).unwrap_or(&nothing), then.get(key).unwrap_or(&nothing));
+        let mut figure = Found::of(of, sums).figure(profile(&key.0), &Found::of(of, before))?;
+        figure.currency.clone_from(&key.1);
         figures.push(figure);
     }
     if figures.is_empty() {
@@ -192,7 +194,7 @@ fn calls(of: &Definition, now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
 fn outcomes(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
     let found = |sums: &Sums, scope: &Scope| {
         let of = |name: &str| sums.outcomes.get(scope).and_then(|sums| sums.get(name)).copied().unwrap_or(0);
-        let attempts = sums.over_currencies(scope, "requests").saturating_add(of("blocked"));
+        let attempts = sums.over_currencies(scope, "calls").saturating_add(of("blocked"));
         Found {
             numerator: of("blocked_or_escalated"),
             denominator: Some(of("outcomes")),
@@ -205,7 +207,7 @@ fn outcomes(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
     let figures = scopes.iter().map(|scope| found(now, scope).figure(profile(scope), &found(then, scope)));
     Ok(Measure {
         name: "blocked_or_escalated_rate",
-        definition: "Part of the stated outcomes that were blocked or escalated.",
+        definition: "Part of the stated outcomes that were blocked or escalated, however their names are capitalised.",
         unit: "share",
         numerator: "outcomes named blocked or escalated",
         denominator: Some("outcomes of any name"),
@@ -215,27 +217,34 @@ fn outcomes(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
 }
 
 fn value_units(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
-    let units = |line: &Line| line.sums.get("units").copied().unwrap_or(0);
-    let key = |line: &Line| (line.words.get("workload_profile").cloned(), line.words.get("name").cloned());
+    type Unit = (Option<String>, Option<String>);
+    let unit = |line: &Line| -> Unit { (line.words.get("workload_profile").cloned(), line.words.get("name").cloned()) };
+    let units = |sums: &Sums, of: &Unit| {
+        let lines = sums.value_units.iter().filter(|line| unit(line) == *of);
+        lines.fold(0, |total: i128, line| total.saturating_add(line.sums.get("units").copied().unwrap_or(0)))
+    };
     let mut figures = Vec::new();
-    for line in &now.value_units {
-        let scope = Scope::Profile(key(line).0);
-        let currencies: Vec<&String> =
-            now.calls.keys().filter(|(of, _)| *of == scope).map(|(_, currency)| currency).collect();
+    // Units that were delivered in the quarter before alone are named, too.
+    for of in now.value_units.iter().chain(&then.value_units).map(unit).collect::<BTreeSet<_>>() {
+        let scope = Scope::Profile(of.0.clone());
+        let paid = now.paid_in(&scope).union(&then.paid_in(&scope)).cloned().map(Some).collect::<BTreeSet<_>>();
+        let currencies = if paid.is_empty() { BTreeSet::from([None]) } else { paid };
         for currency in currencies {
-            let place = (scope.clone(), currency.clone());
-            let of = |sums: &Sums, units: i128| {
-                let named = |name: &str| sums.calls.get(&place).and_then(|sums| sums.get(name)).copied().unwrap_or(0);
+            let found = |sums: &Sums| {
+                let paid_in = sums.paid_in(&scope);
+                // Parts of a cost are no cost: of two currencies neither is what a unit takes.
+                let whole = paid_in.len() == 1 && currency.as_ref().is_some_and(|currency| paid_in.contains(currency));
+                let place = currency.clone().map(|currency| (scope.clone(), currency));
+                let named = place.and_then(|place| sums.calls.get(&place));
                 Found {
-                    numerator: named("effective_cost"),
-                    denominator: Some(units),
-                    answered: named("priced_requests"),
-                    of: named("requests"),
+                    numerator: named.and_then(|named| named.get("effective_cost")).copied().unwrap_or(0),
+                    denominator: Some(units(sums, &of)),
+                    answered: if whole { sums.over_currencies(&scope, "priced_calls") } else { 0 },
+                    of: sums.over_currencies(&scope, "calls"),
                 }
             };
-            let before = then.value_units.iter().find(|other| key(other) == key(line)).map_or(0, units);
-            let mut figure = of(now, units(line)).figure(profile(&scope), &of(then, before))?;
-            (figure.subject, figure.currency) = (key(line).1, Some(currency.clone()));
+            let mut figure = found(now).figure(profile(&scope), &found(then))?;
+            (figure.subject, figure.currency) = (of.1.clone(), currency);
             figures.push(figure);
         }
     }
@@ -244,11 +253,12 @@ fn value_units(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
     }
     Ok(Measure {
         name: "cost_per_value_unit",
-        definition: "Effective cost of a workload profile, by unit of value that a workload of that name delivered.",
+        definition: "Effective cost of a workload profile, by unit of value that a workload of that name delivered; what states no \
+                     workload stands beside the calls that state none. Only where the whole cost is in one currency.",
         unit: "currency per unit",
         numerator: "effective cost of the workload profile",
         denominator: Some("units delivered"),
-        coverage: "calls of the profile with a whole price, of its calls",
+        coverage: "calls of the profile with a whole price, of its calls; none where it cost money of two currencies",
         figures,
     })
 }
@@ -274,8 +284,9 @@ impl Found {
     }
 
     fn value(&self) -> anyhow::Result<String> {
-        // Money that was charged for no call at all, a seat or an entry of a ledger, is money all the same.
-        let beside_calls = self.of == 0 && self.denominator.is_none() && self.numerator != 0;
+        // Money that was charged for no call at all, a seat or an entry of a ledger, is money all the same, also beside calls
+        // that have no price: coverage says that there are some.
+        let beside_calls = self.denominator.is_none() && self.numerator != 0;
         if self.answered <= 0 && !beside_calls {
             return Ok(NO_COVERAGE.to_owned());
         }
@@ -366,8 +377,95 @@ mod tests {
 
     #[test]
     fn the_quarter_before_stands_beside_each_figure() {
-        let (now, then) = (sums(&[("requests", 10)]), sums(&[("requests", 7)]));
+        let (now, then) = (sums(&[("calls", 10)]), sums(&[("calls", 7)]));
         let requests = figure(&measures(&now, &then).unwrap(), "governed_requests");
         assert_eq!((requests.value.as_str(), requests.previous.as_str()), ("10", "7"));
+    }
+
+    /// Sums of a profile's calls in a currency.
+    fn paid(profile: &str, currency: &str, cost: i128, calls: i128) -> ((Scope, String), Named) {
+        let named = [("effective_cost", cost), ("calls", calls), ("priced_calls", calls)];
+        let named = named.map(|(name, value)| (name.to_owned(), value * PICO));
+        ((Scope::Profile(Some(profile.to_owned())), currency.to_owned()), named.into())
+    }
+
+    fn units(profile: Option<&str>, name: &str, units: i128) -> Line {
+        let words = [("workload_profile", profile), ("name", Some(name))];
+        let words = words.into_iter().filter_map(|(name, word)| Some((name.to_owned(), word?.to_owned())));
+        Line { words: words.collect(), sums: [("units".to_owned(), units * PICO)].into() }
+    }
+
+    /// Figures of a measure: profile, subject, currency, value, the quarter before.
+    fn lines(now: &Sums, then: &Sums, name: &str) -> Vec<String> {
+        let measures = measures(now, then).unwrap();
+        let measure = measures.iter().find(|measure| measure.name == name).unwrap();
+        let line = |figure: &Figure| {
+            let words = [figure.subject.as_deref(), figure.currency.as_deref()].map(|word| word.unwrap_or("-"));
+            format!("{} {} {} {}", figure.profile, words.join(" "), figure.value, figure.previous)
+        };
+        measure.figures.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_unit_has_a_cost_only_where_all_of_it_is_in_one_currency() {
+        let now = Sums {
+            calls: [paid("bot", "EUR", 3, 1), paid("bot", "USD", 8, 4), paid("desk", "USD", 8, 4)].into(),
+            value_units: vec![units(Some("bot"), "answers", 4), units(Some("desk"), "answers", 4)],
+            ..Sums::default()
+        };
+        let then = Sums { calls: [paid("bot", "USD", 6, 4)].into(), ..now.clone() };
+        assert_eq!(
+            lines(&now, &then, "cost_per_value_unit"),
+            [
+                "bot answers EUR no coverage no coverage",
+                "bot answers USD no coverage 1.5",
+                "desk answers USD 2 no coverage"
+            ]
+        );
+    }
+
+    #[test]
+    fn units_without_calls_and_those_of_the_quarter_before_say_that_they_have_no_coverage() {
+        let unpriced =
+            ((Scope::Profile(Some("new".to_owned())), "USD".to_owned()), [("calls".to_owned(), PICO)].into());
+        let now = Sums {
+            calls: [paid("bot", "USD", 8, 4), unpriced].into(),
+            value_units: vec![
+                units(None, "answers", 4),
+                units(Some("idle"), "answers", 4),
+                units(Some("new"), "answers", 1),
+            ],
+            ..Sums::default()
+        };
+        let then = Sums {
+            calls: [paid("bot", "USD", 6, 4)].into(),
+            value_units: vec![units(Some("bot"), "answers", 3)],
+            ..Sums::default()
+        };
+        assert_eq!(
+            lines(&now, &then, "cost_per_value_unit"),
+            [
+                "none stated answers - no coverage no coverage",
+                "bot answers USD no coverage 2",
+                "idle answers - no coverage no coverage",
+                "new answers - no coverage no coverage",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_money_is_one_figure_of_all_currencies() {
+        let now = Sums { calls: [paid("bot", "EUR", 3, 1), paid("bot", "USD", 8, 4)].into(), ..Sums::default() };
+        assert_eq!(lines(&now, &now, "governed_requests"), ["bot - - 5 5"]);
+        assert_eq!(lines(&now, &now, "governed_spend"), ["bot - EUR 3 3", "bot - USD 8 8"]);
+    }
+
+    #[test]
+    fn spend_beside_calls_without_a_price_is_spend_and_its_coverage_says_so() {
+        let spend = figure(
+            &measures(&sums(&[("effective_cost", 100), ("calls", 5)]), &Sums::default()).unwrap(),
+            "governed_spend",
+        );
+        assert_eq!((spend.value.as_str(), spend.coverage.share.as_deref()), ("100", Some("0")));
     }
 }

@@ -1,5 +1,5 @@
 -- The sums that the benchmark's measures are made of, by workload profile. Seats, bills of machines, credits, entries of the
--- ledger and shares of shared charges are spend, but what a call costs has no part of them.
+-- ledger and shares of shared charges are spend, but no calls: what counts calls, or says what they cost, has no part of them.
 WITH picked AS (
   SELECT *,
          charge_category = 'usage' AND class <> 'allocation'
@@ -10,27 +10,27 @@ WITH picked AS (
     AND booked_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
 )
 SELECT /*by*/workload_profile,/*end*/ currency,
-       sum(requests) AS requests,
        coalesce(sum(effective_cost), 0) AS effective_cost,
-       coalesce(sum(requests) FILTER (WHERE pricing_status IN ('priced', 'free')), 0) AS priced_requests,
        coalesce(sum(requests) FILTER (WHERE of_call), 0) AS calls,
        coalesce(sum(requests) FILTER (WHERE of_call AND pricing_status IN ('priced', 'free')), 0) AS priced_calls,
        coalesce(sum(effective_cost) FILTER (WHERE of_call AND pricing_status IN ('priced', 'free')), 0)
          AS priced_calls_cost,
-       coalesce(sum(requests) FILTER (WHERE model_class IS NOT NULL), 0) AS classed_requests,
-       coalesce(sum(effective_cost) FILTER (WHERE model_class IS NOT NULL), 0) AS classed_cost,
-       coalesce(sum(requests) FILTER (WHERE model_class = 'premium'), 0) AS premium_requests,
-       coalesce(sum(effective_cost) FILTER (WHERE model_class = 'premium'), 0) AS premium_cost,
-       coalesce(sum(requests) FILTER (WHERE input_text_tokens IS NOT NULL OR cache_read_text_tokens IS NOT NULL
-         OR cache_write_5m_tokens IS NOT NULL OR cache_write_1h_tokens IS NOT NULL), 0) AS input_requests,
-       coalesce(sum(requests) FILTER (WHERE cost_basis = 'on_demand' AND (cache_read_text_tokens IS NOT NULL
-         OR cache_write_5m_tokens IS NOT NULL OR cache_write_1h_tokens IS NOT NULL)), 0) AS cached_requests,
-       coalesce(sum(cache_read_text_tokens), 0) AS cache_read_tokens,
-       coalesce(sum(cache_read_text_tokens), 0) + coalesce(sum(input_text_tokens), 0)
-         + coalesce(sum(cache_write_5m_tokens), 0) + coalesce(sum(cache_write_1h_tokens), 0) AS input_tokens,
-       coalesce(sum(requests) FILTER (WHERE "user" IS NOT NULL), 0) AS user_requests,
-       coalesce(sum(effective_cost) FILTER (WHERE "user" IS NOT NULL), 0) AS user_cost,
-       count(DISTINCT "user") AS users
+       coalesce(sum(requests) FILTER (WHERE of_call AND model_class IS NOT NULL), 0) AS classed_calls,
+       coalesce(sum(effective_cost) FILTER (WHERE of_call AND model_class IS NOT NULL), 0) AS classed_cost,
+       coalesce(sum(requests) FILTER (WHERE of_call AND model_class = 'premium'), 0) AS premium_calls,
+       coalesce(sum(effective_cost) FILTER (WHERE of_call AND model_class = 'premium'), 0) AS premium_cost,
+       coalesce(sum(requests) FILTER (WHERE of_call AND (input_text_tokens IS NOT NULL
+         OR cache_read_text_tokens IS NOT NULL OR cache_write_5m_tokens IS NOT NULL
+         OR cache_write_1h_tokens IS NOT NULL)), 0) AS input_calls,
+       coalesce(sum(requests) FILTER (WHERE of_call AND cost_basis = 'on_demand' AND (cache_read_text_tokens IS NOT NULL
+         OR cache_write_5m_tokens IS NOT NULL OR cache_write_1h_tokens IS NOT NULL)), 0) AS cached_calls,
+       coalesce(sum(cache_read_text_tokens) FILTER (WHERE of_call), 0) AS cache_read_tokens,
+       coalesce(sum(cache_read_text_tokens) FILTER (WHERE of_call), 0)
+         + coalesce(sum(input_text_tokens) FILTER (WHERE of_call), 0)
+         + coalesce(sum(cache_write_5m_tokens) FILTER (WHERE of_call), 0)
+         + coalesce(sum(cache_write_1h_tokens) FILTER (WHERE of_call), 0) AS input_tokens,
+       coalesce(sum(requests) FILTER (WHERE of_call AND "user" IS NOT NULL), 0) AS user_calls,
+       coalesce(sum(effective_cost) FILTER (WHERE "user" IS NOT NULL), 0) AS user_cost
 FROM picked
 GROUP BY /*by*/workload_profile,/*end*/ currency
 ORDER BY /*by*/workload_profile,/*end*/ currency

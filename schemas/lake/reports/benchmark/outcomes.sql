@@ -1,7 +1,8 @@
--- What became of calls, as gateways and producers state it, by workload profile. Of the copies of a fact the one that arrived
--- first counts, whole.
+-- What became of calls, as gateways and producers state it, by workload profile. Their names are compared without case. Of the
+-- copies of a fact the one that arrived first counts, whole. What states no workload, which ingest calls `default`, stands beside
+-- the calls that state none.
 WITH known AS (
-  SELECT kind, workload AS workload_profile, name, quantity
+  SELECT kind, nullif(workload, 'default') AS workload_profile, lower(name) AS name, quantity
   FROM (
     SELECT *, row_number() OVER (
       PARTITION BY fact_id ORDER BY received_at, raw_topic, raw_partition, raw_offset, raw_item) AS place

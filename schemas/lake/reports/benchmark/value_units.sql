@@ -1,6 +1,7 @@
--- Units of value that workloads delivered. Of the copies of a fact the one that arrived first counts, whole.
+-- Units of value that workloads delivered. Of the copies of a fact the one that arrived first counts, whole. What states no
+-- workload, which ingest calls `default`, stands beside the calls that state none.
 WITH known AS (
-  SELECT workload AS workload_profile, name, quantity
+  SELECT nullif(workload, 'default') AS workload_profile, name, quantity
   FROM (
     SELECT *, row_number() OVER (
       PARTITION BY fact_id ORDER BY received_at, raw_topic, raw_partition, raw_offset, raw_item) AS place
