@@ -96,12 +96,15 @@ def spend(answer):
         "list_cost": "sum(at_list)", "input_tokens": "sum(ins)", "cache_read_tokens": "sum(cached)",
         "cache_write_tokens": "sum(wrote)", "output_tokens": "sum(outs)",
         "unpriced_requests": "sum(CASE WHEN spent IS NULL OR pricing_status = 'partial' THEN requests ELSE 0 END)",
-    }, picked(answer))
+    }, picked(answer), keep=lambda row: row["requests"] or row["effective_cost"])
     totals = {}
     for row in rows:
         totals[row["currency"]] = totals.get(row["currency"], 0) + (row["effective_cost"] or 0)
+    signs = {(row["currency"], row["effective_cost"] > 0) for row in rows if row["effective_cost"]}
     for row in rows:
-        row["share"] = ratio(row["effective_cost"], totals[row["currency"]])
+        # Of what has parts of both signs nothing is a share.
+        whole = not {(row["currency"], True), (row["currency"], False)} <= signs
+        row["share"] = ratio(row["effective_cost"], totals[row["currency"]]) if whole else None
         for name in ("effective_cost", "contracted_cost", "list_cost"):
             row[name] = money(row[name])
     return rows
@@ -122,7 +125,7 @@ def unit_cost(answer):
 
 
 def savings(answer):
-    """Each way to the charge beside the next cheaper one that is known; a subscription saves its list price alone."""
+    """Each way to the charge beside the next cheaper one that is known; a subscription saves its list price alone, and what is no call nothing."""
     kinds = ["uncached", "unbatched", "standard_tier", "baseline_model", "cheapest_equal_class", "other_provider", "retail"]
     costs = ", ".join(
         f"CAST(list_filter(counterfactuals, lambda other: other.kind = '{kind}')[1].cost * 1000000000000 AS HUGEINT) AS {kind}"
@@ -136,7 +139,7 @@ def savings(answer):
                       for kind, beside in ways.items())
     other = f"""(
         SELECT *, way.kind AS kind, way.dear AS dear, way.cheap AS cheap
-        FROM (SELECT *, unnest([{pairs}]) AS way FROM (SELECT *, {costs} FROM {picked(answer)}))
+        FROM (SELECT *, unnest([{pairs}]) AS way FROM (SELECT *, {costs} FROM {picked(answer)} WHERE {CALL}))
         WHERE way.dear IS NOT NULL AND way.cheap IS NOT NULL
           AND CASE WHEN cost_basis = 'on_demand' THEN way.kind <> 'retail' ELSE way.kind = 'retail' END)"""
     rows = grouped(answer, {

@@ -164,6 +164,9 @@ impl Request {
                 margin::known(by)?;
             }
             text = fill(&text, "by", &dimensions(by)?)?;
+            // Days and months follow one another; only within one of them the dearest comes first.
+            let times: Vec<String> = by.iter().filter(|name| CALENDAR.contains(&name.as_str())).cloned().collect();
+            text = fill(&text, "time", &dimensions(&times)?)?;
         }
         bounded(&text, self.period, self.as_of)
     }
@@ -267,6 +270,7 @@ mod tests {
         asked.as_of = Some("2026-11-01T00:00:00Z".parse().unwrap());
         let sql = asked.sql().unwrap();
         assert!(sql.contains("GROUP BY \"business_unit\", \"month\", currency"), "{sql}");
+        assert!(sql.contains("ORDER BY currency, \"month\", effective_cost DESC"), "by time, then by money: {sql}");
         assert!(sql.contains("event_date >= DATE '2026-10-01'"), "{sql}");
         assert!(sql.contains("booked_at <= TIMESTAMPTZ '2026-11-01 00:00:00+00'"), "{sql}");
         assert!(!sql.contains("/*by*/"), "{sql}");
@@ -279,12 +283,16 @@ mod tests {
 
     #[test]
     fn every_file_has_a_place_for_all_that_can_be_asked() {
-        for what in What::ALL {
-            let mut asked = Request { what, ..request(&["team"]) };
+        for what in What::ALL.into_iter().chain([What::Margin]) {
+            let mut asked = Request { what, ..request(&["team", "week"]) };
             asked.period =
                 Period { from: NaiveDate::from_ymd_opt(2026, 1, 1), to: NaiveDate::from_ymd_opt(2026, 1, 2) };
             asked.as_of = Some("2026-11-01T00:00:00Z".parse().unwrap());
-            assert!(!asked.sql().unwrap().contains("/*"), "{}", what.name());
+            let sql = asked.sql().unwrap();
+            // The prices of the margin are put in with the card.
+            assert!(!sql.replace("/*rate card*/", "").replacen("/*end*/", "", 1).contains("/*"), "{}", what.name());
+            let order = sql.rsplit_once("ORDER BY").unwrap().1;
+            assert!(order.find("\"week\"") < order.find("\"team\""), "{order}");
             assert!(!Request { by: None, ..asked }.dimensions().is_empty(), "{}", what.name());
         }
     }

@@ -27,7 +27,7 @@ pub struct Ratio {
 pub enum Whole {
     /// Another column of the same row.
     Column(&'static str),
-    /// The sum of a column over all rows of the same currency.
+    /// The sum of a column over all rows of the same currency, where all are of one sign.
     OfCurrency(&'static str),
 }
 
@@ -80,7 +80,7 @@ fn column(rows: &RecordBatch, ratio: &Ratio) -> anyhow::Result<ArrayRef> {
     let part = found(ratio.part)?;
     let totals = match ratio.whole {
         Whole::Column(_) => BTreeMap::new(),
-        Whole::OfCurrency(name) => totals(rows, found(name)?)?,
+        Whole::OfCurrency(name) => wholes(rows, found(name)?)?,
     };
     let currency = found("currency")?.as_string_opt::<i32>().context("the column currency is no text")?;
     let mut values = Vec::with_capacity(rows.num_rows());
@@ -93,6 +93,21 @@ fn column(rows: &RecordBatch, ratio: &Ratio) -> anyhow::Result<ArrayRef> {
         values.push(part.zip(whole).and_then(|(part, whole)| divide(part, whole, ratio.times)));
     }
     Ok(Arc::new(Decimal128Array::from(values).with_precision_and_scale(38, 12)?))
+}
+
+/// Sums of a column by currency that are wholes: with credits among charges, parts would be more than all, or less than nothing.
+fn wholes(rows: &RecordBatch, column: &ArrayRef) -> anyhow::Result<BTreeMap<String, i128>> {
+    let mut wholes = totals(rows, column)?;
+    let currency = rows.column_by_name("currency").and_then(|column| column.as_string_opt::<i32>());
+    let currency = currency.context("the answer has no column currency")?;
+    let mut signs: BTreeMap<&str, [bool; 2]> = BTreeMap::new();
+    for row in 0..rows.num_rows() {
+        let amount = picos(column, row)?.unwrap_or(0);
+        let seen = signs.entry(currency.value(row)).or_default();
+        *seen = [seen[0] || amount < 0, seen[1] || amount > 0];
+    }
+    wholes.retain(|code, _| signs.get(code.as_str()) != Some(&[true, true]));
+    Ok(wholes)
 }
 
 /// Sums of a column by currency, null counted as nothing.
@@ -110,6 +125,19 @@ pub(super) fn totals(rows: &RecordBatch, column: &ArrayRef) -> anyhow::Result<BT
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_parts_of_both_signs_has_no_shares() {
+        let costs = [3, 1, 5, -2, -1, -3].map(|units| Some(units * PICO)).to_vec();
+        let costs = Decimal128Array::from(costs).with_precision_and_scale(38, 12).unwrap();
+        let codes = arrow::array::StringArray::from(vec!["USD", "USD", "EUR", "EUR", "JPY", "JPY"]);
+        let columns: [(&str, ArrayRef); 2] = [("currency", Arc::new(codes)), ("effective_cost", Arc::new(costs))];
+        let whole = Whole::OfCurrency("effective_cost");
+        let share = Ratio { name: "share", part: "effective_cost", whole, times: 1 };
+        let shares = add(&RecordBatch::try_from_iter(columns).unwrap(), &[share]).unwrap();
+        let shares = (0..6).map(|row| picos(shares.column(2), row).unwrap().map(|share| share * 100 / PICO));
+        assert_eq!(shares.collect::<Vec<_>>(), [Some(75), Some(25), None, None, Some(25), Some(75)]);
+    }
 
     #[test]
     fn quotients_are_rounded_half_even_and_never_by_floats() {

@@ -24,4 +24,4 @@ SELECT /*by*/source,/*end*/ currency,
 FROM picked
 WHERE class = 'original'
 GROUP BY /*by*/source,/*end*/ currency
-ORDER BY currency, late_for_hour_requests DESC, requests DESC, /*by*/source,/*end*/ effective_cost
+ORDER BY currency, /*time*//*end*/ late_for_hour_requests DESC, requests DESC, /*by*/source,/*end*/ effective_cost

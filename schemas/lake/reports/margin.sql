@@ -91,4 +91,4 @@ SELECT /*by*/team,/*end*/ unit, currency, unit_price,
        sum(effective_cost) AS effective_cost
 FROM picked
 GROUP BY /*by*/team,/*end*/ unit, currency, unit_price
-ORDER BY /*by*/team,/*end*/ unit, currency, unit_price
+ORDER BY /*time*//*end*/ /*by*/team,/*end*/ unit, currency, unit_price

@@ -26,4 +26,4 @@ SELECT /*by*/source,/*end*/ currency, aspect, value,
 FROM judged
 GROUP BY /*by*/source,/*end*/ currency, aspect, value
 HAVING sum(requests) <> 0 OR coalesce(sum(effective_cost), 0) <> 0
-ORDER BY currency, aspect, requests DESC, effective_cost DESC NULLS LAST, /*by*/source,/*end*/ value
+ORDER BY currency, /*time*//*end*/ aspect, requests DESC, effective_cost DESC NULLS LAST, /*by*/source,/*end*/ value

@@ -1,8 +1,8 @@
 -- What other choices would have cost, beside the choice that was made: `saved` is `other_cost - compared_cost`. Both are list
 -- prices, in the order route, batch or tier, cache, contract, each step with the later ones off. So what `baseline_model`,
 -- `unbatched` or `standard_tier`, `uncached` and `list_price` (what contracts took off) saved adds up, and only calls that are
--- billed by use save anything. Of the others `retail` says what they would have cost at list, and a seat or a machine is not
--- taken off it. `cheapest_equal_class` and `other_provider` are choices that were not made: where negative, they would save.
+-- billed by use save anything: no seats, bills of machines, credits, entries of the ledger or shares of shared charges. Of the
+-- other calls `retail` says what they would have cost at list; what a seat or a machine costs is not taken off it. `cheapest_equal_class` and `other_provider` are choices that were not made: where negative, they would save.
 WITH picked AS (
   SELECT *, event_date AS day,
          CAST(date_trunc('week', event_date) AS DATE) AS week,
@@ -12,6 +12,8 @@ WITH picked AS (
   WHERE event_date >= /*from*/DATE '1970-01-01'/*end*/
     AND event_date <= /*to*/DATE '2261-12-31'/*end*/
     AND booked_at <= /*as of*/TIMESTAMPTZ '2262-01-01 00:00:00+00'/*end*/
+    AND charge_category = 'usage' AND class <> 'allocation'
+    AND operation NOT IN ('gpu', 'credits', 'seat', 'ledger_entry')
 ),
 -- A charge without a cache says nothing of it; else `uncached` stands first, and batch or tier after it.
 stepped AS (
@@ -48,4 +50,4 @@ SELECT /*by*/team,/*end*/ currency, kind,
 FROM compared
 WHERE other_currency = currency AND compared_cost IS NOT NULL
 GROUP BY /*by*/team,/*end*/ currency, kind
-ORDER BY currency, kind, saved DESC NULLS LAST, /*by*/team,/*end*/ requests
+ORDER BY currency, kind, /*time*//*end*/ saved DESC NULLS LAST, /*by*/team,/*end*/ requests

@@ -1,4 +1,5 @@
--- What was charged, net of corrections, and the usage it was charged for.
+-- What was charged, net of corrections, and the usage it was charged for. What adds up to nothing is left out; usage without a
+-- price is no nothing.
 WITH picked AS (
   SELECT *, event_date AS day,
          CAST(date_trunc('week', event_date) AS DATE) AS week,
@@ -24,4 +25,5 @@ SELECT /*by*/team,/*end*/ currency,
        coalesce(sum(CASE WHEN pricing_status IN ('unpriced', 'partial') THEN requests END), 0) AS unpriced_requests
 FROM picked
 GROUP BY /*by*/team,/*end*/ currency
-ORDER BY currency, effective_cost DESC NULLS LAST, /*by*/team,/*end*/ requests
+HAVING sum(requests) <> 0 OR coalesce(sum(effective_cost), 0) <> 0
+ORDER BY currency, /*time*//*end*/ effective_cost DESC NULLS LAST, /*by*/team,/*end*/ requests

@@ -19,4 +19,4 @@ FROM picked
 WHERE team IS NULL
 GROUP BY /*by*/key_id, source,/*end*/ currency
 HAVING sum(requests) <> 0 OR coalesce(sum(effective_cost), 0) <> 0
-ORDER BY currency, effective_cost DESC NULLS LAST, requests DESC, /*by*/key_id, source,/*end*/ first_day
+ORDER BY currency, /*time*//*end*/ effective_cost DESC NULLS LAST, requests DESC, /*by*/key_id, source,/*end*/ first_day

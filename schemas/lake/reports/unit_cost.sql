@@ -32,4 +32,4 @@ SELECT /*by*/team,/*end*/ currency,
          + coalesce(sum(output_image_tokens) FILTER (WHERE pricing_status IN ('priced', 'free')), 0) AS priced_tokens
 FROM picked
 GROUP BY /*by*/team,/*end*/ currency
-ORDER BY currency, effective_cost DESC NULLS LAST, /*by*/team,/*end*/ requests
+ORDER BY currency, /*time*//*end*/ effective_cost DESC NULLS LAST, /*by*/team,/*end*/ requests

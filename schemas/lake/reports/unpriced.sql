@@ -17,4 +17,4 @@ SELECT /*by*/provider, model,/*end*/ currency, gap['meter'] AS meter, gap['reaso
 FROM (SELECT *, unnest(unpriced) AS gap FROM picked WHERE pricing_status IN ('unpriced', 'partial')) AS each_gap
 GROUP BY /*by*/provider, model,/*end*/ currency, gap['meter'], gap['reason']
 HAVING sum(requests) <> 0 OR sum(CASE WHEN class = 'reversal' THEN -gap['quantity'] ELSE gap['quantity'] END) <> 0
-ORDER BY currency, requests DESC, quantity DESC, /*by*/provider, model,/*end*/ meter, reason
+ORDER BY currency, /*time*//*end*/ requests DESC, quantity DESC, /*by*/provider, model,/*end*/ meter, reason

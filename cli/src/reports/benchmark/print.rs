@@ -7,11 +7,8 @@ use schemas::Money;
 use super::Benchmark;
 use super::measures::{Figure, Measure};
 use crate::amount;
-use crate::reports::page::{Bar, chart, document, escape};
+use crate::reports::page::{Bar, Charts, document, escape};
 use crate::table::{Style, Table};
-
-/// Profiles of a chart.
-const BARS_MAX: usize = 30;
 
 fn value(measure: &Measure, text: &str) -> String {
     let Ok(value) = text.parse::<Money>() else { return text.to_owned() };
@@ -107,14 +104,13 @@ pub fn page(benchmark: &Benchmark) -> anyhow::Result<String> {
             escape(&denominator),
             escape(measure.coverage)
         );
-        let bars = measure.figures.iter().take(BARS_MAX).filter_map(|figure| {
-            let length = figure.value.parse::<Money>().ok()?.picos();
-            Some(Bar { label: of(figure), length, says: value(measure, &figure.value) })
-        });
-        let bars: Vec<Bar> = bars.collect();
-        if bars.len() > 1 {
-            body.push_str(&chart(&bars, measure.name));
+        let mut charts = Charts::default();
+        for figure in &measure.figures {
+            let Ok(length) = figure.value.parse::<Money>() else { continue };
+            let says = value(measure, &figure.value);
+            charts.add(figure.currency.clone(), || Ok(Bar { label: of(figure), length: length.picos(), says }))?;
         }
+        body.push_str(&charts.of_several().draw(measure.name));
         body.push_str("<div class=\"w\"><table><thead><tr><th>of</th><th class=\"n\">value</th><th></th><th class=\"n\">numerator</th>\
              <th class=\"n\">denominator</th><th class=\"n\">coverage</th>");
         let _ = writeln!(body, "<th class=\"n\">{}</th></tr></thead><tbody>", escape(&benchmark.previous_quarter));
