@@ -24,20 +24,23 @@ pub struct Group {
     pub currency: Text,
     /// Calls.
     pub requests: i64,
+    /// Calls, and whatever else was charged for by the piece: bills of machines, credits.
+    #[serde(skip)]
+    pub charged_requests: i64,
     /// Tokens of every kind.
     pub tokens: Quantity,
     /// Of these, read from a cache.
     pub cache_read_tokens: Quantity,
     /// Effective cost.
     pub cost: Money,
-    /// Calls without a price, or with a partial one.
+    /// What has no price, or a partial one: calls, and whatever else is charged for by the piece.
     pub unpriced_requests: i64,
 }
 
 impl Group {
     /// True when everything in it was corrected away.
     fn is_nothing(&self) -> bool {
-        self.requests == 0 && self.tokens == Quantity::ZERO && self.cost.is_zero()
+        self.charged_requests == 0 && self.tokens == Quantity::ZERO && self.cost.is_zero()
     }
 }
 
@@ -98,7 +101,9 @@ pub struct Report {
     pub total: Vec<CurrencySum>,
     /// All of it in the reporting currency, where it was charged in several and all could be converted.
     pub converted: Option<CurrencySum>,
-    /// Calls.
+    /// What has no exchange rate to the currency the rest was converted to, so that there is no `converted`.
+    pub unconverted: Vec<CurrencySum>,
+    /// Calls: no seats, bills of machines, credits, entries of the ledger or shares of shared charges.
     pub requests: i64,
     /// Tokens.
     pub tokens: Quantity,

@@ -6,7 +6,10 @@ use anyhow::{Context, anyhow};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
 use enrich::{PriceBook, exposure};
-use schemas::{BudgetState, CostBasis, CounterfactualKind, CurrencySum, Flag, Meter, Money, Quantity, Text, Timestamp};
+use schemas::{
+    BudgetState, ChargeCategory, ChargeClass, CostBasis, CounterfactualKind, CurrencySum, Flag, Meter, Money, Quantity,
+    Text, Timestamp,
+};
 use sink::LakeReader;
 use sink::read::{Cells, Days};
 use stream::Log;
@@ -27,6 +30,8 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
     let mut columns = vec![
         "event_date",
         "class",
+        "charge_category",
+        "operation",
         "team",
         "provider",
         "model",
@@ -52,7 +57,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
     let rejected = lake.rejected_by_reason(Days::ALL).context("read the rejections")?;
     let by_cost = |groups: BTreeMap<(Option<String>, Text), Group>| {
         let mut groups: Vec<Group> = groups.into_values().filter(|group| !group.is_nothing()).collect();
-        groups.sort_by(|a, b| b.cost.cmp(&a.cost).then_with(|| b.requests.cmp(&a.requests)));
+        groups.sort_by(|a, b| b.cost.cmp(&a.cost).then_with(|| b.charged_requests.cmp(&a.charged_requests)));
         groups
     };
     // What was corrected since adds up to nothing.
@@ -72,6 +77,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         from: sums.from.map(|day| day.to_string()),
         to: sums.to.map(|day| day.to_string()),
         converted: converted(&sums.total, &sums.reported, &sums.as_charged),
+        unconverted: unconverted(&sums.reported, &sums.as_charged),
         total: sums.total,
         requests: sums.requests,
         tokens: sums.tokens,
@@ -111,6 +117,13 @@ fn converted(total: &[CurrencySum], reported: &[CurrencySum], as_charged: &[Curr
         all = all.checked_add((sum.currency == reported.currency).then_some(sum.amount)?).ok()?;
     }
     (total.len() > 1).then(|| CurrencySum { currency: reported.currency.clone(), amount: all })
+}
+
+/// What stays in its own currency for want of an exchange rate, where the rest was converted.
+fn unconverted(reported: &[CurrencySum], as_charged: &[CurrencySum]) -> Vec<CurrencySum> {
+    let [reported] = reported else { return Vec::new() };
+    let others = as_charged.iter().filter(|sum| sum.currency != reported.currency && !sum.amount.is_zero());
+    others.cloned().collect()
 }
 
 /// Says what usage without a price may cost, by the newest price book at the end of the report's last day.
@@ -178,6 +191,9 @@ struct Sums {
 /// What one charge adds to a group.
 struct Row<'a> {
     currency: &'a Text,
+    /// Calls of models.
+    calls: i64,
+    /// Calls, and whatever else is charged for by the piece.
     requests: i64,
     tokens: Quantity,
     cache_read: Quantity,
@@ -197,9 +213,11 @@ impl Sums {
             self.from = Some(self.from.map_or(day, |from| from.min(day)));
             self.to = Some(self.to.map_or(day, |to| to.max(day)));
             let currency = cells.must_text("currency", row)?;
+            let requests = cells.must_long("requests", row)?;
             let mut charge = Row {
                 currency: &currency,
-                requests: cells.must_long("requests", row)?,
+                calls: if of_call(cells, row)? { requests } else { 0 },
+                requests,
                 tokens: Quantity::ZERO,
                 cache_read: Quantity::ZERO,
                 cost: cells.money("effective_cost", row)?,
@@ -212,7 +230,7 @@ impl Sums {
                     charge.cache_read.accrue(quantity)?;
                 }
             }
-            self.requests += charge.requests;
+            self.requests += charge.calls;
             for (flag, calls) in
                 [(Flag::IdFromPosition, &mut self.without_id), (Flag::TimeAssumed, &mut self.without_time)]
             {
@@ -275,6 +293,10 @@ impl Sums {
 
     fn add_savings(&mut self, batch: &RecordBatch, row: usize, charge: &Row<'_>) -> anyhow::Result<()> {
         let cells = Cells(batch);
+        // No choice of model, batch or cache made a seat or a machine cheaper.
+        if !of_call(cells, row)? {
+            return Ok(());
+        }
         let (Some(effective), Some(list)) = (charge.cost, cells.money("list_cost", row)?) else {
             return Ok(());
         };
@@ -314,6 +336,15 @@ impl Sums {
     }
 }
 
+/// True for the charge of a call, as `unit_cost.sql` tells one: seats, bills of machines, credits, entries of the ledger and shares
+/// of shared charges are none.
+fn of_call(cells: Cells<'_>, row: usize) -> anyhow::Result<bool> {
+    let usage = cells.text("charge_category", row)? == Some(ChargeCategory::Usage.as_str());
+    let share = cells.text("class", row)? == Some(ChargeClass::Allocation.as_str());
+    let operation = cells.text("operation", row)?;
+    Ok(usage && !share && !matches!(operation, Some("gpu" | "credits" | "seat" | "ledger_entry")))
+}
+
 fn group(
     groups: &mut BTreeMap<(Option<String>, Text), Group>,
     name: Option<String>,
@@ -323,12 +354,14 @@ fn group(
         name,
         currency: charge.currency.clone(),
         requests: 0,
+        charged_requests: 0,
         tokens: Quantity::ZERO,
         cache_read_tokens: Quantity::ZERO,
         cost: Money::ZERO,
         unpriced_requests: 0,
     });
-    group.requests += charge.requests;
+    group.requests += charge.calls;
+    group.charged_requests += charge.requests;
     group.tokens.accrue(charge.tokens)?;
     group.cache_read_tokens.accrue(charge.cache_read)?;
     group.cost.accrue(charge.cost.unwrap_or_default())?;
@@ -351,6 +384,8 @@ mod tests {
         let all = converted(&total, &reported, &[sum("USD", "49.83")]);
         assert_eq!(all, Some(sum("USD", "159.83")));
         assert_eq!(converted(&total, &reported, &[sum("USD", "49.83"), sum("JPY", "1")]), None, "yen have no rate");
+        assert_eq!(unconverted(&reported, &[sum("USD", "49.83"), sum("JPY", "1"), sum("CHF", "0")]), [sum("JPY", "1")]);
+        assert!(unconverted(&[], &total).is_empty(), "nothing was converted");
         assert_eq!(converted(&total, &[], &total), None, "nothing was converted");
         assert_eq!(converted(&total[1..], &reported, &[]), None, "it is there already");
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use schemas::{BudgetPeriod, Direction, Money, Quantity, Timestamp};
+use schemas::{BudgetPeriod, BudgetState, Direction, Money, Quantity, Timestamp};
 
 use super::{Group, Report, Unpriced};
 use crate::amount::{count, exact, money, quantity, reached, share};
@@ -59,14 +59,16 @@ fn spend(title: &str, column: &str, groups: &[Group], style: Style, page: &mut S
         total = total.checked_add(group.cost).unwrap_or(total);
     }
     let one_currency = groups.windows(2).all(|pair| pair[0].currency == pair[1].currency);
+    // With credits among the charges, parts would be more than the whole.
     let whole = |group: &Group| {
-        let same = groups.iter().filter(|other| other.currency == group.currency);
-        same.fold(Money::ZERO, |sum, other| sum.checked_add(other.cost).unwrap_or(sum))
+        let same = || groups.iter().filter(|other| other.currency == group.currency);
+        let mixed = same().any(|other| other.cost < Money::ZERO) && same().any(|other| other.cost > Money::ZERO);
+        (!mixed).then(|| same().fold(Money::ZERO, |sum, other| sum.checked_add(other.cost).unwrap_or(sum)))
     };
     for group in groups.iter().take(ROWS_MAX) {
         let name = group.name.clone().unwrap_or_else(|| style.alarm("unallocated"));
         let cost = match group.unpriced_requests {
-            unpriced if unpriced == group.requests && group.cost.is_zero() => style.alarm("unpriced"),
+            unpriced if unpriced == group.charged_requests && group.cost.is_zero() => style.alarm("unpriced"),
             _ => money(group.cost, 4),
         };
         table.row([
@@ -76,7 +78,7 @@ fn spend(title: &str, column: &str, groups: &[Group], style: Style, page: &mut S
             quantity(group.cache_read_tokens),
             cost,
             group.currency.to_string(),
-            share(group.cost, whole(group)).unwrap_or_default(),
+            whole(group).and_then(|whole| share(group.cost, whole)).unwrap_or_default(),
         ]);
     }
     if groups.len() > ROWS_MAX {
@@ -133,11 +135,6 @@ fn budgets(report: &Report, style: Style, page: &mut String) {
     section("Budgets", style, page);
     let mut table = Table::new(&["budget", "period", "from", ">budget", ">spent", ">left", "", ">used", "state"]);
     for budget in &report.budgets {
-        let state = match (&budget.crossed, budget.blocked) {
-            (_, true) => style.alarm("BLOCKED"),
-            (Some(share), _) => style.alarm(&format!("over {}", percent(share))),
-            (None, _) => "ok".to_owned(),
-        };
         table.row([
             budget.name.to_string(),
             budget.period.to_string(),
@@ -150,7 +147,7 @@ fn budgets(report: &Report, style: Style, page: &mut String) {
             money(budget.remaining, 2),
             budget.currency.to_string(),
             reached(budget.spent, budget.amount).unwrap_or_default(),
-            state,
+            state(budget, style),
         ]);
     }
     page.push_str(&table.render(style));
@@ -179,6 +176,16 @@ fn budgets(report: &Report, style: Style, page: &mut String) {
     page.push_str(&table.render(style));
 }
 
+/// How a budget stands. One without a threshold of its own can be overspent all the same.
+fn state(budget: &BudgetState, style: Style) -> String {
+    match (&budget.crossed, budget.blocked) {
+        (_, true) => style.alarm("BLOCKED"),
+        (Some(share), _) => style.alarm(&format!("over {}", percent(share))),
+        (None, _) if budget.spent > budget.amount => style.alarm("overspent"),
+        (None, _) => "ok".to_owned(),
+    }
+}
+
 fn attention(report: &Report, style: Style, page: &mut String) {
     let mut lines = Vec::new();
     for row in &report.unpriced {
@@ -195,6 +202,11 @@ fn attention(report: &Report, style: Style, page: &mut String) {
         let key = row.key_id.as_deref().unwrap_or("no key");
         let cost = format!("{} {}", money(row.cost, 4), row.currency);
         lines.push(["unallocated".to_owned(), count(row.requests), format!("{key} from {}: {cost}", row.source)]);
+    }
+    for sum in &report.unconverted {
+        let amount = format!("{} {}", money(sum.amount, 2), sum.currency);
+        let text = format!("{amount} without an exchange rate in the price book: there is no total in one currency");
+        lines.push(["no rate".to_owned(), "-".to_owned(), text]);
     }
     let known_badly = [
         (
@@ -437,6 +449,65 @@ mod tests {
         ] {
             assert_eq!(begins(period, start.parse().unwrap()), date, "{period} from {start}");
         }
+    }
+
+    fn budget(spent: i64, crossed: Option<&str>, blocked: bool) -> BudgetState {
+        let start: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
+        BudgetState {
+            tenant: "acme".into(),
+            budget_id: "search".into(),
+            name: "search".into(),
+            budget_revision: "r1".into(),
+            period: BudgetPeriod::Month,
+            period_start: start,
+            period_end: start.plus_seconds(30 * 86_400),
+            counts_from: None,
+            amount: Money::from_units(100),
+            currency: "USD".into(),
+            spent: Money::from_units(spent),
+            gross: Money::from_units(spent),
+            remaining: Money::from_units(100 - spent),
+            requests: 1,
+            blocked,
+            crossed: crossed.map(Into::into),
+            revision: 1,
+            emitted_at: start,
+            team: None,
+            business_unit: None,
+        }
+    }
+
+    #[test]
+    fn a_budget_without_thresholds_is_overspent_all_the_same() {
+        for (budget, says) in [
+            (budget(100, None, false), "ok"),
+            (budget(101, None, false), "overspent"),
+            (budget(101, Some("0.8"), false), "over 80 %"),
+            (budget(101, Some("1"), true), "BLOCKED"),
+        ] {
+            assert_eq!(state(&budget, Style::default()), says);
+        }
+    }
+
+    #[test]
+    fn a_credit_among_charges_leaves_no_shares_of_their_total() {
+        let group = |name: &str, cost: i64| Group {
+            name: Some(name.to_owned()),
+            currency: "USD".into(),
+            requests: 1,
+            charged_requests: 1,
+            tokens: Quantity::ZERO,
+            cache_read_tokens: Quantity::ZERO,
+            cost: Money::from_units(cost),
+            unpriced_requests: 0,
+        };
+        let page = |groups: &[Group]| {
+            let mut page = String::new();
+            spend("Spend by team", "team", groups, Style::default(), &mut page);
+            page
+        };
+        assert!(page(&[group("a", 30), group("b", 10)]).contains("75.0 %"));
+        assert!(!page(&[group("a", 30), group("b", -10)]).contains('%'));
     }
 
     #[test]

@@ -31,6 +31,9 @@ fn write(address: &str) {
     covered.event.cost_basis = CostBasis::Included;
     let undone = call(5, "80", "64", &[(Uncached, "100", "list")]);
     let taken_back = reversal(undone.clone(), Cause::arrival(undone.booked_at));
+    // Half of what a machine costs is taken off by contract, but it is no call.
+    let mut machine = call(6, "100", "50", &[]);
+    machine.event.operation = "gpu".into();
     let lake = Lake::open(&LakeConfig::at(address)).expect("a lake");
     let mut charges = Writer::open(&lake, "charges");
     charges.batch(
@@ -45,6 +48,7 @@ fn write(address: &str) {
             call(4, "3", "3", &[(StandardTier, "6", "list")]),
             undone,
             taken_back,
+            machine,
         ],
     );
     charges.flush();

@@ -8,7 +8,7 @@ use schemas::{Charge, ChargeCategory, ChargeClass, Meter, Metered, Quantity};
 use sink::{Lake, LakeConfig, LakeReader};
 
 use crate::history::Writer;
-use crate::margin;
+use crate::{margin, spendstream};
 
 /// What no model was called for: its operation, what was used, and how many calls it counts as.
 fn no_call(number: u64, operation: &str, used: Option<(Meter, i64)>, requests: i32, cost: &str) -> Charge {
@@ -74,4 +74,7 @@ fn a_call_costs_what_it_cost_however_many_seats_machines_and_entries_were_paid_b
     };
     assert_eq!((value("cost_per_request"), value("governed_spend")), ("1.7419".to_owned(), "1491.7419".to_owned()));
     assert_eq!(value("governed_requests"), "1", "a bill of a machine is no call");
+    let data = folder.path().join("nothing").display().to_string();
+    let (ok, page) = spendstream(&["report", "--lake", &address, "--data", &data]);
+    assert!(ok && page.contains("\n  1 calls, "), "{page}");
 }
