@@ -10,15 +10,15 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::TimestampMicrosecondType;
 use chrono::NaiveDate;
 use schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 use sink::LakeReader;
-use sink::read::{Days, Snapshot};
+use sink::read::{Cells, Days, Snapshot};
 
+use crate::period::{first_day, last_day};
 use part::Part;
 
 pub(crate) mod encode;
@@ -85,14 +85,42 @@ pub struct Request {
     pub of: Of,
     /// Form of the files.
     pub format: Form,
-    /// First day (`event_date`, UTC).
+    /// First day: of charges and alerts `event_date` (UTC), of budgets any day of a state's period.
     pub from: Option<NaiveDate>,
     /// Last day, itself included.
     pub to: Option<NaiveDate>,
-    /// Rows that were booked later are left out.
-    pub known_at: Option<Timestamp>,
+    /// Rows that were booked later are left out. Manifests of older versions call it `known_at`.
+    #[serde(alias = "known_at")]
+    pub as_of: Option<Timestamp>,
     /// Most rows of a file.
     pub rows_per_file: u64,
+}
+
+impl Request {
+    /// The days whose files are read. A state of a budget is filed under the UTC day of its period's first instant, which may be
+    /// the last day of the month before, and a year is in force until December: all are looked at.
+    fn days(&self) -> Days {
+        match self.of {
+            Of::Budgets => Days::ALL,
+            Of::Charges | Of::Alerts => Days { from: self.from, until: self.to.and_then(|to| to.succ_opt()) },
+        }
+    }
+
+    /// True for a row that was known, and of budgets one whose period has one of the days.
+    fn takes(&self, cells: Cells<'_>, row: usize) -> anyhow::Result<bool> {
+        if let Some(as_of) = self.as_of
+            && cells.time(self.of.known_by(), row)?.is_none_or(|time| time > as_of)
+        {
+            return Ok(false);
+        }
+        if self.of != Of::Budgets || (self.from, self.to) == (None, None) {
+            return Ok(true);
+        }
+        let (period, start) = (cells.parsed("period", row)?, cells.must_time("period_start", row)?);
+        let days = first_day(period, start).zip(last_day(period, cells.must_time("period_end", row)?));
+        let (first, last) = days.context("a budget's period is off the calendar")?;
+        Ok(self.from.is_none_or(|from| last >= from) && self.to.is_none_or(|to| first <= to))
+    }
 }
 
 /// A file of the export.
@@ -126,7 +154,7 @@ pub struct Job {
     pub request: Request,
     /// Version of the table that is read; null when nobody had written it.
     pub version: Option<u64>,
-    /// Rows of the table's files of these days, those that are left out for being booked later among them.
+    /// Rows of the table's files of these days (of budgets: of all files), those that are left out among them.
     pub rows_in_lake: u64,
     /// Rows written.
     pub rows: u64,
@@ -169,7 +197,7 @@ pub fn run(
         same(&job, lake, request, folder)?;
         return Ok(Outcome::WasFinished(job));
     }
-    let days = Days { from: request.from, until: request.to.and_then(|to| to.succ_opt()) };
+    let days = request.days();
     let mut job = match read(&folder.join(JOB))? {
         Some(job) => {
             same(&job, lake, request, folder)?;
@@ -178,12 +206,11 @@ pub fn run(
         None => begin(reader, lake, request, folder, days)?,
     };
     let snapshot = match job.version {
-        Some(version) => Some(reader.snapshot(request.of.table(), days, Some(version))?),
-        None => None,
+        Some(version) => reader.snapshot(request.of.table(), days, Some(version))?,
+        // Somebody may have written it since; of what was asked for it has nothing.
+        None => reader.snapshot(request.of.table(), Days { from: None, until: Some(NaiveDate::MIN) }, None)?,
     };
-    if let Some(snapshot) = &snapshot {
-        write_parts(&mut job, snapshot, folder, progress)?;
-    }
+    write_parts(&mut job, &snapshot, folder, progress)?;
     replace(&folder.join(MANIFEST), &job)?;
     fs::remove_file(folder.join(JOB)).with_context(|| format!("remove {JOB}"))?;
     Ok(Outcome::Finished(job))
@@ -249,7 +276,7 @@ fn write_parts(
                 };
                 let room = job.request.rows_per_file.saturating_sub(part.rows()).max(1) as usize;
                 let length = room.min(batch.num_rows() - from);
-                part.write(&known(&batch.slice(from, length), &job.request)?)?;
+                part.write(&taken(&batch.slice(from, length), &job.request)?)?;
                 from += length;
                 if part.rows() >= job.request.rows_per_file
                     && let Some(part) = open.take()
@@ -261,8 +288,14 @@ fn write_parts(
         }
         row = 0;
     }
+    let end = Place { file: snapshot.files().len(), row: 0 };
     match open {
-        Some(part) => finish(job, part, Place { file: snapshot.files().len(), row: 0 }, folder, progress),
+        Some(part) => finish(job, part, end, folder, progress),
+        // Of an export without rows there is a file all the same, that says which columns it would have.
+        None if job.files.is_empty() => {
+            let part = Part::create(job, folder, &schema)?;
+            finish(job, part, end, folder, progress)
+        }
         None => Ok(()),
     }
 }
@@ -278,7 +311,7 @@ fn gone(snapshot: &Snapshot) -> String {
 
 /// Enters a part that is on disk.
 fn finish(job: &mut Job, part: Part, next: Place, folder: &Path, progress: &mut dyn FnMut(&Job)) -> anyhow::Result<()> {
-    if part.rows() > 0 {
+    if part.rows() > 0 || job.files.is_empty() {
         let file = part.finish()?;
         job.rows += file.rows;
         job.files.push(file);
@@ -289,15 +322,14 @@ fn finish(job: &mut Job, part: Part, next: Place, folder: &Path, progress: &mut 
     Ok(())
 }
 
-/// The rows that were known.
-fn known(batch: &RecordBatch, request: &Request) -> anyhow::Result<RecordBatch> {
-    let Some(known_at) = request.known_at else { return Ok(batch.clone()) };
-    let name = request.of.known_by();
-    let times = batch.column_by_name(name).with_context(|| format!("no column {name}"))?;
-    let times = times.as_primitive_opt::<TimestampMicrosecondType>().with_context(|| format!("{name} is no time"))?;
-    let keep: BooleanArray =
-        times.iter().map(|time| Some(time.is_some_and(|time| time <= known_at.micros()))).collect();
-    Ok(filter_record_batch(batch, &keep)?)
+/// The rows that were asked for.
+fn taken(batch: &RecordBatch, request: &Request) -> anyhow::Result<RecordBatch> {
+    let keep: Vec<bool> =
+        (0..batch.num_rows()).map(|row| request.takes(Cells(batch), row)).collect::<anyhow::Result<_>>()?;
+    if keep.iter().all(|keep| *keep) {
+        return Ok(batch.clone());
+    }
+    Ok(filter_record_batch(batch, &BooleanArray::from(keep))?)
 }
 
 /// Looks at a finished export again: every file is there, with the rows it was written with.

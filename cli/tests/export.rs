@@ -11,9 +11,9 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use schemas::codec::Format;
-use schemas::{Batch, Charge, Timestamp, fixture};
+use schemas::{Batch, BudgetPeriod, BudgetState, Charge, Money, Timestamp, fixture};
 use serde_json::Value;
-use sink::rows::Charges;
+use sink::rows::{Budgets, Charges};
 use sink::{Lake, LakeConfig, LakeTable};
 use stream::{Record, Table};
 
@@ -173,6 +173,12 @@ fn an_export_names_its_days_its_knowledge_and_the_hash_of_every_file() {
     assert_eq!(manifest["rows"], 7, "one every ten seconds of the first minute, both ends");
     assert_eq!(manifest["rows_in_lake"], 8_640);
     assert_eq!(manifest["version"], 1);
+    assert_eq!(manifest["request"]["as_of"], "2026-11-21T00:01:00Z");
+    // Manifests that were written before the moment of knowledge had one name.
+    let older = std::fs::read_to_string(at.join("known/manifest.json")).unwrap().replace("\"as_of\"", "\"known_at\"");
+    std::fs::write(at.join("known/manifest.json"), older).unwrap();
+    assert!(succeeds(at, &["verify", "known"]).contains("7 rows in 1 file, as they were written"));
+    assert!(succeeds(at, &known).contains("finished before"));
     let csv = std::fs::read_to_string(at.join("known/charges-00000.csv")).unwrap();
     assert_eq!(csv.lines().count(), 8);
     assert!(csv.lines().skip(1).all(|line| line.starts_with("2026-11-21,acme,")), "{csv}");
@@ -186,7 +192,13 @@ fn an_export_names_its_days_its_knowledge_and_the_hash_of_every_file() {
 
     // Tables nobody has written yet are empty exports, not errors.
     let alerts = ["create", "--type", "alerts", "--lake", "lake", "--format", "parquet", "--out", "alerts"];
-    assert!(succeeds(at, &alerts).contains("0 rows in 0 files"));
+    assert!(succeeds(at, &alerts).contains("0 rows in 1 file"));
+    assert!(std::fs::read(at.join("alerts/alerts-00000.parquet")).unwrap().starts_with(b"PAR1"), "with its columns");
+    let unknown = [&day[..], &["--as-of", "2026-11-01", "--out", "unknown"]].concat();
+    assert!(succeeds(at, &unknown).contains("0 rows in 1 file"));
+    let csv = std::fs::read_to_string(at.join("unknown/charges-00000.csv")).unwrap();
+    assert!(csv.starts_with("event_date,tenant,charge_id,") && csv.lines().count() == 1, "{csv}");
+    assert!(succeeds(at, &unknown).contains("finished before"));
     let other = ["create", "--type", "budgets", "--lake", "lake", "--format", "parquet", "--out", "alerts"];
     assert!(fails(at, &other).contains("holds another export"));
     std::fs::create_dir(at.join("mine")).unwrap();
@@ -194,4 +206,70 @@ fn an_export_names_its_days_its_knowledge_and_the_hash_of_every_file() {
     assert!(fails(at, &[&day[..], &["--out", "mine"]].concat()).contains("holds letter.txt already and no export"));
     let backwards = ["create", "--type", "charges", "--from", "2026-11-22", "--to", "2026-11-21", "--out", "x"];
     assert!(fails(at, &backwards).contains("is before the first"));
+}
+
+/// A state of a budget and its period.
+fn budget(id: &str, period: BudgetPeriod, start: &str, end: &str) -> BudgetState {
+    let start: Timestamp = start.parse().unwrap();
+    BudgetState {
+        tenant: "acme".into(),
+        budget_id: id.into(),
+        name: id.into(),
+        budget_revision: "r1".into(),
+        period,
+        period_start: start,
+        period_end: end.parse().unwrap(),
+        counts_from: None,
+        amount: Money::from_units(100),
+        currency: "USD".into(),
+        spent: Money::from_units(1),
+        gross: Money::from_units(1),
+        remaining: Money::from_units(99),
+        requests: 1,
+        blocked: false,
+        crossed: None,
+        revision: 1,
+        emitted_at: start,
+        team: None,
+        business_unit: None,
+    }
+}
+
+#[test]
+fn budgets_are_exported_by_the_days_their_periods_have_where_they_are_kept() {
+    use BudgetPeriod::{Month, Quarter, Year};
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let config = LakeConfig::at(at.join("data/lake").display().to_string());
+    let lake = Lake::open(&config).unwrap();
+    let mut table = LakeTable::<Budgets>::open(&lake, &config).unwrap();
+    table.assign(&[0]).unwrap();
+    let format = Format::<BudgetState>::new();
+    let states = [
+        budget("berlin-october", Month, "2026-09-30T22:00:00Z", "2026-10-31T23:00:00Z"),
+        budget("berlin-november", Month, "2026-10-31T23:00:00Z", "2026-11-30T23:00:00Z"),
+        budget("berlin-december", Month, "2026-11-30T23:00:00Z", "2026-12-31T23:00:00Z"),
+        budget("york-october", Month, "2026-10-01T04:00:00Z", "2026-11-01T04:00:00Z"),
+        budget("quarter", Quarter, "2026-10-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+        budget("year", Year, "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+    ];
+    for (offset, state) in (0..).zip(&states) {
+        let payload = format.encode(state);
+        let timestamp = state.emitted_at;
+        let record = Record { offset, timestamp, key: None, payload: Some(&payload), headers: Vec::new() };
+        table.append(0, &[record], offset + 1).unwrap();
+    }
+    table.flush(fixture::charge().booked_at).unwrap();
+    for (from, to, out) in [("2026-11-01", "2026-11-30", "november"), ("2026-11-16", "2026-11-16", "a-day")] {
+        let create = [
+            "create", "--type", "budgets", "--format", "jsonl", "--data", "data", "--from", from, "--to", to, "--out",
+            out,
+        ];
+        assert!(succeeds(at, &create).contains("3 rows in 1 file"));
+        let text = std::fs::read_to_string(at.join(out).join("budgets-00000.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut found: Vec<String> = lines.map(|line| line["budget_id"].as_str().unwrap().to_owned()).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["berlin-november", "quarter", "year"], "{out}");
+    }
 }

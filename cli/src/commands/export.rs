@@ -40,7 +40,10 @@ struct Create {
     /// Form of the files.
     #[arg(long, value_enum, default_value = "csv")]
     format: Form,
-    /// First day (`event_date`, UTC) [default: the lake's first].
+    /// First day [default: the lake's first].
+    ///
+    /// Of charges and alerts days are those of `event_date`, in UTC. Of budgets every state is written whose period has one of
+    /// the days, in the budget's own time zone.
     #[arg(long, value_name = "DATE")]
     from: Option<NaiveDate>,
     /// Last day, itself included [default: the lake's last].
@@ -57,9 +60,12 @@ struct Create {
     /// Fewer means more files, and less to write again after an interruption.
     #[arg(long, default_value_t = 250_000, value_parser = clap::value_parser!(u64).range(1..))]
     rows_per_file: u64,
-    /// Address of the lake: a folder, or `s3://bucket/prefix`.
-    #[arg(long, env = "SPENDSTREAM_LAKE", default_value = "spendstream-data/lake")]
-    lake: String,
+    /// Address of the lake: a folder, or `s3://bucket/prefix` [default: the folder `lake` of the data folder].
+    #[arg(long, env = "SPENDSTREAM_LAKE")]
+    lake: Option<String>,
+    /// Data folder of `spendstream up`.
+    #[arg(long, env = "SPENDSTREAM_DATA", value_name = "DIR", default_value = "spendstream-data")]
+    data: PathBuf,
 }
 
 impl Export {
@@ -82,17 +88,18 @@ impl Create {
         {
             anyhow::bail!("the last day, {to}, is before the first, {from}");
         }
-        let reader = lake_reader(&self.lake)?;
+        let lake = self.lake.unwrap_or_else(|| self.data.join("lake").display().to_string());
+        let reader = lake_reader(&lake)?;
         let request = Request {
             of: self.of,
             format: self.format,
             from: self.from,
             to: self.to,
-            known_at: self.as_of.map(|at| at.0),
+            as_of: self.as_of.map(|at| at.0),
             rows_per_file: self.rows_per_file,
         };
         let mut progress = |job: &Job| eprintln!("{}, of {} in the lake", what(job), count(job.rows_in_lake as i64));
-        match run(&reader, &absolute(&self.lake), &request, &self.out, &mut progress)? {
+        match run(&reader, &absolute(&lake), &request, &self.out, &mut progress)? {
             Outcome::Finished(job) => println!("{}: {}", self.out.join("manifest.json").display(), what(&job)),
             Outcome::WasFinished(job) => {
                 println!("{}: {}, finished before", self.out.join("manifest.json").display(), what(&job));
@@ -103,5 +110,6 @@ impl Create {
 }
 
 fn what(job: &Job) -> String {
-    format!("{} rows in {} files", count(job.rows as i64), count(job.files.len() as i64))
+    let files = if job.files.len() == 1 { "file" } else { "files" };
+    format!("{} rows in {} {files}", count(job.rows as i64), count(job.files.len() as i64))
 }

@@ -63,21 +63,21 @@ impl FromArgMatches for LogArgs {
     }
 }
 
-/// The flags of [`LogArgs`].
+/// The flags of [`LogArgs`]: of a command with subcommands they may stand before and after their names.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Flags {
     /// Data folder of `spendstream up`.
-    #[arg(long, env = "SPENDSTREAM_DATA", value_name = "DIR", default_value = "spendstream-data")]
+    #[arg(long, env = "SPENDSTREAM_DATA", value_name = "DIR", default_value = "spendstream-data", global = true)]
     pub(super) data: PathBuf,
     /// Kafka brokers, as `host:port,host:port`; without them the data folder is used.
-    #[arg(long, env = "SPENDSTREAM_BROKERS")]
+    #[arg(long, env = "SPENDSTREAM_BROKERS", global = true)]
     pub(super) brokers: Option<String>,
     /// Any setting of librdkafka, as `KEY=VALUE`; may be given many times.
     #[arg(id = "kafka", long = "kafka", value_name = "KEY=VALUE", env = "SPENDSTREAM_KAFKA", hide_env_values = true,
-        value_delimiter = ';', value_parser = key_value)]
+        value_delimiter = ';', value_parser = key_value, global = true)]
     pub(super) options: Vec<(String, String)>,
     /// Schema registry of the installation on Kafka, where its services have one.
-    #[arg(long, env = "SPENDSTREAM_SCHEMA_REGISTRY", value_name = "URL")]
+    #[arg(long, env = "SPENDSTREAM_SCHEMA_REGISTRY", value_name = "URL", global = true)]
     pub(super) schema_registry: Option<String>,
 }
 
@@ -171,6 +171,24 @@ mod tests {
     struct Asked {
         #[command(flatten)]
         log: LogArgs,
+        #[command(subcommand)]
+        about: Option<About>,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum About {
+        Spend,
+    }
+
+    #[test]
+    fn the_log_may_be_named_after_a_subcommand() {
+        for line in [["x", "spend", "--data", "d"], ["x", "--data", "d", "spend"]] {
+            let asked = Asked::try_parse_from(line).unwrap();
+            assert!(matches!(asked.about, Some(About::Spend)));
+            assert_eq!(asked.log.data, PathBuf::from("d"));
+        }
+        let both = Asked::try_parse_from(["x", "--brokers", "b:1", "spend", "--data", "d"]).unwrap_err().to_string();
+        assert!(both.contains("give one of them"), "{both}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use schemas::{BudgetPeriod, BudgetState, Direction, Money, Quantity, Timestamp};
 use super::{Group, Report, Unpriced};
 use crate::amount::{count, exact, money, quantity, reached, share};
 use crate::ledger::{Ledger, StageLine, show};
+use crate::period::first_day;
 use crate::table::{Style, Table};
 
 /// Most rows of a table; the rest is summed up in one line.
@@ -409,17 +410,8 @@ fn percent(share: &str) -> String {
     }
 }
 
-/// The date a period begins on where its budget is kept: the midnight that is nearest. Where clocks are more than twelve hours
-/// ahead of UTC that is a day early, which shows in periods that begin with a month.
 fn begins(period: BudgetPeriod, start: Timestamp) -> String {
-    let day = start.plus_seconds(12 * 3_600);
-    let date = |time: Timestamp| time.to_string().chars().take(10).collect::<String>();
-    let (nearest, next) = (date(day), date(day.plus_seconds(86_400)));
-    match period {
-        BudgetPeriod::Day => nearest,
-        _ if next.ends_with("-01") => next,
-        _ => nearest,
-    }
+    first_day(period, start).map_or_else(|| minute(start), |day| day.to_string())
 }
 
 fn minute(time: Timestamp) -> String {
@@ -433,23 +425,6 @@ mod tests {
     use schemas::Meter;
 
     use super::*;
-
-    #[test]
-    fn a_period_begins_on_the_date_of_its_own_clock() {
-        for (period, start, date) in [
-            (BudgetPeriod::Month, "2026-11-01T00:00:00Z", "2026-11-01"),
-            // Berlin, New York, Tokyo, Auckland in summer, Honolulu.
-            (BudgetPeriod::Month, "2026-10-31T23:00:00Z", "2026-11-01"),
-            (BudgetPeriod::Quarter, "2026-10-01T04:00:00Z", "2026-10-01"),
-            (BudgetPeriod::Year, "2026-03-31T15:00:00Z", "2026-04-01"),
-            (BudgetPeriod::Month, "2026-10-31T11:00:00Z", "2026-11-01"),
-            (BudgetPeriod::Month, "2026-11-01T10:00:00Z", "2026-11-01"),
-            (BudgetPeriod::Day, "2026-11-29T23:00:00Z", "2026-11-30"),
-            (BudgetPeriod::Day, "2026-11-30T05:00:00Z", "2026-11-30"),
-        ] {
-            assert_eq!(begins(period, start.parse().unwrap()), date, "{period} from {start}");
-        }
-    }
 
     fn budget(spent: i64, crossed: Option<&str>, blocked: bool) -> BudgetState {
         let start: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();

@@ -153,6 +153,9 @@ fn the_command_answers_prints_its_query_and_says_what_is_no_dimension() {
     let (ok, text) = spendstream(&["report", "spend", "--by", "total", "--lake", &address, "--output", "csv"]);
     assert!(ok && text.starts_with("currency,requests,effective_cost"), "{text}");
     assert_eq!(text.lines().count(), 2, "{text}");
+    let data = folder.path().display().to_string();
+    let (ok, text) = spendstream(&["report", "spend", "--by", "team", "--output", "csv", "--data", &data]);
+    assert!(ok && text.starts_with("team,currency,requests,"), "the lake of the data folder: {text}");
     let (ok, text) = spendstream(&["report", "--lake", &address, "unit-cost", "--by", "model", "--sql"]);
     assert!(ok && text.contains("GROUP BY \"model\", currency"), "{text}");
     let page = folder.path().join("page.html").display().to_string();

@@ -17,7 +17,9 @@ impl Rows for Budgets {
     const TABLE: &'static str = "budgets";
     const TOPIC: &'static str = topics::BUDGET_STATE;
     const ABOUT: &'static str = "States of budgets, each whole. For each (tenant, budget_id, period, period_start) the \
-         row with the highest `kafka_offset` holds; states in between may be missing.";
+         row with the highest `kafka_offset` holds; states in between may be missing. `event_date` is the UTC day of \
+         `period_start`: a month that begins at midnight in Berlin is filed under the last day of the month before. So choose \
+         periods by `period_start` and `period_end`.";
     const SORT: &'static [&'static str] = &["tenant", "budget_id", "period_start"];
 
     fn new() -> Self {
