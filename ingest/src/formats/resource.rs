@@ -167,6 +167,12 @@ pub(crate) fn fact<'a>(kind: FactKind, object: &Object<'a>, envelope: Envelope<'
         let message = "the key this came with may not claim its team; send it with a key of that team";
         return Err(Problem::new(RejectReason::InvalidField, "team", message));
     }
+    // Whoever reads facts takes the copy that came first: a later one would be kept and never counted.
+    if envelope.amends {
+        let message = "amends is for charges; of the copies of a fact the first one counts, so send what is missing as a fact with \
+                       an id of its own";
+        return Err(Problem::new(RejectReason::InvalidField, "amends", message));
+    }
     let name = envelope::owned(object, "name")?.or(envelope::owned(object, "unit")?);
     let name = name.ok_or_else(|| Problem::missing("name", "name the measure (resolutions, blocked, revenue, ...)"))?;
     let quantity = match Counts::new(object, "").quantity("quantity")? {

@@ -170,6 +170,20 @@ fn a_decision_of_keeptrusts_is_an_outcome_and_a_call_where_tokens_were_used() {
 }
 
 #[test]
+fn a_fact_that_amends_is_refused_since_the_first_one_counts() {
+    let fact = |more: &str| {
+        format!(
+            r#"{{"specversion":"1.0","type":"ai.value_unit","id":"v1","source":"desk","data":{{"name":"resolutions","quantity":5{more}}}}}"#
+        )
+    };
+    check_rejected(&fact(r#","amends":true"#), "invalid_field", "amends", &["a fact with an id of its own"]);
+    for more in ["", r#","amends":false"#] {
+        let read = decoded(&fact(more));
+        assert!(matches!(&read.items[..], [Item::Fact(fact)] if fact.name == "resolutions"), "{read:#?}");
+    }
+}
+
+#[test]
 fn labels_name_runs_and_workloads() {
     let event = event(
         r#"{"id":"e","source":"s","time":1785578390,"provider":"openai","model":"gpt-4o","usage":{"input_text_tokens":1},
