@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use enrich::{Directory, PriceBook};
 use ingest::{Decoded, Item, RawRecord};
 use schemas::{
-    Flag, IdentityKind, Meter, Money, Price, PriceContext, PricingStatus, Quantity, RejectReason, Text, Timestamp,
-    UsageEvent,
+    CurrencySum, Flag, IdentityKind, Meter, Money, Price, PriceContext, PricingStatus, Quantity, RejectReason, Text,
+    Timestamp, UsageEvent,
 };
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ pub struct PricedEvent {
     pub flags: Vec<Flag>,
     /// Cost the producer reports, in US dollars.
     pub reported_cost_usd: Option<Money>,
-    /// What it costs, in US dollars; null when unpriced.
+    /// What it costs, in US dollars; null when unpriced, or charged in another currency without an exchange rate to dollars.
     pub cost_usd: Option<Money>,
     /// Whether it has a price.
     pub status: PricingStatus,
@@ -58,6 +58,9 @@ pub struct PricedEvent {
     pub team: Option<Text>,
     /// Rule that named the team.
     pub rule: Option<Text>,
+    /// What it costs, in the currency it is charged in; for people, not part of the contract.
+    #[serde(skip)]
+    pub cost: Option<CurrencySum>,
     /// Why meters have no price; for people, not part of the contract.
     #[serde(skip)]
     pub unpriced: Vec<String>,
@@ -83,8 +86,11 @@ pub struct PricedLine {
     pub currency: Text,
     /// Rate row.
     pub rate_id: Text,
-    /// Cost in US dollars.
+    /// Cost in US dollars; null where the price is in another currency.
     pub cost_usd: Option<Money>,
+    /// Cost in the currency of the price; for people, not part of the contract.
+    #[serde(skip)]
+    pub cost: Money,
 }
 
 /// An item that is not billable.
@@ -156,8 +162,12 @@ impl Judge {
         let dollars = |amount: Option<Money>, currency: &str| amount.filter(|_| currency == "USD");
         let reporting = priced.reporting.as_ref().and_then(|costs| dollars(costs.effective, &costs.currency));
         let cost_usd = dollars(priced.costs.effective, &priced.costs.currency).or(reporting);
+        let unpriced = priced.status == PricingStatus::Unpriced;
+        let currency = priced.costs.currency;
+        let cost = priced.costs.effective.filter(|_| !unpriced).map(|amount| CurrencySum { currency, amount });
         let lines = priced.lines.into_iter().map(|line| PricedLine {
             meter: line.meter,
+            cost: line.contracted_cost,
             quantity: line.quantity,
             billed_quantity: line.billed_quantity,
             price: line.contracted_unit_price.unwrap_or(line.list_unit_price),
@@ -183,7 +193,8 @@ impl Judge {
             usage: event.usage.iter().map(|used| (used.meter.as_str(), number(used.quantity))).collect(),
             flags,
             reported_cost_usd: event.reported_cost.filter(|cost| cost.currency == "USD").map(|cost| cost.amount),
-            cost_usd: cost_usd.filter(|_| priced.status != PricingStatus::Unpriced),
+            cost_usd: cost_usd.filter(|_| !unpriced),
+            cost,
             status: priced.status,
             lines: lines.collect(),
             team: owner.owner.team,

@@ -136,6 +136,23 @@ fn every_status_is_told_apart_and_an_unpriced_cost_is_null() {
     assert_eq!(lines[5]["record"], 6);
 }
 
+/// A cost that is stated in a currency that the example's prices have no exchange rate for.
+const KRONER: &str = r#"{"specversion":"1.0","type":"ai.ledger.entry","id":"l1","source":"finance","time":"2026-09-01T00:00:00Z","data":{"vendor":"acme","item":"consulting","cost":{"amount":"12.5","currency":"NOK"},"cost_category":"people"}}"#;
+
+#[test]
+fn a_charge_in_another_currency_has_no_dollars_and_a_price_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lines, code) = check(folder.path(), &[], KRONER);
+    let event = &lines[0]["events"][0];
+    assert_eq!((&event["status"], &event["cost_usd"], code), (&json!("priced"), &Value::Null, 0), "{event:#}");
+    std::fs::write(folder.path().join("both.jsonl"), [KRONER, CHAT].join("\n")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spendstream"));
+    let output = command.args(["check", "both.jsonl"]).current_dir(folder.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("  12.50 NOK (priced)  ") && !text.contains("unpriced ("), "{text}");
+    assert!(text.contains("2 records: 2 events of 12.50 NOK and 0.000125 USD (0 unpriced, "), "{text}");
+}
+
 #[test]
 fn the_provider_is_given_for_bodies_that_name_none_and_not_for_others() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,7 +8,8 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use enrich::{Directory, PriceBook};
 use ingest::{Mapping, RawRecord};
-use schemas::{Money, Timestamp, topics};
+use schemas::{CurrencySum, Money, PricingStatus, Timestamp, topics};
+use stream::books::add_money;
 use stream::reference::{Reference, ReferenceSink};
 
 use super::cat::is_closed_pipe;
@@ -163,7 +164,8 @@ struct Seen {
     rejected: u64,
     unpriced: u64,
     unallocated: u64,
-    cost: Money,
+    /// What was charged, in its own currencies.
+    cost: Vec<CurrencySum>,
 }
 
 impl Seen {
@@ -173,9 +175,11 @@ impl Seen {
         self.ignored += outcome.ignored.len() as u64;
         self.rejected += outcome.rejected.len() as u64;
         for event in &outcome.events {
-            self.unpriced += u64::from(event.cost_usd.is_none());
+            self.unpriced += u64::from(event.status == PricingStatus::Unpriced);
             self.unallocated += u64::from(event.team.is_none());
-            self.cost.accrue(event.cost_usd.unwrap_or_default())?;
+            if let Some(cost) = &event.cost {
+                add_money(&mut self.cost, &cost.currency, cost.amount)?;
+            }
         }
         if self.output == Output::Json {
             serde_json::to_writer(&mut *out, outcome)?;
@@ -185,8 +189,8 @@ impl Seen {
         let name = if outcome.recognised_as.is_empty() { "not recognised" } else { &outcome.recognised_as };
         writeln!(out, "{}", style.heading(&format!("{place}  {name}")))?;
         for event in &outcome.events {
-            let cost = match event.cost_usd {
-                Some(cost) => format!("{} USD ({})", amount::exact(cost), event.status),
+            let cost = match &event.cost {
+                Some(cost) => format!("{} ({})", money(cost), event.status),
                 None => style.alarm(&format!("unpriced ({})", event.unpriced.join(", "))),
             };
             let team = match (&event.team, &event.rule) {
@@ -195,15 +199,15 @@ impl Seen {
                 (None, _) => style.alarm("unallocated"),
             };
             writeln!(out, "   {} {} at {}  {cost}  {team}", event.provider, event.model, event.event_time)?;
-            let mut table = Table::new(&["  meter", ">quantity", ">price", ">per", ">cost USD", "rate"]);
+            let mut table = Table::new(&["  meter", ">quantity", ">price", ">per", ">cost", "", "rate"]);
             for line in &event.lines {
-                let cost = line.cost_usd.map_or_else(|| "?".to_owned(), |cost| cost.to_string());
                 table.row([
                     format!("  {}", line.meter),
                     amount::quantity(line.quantity),
                     line.price.to_string(),
                     amount::count(line.per),
-                    cost,
+                    line.cost.to_string(),
+                    line.currency.to_string(),
                     line.rate_id.to_string(),
                 ]);
             }
@@ -230,12 +234,14 @@ impl Seen {
 
     fn finish(&self, out: &mut impl Write) -> anyhow::Result<()> {
         if self.output == Output::Table {
+            let nothing = [CurrencySum { currency: "USD".into(), amount: Money::ZERO }];
+            let costs: &[CurrencySum] = if self.cost.is_empty() { &nothing[..] } else { &self.cost };
             writeln!(
                 out,
-                "\n{} records: {} events of {} USD ({} unpriced, {} unallocated), {} not billable, {} rejected",
+                "\n{} records: {} events of {} ({} unpriced, {} unallocated), {} not billable, {} rejected",
                 self.records,
                 self.events,
-                amount::exact(self.cost),
+                costs.iter().map(money).collect::<Vec<_>>().join(" and "),
                 self.unpriced,
                 self.unallocated,
                 self.ignored,
@@ -244,4 +250,9 @@ impl Seen {
         }
         Ok(out.flush()?)
     }
+}
+
+/// An amount to the last place, and its currency.
+fn money(sum: &CurrencySum) -> String {
+    format!("{} {}", amount::exact(sum.amount), sum.currency)
 }
