@@ -187,7 +187,7 @@ impl Ask {
         {
             anyhow::bail!("the last day, {to}, is before the first, {from}");
         }
-        let by = self.by.clone().map(|by| if by == ["total"] { Vec::new() } else { by });
+        let by = self.by.as_deref().map(dimensions).transpose()?;
         let period = Period { from: self.from, to: self.to };
         Ok(Request { what, by, period, as_of: self.as_of.map(|at| at.0) })
     }
@@ -257,6 +257,25 @@ impl BenchmarkOf {
         write(self.out.as_deref(), &bytes)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The dimensions that are named; `total` is none.
+#[cfg(feature = "reports")]
+fn dimensions(named: &[String]) -> anyhow::Result<Vec<String>> {
+    let names: Vec<String> = named.iter().map(|name| name.trim().to_owned()).collect();
+    if names == ["total"] {
+        return Ok(Vec::new());
+    }
+    let asked = named.join(",");
+    anyhow::ensure!(
+        names.iter().all(|name| !name.is_empty()),
+        "--by {asked:?} has a name that is empty: separate dimensions by one comma each, or write `total` for none"
+    );
+    anyhow::ensure!(
+        names.iter().all(|name| name != "total"),
+        "--by {asked:?}: `total` stands alone; it is the report without dimensions"
+    );
+    Ok(names)
 }
 
 /// Writes an answer to a file or to standard output.

@@ -156,6 +156,8 @@ fn the_command_answers_prints_its_query_and_says_what_is_no_dimension() {
     let data = folder.path().display().to_string();
     let (ok, text) = spendstream(&["report", "spend", "--by", "team", "--output", "csv", "--data", &data]);
     assert!(ok && text.starts_with("team,currency,requests,"), "the lake of the data folder: {text}");
+    let (ok, text) = spendstream(&["report", "spend", "--by", "team, model", "--lake", &address, "--output", "csv"]);
+    assert!(ok && text.starts_with("team,model,currency,"), "{text}");
     let (ok, text) = spendstream(&["report", "--lake", &address, "unit-cost", "--by", "model", "--sql"]);
     assert!(ok && text.contains("GROUP BY \"model\", currency"), "{text}");
     let page = folder.path().join("page.html").display().to_string();
@@ -173,6 +175,9 @@ fn the_command_answers_prints_its_query_and_says_what_is_no_dimension() {
     );
     for (arguments, says) in [
         (["report", "spend", "--by", "tem"], "no such dimension"),
+        (["report", "spend", "--by", "team,"], "has a name that is empty"),
+        (["report", "spend", "--by", ""], "has a name that is empty"),
+        (["report", "spend", "--by", "team,total"], "`total` stands alone"),
         (["report", "benchmark", "--quarter", "Q4"], "write the quarter as 2026Q4"),
     ] {
         let (ok, text) = spendstream(&[&arguments[..], &["--lake", &address]].concat());

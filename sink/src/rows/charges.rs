@@ -137,8 +137,18 @@ fn costs() -> Vec<Column<Row<Box<Charge>>>> {
         text("stated_basis", "What the stated cost is.", |row| {
             row.item.event.stated_cost.as_ref().map(|cost| cost.basis.as_str())
         }),
-        list("lines", "Priced meters; they add up to the costs.", lines(), |row| &row.item.lines),
-        list("unpriced", "Meters without a price, and why.", unpriced(), |row| &row.item.unpriced),
+        list(
+            "lines",
+            "Priced meters; they add up to the costs. In a reversal their costs are negated, their quantities are not.",
+            lines(),
+            |row| &row.item.lines,
+        ),
+        list(
+            "unpriced",
+            "Meters without a price, and why. The quantities of a reversal are not negated.",
+            unpriced(),
+            |row| &row.item.unpriced,
+        ),
         list(
             "counterfactuals",
             "What it would have cost otherwise; never netted into cost.",

@@ -40,7 +40,7 @@ impl Rows for Facts {
             text("kind", "outcome, value_units, business_metric, user_count or token_totals.", |row| {
                 Some(row.item.kind.as_str())
             }),
-            text("workload", "Workload it is about.", |row| Some(&row.item.workload)),
+            text("workload", "Workload it is about; `default` where none is stated.", |row| Some(&row.item.workload)),
             text("name", "Name of the measure.", |row| Some(&row.item.name)),
             quantity("quantity", "`unit`, or what the name says", "How much.", |row: &Row<Fact>| {
                 Some(row.item.quantity)

@@ -91,7 +91,9 @@ pub(super) fn measure(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
         name: "budget_variance",
         definition: "What was spent above a budget (below it: negative), as a share of it. The newest state of each budget's \
                      months and quarter, and those together whose scopes name a team or a business unit: where such budgets \
-                     overlap, each counts. The quarter before: its quarter, or the month at the same place in it.",
+                     overlap, each counts. The quarter before: its quarter, or the month at the same place in it. A state is known \
+                     from the moment it was written, by the clock on the wall: as of a day before data was fed with `--input` \
+                     there is none.",
         unit: "share",
         numerator: "spent less budget",
         denominator: Some("budget"),
