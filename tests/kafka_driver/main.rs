@@ -249,7 +249,7 @@ fn topics_are_created_once_and_differences_are_named() {
     catalogue.retain(|spec| *spec != raw);
     catalogue.push(TopicSpec { partitions: Partitions::Raw, ..raw });
     catalogue.push(TopicSpec { name: "listed.missing".to_owned(), ..catalogue[1].clone() });
-    let found: Vec<String> = diff(&connection, &catalogue, Layout { internal: 3, ..layout })
+    let found: Vec<String> = diff(&connection, &catalogue, Layout { internal: 3, replication: 3, ..layout })
         .unwrap()
         .iter()
         .map(ToString::to_string)
@@ -258,6 +258,8 @@ fn topics_are_created_once_and_differences_are_named() {
         format!("{topic}: has 2 partitions instead of 3"),
         format!("{topic}: cleanup.policy is compact instead of delete"),
         "listed.missing: missing".to_owned(),
+        format!("{topic}: replication factor is 1 instead of 3"),
+        format!("{topic}: min.insync.replicas is 1 instead of 2"),
         "listed.raw: message.timestamp.type is CreateTime instead of LogAppendTime".to_owned(),
     ] {
         assert!(found.contains(&expected), "{expected} is not among {found:?}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use schemas::topics::{RAW, SLOTTED, catalogue};
-use stream::kafka::topics::{Layout, apply, diff};
+use stream::kafka::topics::{Layout, apply, diff, remedies};
 use stream::kafka::{Change, KafkaLog, repartition};
 use stream::settings::{Connection, parse_duration};
 use stream::{Scratch, Telemetry};
@@ -25,7 +25,7 @@ pub(super) struct Topics {
 enum Action {
     /// Create every topic that is missing, and the keys that users are pseudonymised with. What exists is left as it is.
     Apply(Cluster),
-    /// Say how the topics of a cluster differ from the catalogue. Exit code 1 when they do.
+    /// Say how the topics of a cluster differ from the catalogue, and what mends it. Exit code 1 when they do.
     Diff(Cluster),
     Repartition(Repartition),
 }
@@ -90,7 +90,8 @@ struct Cluster {
     /// Partitions of raw topics.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
     raw_partitions: u32,
-    /// Copies of each record. Three survive the loss of a broker while another restarts; one is for a laptop.
+    /// Copies of each record. Of three or more, two must have a record before it is acknowledged, so that one broker may
+    /// be away and another be lost; one is for a laptop.
     #[arg(long, default_value_t = 3)]
     replication: i32,
 }
@@ -125,6 +126,13 @@ impl Topics {
         if differences.is_empty() {
             println!("all {} topics are as the catalogue says", wanted.len());
             return Ok(ExitCode::SUCCESS);
+        }
+        let remedies = remedies(&differences, &cluster.connection.brokers);
+        if !remedies.is_empty() {
+            println!("\nto mend it:");
+        }
+        for remedy in remedies {
+            println!("  {remedy}");
         }
         Ok(ExitCode::FAILURE)
     }

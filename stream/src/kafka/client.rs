@@ -10,6 +10,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
@@ -272,8 +273,16 @@ pub(crate) fn create<T: FromClientConfigAndContext<Events>>(client: &ClientConfi
     client.create_with_context(Events::default()).context("create Kafka client: check the --kafka settings")
 }
 
-/// Asks for every topic and its partitions.
-pub(crate) fn partition_counts(connection: &Connection) -> anyhow::Result<BTreeMap<String, u32>> {
+/// A topic as the brokers describe it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) partitions: u32,
+    /// Copies of the partition that has fewest.
+    pub(crate) copies: usize,
+}
+
+/// Asks for every topic, its partitions and their copies.
+pub(crate) fn extents(connection: &Connection) -> anyhow::Result<BTreeMap<String, Extent>> {
     let consumer: BaseConsumer<Events> = create(&asking(connection))?;
     let metadata = consumer.fetch_metadata(None, ANSWER_TIMEOUT).map_err(|error| {
         anyhow::anyhow!(
@@ -282,8 +291,18 @@ pub(crate) fn partition_counts(connection: &Connection) -> anyhow::Result<BTreeM
             ANSWER_TIMEOUT.as_secs()
         )
     })?;
-    let existing = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
-    Ok(existing.map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
+    let extent = |partitions: &[MetadataPartition]| {
+        let copies = partitions.iter().map(|partition| partition.replicas().len()).min()?;
+        Some(Extent { partitions: partitions.len() as u32, copies })
+    };
+    let topics = metadata.topics().iter();
+    Ok(topics.filter_map(|topic| Some((topic.name().to_owned(), extent(topic.partitions())?))).collect())
+}
+
+/// Asks for every topic and its partitions.
+pub(crate) fn partition_counts(connection: &Connection) -> anyhow::Result<BTreeMap<String, u32>> {
+    let extents = extents(connection)?;
+    Ok(extents.into_iter().map(|(name, extent)| (name, extent.partitions)).collect())
 }
 
 /// Drops a consumer without waiting for it longer than this: closing has no bound of its own.
