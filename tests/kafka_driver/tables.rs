@@ -10,6 +10,7 @@ use rand::rngs::SmallRng;
 use rand::{RngCore as _, SeedableRng as _};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::Timestamp;
 use spendstream_tests::conformance::{self, Sent, send};
@@ -196,6 +197,46 @@ fn while_a_store_is_away_metrics_say_that_it_is_and_how_much_waits() {
     store.lock().unwrap().away = false;
     run.until("they are written", || gauge("spendstream_lag_records").is_some_and(|lag| lag < 100));
     run.until("all is well", || gauge("spendstream_table_failures") == Some(0));
+    shutdown.set();
+    driver.join().unwrap().unwrap();
+}
+
+#[test]
+fn records_behind_a_transaction_that_stays_open_are_counted_and_told_of() {
+    let run = Run::new("hidden", 1);
+    let [input, ..] = conformance::names(run.prefix);
+    let (mut sent, shutdown, telemetry) = (Sent::default(), Shutdown::new(), Telemetry::new());
+    let store = Arc::new(Mutex::new(Store { steady: true, ..Store::default() }));
+    let table = Shelf { topic: input.clone(), store: store.clone(), buffer: BTreeMap::new() };
+    let (settings, stop, told) = (settings(run.prefix, "a"), shutdown.clone(), telemetry.clone());
+    let driver = std::thread::spawn(move || run_table(&settings, Box::new(table), &Orders::default(), &stop, &told));
+    let hidden = || {
+        let text = telemetry.render().unwrap();
+        let line = text.lines().find(|line| line.starts_with("spendstream_hidden_records{"))?;
+        line.rsplit(' ').next()?.parse::<i64>().ok()
+    };
+    let mut probe = run.start("b", &["--stages", "split"]);
+    send(&*run.log, run.prefix, &mut sent, 100);
+    run.until("it is known that nothing is hidden", || hidden() == Some(0));
+    // A producer of somebody else, which hangs.
+    let mut hanging = ClientConfig::new();
+    hanging.set("bootstrap.servers", kafka().brokers()).set("transaction.timeout.ms", "600000");
+    let hanging: BaseProducer = hanging.set("transactional.id", "hidden.producer").create().unwrap();
+    hanging.init_transactions(PATIENCE).unwrap();
+    hanging.begin_transaction().unwrap();
+    let record = BaseRecord::<[u8], [u8]>::to(&input).partition(0).payload(&b"hanging"[..]);
+    hanging.send(record).map_err(|(error, _)| error).unwrap();
+    hanging.flush(PATIENCE).unwrap();
+    let rows = store.lock().unwrap().rows.len();
+    send(&*run.log, run.prefix, &mut sent, 300);
+    run.until("they are counted", || hidden().is_some_and(|records| records > 300));
+    assert!(store.lock().unwrap().rows.len() < rows + 200, "they are not hidden");
+    probe.wait_for("records wait behind a transaction that stays open", PATIENCE * 2);
+    hanging.abort_transaction(PATIENCE).unwrap();
+    run.until("nothing is hidden any more", || hidden() == Some(0));
+    run.until("they are read", || store.lock().unwrap().rows.len() > rows + 200);
+    probe.wait_for("the transaction that hid records is over", PATIENCE);
+    assert_eq!(probe.log().matches("records wait behind a transaction that stays open").count(), 1);
     shutdown.set();
     driver.join().unwrap().unwrap();
 }

@@ -135,6 +135,14 @@ pub(crate) fn observer(connection: &Connection, group: &str, stable: bool) -> Cl
     with_options(client, connection)
 }
 
+/// A client that asks where partitions end: up to where records are given to readers (`stable`), or all of them. It is in no group,
+/// so it looks for no coordinator.
+pub(crate) fn measuring(connection: &Connection, stable: bool) -> ClientConfig {
+    let mut client = base(connection);
+    client.set("isolation.level", if stable { "read_committed" } else { "read_uncommitted" });
+    with_options(client, connection)
+}
+
 /// A member of a consumer group. The instance id makes a restart within the session timeout keep its partitions, and
 /// makes the broker check every transactional offset commit against it.
 pub(crate) fn member(settings: &Settings, group: &str, member: &str) -> ClientConfig {

@@ -9,6 +9,7 @@ mod changelog;
 mod client;
 mod fate;
 mod group;
+mod hidden;
 mod lane;
 mod log;
 mod name;
@@ -71,6 +72,7 @@ pub fn run_stages(
     });
     let sources = sources.collect::<anyhow::Result<Vec<_>>>()?;
     let watch = watch::Watch::start(settings, &stages, shutdown)?;
+    hidden::start(&settings.connection, shutdown, telemetry)?;
     let settings = Arc::new(settings.clone());
     let mut lanes = Vec::new();
     for (stage, source) in stages.into_iter().zip(sources) {

@@ -15,7 +15,7 @@ use schemas::Skip;
 use super::client::{self, Events, Rebalance};
 use super::name::Name;
 use super::watch::Watch;
-use super::{group, now, task};
+use super::{group, hidden, now, task};
 use crate::processor::{Halt, Record, Table};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
@@ -94,10 +94,16 @@ pub struct Orders(Mutex<Option<Arc<Watch>>>);
 
 impl Orders {
     /// Begins to follow them with the first table.
-    fn watch(&self, settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Arc<Watch>> {
+    fn watch(
+        &self,
+        settings: &Settings,
+        shutdown: &Shutdown,
+        telemetry: &Arc<Telemetry>,
+    ) -> anyhow::Result<Arc<Watch>> {
         let mut watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if watch.is_none() {
             *watch = Some(Watch::start(settings, &[], shutdown)?);
+            hidden::start(&settings.connection, shutdown, telemetry)?;
         }
         watch.clone().context("orders are followed")
     }
@@ -125,7 +131,7 @@ pub fn run_table(
         "topic {topic} of table {} does not exist: create topics with `spendstream topics apply`",
         table.name()
     );
-    let watch = orders.watch(settings, shutdown)?;
+    let watch = orders.watch(settings, shutdown, telemetry)?;
     let group = format!("{}.sink.{}", settings.environment, table.name());
     let member = format!("{group}.{}", settings.instance);
     let name = Name::new(&group, &member);

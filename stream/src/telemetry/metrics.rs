@@ -3,6 +3,7 @@
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::{Commit, Key, Outcome};
+use crate::clock::now;
 
 /// Most names of counts one partition may show: a stage has a few dozen; more is a mistake, not a dashboard.
 const NAMES_MAX: usize = 256;
@@ -31,6 +32,10 @@ pub(super) struct Metrics {
     transaction_seconds: HistogramVec,
     /// Unit: offsets.
     lag: IntGaugeVec,
+    /// Unit: records.
+    hidden: IntGaugeVec,
+    /// Unit: seconds since 1970.
+    committed_at: IntGaugeVec,
     /// Unit: seconds since 1970.
     watermark: IntGaugeVec,
     /// Unit: bytes.
@@ -77,6 +82,15 @@ impl Default for Metrics {
             transactions: counter("spendstream_transactions_total", "Transactions.", &["stage", "outcome"]),
             transaction_seconds: seconds,
             lag: of_partition("spendstream_lag_records", "Offsets between the position and the end of the partition."),
+            hidden: gauge(
+                "spendstream_hidden_records",
+                "Records behind a transaction that stays open, of whatever producer: no reader is given them.",
+                &["topic", "partition"],
+            ),
+            committed_at: of_partition(
+                "spendstream_committed_timestamp_seconds",
+                "When the partition was last committed, or taken over since, seconds since 1970.",
+            ),
             watermark: of_partition("spendstream_watermark_timestamp_seconds", "Watermark, seconds since 1970."),
             state: of_partition("spendstream_state_bytes", "State in memory, estimated."),
             halted: of_partition(
@@ -106,12 +120,32 @@ impl Metrics {
         self.lag.with_label_values(&[stage, topic, &*partition.to_string()]).set(lag);
     }
 
+    /// A partition was taken over: from now on it is to commit.
+    pub(super) fn taken(&self, (stage, topic, partition): &Key) {
+        self.committed_now(&[stage, topic, &*partition.to_string()]);
+    }
+
+    fn committed_now(&self, labels: &[&str; 3]) {
+        self.committed_at.with_label_values(labels).set(now().micros().div_euclid(1_000_000));
+    }
+
+    pub(super) fn hidden(&self, topic: &str, partition: u32, records: Option<i64>) {
+        let number = partition.to_string();
+        let labels = [topic, number.as_str()];
+        match records {
+            Some(records) => self.hidden.with_label_values(&labels).set(records),
+            // Not there when it was never asked for.
+            None => drop(self.hidden.remove_label_values(&labels)),
+        }
+    }
+
     pub(super) fn committed(&self, (stage, topic, partition): &Key, commit: &Commit<'_>) {
         let number = partition.to_string();
         let labels = [stage.as_ref(), topic.as_ref(), number.as_str()];
         self.records.with_label_values(&labels).inc_by(commit.records as u64);
         self.bytes.with_label_values(&labels).inc_by(commit.bytes as u64);
         self.lag.with_label_values(&labels).set(commit.lag);
+        self.committed_now(&labels);
         self.watermark.with_label_values(&labels).set(commit.books.watermark.micros().div_euclid(1_000_000));
         self.state.with_label_values(&labels).set(i64::try_from(commit.state_bytes).unwrap_or(i64::MAX));
         self.transactions.with_label_values(&[stage, "committed"]).inc();
@@ -132,6 +166,7 @@ impl Metrics {
     pub(super) fn flushed(&self, (stage, topic, partition): &Key, records: usize, took: std::time::Duration, lag: i64) {
         let number = partition.to_string();
         let labels = [stage.as_ref(), topic.as_ref(), number.as_str()];
+        self.committed_now(&labels);
         self.records.with_label_values(&labels).inc_by(records as u64);
         self.lag.with_label_values(&labels).set(lag);
         self.transactions.with_label_values(&[stage, "committed"]).inc();
@@ -146,7 +181,7 @@ impl Metrics {
     pub(super) fn released(&self, (stage, topic, partition): &Key) {
         let number = partition.to_string();
         let labels = [stage.as_ref(), topic.as_ref(), number.as_str()];
-        for gauge in [&self.lag, &self.watermark, &self.state, &self.halted] {
+        for gauge in [&self.lag, &self.committed_at, &self.watermark, &self.state, &self.halted] {
             // Not there when nothing was committed.
             let _ = gauge.remove_label_values(&labels);
         }

@@ -5,7 +5,7 @@ mod metrics;
 mod server;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -108,6 +108,7 @@ impl Telemetry {
         let now = Instant::now();
         self.states().insert(key.clone(), State { phase: Phase::Restoring, since: now, beat: now });
         self.metrics.halted(&key, false);
+        self.metrics.taken(&key);
         Watch { telemetry: self.clone(), key }
     }
 
@@ -120,6 +121,17 @@ impl Telemetry {
     /// Says how often in a row the store of a table could not be read or written.
     pub(crate) fn table_failures(&self, table: &str, failures: u32) {
         self.metrics.table_failures(table, failures);
+    }
+
+    /// Every partition that a stage or table of this process reads.
+    pub(crate) fn reads(&self) -> BTreeSet<(Arc<str>, u32)> {
+        self.states().keys().map(|(_, topic, partition)| (topic.clone(), *partition)).collect()
+    }
+
+    /// Says how many records of a partition no reader is given, because a transaction before them stays open; `None` when it is not
+    /// read here any more.
+    pub(crate) fn hidden(&self, topic: &str, partition: u32, records: Option<i64>) {
+        self.metrics.hidden(topic, partition, records);
     }
 
     /// Health now.

@@ -50,6 +50,10 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
 
     watch.running();
     assert_eq!(get(address, "/readyz").0, 200);
+    let (_, text) = get(address, "/metrics");
+    let since = "spendstream_committed_timestamp_seconds{";
+    assert!(text.contains(since), "one that never commits shows, too:\n{text}");
+    telemetry.hidden("usage.events", 3, Some(308));
     for duplicates in [5, 7] {
         let (took, books) = (Duration::from_millis(3), &books(duplicates));
         watch.committed(&Commit { books, records: 10, bytes: 6300, took, lag: 4, state_bytes: 1 << 20 });
@@ -61,6 +65,7 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
         format!(r#"spendstream_ledger_standing_items{{name="unpriced",{labels}}} 3"#),
         format!("spendstream_records_total{{{labels}}} 20"),
         format!("spendstream_lag_records{{{labels}}} 4"),
+        r#"spendstream_hidden_records{partition="3",topic="usage.events"} 308"#.to_owned(),
         format!("spendstream_watermark_timestamp_seconds{{{labels}}} 1700000000"),
         r#"spendstream_transactions_total{outcome="committed",stage="enrich"} 2"#.to_owned(),
     ] {
@@ -79,9 +84,16 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
         assert!(text.contains(&line), "{line} is missing in:\n{text}");
     }
 
+    let reads: Vec<String> =
+        telemetry.reads().iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
+    assert_eq!(reads, ["usage.events/3"]);
     drop(watch);
+    telemetry.hidden("usage.events", 3, None);
+    assert!(telemetry.reads().is_empty());
     let text = get(address, "/metrics").1;
-    for gauge in ["spendstream_lag_records{", "spendstream_ledger_standing_items{"] {
+    for gauge in
+        ["spendstream_lag_records{", "spendstream_ledger_standing_items{", "spendstream_hidden_records{", since]
+    {
         assert!(!text.contains(gauge), "a partition given up has no {gauge}");
     }
     assert_eq!(get(address, "/v1/events"), (200, "mounted".to_owned()));
