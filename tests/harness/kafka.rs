@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -346,6 +346,14 @@ impl Kafka {
         let deleted = deleted.expect("the broker answers");
         assert!(deleted.iter().all(Result::is_ok), "delete groups: {deleted:?}");
         deleted.len()
+    }
+
+    /// Gives a topic a setting, and the default of every other.
+    pub fn configure(&self, topic: &str, name: &str, value: &str) {
+        let settings = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let answered = futures::executor::block_on(self.admin().alter_configs(&[settings], &AdminOptions::new()));
+        let answered = answered.expect("the broker answers");
+        assert!(answered.iter().all(Result::is_ok), "alter {topic}: {answered:?}");
     }
 
     /// Deletes the records of a partition before an offset.

@@ -206,6 +206,25 @@ fn missing_topics_and_refused_settings_are_said_in_one_sentence() {
 }
 
 #[test]
+fn what_the_brokers_will_never_take_is_said_in_one_sentence() {
+    let run = Run::new("refused", 1);
+    let mut probe = Command::new(env!("CARGO_BIN_EXE_spendstream-probe"));
+    probe.args(["--brokers", &kafka().brokers(), "--environment", run.prefix, "--instance", "a", "--lanes", "1"]);
+    probe.args(["--prefix", run.prefix, "--transaction-timeout", "16m", "--session-timeout", "20m"]);
+    let (well, log) = Process::start(probe).wait(PATIENCE);
+    let says = "raise their transaction.max.timeout.ms to 960000 at least, or lower --transaction-timeout";
+    assert!(!well && log.contains(says), "{log}");
+    // Batches that are larger than their topic takes, one of several that are written together.
+    let [_, middle, _] = conformance::names(run.prefix);
+    kafka().configure(&middle, "max.message.bytes", "200");
+    let mut sent = Sent::default();
+    send(&*run.log, run.prefix, &mut sent, 1_000);
+    let (well, log) = run.start("a", &[]).wait(PATIENCE);
+    assert!(!well && log.contains("max.message.bytes=2097152 mends it"), "{log}");
+    assert!(!log.contains("transaction failed"), "it was tried again: {log}");
+}
+
+#[test]
 fn appends_under_a_name_fence_off_who_had_it_and_take_it_back() {
     let run = Run::new("door", 1);
     let [input, ..] = conformance::names(run.prefix);

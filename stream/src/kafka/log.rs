@@ -121,7 +121,10 @@ impl KafkaLog {
 
     fn check(&self, topic: &str, partition: u32) -> anyhow::Result<()> {
         match self.partitions(topic)? {
-            None => bail!("there is no topic {topic}: create topics with `spendstream topics apply`"),
+            None => bail!(
+                "there is no topic {topic}: create topics with `spendstream topics apply`, or this user may not see it \
+                 (ACLs: deploy/RUNBOOK.md)"
+            ),
             Some(count) => ensure!(partition < count, "{topic} has {count} partitions, so none numbered {partition}"),
         }
         Ok(())

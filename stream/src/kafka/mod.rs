@@ -111,7 +111,8 @@ pub(crate) fn source(stage: &dyn Stage, topics: &BTreeMap<String, u32>, topology
     let partitions = |topic: &str| {
         let count = topics.get(topic).copied().with_context(|| {
             format!(
-                "topic {topic} of stage {} does not exist: create topics with `spendstream topics apply`",
+                "topic {topic} of stage {} does not exist: create topics with `spendstream topics apply`, or this user may \
+                 not see it (ACLs: deploy/RUNBOOK.md)",
                 stage.name()
             )
         })?;

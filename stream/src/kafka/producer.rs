@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use rdkafka::bindings as sys;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -30,6 +31,35 @@ impl ProducerContext for Events {
 /// What the client is given on top of a step's time to say itself that it has passed.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long the records are listened to that failed with the first.
+const ALL_FAILURES: Duration = Duration::from_millis(50);
+
+/// Whether brokers say this of what they will never take, however often it is tried.
+pub(crate) fn refused(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::InvalidRecord
+    )
+}
+
+/// Which of the records that failed says why the others did: one that was refused, or else one that was not merely thrown away
+/// because another had failed.
+fn telling(failures: Vec<KafkaError>) -> Option<KafkaError> {
+    let rank = |failure: &KafkaError| match failure.rdkafka_error_code() {
+        Some(code) if refused(code) => 0,
+        Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => 2,
+        _ => 1,
+    };
+    failures.into_iter().min_by_key(rank)
+}
+
 /// A failed step.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -40,12 +70,8 @@ pub(crate) struct Failure {
 impl Failure {
     /// Whether somebody else has taken the transactional id over: then nothing of the transaction is written.
     pub(crate) fn fenced(&self) -> bool {
-        let code = match &self.error {
-            KafkaError::Transaction(error) => Some(error.code()),
-            other => other.rdkafka_error_code(),
-        };
         matches!(
-            code,
+            self.error.rdkafka_error_code(),
             Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)
         )
     }
@@ -88,17 +114,38 @@ impl Producer {
     /// settled at the broker by the time this returns.
     pub(crate) fn open(settings: &Settings, id: &str) -> anyhow::Result<Result<Self, KafkaError>> {
         let client = client::appending(&settings.connection, id, settings.transaction_timeout);
-        Producer::with(&client, id, settings.transaction_timeout)
+        Producer::opened(&client, id, settings.transaction_timeout, ", or lower --transaction-timeout")
     }
 
-    /// As [`Producer::open`], with other settings of the client.
+    /// As [`Producer::open`], with other settings of the client, whose transactions may last as long as a step.
     pub(crate) fn with(
         client: &ClientConfig,
         id: &str,
         step_timeout: Duration,
     ) -> anyhow::Result<Result<Self, KafkaError>> {
+        Producer::opened(client, id, step_timeout, "")
+    }
+
+    /// Fails where no retry helps.
+    fn opened(
+        client: &ClientConfig,
+        id: &str,
+        step_timeout: Duration,
+        or_else: &str,
+    ) -> anyhow::Result<Result<Self, KafkaError>> {
         let inner: BaseProducer<Events> = client::create(client)?;
         let opened = inner.init_transactions(client::ANSWER_TIMEOUT);
+        match opened.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
+            Some(RDKafkaErrorCode::InvalidTransactionTimeout) => bail!(
+                "the brokers allow no transaction to last {}: raise their transaction.max.timeout.ms to {} at least{or_else}",
+                humantime::format_duration(step_timeout),
+                step_timeout.as_millis()
+            ),
+            Some(code @ RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => bail!(
+                "this user may not write under the transactional id {id}: {code}. deploy/RUNBOOK.md lists the ACLs it needs"
+            ),
+            _ => {}
+        }
         let writer = format!("{id}@{:x}", super::now().micros());
         Ok(opened.map(|()| Producer { inner: Arc::new(inner), step_timeout, writer }))
     }
@@ -131,9 +178,18 @@ impl Producer {
                     record = back;
                     self.inner.poll(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(Failure { step: Step::Produce, error }),
+                Err((error, _)) => return Err(self.failure(Step::Produce, error)),
             }
         }
+    }
+
+    /// What a step failed with. When a record is refused, all that waits behind it is thrown away, which is reported first, and
+    /// the steps after it fail for that reason alone: so what became of every record is heard before.
+    fn failure(&self, step: Step, error: KafkaError) -> Failure {
+        self.inner.poll(ALL_FAILURES);
+        let failed = telling(self.inner.context().take_failures());
+        let reason = failed.filter(|failed| failed.rdkafka_error_code().is_some_and(refused));
+        Failure { step, error: reason.unwrap_or(error) }
     }
 
     /// Adds the input offsets.
@@ -147,7 +203,7 @@ impl Producer {
         offsets: TopicPartitionList,
         group: ConsumerGroupMetadata,
     ) -> Result<(), Failure> {
-        let failed = |error| Failure { step: Step::Offsets, error };
+        let failed = |error| self.failure(Step::Offsets, error);
         let (inner, time) = (self.inner.clone(), self.step_timeout);
         let (answer, answered) = sync_channel(1);
         let call = move || drop(answer.send(inner.send_offsets_to_transaction(&offsets, &group, time)));
@@ -162,14 +218,15 @@ impl Producer {
     /// rdkafka's own `flush` polls in steps of 100 ms when there are no reports of success; the C function wakes with
     /// the last acknowledgement. It does not serve reports of failure, and waits for them to be served: hence the loop.
     fn flush(&self) -> Result<(), Failure> {
-        let failed = |error| Failure { step: Step::Flush, error };
+        let failed = |error| self.failure(Step::Flush, error);
         let deadline = Instant::now() + self.step_timeout;
         loop {
             // SAFETY: the client lives as long as `self`.
             let flushed = unsafe { sys::rd_kafka_flush(self.inner.client().native_ptr(), 500) };
             self.inner.poll(Duration::ZERO);
-            if let Some(error) = self.inner.context().take_failures().into_iter().next() {
-                return Err(failed(error));
+            if let Some(error) = telling(self.inner.context().take_failures()) {
+                let known = error.rdkafka_error_code().is_some_and(refused);
+                return Err(if known { Failure { step: Step::Flush, error } } else { failed(error) });
             }
             match RDKafkaErrorCode::from(flushed) {
                 RDKafkaErrorCode::NoError => return Ok(()),
@@ -182,7 +239,7 @@ impl Producer {
     /// Waits for the records and commits.
     pub(crate) fn commit(&self) -> Result<(), Failure> {
         self.flush()?;
-        self.inner.commit_transaction(self.step_timeout).map_err(|error| Failure { step: Step::Commit, error })
+        self.inner.commit_transaction(self.step_timeout).map_err(|error| self.failure(Step::Commit, error))
     }
 
     /// Aborts. Reports of failure are served in between: otherwise the C library waits for them until the timeout.
@@ -207,4 +264,23 @@ pub(crate) fn headers(list: &[(String, bytes::Bytes)]) -> Option<OwnedHeaders> {
     }
     let headers = OwnedHeaders::new_with_capacity(list.len());
     Some(list.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(&value[..]) })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_records_that_failed_the_one_that_was_refused_says_why() {
+        let failed = |codes: &[RDKafkaErrorCode]| {
+            let failures = codes.iter().map(|code| KafkaError::MessageProduction(*code)).collect();
+            telling(failures).and_then(|error| error.rdkafka_error_code())
+        };
+        let (purged, refused) = (RDKafkaErrorCode::PurgeQueue, RDKafkaErrorCode::MessageSizeTooLarge);
+        let late = RDKafkaErrorCode::MessageTimedOut;
+        assert_eq!(failed(&[purged, purged, refused, late]), Some(refused));
+        assert_eq!(failed(&[purged, late, purged]), Some(late));
+        assert_eq!(failed(&[purged]), Some(purged));
+        assert_eq!(failed(&[]), None);
+    }
 }

@@ -128,7 +128,8 @@ pub fn run_table(
     let counts = client::partition_counts(&settings.connection)?;
     anyhow::ensure!(
         counts.contains_key(&topic),
-        "topic {topic} of table {} does not exist: create topics with `spendstream topics apply`",
+        "topic {topic} of table {} does not exist: create topics with `spendstream topics apply`, or this user may not \
+         see it (ACLs: deploy/RUNBOOK.md)",
         table.name()
     );
     let watch = orders.watch(settings, shutdown, telemetry)?;

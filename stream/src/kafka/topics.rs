@@ -364,7 +364,7 @@ pub fn remedies(differences: &[Difference], brokers: &str) -> Vec<String> {
 }
 
 /// The command that gives a topic that exists other settings, as `NAME=VALUE,NAME=VALUE`.
-pub(super) fn configure(brokers: &str, topic: &str, settings: &str) -> String {
+fn configure(brokers: &str, topic: &str, settings: &str) -> String {
     format!(
         "kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {topic} --add-config {settings}"
     )

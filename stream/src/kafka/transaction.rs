@@ -13,7 +13,7 @@ use super::changelog::ORIGIN_KEY;
 use super::fate::{self, Fate, Mark, Outcome, Step};
 use super::lane::{Lane, POLL_MIN, report_halt};
 use super::origin::Origin;
-use super::producer::{Failure, Producer, Write};
+use super::producer::{Failure, Producer, Write, refused};
 use super::task::{Closed, Phase, Task};
 use super::topics::RECORD_BYTES_MAX;
 use super::{group, now};
@@ -252,25 +252,16 @@ impl Lane {
 
 /// Refuses what no retry will mend.
 fn permanent(failure: &Failure) -> anyhow::Result<()> {
-    let code = match &failure.error {
-        KafkaError::Transaction(error) => Some(error.code()),
-        error => error.rdkafka_error_code(),
-    };
-    match code {
+    match failure.error.rdkafka_error_code().filter(|code| refused(*code)) {
+        None => Ok(()),
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => bail!(
-            "a record is larger than the broker accepts: set max.message.bytes of the internal topics to at least {} MiB, \
-             as `spendstream topics apply` does",
-            RECORD_BYTES_MAX >> 20
+            "a record is larger than the brokers accept: `spendstream topics diff` names the topic; kafka-configs.sh \
+             --bootstrap-server BROKERS --alter --entity-type topics --entity-name TOPIC --add-config \
+             max.message.bytes={RECORD_BYTES_MAX} mends it"
         ),
-        Some(
-            code @ (RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::InvalidRecord),
-        ) => bail!("writing is refused for good at {:?}: {code}", failure.step),
-        _ => Ok(()),
+        Some(code) => bail!(
+            "writing is refused for good at {:?}: {code}. deploy/RUNBOOK.md lists the topics, and the ACLs this user needs",
+            failure.step
+        ),
     }
 }

@@ -62,11 +62,10 @@ impl Watch {
         let mut references = Vec::new();
         for (topic, sinks) in sinks {
             let reader = open(&topic)?;
-            references.push(Followed { topic, reader, read_to: -1, into: References::new(sinks) });
+            references.push(Followed::new(topic, reader, References::new(sinks)));
         }
         let skips = Orders { format: Format::new(), known: Vec::new(), watch: watch.clone() };
-        let skips =
-            Followed { topic: topics::SKIPS.to_owned(), reader: open(topics::SKIPS)?, read_to: -1, into: skips };
+        let skips = Followed::new(topics::SKIPS.to_owned(), open(topics::SKIPS)?, skips);
         let thread = Thread { watch: watch.clone(), references, skips, shutdown: shutdown.clone() };
         std::thread::Builder::new()
             .name("references".to_owned())
@@ -103,7 +102,9 @@ impl Thread {
             if check && complete {
                 self.watch.complete_at.store(asked_at.micros(), Ordering::Relaxed);
             }
-            if check && (complete || self.watch.fresh()) {
+            // What is not read to its end yet is looked at again at once; a broker that does not answer is not asked more often for it.
+            let silent = self.skips.unasked.is() || self.references.iter().any(|followed| followed.unasked.is());
+            if check && (complete || silent || self.watch.fresh()) {
                 check_at = Instant::now() + CHECK_EVERY;
             }
         }
@@ -117,21 +118,61 @@ trait Take {
     fn settle(&mut self, topic: &str);
 }
 
+/// Something that goes wrong again and again: said when it begins, and when it is something else.
+#[derive(Debug, Default)]
+struct Trouble(Option<String>);
+
+impl Trouble {
+    /// What to say of it, when it is news.
+    fn news(&mut self, error: &anyhow::Error) -> Option<&str> {
+        let error = format!("{error:#}");
+        let news = self.0.as_ref() != Some(&error);
+        let said = self.0.insert(error);
+        news.then_some(said.as_str())
+    }
+
+    fn is(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// It is over. True when there was any.
+    fn over(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
+
 struct Followed<T> {
     topic: String,
     reader: Reader,
     /// Everything below this offset was taken.
     read_to: i64,
+    /// Why the end cannot be asked for.
+    unasked: Trouble,
+    /// Why it cannot be read on.
+    unread: Trouble,
     into: T,
+}
+
+impl<T> Followed<T> {
+    fn new(topic: String, reader: Reader, into: T) -> Self {
+        Followed { topic, reader, read_to: -1, unasked: Trouble::default(), unread: Trouble::default(), into }
+    }
 }
 
 impl<T: Take> Followed<T> {
     /// Takes what has come; when asked to check, true means that nothing published before the call is missing.
     fn follow(&mut self, check: bool) -> bool {
         let end = match check.then(|| self.reader.range()) {
-            Some(Ok((_, end))) => Some(end),
+            Some(Ok((_, end))) => {
+                if self.unasked.over() {
+                    tracing::info!(topic = self.topic, "the end of a reference topic is known again");
+                }
+                Some(end)
+            }
             Some(Err(error)) => {
-                tracing::info!(topic = self.topic, %error, "cannot ask for the end of a reference topic");
+                if let Some(error) = self.unasked.news(&error) {
+                    tracing::info!(topic = self.topic, error, "cannot ask for the end of a reference topic");
+                }
                 None
             }
             None => None,
@@ -141,19 +182,23 @@ impl<T: Take> Followed<T> {
             let behind = end.is_some_and(|end| self.read_to < end);
             match self.reader.next(if behind { Duration::from_millis(50) } else { Duration::ZERO }) {
                 Ok(Read::Record(fetched)) => {
+                    self.unread.over();
                     let record = fetched.record();
                     if let Some(payload) = record.payload {
                         self.into.take(&self.topic, record.offset, payload);
                     }
                 }
                 Ok(Read::End(offset)) => {
+                    self.unread.over();
                     self.into.settle(&self.topic);
                     self.read_to = offset;
                 }
                 Ok(Read::Nothing) if behind => {}
                 Ok(Read::Nothing) => break,
                 Err(error) => {
-                    tracing::warn!(topic = self.topic, %error, "cannot read on");
+                    if let Some(error) = self.unread.news(&error) {
+                        tracing::warn!(topic = self.topic, error, "cannot read on");
+                    }
                     break;
                 }
             }
@@ -223,5 +268,22 @@ impl Take for Orders {
         if self.known.len() != self.watch.skips().len() {
             *self.watch.skips.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(self.known.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_again_and_again_is_said_when_it_changes() {
+        let mut trouble = Trouble::default();
+        let away = || anyhow::anyhow!("leader is not available").context("ask for the range of ref.prices/0");
+        assert!(!trouble.is() && !trouble.over());
+        assert_eq!(trouble.news(&away()), Some("ask for the range of ref.prices/0: leader is not available"));
+        assert_eq!(trouble.news(&away()), None);
+        assert_eq!(trouble.news(&anyhow::anyhow!("timed out")), Some("timed out"));
+        assert!(trouble.is() && trouble.over() && !trouble.over());
+        assert!(trouble.news(&away()).is_some(), "it began anew");
     }
 }
