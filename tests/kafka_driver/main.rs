@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use schemas::LedgerEntry;
 use schemas::topics::{Kept, Partitions, TopicSpec};
 use spendstream_tests::conformance::{self, Sent, again, appear, balance, send, settled};
-use spendstream_tests::kafka::Kafka;
+use spendstream_tests::kafka::{Kafka, free_port};
 use spendstream_tests::process::Process;
 use stream::kafka::topics::{Layout, apply, diff};
 use stream::kafka::{Change, KafkaLog, repartition};
@@ -222,6 +222,18 @@ fn what_the_brokers_will_never_take_is_said_in_one_sentence() {
     let (well, log) = run.start("a", &[]).wait(PATIENCE);
     assert!(!well && log.contains("max.message.bytes=2097152 mends it"), "{log}");
     assert!(!log.contains("transaction failed"), "it was tried again: {log}");
+}
+
+#[test]
+fn a_broker_that_is_away_is_not_reported_in_the_words_of_the_client() {
+    let run = Run::new("quiet", 1);
+    let brokers = format!("127.0.0.1:{},{}", free_port(), kafka().brokers());
+    let probe = run.start("a", &["--brokers", &brokers]);
+    let mut sent = Sent::default();
+    send(&*run.log, run.prefix, &mut sent, 100);
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well && !log.contains("|FAIL|"), "{log}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Clients of librdkafka: their settings, and their logs and errors on the way to `tracing`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -62,11 +64,25 @@ pub(crate) fn prepare(connection: &Connection) -> anyhow::Result<()> {
     }
 }
 
+/// What brokers know the clients of this process by, in quotas and metrics: the name of the program.
+fn client_id() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| id_of(std::env::current_exe().ok().as_deref()))
+}
+
+/// `spendstream-enrich` for the program of that name; whoever else uses this library is `spendstream`.
+fn id_of(program: Option<&Path>) -> String {
+    let name = program.and_then(Path::file_stem).and_then(OsStr::to_str);
+    let legal =
+        |name: &&str| name.starts_with("spendstream") && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    name.filter(legal).unwrap_or("spendstream").to_owned()
+}
+
 fn base(connection: &Connection) -> ClientConfig {
     let mut client = ClientConfig::new();
     client
         .set("bootstrap.servers", &connection.brokers)
-        .set("client.id", "spendstream")
+        .set("client.id", client_id())
         .set("socket.keepalive.enable", "true")
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "2000")
@@ -109,6 +125,13 @@ fn reading(connection: &Connection, group: &str) -> ClientConfig {
     client
 }
 
+/// The function that [`Reader`](super::reader::Reader) polls with prints what the client logs on standard error, as it stands. What
+/// matters of it are errors, which polling returns.
+fn quiet(mut client: ClientConfig) -> ClientConfig {
+    client.set_log_level(RDKafkaLogLevel::Emerg);
+    client
+}
+
 /// A consumer that is told what to read and commits nothing.
 pub(crate) fn reader(connection: &Connection) -> ClientConfig {
     // librdkafka wants a group's name even of a consumer that never joins one.
@@ -116,7 +139,7 @@ pub(crate) fn reader(connection: &Connection) -> ClientConfig {
     // Several changelogs are read at a time, and a small record takes three times its size in the client's queue, which
     // takes a whole answer at once: what waits there must not be what a restart needs most memory for.
     client.set("queued.max.messages.kbytes", "4096").set("queued.min.messages", "20000");
-    with_options(client, connection)
+    with_options(quiet(client), connection)
 }
 
 /// A consumer that is told each record to read: what comes after it is fetched in vain, and a fetch that waits for more
@@ -124,7 +147,7 @@ pub(crate) fn reader(connection: &Connection) -> ClientConfig {
 pub(crate) fn seeker(connection: &Connection) -> ClientConfig {
     let mut client = reading(connection, "spendstream.reader");
     client.set("queued.max.messages.kbytes", "1024").set("queued.min.messages", "1").set("fetch.wait.max.ms", "5");
-    with_options(client, connection)
+    with_options(quiet(client), connection)
 }
 
 /// A consumer that looks at what a group has committed, and never joins it. A `stable` one waits for open transactions
@@ -324,5 +347,18 @@ pub(crate) fn close_bounded(consumer: BaseConsumer<Events>, bound: Duration) {
     });
     if closing.is_err() || closed.recv_timeout(bound).is_err() {
         tracing::warn!("kafka consumer did not close in time; its session ends by timeout");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_know_each_service_by_its_own_name() {
+        let id = |program: &str| id_of(Some(Path::new(program)));
+        assert_eq!(id("/usr/bin/spendstream-enrich"), "spendstream-enrich");
+        assert_eq!(id("/usr/bin/spendstream"), "spendstream");
+        assert_eq!([id("/usr/bin/spendstream-enrich (deleted)"), id("/usr/bin/own"), id_of(None)], ["spendstream"; 3]);
     }
 }
