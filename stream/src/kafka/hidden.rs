@@ -102,8 +102,8 @@ impl Look {
                 partition,
                 records,
                 offset = stable,
-                "records wait behind a transaction that stays open: `kafka-transactions.sh find-hanging` names its producer; \
-                 see deploy/RUNBOOK.md"
+                "records wait behind a transaction that stays open: nobody is given them. `kafka-transactions.sh` names its \
+                 producer (find-hanging, describe-producers): see deploy/RUNBOOK.md"
             );
         }
         self.open.insert(at.clone(), open);
