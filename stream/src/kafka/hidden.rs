@@ -62,9 +62,10 @@ impl Look {
         }
         self.open.retain(|at, _| reads.contains(at));
         for at in &reads {
-            // Brokers that are away for one are away for the others; what was seen stays.
-            let Ok((stable, end)) = self.ends(at) else { break };
-            self.see(at, stable, end);
+            // Without an answer what was seen stays.
+            if let Ok((stable, end)) = self.ends(at) {
+                self.see(at, stable, end);
+            }
         }
         self.reads = reads;
         for client in [&self.stable, &self.hasty] {
