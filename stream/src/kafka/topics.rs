@@ -419,7 +419,7 @@ mod tests {
             );
             assert_eq!(of(1)["unclean.leader.election.enable"], "false", "{}", spec.name);
             let deletes = of(3)["cleanup.policy"] == "delete";
-            assert_eq!(of(3).get("retention.bytes").is_some(), deletes, "{}: time alone decides", spec.name);
+            assert_eq!(of(3).contains_key("retention.bytes"), deletes, "{}: time alone decides", spec.name);
         }
         assert!(meets(IN_SYNC_MIN, "2", "2") && meets(IN_SYNC_MIN, "2", "3") && !meets(IN_SYNC_MIN, "2", "1"));
         assert!(!meets("retention.ms", "2", "3"));
