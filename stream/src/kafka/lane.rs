@@ -349,8 +349,8 @@ impl Lane {
 
     /// Asks which topic the input is, once for each assignment: it may have been created again meanwhile.
     fn ask_origin(&mut self) {
-        let asked_now = self.origin_asked_at.is_some_and(|at| at.elapsed() < Duration::from_millis(200));
-        if self.origin.is_some() || self.tasks.is_empty() || asked_now {
+        let just_asked = self.origin_asked_at.is_some_and(|at| at.elapsed() < Duration::from_millis(200));
+        if self.origin.is_some() || self.tasks.is_empty() || just_asked {
             return;
         }
         self.origin_asked_at = Some(Instant::now());
