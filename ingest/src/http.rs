@@ -12,6 +12,7 @@ mod metrics;
 mod otlp;
 mod split;
 
+use std::cell::LazyCell;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use stream::{Log, OutRecord};
 use tokio::sync::Semaphore;
 
 use crate::decode::decode;
-use crate::formats::stream::documents;
+use crate::formats::stream::{Document, documents, is_event_stream, lines};
 use crate::item::{Decoded, Item, RawRecord};
 use crate::keys::{Key, Keys};
 use crate::{Config, DEPTH_MAX, bound, json};
@@ -243,38 +244,52 @@ fn take(
     let passed = passed_headers(headers);
     // In binary mode the body is one event's data whatever it looks like.
     let binary = passed.iter().any(|(name, _)| name == "ce_specversion");
-    let items: Vec<&str> = if binary {
-        vec![text]
-    } else {
-        let documents = documents(text).map_err(|problem| bad(&problem.message))?;
-        let mut items = Vec::with_capacity(documents.len());
-        for (index, document) in documents.into_iter().enumerate() {
-            let document = document.map_err(|problem| bad(&format!("item {index}: {}", problem.message)))?;
-            items.push(document.json.text());
-        }
-        items
+    let items = match binary {
+        true => vec![Part { text, line: None }],
+        false => parts(text).map_err(|problem| bad(&problem.message))?,
     };
     if items.len() > door.config.items_max {
         let message = format!("{} items in one request; the most is {}", items.len(), door.config.items_max);
         return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message));
     }
     let accepted = check(door, &items, &passed, key, now)?;
-    let records = items.iter().map(|item| (Bytes::copy_from_slice(item.as_bytes()), passed.clone()));
+    let records = items.iter().map(|item| (Bytes::copy_from_slice(item.text.as_bytes()), passed.clone()));
     door.append(records.collect(), key)?;
     Ok(accepted)
+}
+
+/// One item of a request, and its line where that could not be read.
+struct Part<'a> {
+    text: &'a str,
+    line: Option<usize>,
+}
+
+/// The items of a body: an object, the elements of an array, or one a line. A line that cannot be read is an item, too, as it came: it is
+/// stored and rejected by itself, so that the others count. Frames of a captured stream are one call, and stay together.
+fn parts<'a>(text: &'a str) -> crate::problem::Result<Vec<Part<'a>>> {
+    if is_event_stream(text) {
+        return Ok(vec![Part { text, line: None }]);
+    }
+    let lines = LazyCell::new(|| lines(text).collect::<Vec<_>>());
+    let part = |(index, document): (usize, crate::problem::Result<Document<'a>>)| match document {
+        Ok(document) => Ok(Part { text: document.json.text(), line: None }),
+        // Only lines are read one by one, and each of them is a document.
+        Err(problem) => lines.get(index).map(|(number, text)| Part { text, line: Some(*number) }).ok_or(problem),
+    };
+    documents(text)?.into_iter().enumerate().map(part).collect()
 }
 
 /// Decodes every item as ingest will. Refuses the request when one has no id; returns what ingest will reject.
 fn check(
     door: &Door,
-    items: &[&str],
+    items: &[Part<'_>],
     headers: &[(String, Bytes)],
     key: Option<&Key>,
     now: Timestamp,
 ) -> Result<Accepted, Refused> {
     let mut nameless = Vec::new();
     let mut accepted = Accepted { accepted: items.len(), ..Accepted::default() };
-    for (index, item) in items.iter().enumerate() {
+    for (index, Part { text: item, line }) in items.iter().enumerate() {
         if item.len() > door.config.record_bytes_max {
             let message =
                 format!("item {index} is {} bytes long; the most is {}", item.len(), door.config.record_bytes_max);
@@ -295,7 +310,10 @@ fn check(
                     item: index,
                     reason: rejection.reason.as_str(),
                     field: rejection.field.to_string(),
-                    message: rejection.message.to_string(),
+                    message: match line {
+                        Some(line) => format!("line {line}: {}", rejection.message),
+                        None => rejection.message.to_string(),
+                    },
                 }),
                 _ => {}
             }

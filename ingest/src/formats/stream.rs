@@ -13,7 +13,8 @@ mod frames;
 mod whole;
 
 pub(crate) use documents::{
-    Document, documents, documents_within, head_and_body, is_table, joined, logged, malformed, on_one_line,
+    Document, documents, documents_within, head_and_body, is_event_stream, is_table, joined, lines, logged, malformed,
+    on_one_line,
 };
 use frames::{Family, Stream, frame};
 pub(super) use whole::{overlay, overlay_counts};
@@ -50,10 +51,7 @@ pub(crate) fn items<'a>(
                 open.as_mut().into_iter().for_each(|stream| stream.cut = true);
                 continue;
             }
-            Err(mut problem) => {
-                if many {
-                    problem.message = format!("line {}: {}", index + 1, problem.message);
-                }
+            Err(problem) => {
                 out.reject(problem, None);
                 continue;
             }

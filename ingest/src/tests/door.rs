@@ -397,3 +397,57 @@ async fn a_batch_larger_than_a_record_is_cut_and_counted_whole() {
     tokens.sort_unstable();
     assert_eq!(tokens, (1..31).collect::<Vec<u8>>());
 }
+
+#[tokio::test]
+async fn a_bad_line_is_answered_for_by_itself_and_the_others_count() {
+    let server = serve_on(Config::default(), None, |log| log);
+    let cut = r#"{"id":"2","source":"s","model":"gpt-4o","usage":{"prompt_tok"#;
+    let body = format!("{}\n\n{cut}\n{}\nno object at all\n{}\n", event("1"), event("3"), event("5"));
+    let (status, answer) = server.post("content-type: application/x-ndjson\r\n", body.as_bytes()).await;
+    assert!(status == 202 && answer.contains(r#""accepted":5"#), "{answer}");
+    // Its number is that of the line, also where lines before it are empty, and its text is not repeated.
+    assert!(
+        answer.contains(r#"{"item":1,"reason":"malformed","field":"","message":"line 3: the text ends"#),
+        "{answer}"
+    );
+    assert!(answer.contains(r#""item":3"#) && answer.contains(r#""message":"line 5: "#), "{answer}");
+    assert!(!answer.contains("prompt_tok") && !answer.contains("no object"), "{answer}");
+    let (mut events, mut rejected) = (0, 0);
+    for item in items(&server) {
+        match item {
+            Item::Event(_) => events += 1,
+            Item::Rejected(_) => rejected += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    // What was rejected stands where it can be seen, and be replayed.
+    assert_eq!((events, rejected), (3, 2));
+}
+
+#[tokio::test]
+async fn a_line_that_only_ends_badly_is_an_item_without_an_id_if_it_can_be_read() {
+    let server = serve_on(Config::default(), None, |log| log);
+    // What Python prints is no line of JSON, but by itself it is a call: without an id it is refused like any other.
+    let printed = event("1").replace(r#""id":"1","#, "").replace('"', "'");
+    let body = format!("{}\n{printed}\n", event("2"));
+    let (status, answer) = server.post("", body.as_bytes()).await;
+    assert!(status == 400 && answer.contains("item 1 has no id"), "{answer}");
+    assert!(server.stored().is_empty());
+}
+
+#[tokio::test]
+async fn frames_of_a_captured_stream_stay_together() {
+    let server = serve_on(Config::default(), None, |log| log);
+    let body = concat!(
+        "event: message_start\n",
+        r#"data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude-sonnet-4-5","usage":{"input_tokens":12,"output_tokens":1}}}"#,
+        "\n\nevent: message_delta\n",
+        r#"data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7}}"#,
+        "\n\n"
+    );
+    let (status, answer) = server.post("content-type: text/event-stream\r\n", body.as_bytes()).await;
+    assert!(status == 202 && answer.contains(r#""accepted":1"#), "{answer}");
+    let items = items(&server);
+    let [Item::Event(event)] = &items[..] else { panic!("{items:?}") };
+    assert_eq!(event.usage.iter().map(|used| used.quantity.to_string()).collect::<Vec<_>>(), ["12", "7"]);
+}

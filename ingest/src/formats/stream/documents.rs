@@ -72,16 +72,26 @@ fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
             None => Ok(vec![Ok(json)]),
         },
         // Newline-delimited JSON, where one bad line does not spoil the others.
-        Err(_) if looks_like_lines(text) => {
-            // Some who print an array line by line leave its commas.
-            let lines = text.lines().map(|line| line.trim().trim_end_matches(',')).filter(|line| !line.is_empty());
-            Ok(lines.map(document_of).collect())
-        }
+        Err(_) if looks_like_lines(text) => Ok(lines(text).map(|(number, line)| numbered(number, line)).collect()),
         Err(error) => {
             let found = one_after_another(text).or_else(|| log_file(text)).or_else(|| embedded(text));
             found.ok_or_else(|| malformed(&error))
         }
     }
+}
+
+/// The lines of a text that say something, each with its number from 1. Some who print an array line by line leave its commas.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().map(|line| line.trim().trim_end_matches(','));
+    (1..).zip(lines).filter(|(_, line)| !line.is_empty())
+}
+
+/// The document of a line; what is wrong with it begins with where it stands.
+fn numbered(number: usize, line: &str) -> Result<Json<'_>> {
+    document_of(line).map_err(|mut problem| {
+        problem.message = format!("line {number}: {}", problem.message);
+        problem
+    })
 }
 
 /// The document of a line: all of it, or what it ends with.
@@ -122,8 +132,8 @@ fn log_file(text: &str) -> Option<Vec<Result<Json<'_>>>> {
     if is_begun(text) {
         return None;
     }
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines().any(|line| logged(line).is_some()).then(|| lines().map(document_of).collect())
+    let told = lines(text).any(|(_, line)| logged(line).is_some());
+    told.then(|| lines(text).map(|(number, line)| numbered(number, line)).collect())
 }
 
 /// Objects that stand one after the other without an end of line between them, as delivery streams join them.
@@ -151,7 +161,8 @@ pub(crate) fn malformed(error: &serde_json::Error) -> Problem {
     Problem::new(RejectReason::Malformed, "", message)
 }
 
-fn is_event_stream(text: &str) -> bool {
+/// True for the text of server-sent events.
+pub(crate) fn is_event_stream(text: &str) -> bool {
     ["data:", "event:", "id:", "retry:", ":"].iter().any(|field| text.starts_with(field))
 }
 
