@@ -22,7 +22,7 @@ use crate::recognise::Shape;
 use crate::usage::{Flags, Usage};
 
 /// Version of all extractors: grows when any of them reads the same bytes differently.
-const EXTRACTOR_VERSION: i32 = 11;
+const EXTRACTOR_VERSION: i32 = 12;
 
 /// Model of a provider's answer that names none and stands in no envelope that does.
 const MODEL_UNKNOWN: &str = "unknown";
@@ -97,7 +97,7 @@ pub(crate) struct Tokens {
 
 impl Part {
     /// True for a part that put out text, with thoughts or without.
-    fn puts_out(&self) -> bool {
+    pub(crate) fn puts_out(&self) -> bool {
         [Meter::OutputTextTokens, Meter::OutputReasoningTokens].iter().any(|meter| !self.usage.get(*meter).is_zero())
     }
 }
@@ -264,6 +264,10 @@ impl<'r> Out<'r> {
             let usable = time.filter(|time| check_time(*time, self.record.timestamp).is_ok());
             self.time = self.time.or(usable);
             return;
+        }
+        if call.parts.is_empty() {
+            // Nothing of it was billed.
+            return self.ignore(IgnoreReason::FailedCall);
         }
         // Positions are taken by items, so an item that is rejected after all gives its own back.
         let first = self.next;

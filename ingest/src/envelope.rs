@@ -137,6 +137,7 @@ pub(crate) fn provider_name(text: &str) -> Text {
         | "google_ai_studio"
         | "google-gla"
         | "googleai"
+        | "google_genai_ai"
         | "gcp.gen_ai" => "gcp.gemini",
         "vertex"
         | "vertexai"
@@ -149,6 +150,7 @@ pub(crate) fn provider_name(text: &str) -> Text {
         | "google-vertex-anthropic"
         | "vertex.anthropic"
         | "google.vertex.anthropic"
+        | "vertex_ai_gemini"
         | "vertex_ai_beta" => "gcp.vertex_ai",
         "mistral" | "mistralai" => "mistral_ai",
         "xai" | "x-ai" | "x.ai" | "grok" => "x_ai",
@@ -310,9 +312,11 @@ impl<'a> Surroundings<'a> {
             Ok(())
         };
         put(&mut self.event_id, "id")?;
-        if self.event_id.is_none() {
-            // Cloud Logging's.
-            put(&mut self.event_id, "insertId")?;
+        // Cloud Logging's, and that of Databricks' tables of what its endpoints answered.
+        for name in ["insertId", "databricks_request_id"] {
+            if self.event_id.is_none() {
+                put(&mut self.event_id, name)?;
+            }
         }
         // Log stores and streams of changes describe theirs in an object.
         if object.object("source").is_none() {

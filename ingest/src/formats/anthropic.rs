@@ -83,6 +83,10 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         Some(text) => parts(&Object::of(&text).unwrap_or_default(), model)?,
         None => read?,
     };
+    if object.is("stop_reason", "refusal") && !call.parts.iter().any(Part::puts_out) {
+        // Its tokens are told, and not billed ([`answered`]).
+        call.parts.clear();
+    }
     Ok(call)
 }
 
@@ -112,6 +116,7 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
     }
     let mut parts: SmallVec<[Part; 1]> = SmallVec::new();
     let (mut last_message, mut first_input) = (0, 0);
+    let mut fallback = None;
     // Input and output of message entries, of those and fallbacks, of all, and of the last message.
     let (mut messages, mut same_model, mut all, mut last) = ([0, 0], [0, 0], [0, 0], [0, 0]);
     for (index, value) in iterations.iter().enumerate() {
@@ -132,6 +137,10 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
         if kind == "message" {
             add(&mut messages);
             last = tokens;
+            last_message = index;
+        }
+        if kind == "fallback_message" {
+            fallback = Some(index);
             last_message = index;
         }
         if part.model.is_none() && kind != "compaction" {
@@ -178,7 +187,17 @@ pub(crate) fn parts(usage: &Object<'_>, model: Option<&str>) -> Result<SmallVec<
     if counts.has_unknown(&USAGE_FIELDS) {
         tools.flags.set(Flag::UnknownUsageField);
     }
+    if let Some(fallback) = fallback {
+        answered(&mut parts, fallback);
+    }
     Ok(parts)
+}
+
+/// Leaves out the attempts that were refused before they put anything out, which are not billed: another model was asked after them
+/// (<https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback>, not opened; its release note of June 2026 in copies, read
+/// 2026-11-30).
+fn answered(parts: &mut SmallVec<[Part; 1]>, fallback: usize) {
+    parts.retain(|part| part.puts_out() || usize::try_from(part.iteration).is_ok_and(|index| index >= fallback));
 }
 
 fn part(usage: &Object<'_>, path: &str) -> Result<Part> {

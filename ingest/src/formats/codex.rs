@@ -14,7 +14,7 @@ use crate::formats::openai;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::problem::{Problem, Result};
-use crate::usage::raw;
+use crate::usage::{Counts, raw};
 
 /// True for a message of the app server: its method says of what it tells, or it answers with the thread that was begun.
 pub(crate) fn is_message(object: &Object<'_>) -> bool {
@@ -79,6 +79,14 @@ fn used<'a>(object: &Object<'a>) -> Option<Used<'a>> {
     of(payload.object("info")?, "last_token_usage", "total_token_usage", "total_tokens", &openai::CODEX)
 }
 
+/// True for counts of nothing, whatever their total: how full the context is by Codex's own estimate, once it was compacted or
+/// did not fit (`recompute_token_usage` and `fill_to_context_window` of openai/codex, read in copies 2026-11-30). No request was made.
+fn is_estimate(used: &Used<'_>) -> bool {
+    let Some(last) = used.last.object() else { return false };
+    let count = |names: &[&str]| Counts::new(&last, "").alias(names).ok().flatten().unwrap_or(0);
+    count(&["input_tokens", "inputTokens"]) == 0 && count(&["output_tokens", "outputTokens"]) == 0
+}
+
 /// A line or a message; only those with counts are calls. Session and model stand on others ([`super::stream`] keeps them while it
 /// reads a file).
 pub(crate) fn line<'a>(
@@ -87,7 +95,7 @@ pub(crate) fn line<'a>(
     mut envelope: Envelope<'a>,
     out: &mut Out<'_>,
 ) -> Result<()> {
-    let Some(Used { last, running, spelling }) = used(object) else {
+    let Some(Used { last, running, spelling }) = used(object).filter(|used| !is_estimate(used)) else {
         out.ignore(IgnoreReason::NotAModelCall);
         return Ok(());
     };

@@ -39,6 +39,7 @@ pub(crate) mod searches;
 pub(crate) mod seats;
 pub(crate) mod servers;
 pub(crate) mod snowflake;
+pub(crate) mod sparse;
 pub(crate) mod speech;
 pub(crate) mod stream;
 pub(crate) mod sums;
@@ -186,6 +187,16 @@ fn shaped<'a>(
         Shape::BedrockConverse => bedrock::converse(object)?,
         Shape::BedrockInvoke => bedrock::invoke(object)?,
         Shape::BedrockHeaders => bedrock::counted_in_headers(object)?,
+        Shape::NovaSonic => match sparse::nova_sonic(object)? {
+            Some(call) => call,
+            None => {
+                out.ignore(IgnoreReason::StreamFragment);
+                return Ok(());
+            }
+        },
+        Shape::TwelveLabs => sparse::twelve_labs(object)?,
+        Shape::Palm => sparse::palm(object)?,
+        Shape::Uncounted => sparse::uncounted(object)?,
         Shape::BedrockBatchLine => return event::bedrock_batch_line(object, envelope, wrappers, out),
         Shape::CloudWatchLogs => return bedrock::cloudwatch(object, &envelope, wrappers, out),
         Shape::BedrockChunk => {
@@ -269,6 +280,7 @@ fn shaped<'a>(
         Shape::SkyPilot => return billing::skypilot(json, object, envelope, out),
         Shape::SeatList => return seats::row(json, object, envelope, out),
         Shape::OpenMeter => return event::openmeter(json, object, envelope, out),
+        Shape::StripeMeter => return event::stripe(json, object, envelope, out),
         Shape::ClaudeTranscript => return transcript::claude_code(json, object, envelope, out),
         Shape::ClaudeResult => return transcript::claude_result(json, object, evidence, envelope, out),
         Shape::CodexExec => {

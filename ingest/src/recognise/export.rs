@@ -2,8 +2,8 @@
 
 use super::{Shape, asked};
 use crate::formats::{
-    bifrost, billing, codex, gemini_cli, kong, librechat, opencode, pydantic_ai, replicate, seats, snowflake, sums,
-    tools,
+    bifrost, billing, codex, event, gemini_cli, kong, librechat, opencode, pydantic_ai, replicate, seats, snowflake,
+    sums, tools,
 };
 use crate::json::{Json, Object};
 
@@ -41,6 +41,9 @@ pub(super) fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if let Some(found) = by_agent(object) {
         return Some(found);
+    }
+    if event::is_stripe_meter(object) {
+        return Some((Shape::StripeMeter, "event_name, and a payload with value, model and token_type"));
     }
     if snowflake::is_row(object) {
         return Some((Shape::Snowflake, "tokens and credits in columns of Snowflake's"));

@@ -59,6 +59,8 @@ schemas::symbols! {
         GeminiEmbedding = "gemini.embedding",
         /// A long-running operation of Veo.
         GeminiVideo = "gemini.video",
+        /// An answer of PaLM on Vertex.
+        Palm = "vertex.prediction",
         /// Text recognition billed by the page.
         MistralOcr = "mistral.ocr",
         /// Bedrock Converse.
@@ -71,6 +73,8 @@ schemas::symbols! {
         BedrockHeaders = "bedrock.response_headers",
         /// A chunk of Bedrock's InvokeModelWithResponseStream, around an event of a model's own stream.
         BedrockChunk = "bedrock.stream_chunk",
+        /// What a session with Nova Sonic used since it last said so.
+        NovaSonic = "bedrock.speech_session",
         /// A line of a Bedrock batch output.
         BedrockBatchLine = "bedrock.batch_output",
         /// A Bedrock model invocation log entry.
@@ -123,6 +127,10 @@ schemas::symbols! {
         Search = "search.answer",
         /// A video of a model at fal.
         FalVideo = "fal.video",
+        /// What TwelveLabs wrote about a video.
+        TwelveLabs = "twelvelabs.analysis",
+        /// An answer that says nothing of what it is billed by.
+        Uncounted = "uncounted",
         /// A row of LibreChat's ledger of tokens.
         LibreChat = "librechat.transaction",
         /// A prediction of Replicate.
@@ -199,6 +207,8 @@ schemas::symbols! {
         AzureApim = "azure.apim_llm_log",
         /// A token count in the style of OpenMeter.
         OpenMeter = "openmeter.tokens",
+        /// A count of tokens as Stripe's meters take it.
+        StripeMeter = "stripe.meter_event",
         /// Log entries as CloudWatch Logs delivers them to a subscriber.
         CloudWatchLogs = "aws.cloudwatch_logs",
         /// Lines that a log store gives back.

@@ -4,13 +4,37 @@ use super::within::RECORDS_SEEN;
 use super::wrapping::is_summed;
 use super::{Shape, body, resources};
 use crate::formats::{
-    bedrock_stream, dashscope, kling, langchain, media, openai, pictures, searches, servers, speech, tgi, veo, watsonx,
-    workers_ai,
+    bedrock_stream, dashscope, kling, langchain, media, openai, pictures, searches, servers, sparse, speech, tgi, veo,
+    watsonx, workers_ai,
 };
 use crate::json::{Json, Object};
 
-/// By the spelling of its usage.
-pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+/// What an object is, and the evidence for it.
+type Found = Option<(Shape, &'static str)>;
+
+/// By the spelling of its usage. The order counts: what stands first has names that are found in what stands after it.
+pub(super) fn by_usage(object: &Object<'_>) -> Found {
+    of_a_session(object)
+        .or_else(|| kept_for_later(object))
+        .or_else(|| by_usage_metadata(object))
+        .or_else(|| of_langchain(object))
+        .or_else(|| of_bedrock(object))
+        .or_else(|| of_one_server(object))
+        .or_else(|| of_litellm(object))
+        .or_else(|| of_ollama_or_cohere(object))
+        .or_else(|| of_a_batch(object))
+        .or_else(|| of_media(object))
+        .or_else(|| of_a_platform(object))
+        .or_else(|| of_a_task(object))
+        .or_else(|| of_embeddings_or_images(object))
+        .or_else(|| transcribed(object))
+        .or_else(|| of_little(object))
+        .or_else(|| without_usage(object))
+        .or_else(|| by_its_usage(object, &object.object("usage")?))
+}
+
+/// A message of a Live session with Gemini.
+fn of_a_session(object: &Object<'_>) -> Found {
     // The messages of a Live session; some of them state usage, all in one session.
     const LIVE: [&str; 8] = [
         "serverContent",
@@ -27,9 +51,19 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::GeminiLive, "serverContent, setup or another message of a session"));
     }
+    None
+}
+
+/// A resource, or a row of a report.
+fn kept_for_later(object: &Object<'_>) -> Found {
     if resources::is_cache(object) || resources::is_of_anthropic(object) {
         return Some((Shape::Status, "a resource, or a row of a report"));
     }
+    None
+}
+
+/// By Gemini's usage, or by LangChain's under that name.
+fn by_usage_metadata(object: &Object<'_>) -> Found {
     // A prompt that was blocked before any model read it: nothing is counted.
     if let Some(feedback) = object.object("promptFeedback")
         && feedback.get("blockReason").is_some()
@@ -50,6 +84,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             (Shape::Gemini, "usageMetadata")
         });
     }
+    None
+}
+
+/// A message of LangChain, and Gemini's usage in snake case.
+fn of_langchain(object: &Object<'_>) -> Found {
     if object.has("lc")
         && object
             .object("kwargs")
@@ -66,6 +105,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             false => Some((Shape::Gemini, "usage_metadata")),
         };
     }
+    None
+}
+
+/// What models on Bedrock answer in the spelling of their own, and pieces of it.
+fn of_bedrock(object: &Object<'_>) -> Found {
     if object.has("inputTextTokenCount")
         || object.has("generation_token_count")
         || object.has("amazon-bedrock-invocationMetrics")
@@ -85,6 +129,17 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if bedrock_stream::is_chunk(object) {
         return Some((Shape::BedrockChunk, "chunk.bytes"));
     }
+    if sparse::is_of_nova_sonic(object) {
+        return Some((Shape::NovaSonic, "usageEvent"));
+    }
+    if sparse::is_piece_of_nova_sonic(object) {
+        return Some((Shape::Fragment, "an event of a session of Nova Sonic"));
+    }
+    None
+}
+
+/// Answers and frames of Text Generation Inference, Workers AI and Veo; those of Ollama that count nothing.
+fn of_one_server(object: &Object<'_>) -> Found {
     if tgi::is_frame(object) {
         return Some((Shape::TgiFrame, "token beside generated_text and details"));
     }
@@ -107,12 +162,22 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.get("done").and_then(Json::boolean) == Some(false) && object.has("created_at") {
         return Some((Shape::Fragment, "done false and created_at"));
     }
+    None
+}
+
+/// A record of LiteLLM.
+fn of_litellm(object: &Object<'_>) -> Found {
     if object.has("litellm_call_id") || (object.has("call_type") && object.has("response_cost")) {
         return Some((Shape::LiteLlm, "litellm_call_id"));
     }
     if object.has("call_type") && object.has("spend") && object.has("startTime") {
         return Some((Shape::LiteLlm, "call_type, spend and startTime"));
     }
+    None
+}
+
+/// By the counts of Ollama and of Cohere's first interface.
+fn of_ollama_or_cohere(object: &Object<'_>) -> Found {
     if object.has("prompt_eval_count") || (object.has("eval_count") && object.has("model")) {
         return Some((Shape::Ollama, "eval_count"));
     }
@@ -121,6 +186,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     {
         return Some((Shape::Cohere, "meta.billed_units"));
     }
+    None
+}
+
+/// A line of a batch; Gemini's answer without usage.
+fn of_a_batch(object: &Object<'_>) -> Found {
     if object.has("batch_request_id") && object.has("batch_result") {
         return Some((Shape::OpenAiBatchLine, "batch_request_id and batch_result"));
     }
@@ -134,6 +204,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("candidates") && object.has("modelVersion") {
         return Some((Shape::Gemini, "candidates and modelVersion"));
     }
+    None
+}
+
+/// Videos, sound, searches and pictures: by the piece or the second.
+fn of_media(object: &Object<'_>) -> Found {
     if object.is("status", "done")
         && object.object("video").is_some_and(|video| video.has("url") && video.has("duration"))
     {
@@ -160,6 +235,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if speech::is_of_inworld(object) {
         return Some((Shape::InworldSpeech, "usage.processedCharactersCount"));
     }
+    None
+}
+
+/// Platforms and servers with an interface of their own, and text that was recognised.
+fn of_a_platform(object: &Object<'_>) -> Found {
     if watsonx::is_answer(object) {
         return Some((Shape::Watsonx, "model_id, and results that are counted"));
     }
@@ -182,6 +262,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.object("usage_info").is_some_and(|usage| usage.has("pages_processed")) {
         return Some((Shape::MistralOcr, "usage_info.pages_processed"));
     }
+    None
+}
+
+/// Tasks of Luma, fal and Runway.
+fn of_a_task(object: &Object<'_>) -> Found {
     if object.has("generation_type") && object.has("assets") && object.has("state") {
         return Some(match object.string("state").as_deref() {
             Some("completed") => (Shape::Luma, "generation_type, assets and state"),
@@ -206,6 +291,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             _ => {}
         }
     }
+    None
+}
+
+/// Embeddings and images that count no tokens.
+fn of_embeddings_or_images(object: &Object<'_>) -> Found {
     // Cohere's say on Bedrock nothing of what they are billed by.
     if object.first_of("embeddings").is_some_and(|first| first.has("embeddingType"))
         || (object.has("embeddings") && object.has("response_type"))
@@ -229,6 +319,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.array("predictions").is_some_and(|found| found.iter().take(RECORDS_SEEN).any(openai::is_prediction)) {
         return Some((Shape::OpenAiImage, "predictions of images"));
     }
+    None
+}
+
+/// Transcriptions that count no tokens.
+fn transcribed(object: &Object<'_>) -> Found {
     if (object.is("task", "transcribe") || object.is("task", "translate"))
         && object.has("duration")
         && ["text", "segments", "language"].iter().any(|name| object.has(name))
@@ -242,6 +337,25 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("text") && object.object("x_groq").is_some_and(|groq| groq.has("id")) && !object.has("choices") {
         return Some((Shape::OpenAiTranscription, "text and x_groq"));
     }
+    None
+}
+
+/// Answers that say little of what they are billed by.
+fn of_little(object: &Object<'_>) -> Found {
+    if sparse::is_of_twelve_labs(object) {
+        return Some((Shape::TwelveLabs, "data of text and usage.output_tokens, or the end of a stream"));
+    }
+    if sparse::is_piece_of_twelve_labs(object) {
+        return Some((Shape::Fragment, "a piece of a stream of TwelveLabs"));
+    }
+    if sparse::is_of_palm(object) {
+        return Some((Shape::Palm, "predictions and metadata.tokenMetadata"));
+    }
+    sparse::evidence(object).map(|evidence| (Shape::Uncounted, evidence))
+}
+
+/// Failures, counts made ahead, and pieces of chats that do not say what they are.
+fn without_usage(object: &Object<'_>) -> Found {
     // An answer that a call failed, and nothing else.
     if object.object("error").is_some_and(|error| error.has("message") || error.has("code"))
         && !object.has("usage")
@@ -271,17 +385,21 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("results") && is_moderation(object) {
         return Some((Shape::OpenAiModeration, "results, and id modr- or their scores by category"));
     }
-    let usage = object.object("usage")?;
+    None
+}
+
+/// By the usage that an answer states, and by what stands beside it.
+fn by_its_usage(object: &Object<'_>, usage: &Object<'_>) -> Found {
     if object.has("isContinued") && object.has("finishReason") {
         return Some((Shape::Fragment, "a step of a stream whose end counts it again"));
     }
     if is_summed(object) {
         return Some((Shape::Status, "usage of several requests"));
     }
-    if dashscope::is_answer(object, &usage) {
+    if dashscope::is_answer(object, usage) {
         return Some((Shape::DashScope, "request_id, output and usage"));
     }
-    if is_ai_sdk_result(object, &usage) {
+    if is_ai_sdk_result(object, usage) {
         return Some((Shape::AiSdkResult, "response.modelId and usage"));
     }
     if usage.has("billed_units") {
@@ -298,6 +416,11 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("choices") || (object.has("outputs") && object.has("conversation_id")) {
         return Some((Shape::OpenAiChat, "choices and usage"));
     }
+    counted_otherwise(object, usage).or_else(|| bare(object, usage))
+}
+
+/// Embeddings, images, pages and transcriptions that are counted like chats.
+fn counted_otherwise(object: &Object<'_>, usage: &Object<'_>) -> Found {
     if object.get("embeddings").is_some() && usage.has("prompt_tokens") {
         return Some((Shape::OpenAiEmbedding, "embeddings and usage.prompt_tokens"));
     }
@@ -324,7 +447,7 @@ pub(super) fn by_usage(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if object.has("text") && (usage.has("seconds") || usage.is("type", "tokens") || usage.is("type", "duration")) {
         return Some((Shape::OpenAiTranscription, "text, and usage.type or usage.seconds"));
     }
-    bare(object, &usage)
+    None
 }
 
 /// True for an answer of a moderation: OpenAI marks its ids, Mistral's have the scores.
@@ -348,7 +471,7 @@ fn is_chunk(object: &Object<'_>) -> bool {
 
 /// A provider's answer of which little is left but its usage: told by how that is spelled. With a producer's own fields
 /// around it, it is an event of ours.
-fn bare(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)> {
+fn bare(object: &Object<'_>, usage: &Object<'_>) -> Found {
     const OURS: [&str; 10] =
         ["provider", "source", "time", "timestamp", "usage_format", "key_id", "key", "team", "tags", "dimensions"];
     let holds = || object.has("response") || object.has("body");
@@ -360,7 +483,7 @@ fn bare(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)
 }
 
 /// Whose spelling the counts of a bare usage object have.
-fn spelled(object: &Object<'_>, usage: &Object<'_>) -> Option<(Shape, &'static str)> {
+fn spelled(object: &Object<'_>, usage: &Object<'_>) -> Found {
     if usage.has("prompt_tokens") {
         return Some((Shape::OpenAiChat, "usage.prompt_tokens"));
     }

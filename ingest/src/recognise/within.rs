@@ -329,11 +329,12 @@ fn at_the_ends(text: &str) -> Vec<Object<'_>> {
     ends.into_iter().flatten().filter_map(|line| Some(Json::parse_object(line)?.1)).collect()
 }
 
-/// True for what speaks of a call by itself, or holds what does.
+/// True for what speaks of a call by itself, or holds what does. What counts nothing is not looked for: what stands around it may count.
 pub(crate) fn is_call(shape: Shape) -> bool {
     !matches!(
         shape,
         Shape::Status
+            | Shape::Uncounted
             | Shape::Fragment
             | Shape::Error
             | Shape::Correction

@@ -96,6 +96,9 @@ pub(super) fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> 
     if object.has("data") && object.has("has_more") && object.has("next_page") {
         return Some((Shape::Status, "a page of a report"));
     }
+    if object.has("eventSource") && object.has("eventName") && (object.has("awsRegion") || object.has("eventVersion")) {
+        return Some((Shape::Status, "an entry of CloudTrail, which counts nothing"));
+    }
     if let Some(evidence) = billing::told(object) {
         return Some((Shape::Status, evidence));
     }

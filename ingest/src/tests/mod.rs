@@ -29,6 +29,7 @@ mod recordings;
 mod reports;
 mod resources;
 mod services;
+mod sparse;
 mod stage;
 mod stores;
 mod streams;

@@ -28,8 +28,10 @@ pub(crate) fn image<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         (None, None) if ideogram() => "ideogram",
         (None, None) => "openai",
     };
-    // Grok's images state what they cost and no tokens; Seedream's how many they are, which is what is billed.
+    // Grok's images state what they cost and no tokens; Seedream's how many they are, which is what is billed. LiteLLM writes zeros
+    // where nobody counts tokens (answers that others published, read 2026-11-30).
     let counted = object.object("usage").is_some_and(|usage| usage.has("input_tokens"));
+    let counted = counted && !found.parts[0].usage.is_empty();
     if let Some(usage) = object.object("usage").filter(|usage| !counted && usage.has("generated_images")) {
         let images = Counts::new(&usage, "usage").or_zero("generated_images")?;
         found.parts[0].usage.add(Meter::OutputImages, images);

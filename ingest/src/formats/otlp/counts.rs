@@ -39,7 +39,7 @@ pub(super) fn part<'a>(
     let provider = provider.or_else(|| model.and_then(families::family));
     let (uncached, checked) = match attributes.count(names::UNCACHED)? {
         Some(uncached) => (uncached, "uncached as stated"),
-        None if inclusive(provider, &scope.name, input, output, read + written, total) => {
+        None if inclusive(provider, scope, input, output, read + written, total) => {
             let caches = [(read, "cache_read.input_tokens"), (written, "cache_creation.input_tokens")];
             let uncached = rest(input, "gen_ai.usage.input_tokens", &caches)?;
             (uncached, "input = uncached + cache read + cache written")
@@ -128,8 +128,16 @@ fn embedded(attributes: &Attributes<'_>, model: Option<&str>) -> Result<Option<P
 /// Whether the input count includes what was read from and written to a cache. In order: a stated total decides; a
 /// cache larger than the input cannot be inside it; OpenLLMetry's Bedrock and OpenLIT's Anthropic and Bedrock
 /// instrumentations pass the provider's own exclusive count on; everything else follows the conventions, which include it.
-/// OpenLLMetry's for Anthropic adds the cache itself (its `_set_token_usage`, read 2026-11-27).
-fn inclusive(provider: Option<&str>, scope: &str, input: i64, output: i64, cache: i64, total: Option<i64>) -> bool {
+/// OpenLLMetry's for Anthropic adds the cache itself (its `_set_token_usage`, read 2026-11-27), and so does its Bedrock's after version
+/// 0.62.3 (<https://github.com/traceloop/openllmetry/issues/4449> and its `test_cache_token_folding.py`, read in copies 2026-11-30).
+fn inclusive(
+    provider: Option<&str>,
+    scope: &Scope<'_>,
+    input: i64,
+    output: i64,
+    cache: i64,
+    total: Option<i64>,
+) -> bool {
     if cache == 0 {
         return true;
     }
@@ -138,7 +146,16 @@ fn inclusive(provider: Option<&str>, scope: &str, input: i64, output: i64, cache
         Some(total) if total == input + output + cache => return false,
         _ => {}
     }
-    let passes_on = scope.starts_with("opentelemetry.instrumentation.bedrock") || scope.starts_with("openlit");
+    let bedrock =
+        scope.name.starts_with("opentelemetry.instrumentation.bedrock") && !is_after(&scope.version, [0, 62, 3]);
+    let passes_on = bedrock || scope.name.starts_with("openlit");
     let exclusive_provider = matches!(provider, Some("anthropic" | "aws.bedrock"));
     cache <= input && !(passes_on && exclusive_provider)
+}
+
+/// True for a version after another; one that is not written as numbers is none.
+fn is_after(version: &str, last: [u32; 3]) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+    let told: Option<Vec<u32>> = (0..3).map(|_| numbers.next().flatten()).collect();
+    told.is_some_and(|told| told[..] > last[..])
 }

@@ -1,6 +1,6 @@
 //! What spans hand on from a provider as JSON: those of the Vercel AI SDK in `ai.response.providerMetadata` (spans that others
 //! published, read 2026-11-29), those of the Agent Development Kit in `gcp.vertex.agent.llm_response`, Logfire's in
-//! `response_data`.
+//! `gen_ai.usage.raw` and `response_data`.
 
 use std::borrow::Cow;
 
@@ -53,6 +53,7 @@ fn kept_usage(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Option<()> {
 /// Reads the calls of a span from what the provider said; `false` where the span's own counts are all there is.
 pub(super) fn read(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Result<bool> {
     let kept = kept_answer(attributes, call).or_else(|| kept_usage(attributes, call));
+    let kept = kept.or_else(|| raw_usage(attributes, call));
     if kept.or_else(|| kept_response(attributes, call)).is_some() {
         return Ok(true);
     }
@@ -105,11 +106,28 @@ fn kept_response(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Option<()>
     {
         return None;
     }
+    spelled(value, &usage, call)
+}
+
+/// The usage as the provider stated it, which newer versions of Logfire hand on whole: their own count of the input includes Claude's
+/// caches and tells none of them (`USAGE_RAW` of its `llm_providers/semconv.py`, and spans of its tests, read in copies 2026-11-30).
+fn raw_usage(attributes: &Attributes<'_>, call: &mut Call<'_>) -> Option<()> {
+    let (_, Value::Text(text)) = attributes.get(names!["gen_ai.usage.raw"])? else { return None };
+    let value = Json::parse(text).ok()?;
+    let usage = value.object()?;
+    let output = Counts::new(&usage, "").alias(&["completion_tokens", "output_tokens"]).ok().flatten();
+    let same = attributes.count(names::OUTPUT).is_ok_and(|count| count.is_none() || count == output);
+    if same { spelled(value, &usage, call) } else { None }
+}
+
+/// Reads a provider's usage by how it is spelled.
+fn spelled(value: Json<'_>, usage: &Object<'_>, call: &mut Call<'_>) -> Option<()> {
     let model = call.model.as_deref().unwrap_or_default();
     call.parts = match () {
-        () if usage.has("prompt_tokens") => smallvec![openai::usage(&usage, &openai::CHAT, model).ok()?],
-        () if usage.has("total_tokens") => smallvec![openai::usage(&usage, &openai::RESPONSES, model).ok()?],
-        () => anthropic::parts(&usage, call.model.as_deref()).ok()?,
+        () if usage.has("prompt_tokens") => smallvec![openai::usage(usage, &openai::CHAT, model).ok()?],
+        () if usage.has("total_tokens") => smallvec![openai::usage(usage, &openai::RESPONSES, model).ok()?],
+        () if usage.has("input_tokens") => anthropic::parts(usage, call.model.as_deref()).ok()?,
+        () => return None,
     };
     call.raw_usage = Cow::Owned(value.text().to_owned());
     Some(())

@@ -186,6 +186,9 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     call.model = attributes.text(names::RESPONSE_MODEL).or_else(|| requested.clone());
     call.requested_model = requested.map(Text::from);
     call.response_id = attributes.text(names::RESPONSE_ID);
+    if call.response_id.is_none() && call.provider.as_deref() == Some("aws.bedrock") {
+        call.response_id = attributes.text(names::AWS_REQUEST_ID);
+    }
     // OpenRouter broadcasts what it served under its own name; the system is whom it asked (payloads others published, 2026-11-30).
     if call.model.as_deref().is_some_and(|model| model.contains('/'))
         && item.resource.text(names!["service.name"]).as_deref() == Some("openrouter")
@@ -208,6 +211,16 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
         call.cost_basis = Some(CostBasis::Included);
     }
     if metadata::read(attributes, &mut call)? {
+        return Ok(call);
+    }
+    if !attributes.has(names::INPUT)
+        && !attributes.has(names::OUTPUT)
+        && let Some(characters) = attributes.count(names::CHARACTERS)?
+    {
+        let mut part = Part::default();
+        part.usage.add(Meter::InputCharacters, characters);
+        call.parts = smallvec![part];
+        call.raw_usage = Cow::Owned(format!("{{\"characters\":{characters}}}"));
         return Ok(call);
     }
     let mut part = counts::part(attributes, call.provider.as_deref(), call.model.as_deref(), item.scope, envelope)?;

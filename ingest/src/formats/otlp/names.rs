@@ -55,6 +55,8 @@ pub(super) const INPUT: &Names = names![
     "ai.usage.tokens",
     // Semantic Kernel
     "gen_ai.response.prompt_tokens",
+    // Microsoft.Extensions.AI, before it took up the conventions
+    "gen_ai.response.input_tokens",
     // Sentry, before it took up the conventions
     "ai.prompt_tokens.used",
     // agentgateway, before it took up the conventions
@@ -75,6 +77,7 @@ pub(super) const OUTPUT: &Names = names![
     "ai.usage.outputTokens",
     "ai.usage.completionTokens",
     "gen_ai.response.completion_tokens",
+    "gen_ai.response.output_tokens",
     "ai.completion_tokens.used",
     "llm.response.tokens",
     "judgment.usage.output_tokens",
@@ -188,6 +191,8 @@ pub(super) const CACHED_IMAGE: &Names = names!["gen_ai.usage.image.cache_read.in
 pub(super) const INPUT_IMAGE: &Names = names!["gen_ai.usage.image.input_tokens"];
 pub(super) const INPUT_VIDEO: &Names = names!["gen_ai.usage.video.input_tokens"];
 pub(super) const OUTPUT_IMAGE: &Names = names!["gen_ai.usage.image.output_tokens"];
+/// Characters that were read aloud: Pipecat's (spans others published, 2026-11-30).
+pub(super) const CHARACTERS: &Names = names!["metrics.character_count"];
 /// Parts of the counts as LangChain names them, as JSON text: LangSmith's.
 pub(super) const INPUT_DETAILS: &Names = names!["gen_ai.usage.input_token_details"];
 pub(super) const OUTPUT_DETAILS: &Names = names!["gen_ai.usage.output_token_details"];
@@ -208,6 +213,8 @@ pub(super) const PROVIDER: &Names = names![
 pub(super) const REQUEST_MODEL: &Names = names![
     "gen_ai.request.model",
     "llm.request.model",
+    // Alibaba Cloud's agents
+    "gen_ai.model_name",
     "llm.model_name",
     "embedding.model_name",
     "ai.model.id",
@@ -219,6 +226,8 @@ pub(super) const REQUEST_MODEL: &Names = names![
     "langwatch.request.model",
 ];
 pub(super) const RESPONSE_MODEL: &Names = names!["gen_ai.response.model", "llm.response.model", "ai.response.model"];
+/// Bedrock's own id of a request, which its logs have, too: instrumentations of AWS's SDKs state it (spans others published, 2026-11-30).
+pub(super) const AWS_REQUEST_ID: &Names = names!["aws.request_id"];
 pub(super) const RESPONSE_ID: &Names = names!["gen_ai.response.id", "ai.response.id", "llm.response.id"];
 pub(super) const HOST: &Names = names!["server.address", "net.peer.name", "url.full", "gen_ai.openai.api_base"];
 pub(super) const COST: &Names = names![

@@ -25,6 +25,8 @@ const KINDS: &Names = names![
     "gen_ai.operation.name",
     "ai.operationId",
     "openinference.span.kind",
+    // Alibaba Cloud's agents, VeADK and Dify
+    "gen_ai.span.kind",
     "llm.request.type",
     "traceloop.span.kind",
     "langfuse.observation.type",
@@ -39,7 +41,8 @@ const KINDS: &Names = names![
 /// Told by what the emitter says it is, then by the names of spans that say nothing else.
 pub(super) fn of(entry: &Entry<'_>) -> Role {
     let attributes = &entry.attributes;
-    let usage = attributes.has(names::INPUT) || attributes.has(names::OUTPUT);
+    let spoken = attributes.has(names::CHARACTERS);
+    let usage = attributes.has(names::INPUT) || attributes.has(names::OUTPUT) || spoken;
     let kind = attributes.text(KINDS).map(|kind| kind.trim_matches('"').to_ascii_lowercase());
     // MLflow's `CHAT_MODEL` and Langfuse's `generation` are what the conventions call a chat.
     let told = match kind.as_deref() {
@@ -61,6 +64,7 @@ pub(super) fn of(entry: &Entry<'_>) -> Role {
         }
         Some("transcription" | "atranscription") => Some(Role::Model(Cow::Borrowed("transcription"))),
         Some("audio" | "speech" | "aspeech") => Some(Role::Model(Cow::Borrowed("speech"))),
+        Some("tts" | "text_to_speech") if spoken => Some(Role::Model(Cow::Borrowed("speech"))),
         Some("plan") => Some(Role::Repeats),
         // OpenLLMetry calls every step of LlamaIndex so, also the one in which a model answers.
         Some("task" | "workflow") if usage && attributes.has(names::RESPONSE_MODEL) => None,

@@ -95,7 +95,9 @@ impl<'a> Stream<'a> {
     /// The message that was started, its usage overlaid with that of the deltas.
     pub(super) fn anthropic(&self) -> Option<(Shape, String, bool)> {
         let start = self.frames.iter().find_map(|frame| frame.object("message"));
-        let deltas = self.frames.iter().filter(|frame| frame.is("type", "message_delta"));
+        // Bedrock may tell its cache in the last frame alone (<https://github.com/BerriAI/litellm/pull/36878>, read in a copy 2026-11-30).
+        let counts = |frame: &&Object<'a>| frame.is("type", "message_delta") || frame.is("type", "message_stop");
+        let deltas = self.frames.iter().filter(counts);
         // Some put it where the first documentation did.
         let usage = |frame: &Object<'a>| frame.object("usage").or_else(|| frame.object("delta")?.object("usage"));
         let deltas: Vec<Object<'a>> = deltas.filter_map(usage).collect();
@@ -109,12 +111,19 @@ impl<'a> Stream<'a> {
             usage.pop();
             let _ = write!(usage, ",\"cache_creation\":{split}}}");
         }
+        let metrics = self.frames.iter().rev().find_map(|frame| frame.object("amazon-bedrock-invocationMetrics"));
+        if let Some(metrics) = &metrics {
+            cached_as_metered(metrics, begun.iter().chain(&deltas), &mut usage);
+        }
         let mut text = String::from("{\"type\":\"message\"");
         for name in ["id", "model"] {
             put(&mut text, name, start.as_ref().and_then(|message| message.get(name)));
         }
+        // A request that was refused before anything was put out is not billed.
+        let stopped = |frame: &Object<'a>| frame.object("delta")?.get("stop_reason");
+        put(&mut text, "stop_reason", self.frames.iter().rev().find_map(stopped));
         // Bedrock's own counts, in the last frame of its streams, say who served it.
-        if self.frames.iter().any(|frame| frame.has("amazon-bedrock-invocationMetrics")) {
+        if metrics.is_some() {
             text.push_str(",\"amazon-bedrock-invocationMetrics\":{}");
         }
         let _ = write!(text, ",\"usage\":{usage}}}");
@@ -228,6 +237,25 @@ fn grown(begun: &Object<'_>, deltas: &[Object<'_>]) -> Option<String> {
     }
     let (short, long) = if short == 0 { (0, long + more) } else { (short + more, long) };
     Some(format!("{{\"ephemeral_5m_input_tokens\":{short},\"ephemeral_1h_input_tokens\":{long}}}"))
+}
+
+/// What Bedrock's own counts say of the cache, where the usage of its frames says nothing.
+fn cached_as_metered<'o, 'a: 'o>(
+    metrics: &Object<'a>,
+    stated: impl Iterator<Item = &'o Object<'a>> + Clone,
+    usage: &mut String,
+) {
+    const NAMES: [(&str, &str); 2] = [
+        ("cacheReadInputTokenCount", "cache_read_input_tokens"),
+        ("cacheWriteInputTokenCount", "cache_creation_input_tokens"),
+    ];
+    for (metered, name) in NAMES {
+        let count = metrics.get(metered).filter(|count| count.text() != "0" && !count.is_null());
+        if let Some(count) = count.filter(|_| usage.len() > 2 && !stated.clone().any(|usage| usage.has(name))) {
+            usage.pop();
+            let _ = write!(usage, ",\"{name}\":{}}}", count.text());
+        }
+    }
 }
 
 /// The usage of a chunk, where servers put it: at the top, within Groq's own field, or (Moonshot) within the choice.

@@ -87,6 +87,13 @@ pub(super) const TOOLS: &[Tool] = &[
         failed: &["failed"],
         ..Tool::new(Shape::ToolLog, "deepinfra", precedence::PROVIDER)
     },
+    // Jina's reader of pages, billed by the tokens it gave back (answers others published, read 2026-11-30).
+    Tool {
+        marks: &["code", "status", "data>usage>tokens"],
+        usual_provider: "jina",
+        output: &["data>usage>tokens"],
+        ..Tool::new(Shape::ToolLog, "jina", precedence::PROVIDER)
+    },
     // NLP Cloud (clients in public code, read 2026-11-30).
     Tool {
         marks: &["nb_generated_tokens", "nb_input_tokens"],

@@ -492,4 +492,38 @@ pub(super) const ROWS: &[Row] = &[
         Never(NO_TIER),
         See("natives::videos_of_veo_are_billed_by_the_second_where_it_was_asked_for"),
     ]),
+    ("vertex.prediction", [
+        See("sparse::palm_counts_tokens_beside_the_characters_it_billed"),
+        Never("it tells no caches"),
+        Never("its stream counts nothing"),
+        Never(NO_TIER),
+        Rejected(r#"{"predictions":[{}],"metadata":{"tokenMetadata":{"inputTokenCount":{"totalTokens":"many"}}}}"#,
+            "invalid_field", "metadata.tokenMetadata.totalTokens"),
+    ]),
+    ("bedrock.speech_session", [
+        See("sparse::nova_sonic_counts_what_was_used_since_it_last_did"),
+        Never("it has no cache"),
+        See("sparse::nova_sonic_counts_what_was_used_since_it_last_did"),
+        Never("it has no tiers"),
+        See("sparse::nova_sonic_counts_what_was_used_since_it_last_did"),
+    ]),
+    ("twelvelabs.analysis", [
+        See("sparse::what_twelvelabs_wrote_is_counted_and_what_it_watched_is_missing"),
+        Never("it tells no caches"),
+        See("sparse::what_twelvelabs_wrote_is_counted_and_what_it_watched_is_missing"),
+        Never("it has no tiers"),
+        Rejected(r#"{"id":"a","data":"x","usage":{"output_tokens":-1}}"#, "invalid_field", "usage.output_tokens"),
+    ]),
+    ("uncounted", [
+        See("sparse::answers_that_count_nothing_are_calls_whose_usage_is_missing"),
+        Never("it counts nothing"), Never("it counts nothing"), Never("it counts nothing"), Never("it counts nothing"),
+    ]),
+    ("stripe.meter_event", [
+        See("sparse::a_count_on_its_way_to_a_meter_of_stripes_says_which_way_it_went"),
+        Is(r#"{"event_name":"t","timestamp":"2026-08-01T09:59:50Z","identifier":"m","payload":{"value":"7","model":"openai/gpt-5.4","token_type":"cached"}}"#,
+            &["openai gpt-5.4: cache_read_text_tokens 7"]),
+        Never("an event is of a whole call"),
+        Never("it has no tiers"),
+        See("sparse::a_count_on_its_way_to_a_meter_of_stripes_says_which_way_it_went"),
+    ]),
 ];
