@@ -285,26 +285,7 @@ impl<'r> Out<'r> {
         let received_at = self.record.timestamp;
         let mut flags = call.flags.union(envelope.flags);
 
-        let model = match (&call.model, &envelope.model) {
-            (Some(model), _) if !model.is_empty() => bounded(model, "model")?,
-            (_, Some(model)) if !model.is_empty() => model.clone(),
-            // Images, speech and others answer without a model: it is the one that was asked for.
-            _ if call.precedence == precedence::PROVIDER
-                && envelope.requested_model.as_ref().is_some_and(|model| !model.is_empty()) =>
-            {
-                envelope.requested_model.clone().unwrap_or_default()
-            }
-            // Some providers' answers never name it. Their tokens are counted, unpriced, until somebody says.
-            _ if call.precedence == precedence::PROVIDER && !call.usual_provider.is_empty() => {
-                Text::const_new(MODEL_UNKNOWN)
-            }
-            _ => return Err(Problem::missing("model", "name the model that served the call")),
-        };
-        // How large a context Claude Code asked for is no other model: the price goes by what was used of it.
-        let model = match model.strip_suffix("[1m]") {
-            Some(plain) if !plain.is_empty() => Text::from(plain),
-            _ => model,
-        };
+        let model = model(&call, &envelope)?;
         // What the envelope or the body says, then the operator's word for bodies that say nothing, then the model's family.
         let provider = envelope
             .provider
@@ -313,32 +294,13 @@ impl<'r> Out<'r> {
             .or_else(|| Some(call.usual_provider).filter(|usual| !usual.is_empty()).map(Text::const_new))
             .or_else(|| families::family(&model).map(Text::const_new))
             .unwrap_or_else(|| "unknown".into());
-        let operation = envelope.operation.unwrap_or_else(|| match &*call.operation {
-            // Rows of gateways and traces seldom say what was asked of a model; those that embed put nothing out.
-            "chat" if model.contains("embed") && !call.parts.iter().any(Part::puts_out) => {
-                Text::const_new("embeddings")
-            }
-            operation => Text::from(operation),
-        });
+        let operation = envelope.operation.unwrap_or_else(|| operation(&call.operation, &call.parts, &model));
         fill_context(&mut call.context, envelope.price_context);
-        if let (Some(asked), Some(served)) = (&call.context.requested_tier, &call.context.service_tier)
-            && asked != served
-            && asked != "auto"
-            && !(asked == "fast" && served == "priority")
-        {
+        if is_tier_not_served(&call.context) {
             flags.set(Flag::TierNotServed);
         }
-
         let stated_time = call.time.or(envelope.time).or(config.time);
-        let event_time = stated_time.unwrap_or(self.arrived);
-        if stated_time.is_none() {
-            flags.set(Flag::TimeAssumed);
-        }
-        check_time(event_time, received_at)?;
-        // A period may be paid for ahead of it.
-        if event_time > received_at.plus_seconds(SKEW_MAX_SECONDS) && envelope.period.is_none() {
-            flags.set(Flag::ClockSkew);
-        }
+        let event_time = self.event_time(stated_time, envelope.period.is_some(), &mut flags)?;
 
         if call.parts.len() > 1 && self.items.len() + call.parts.len() > SPREAD_MAX {
             let message =
@@ -375,16 +337,7 @@ impl<'r> Out<'r> {
         bounded(&call_key, "id")?;
 
         let raw_usage_hash = hash_parts([call.raw_usage.as_bytes()]);
-        let raw_usage = if call.raw_usage.len() <= RAW_USAGE_BYTES_MAX {
-            Text::from(&*call.raw_usage)
-        } else {
-            flags.set(Flag::UsageTruncated);
-            let mut end = RAW_USAGE_BYTES_MAX;
-            while !call.raw_usage.is_char_boundary(end) {
-                end -= 1;
-            }
-            Text::from(&call.raw_usage[..end])
-        };
+        let raw_usage = kept_usage(&call.raw_usage, &mut flags);
         let mut tags = envelope.tags;
         tags.sort_unstable();
         let requested_model = call.requested_model.or(envelope.requested_model).or(envelope.model);
@@ -399,7 +352,7 @@ impl<'r> Out<'r> {
         });
         let links: Vec<Link> = links.collect();
 
-        let mut template = Some(Box::new(UsageEvent {
+        let template = Box::new(UsageEvent {
             tenant: config.tenant.clone(),
             call_key,
             identity,
@@ -437,13 +390,42 @@ impl<'r> Out<'r> {
             charge_category: envelope.charge_category.unwrap_or(call.charge_category),
             reported_cost: call.reported_cost.or(envelope.reported_cost),
             stated_cost: envelope.stated_cost,
-        }));
+        });
+        self.expand(template, call.parts, &model, flags, (envelope.iteration, stated_time.is_some()));
+        self.items.extend(links.into_iter().map(Item::Link));
+        Ok(())
+    }
 
-        let last = call.parts.len().saturating_sub(1);
-        for (index, part) in call.parts.into_iter().enumerate() {
+    /// When a call was made: as stated, else when it arrived.
+    fn event_time(&self, stated: Option<Timestamp>, in_period: bool, flags: &mut Flags) -> Result<Timestamp> {
+        let received_at = self.record.timestamp;
+        let event_time = stated.unwrap_or(self.arrived);
+        if stated.is_none() {
+            flags.set(Flag::TimeAssumed);
+        }
+        check_time(event_time, received_at)?;
+        // A period may be paid for ahead of it.
+        if event_time > received_at.plus_seconds(SKEW_MAX_SECONDS) && !in_period {
+            flags.set(Flag::ClockSkew);
+        }
+        Ok(event_time)
+    }
+
+    /// An event for each part, of what they have in common. Which iteration it is the envelope may say, and whether a time was stated.
+    fn expand(
+        &mut self,
+        template: Box<UsageEvent>,
+        parts: SmallVec<[Part; 1]>,
+        model: &Text,
+        flags: Flags,
+        (iteration, timed): (Option<i32>, bool),
+    ) {
+        let last = parts.len().saturating_sub(1);
+        let mut template = Some(template);
+        for (index, part) in parts.into_iter().enumerate() {
             let template = if index == last { template.take() } else { template.clone() };
             let Some(mut event) = template else { break };
-            event.iteration = envelope.iteration.unwrap_or(part.iteration);
+            event.iteration = iteration.unwrap_or(part.iteration);
             // The body's own model is the same call under whichever of its names a copy knows it by, so only the model
             // of a part that ran elsewhere (an advisor) tells it apart.
             let apart = part.model.as_deref().unwrap_or("");
@@ -461,12 +443,63 @@ impl<'r> Out<'r> {
                 // What the producer reports is for the whole body: it stands once.
                 event.reported_cost = None;
             }
-            event.content_hash = content_hash(&mut event, stated_time.is_some(), &mut self.hashed);
+            event.content_hash = content_hash(&mut event, timed, &mut self.hashed);
             self.items.push(Item::Event(event));
         }
-        self.items.extend(links.into_iter().map(Item::Link));
-        Ok(())
     }
+}
+
+/// The model that served a call.
+fn model(call: &Call<'_>, envelope: &Envelope<'_>) -> Result<Text> {
+    let model = match (&call.model, &envelope.model) {
+        (Some(model), _) if !model.is_empty() => bounded(model, "model")?,
+        (_, Some(model)) if !model.is_empty() => model.clone(),
+        // Images, speech and others answer without a model: it is the one that was asked for.
+        _ if call.precedence == precedence::PROVIDER
+            && envelope.requested_model.as_ref().is_some_and(|model| !model.is_empty()) =>
+        {
+            envelope.requested_model.clone().unwrap_or_default()
+        }
+        // Some providers' answers never name it. Their tokens are counted, unpriced, until somebody says.
+        _ if call.precedence == precedence::PROVIDER && !call.usual_provider.is_empty() => {
+            Text::const_new(MODEL_UNKNOWN)
+        }
+        _ => return Err(Problem::missing("model", "name the model that served the call")),
+    };
+    // How large a context Claude Code asked for is no other model: the price goes by what was used of it.
+    Ok(match model.strip_suffix("[1m]") {
+        Some(plain) if !plain.is_empty() => Text::from(plain),
+        _ => model,
+    })
+}
+
+/// What was asked of a model. Rows of gateways and traces seldom say it; those that embed put nothing out.
+fn operation(stated: &str, parts: &[Part], model: &str) -> Text {
+    match stated {
+        "chat" if model.contains("embed") && !parts.iter().any(Part::puts_out) => Text::const_new("embeddings"),
+        operation => Text::from(operation),
+    }
+}
+
+/// True where another tier was served than the one that was asked for.
+fn is_tier_not_served(context: &PriceContext) -> bool {
+    match (&context.requested_tier, &context.service_tier) {
+        (Some(asked), Some(served)) => asked != served && asked != "auto" && !(asked == "fast" && served == "priority"),
+        _ => false,
+    }
+}
+
+/// A provider's usage as it is kept: whole, or its beginning.
+fn kept_usage(usage: &str, flags: &mut Flags) -> Text {
+    if usage.len() <= RAW_USAGE_BYTES_MAX {
+        return Text::from(usage);
+    }
+    flags.set(Flag::UsageTruncated);
+    let mut end = RAW_USAGE_BYTES_MAX;
+    while !usage.is_char_boundary(end) {
+        end -= 1;
+    }
+    Text::from(&usage[..end])
 }
 
 /// Text of a bounded length.

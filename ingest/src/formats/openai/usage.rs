@@ -14,249 +14,79 @@ const ANTHROPIC_CACHES: [&str; 2] = ["cache_read_input_tokens", "cache_creation_
 /// The exclusive vector of a usage object.
 pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Result<Part> {
     let counts = Counts::new(object, "usage");
-    let names = &spelling.names;
-    let mut part = Part::default();
-    // Models that listen, and servers of Whisper, may count the seconds they heard and no tokens.
-    if ![spelling.input, spelling.output, spelling.total].iter().any(|name| object.has(name))
-        && let Some(seconds) = counts.quantity_or_none("seconds")?
-    {
-        part.usage.add_quantity(Meter::InputAudioSeconds, seconds);
+    if let Some(part) = heard_alone(&counts, spelling)? {
         return Ok(part);
     }
-    let output = counts.or_zero(spelling.output)?;
-    // Servers that do not add up write a zero; embedders (Voyage, Jina) write the total alone, which is all input.
-    let total = counts.count(spelling.total)?;
-    let input = match (counts.count(spelling.input)?, total) {
-        (Some(input), _) => input,
-        (None, Some(total)) if !object.has(spelling.output) => total,
-        // Videos of Seedance are all output, and what they were asked with is not counted.
-        (None, Some(total)) if total == output => 0,
-        // What DeepSeek's cache had and had not is all that was asked.
-        (None, _) => match (counts.count("prompt_cache_hit_tokens")?, counts.count("prompt_cache_miss_tokens")?) {
-            (Some(hit), Some(miss)) => hit + miss,
-            _ => counts.need(spelling.input)?,
-        },
-    };
-    let total = total.filter(|total| *total > 0);
-    let mut unknown = unknown_fields(object, &USAGE_FIELDS);
-
-    let (mut cached, mut written, mut written_1h, mut lasting) = (None, None, 0, false);
-    let (mut audio, mut image, mut video) = (0, 0, 0);
-    let (mut cached_audio, mut cached_image) = (0, 0);
-    let (mut cached_split, mut searched) = (false, None);
-    if let Some((name, value)) = object.first(spelling.input_details) {
-        if value.kind() == Kind::String
-            && let Some(whole) = spelling::unprinted(object)
-            && let Some((_, whole)) = Json::parse_object(&whole)
-        {
-            return usage(&whole, spelling, model);
-        }
-        let details = counts.inner(name)?.unwrap_or_default();
-        let inner = counts.within(name, &details);
-        cached = inner.alias(&[
-            "cached_tokens",
-            "cachedTokens",
-            "cacheReadTokens",
-            "cache_read_input_tokens",
-            "cached_read_tokens",
-        ])?;
-        written = inner.alias(&[
-            "cache_write_tokens",
-            "cache_creation_tokens",
-            "cacheWriteTokens",
-            "cache_creation_input_tokens",
-            "cached_write_tokens",
-        ])?;
-        // LiteLLM and Qwen pass Anthropic's lifetimes on.
-        for name in ["cache_creation_token_details", "cache_creation"] {
-            if let Some(split) = inner.inner(name)? {
-                written_1h = inner.within(name, &split).or_zero("ephemeral_1h_input_tokens")?;
-                lasting = true;
-            }
-        }
-        searched = inner.count("search_tokens")?;
-        audio = inner.or_zero("audio_tokens")?;
-        image = inner.or_zero("image_tokens")?;
-        video = inner.or_zero("video_tokens")?;
-        if let Some(split) = inner.inner("cached_tokens_details")? {
-            let split = inner.within("cached_tokens_details", &split);
-            cached_audio = split.or_zero("audio_tokens")?.min(audio);
-            cached_image = split.or_zero("image_tokens")?.min(image);
-            cached_split = true;
-        }
-        unknown |= unknown_fields(&details, &INPUT_DETAIL_FIELDS);
+    let printed = object.first(spelling.input_details).filter(|(_, details)| details.kind() == Kind::String);
+    if printed.is_some()
+        && let Some(whole) = spelling::unprinted(object)
+        && let Some((_, whole)) = Json::parse_object(&whole)
+    {
+        return usage(&whole, spelling, model);
     }
-    // The same counts under the names other emitters give them; never added up.
-    let cached_names = [
-        "cached_tokens",
-        "num_cached_tokens",
-        "cached_prompt_text_tokens",
-        "cache_read_input_tokens",
-        "prompt_cache_hit_tokens",
-        "cached_input_tokens",
-        "cachedInputTokens",
-        "cache_read_tokens",
-        "input_tokens_cache_read",
-    ];
-    let written_names = [
-        "cache_creation_input_tokens",
-        "cache_write_input_tokens",
-        "cache_creation_tokens",
-        "cache_write_tokens",
-        "input_tokens_cache_write",
-        "cacheWriteInputTokens",
-    ];
-    let cached = agree(names.cached, cached, counts.alias(&cached_names)?)?;
-    let written = agree(names.written, written, counts.alias(&written_names)?)?;
-    let written_1h = written_1h.min(written);
+    let names = &spelling.names;
+    let sides = Sides::of(&counts, spelling)?;
+    let mut given = Given::of(&counts, spelling)?;
+    given.tell_cached_apart(sides.input);
+    let mut part = Part::default();
     // Anthropic's writes have two prices; others have one, and no lifetime to assume.
     let of_two = || model.contains("claude") || object.has("cache_creation_input_tokens");
-    if written > 0 && !lasting && of_two() {
+    if given.written > 0 && !given.lasting && of_two() {
         part.flags.set(Flag::Assumed5m);
     }
-    if let (Some(hit), Some(miss)) =
-        (counts.count("prompt_cache_hit_tokens")?, counts.count("prompt_cache_miss_tokens")?)
-        && hit + miss != input
-    {
-        let message = format!(
-            "usage.prompt_cache_hit_tokens {hit} + usage.prompt_cache_miss_tokens {miss} is not {} {input}",
-            names.input
-        );
-        return Err(Problem::contradiction("usage.prompt_cache_hit_tokens", message));
-    }
-    // Without a split, cached tokens are text as far as the text goes; the rest can only be audio, then images.
-    let overlap = cached + written + audio + image + video - input;
-    if !cached_split && overlap > 0 && cached > 0 {
-        cached_audio = overlap.min(audio).min(cached);
-        cached_image = (overlap - cached_audio).min(image).min(cached - cached_audio);
-    }
-    let cached_text = (cached - cached_audio - cached_image).max(0);
-    let (audio, image) = (audio - cached_audio, image - cached_image);
-    // Gateways that pass Anthropic's counts on may leave its caches beside the input, where they are: what is larger than
-    // the input cannot be inside it (<https://github.com/BerriAI/litellm/pull/23342>, read 2026-11-29).
-    let apart = total == Some(input + output + cached + written) && object.has("input_tokens_cache_read");
-    let exclusive = cached + written > input && ANTHROPIC_CACHES.iter().any(|name| object.has(name))
-        || (apart && cached + written > 0);
-    let (cached_inside, written_inside) = if exclusive { (0, 0) } else { (cached, written) };
+    let caches = Caches::of(object, &sides, &given);
+    let (cached, written) = if caches.beside { (0, 0) } else { (given.cached, given.written) };
     let uncached = rest(
-        input,
+        sides.input,
         names.input,
         &[
-            (cached_inside, names.cached),
-            (written_inside, names.written),
-            (audio, names.audio_in),
-            (image + video, names.image_in),
+            (cached, names.cached),
+            (written, names.written),
+            (given.audio, names.audio_in),
+            (given.image + given.video, names.image_in),
         ],
     )?;
-
-    let (mut reasoning, mut audio_out, mut image_out, mut text_out) = (None, 0, 0, None);
-    if let Some((name, _)) = object.first(spelling.output_details)
-        && let Some(details) = counts.inner(name)?
-    {
-        let inner = counts.within(name, &details);
-        reasoning = inner.alias(&["reasoning_tokens", "reasoningTokens"])?;
-        audio_out = inner.or_zero("audio_tokens")?;
-        image_out = inner.or_zero("image_tokens")?;
-        text_out = inner.count("text_tokens")?;
-        unknown |= unknown_fields(&details, &OUTPUT_DETAIL_FIELDS);
-    }
-    // Perplexity counts the reasoning of deep research beside everything else; others repeat at the top what their
-    // details say is inside the output.
-    let top = counts
-        .alias(&["reasoning_tokens", "reasoning_output_tokens", "reasoningTokens", "reasoningOutputTokens"])?
-        .unwrap_or(0);
-    let perplexity = || object.has("num_search_queries") || object.has("citation_tokens") || model.contains("sonar");
-    let (reasoning, beside) = match reasoning {
-        Some(reasoning) if reasoning > 0 => (reasoning, 0),
-        _ if top > 0 && perplexity() => (0, top),
-        _ => (top, 0),
-    };
+    let put_out = PutOut::of(&counts, spelling, model)?;
     let audio_seconds = counts.quantity_or_none("prompt_audio_seconds")?;
-
-    // What Mistral's connectors put into a prompt stands beside it, and is input.
-    let connected = match counts.or_zero("connector_tokens")? {
-        // So may what Qianfan's search puts there.
-        0 => counts.count("search_tokens")?.or(searched).unwrap_or(0),
-        connected => connected,
-    };
-    // GigaChat leaves what its cache gave out of the prompt and of the total
-    // (<https://developers.sber.ru/docs/ru/gigachat/api/reference/rest/post-chat>, not opened; public clients, read 2026-11-29).
-    let precached = counts.or_zero("precached_prompt_tokens")?;
-    // Snowflake bills what its guard reads at a price of its own, for which there is no meter: it stands in the total, and
-    // raises a flag (<https://docs.snowflake.com/en/sql-reference/functions/complete-snowflake-cortex>, not opened).
-    let guarded = counts.alias(&["guardrails_tokens", "guard_tokens"])?.unwrap_or(0);
-    let mut found = 0;
-
-    let sum = input + output;
-    let mut additive = 0;
-    part.checked = match total {
-        None => {
-            found = connected;
-            ""
-        }
-        Some(total) if connected > 0 && total == sum + connected => {
-            found = connected;
-            "total = prompt + completion + connectors"
-        }
-        Some(total) if exclusive && total == sum + cached + written => {
-            "total = prompt + cache read + cache written + completion"
-        }
-        Some(total) if total == sum => "total = prompt + completion",
-        Some(total) if guarded > 0 && total == sum + guarded => "total = prompt + completion + guardrails",
-        // xAI counts reasoning beside the completion: https://docs.x.ai/docs/guides/reasoning, checked 2026-11-22.
-        Some(total) if reasoning > 0 && total == sum + reasoning => {
-            additive = reasoning;
-            "total = prompt + completion + reasoning"
-        }
-        // Gemini's OpenAI endpoint shows thinking in the total alone.
-        Some(total) if total > sum && model.contains("gemini") => {
-            additive = total - sum;
-            part.flags.set(Flag::HiddenReasoning);
-            "total = prompt + completion + hidden reasoning"
-        }
-        // Mistral counts audio tokens in the total alone and bills audio by the second.
-        Some(total) if total > sum && audio_seconds.is_some() => {
-            part.flags.set(Flag::TotalMismatch);
-            "total = prompt + completion + audio billed by the second"
-        }
-        Some(total) => {
-            let message = format!(
-                "usage.{} is {total} but {} {input} + {} {output} is {sum}",
-                spelling.total, names.input, names.output
-            );
-            return Err(Problem::contradiction(&counts.path(spelling.total), message));
-        }
-    };
-    if exclusive && !apart {
+    let beyond = Beyond::of(&counts, spelling, model, &sides, &given, &caches, &put_out)?;
+    part.checked = beyond.checked;
+    if let Some(flag) = beyond.flag {
+        part.flags.set(flag);
+    }
+    if caches.beside && !caches.told {
         part.flags.set(Flag::TotalMismatch);
     }
-    let mut inside = if additive > 0 && !part.flags.list().contains(&Flag::HiddenReasoning) { 0 } else { reasoning };
+    let stands_beside = beyond.reasoning > 0 && beyond.flag != Some(Flag::HiddenReasoning);
+    let mut inside = if stands_beside { 0 } else { put_out.reasoning };
     // Some that serve open models count reasoning with another tokenizer than the whole, or beside it: more than the whole is no
     // part of it. Billed is the completion, which the total confirms (<https://github.com/Effect-TS/effect/pull/8170>, read
     // 2026-11-29).
-    if inside > output && total == Some(sum) && spelling.input == CHAT.input {
+    if inside > sides.output && sides.total == Some(sides.sum()) && spelling.input == CHAT.input {
         inside = 0;
         part.flags.set(Flag::TotalMismatch);
     }
     let plain = rest(
-        output,
+        sides.output,
         names.output,
-        &[(inside, names.reasoning), (audio_out, names.audio_out), (image_out, names.other_out)],
+        &[(inside, names.reasoning), (put_out.audio, names.audio_out), (put_out.image, names.other_out)],
     )?;
+    // GigaChat leaves what its cache gave out of the prompt and of the total
+    // (<https://developers.sber.ru/docs/ru/gigachat/api/reference/rest/post-chat>, not opened; public clients, read 2026-11-29).
+    let precached = counts.or_zero("precached_prompt_tokens")?;
     let vector = &mut part.usage;
-    vector.add(Meter::InputTextTokens, uncached + found);
-    vector.add(Meter::CacheReadTextTokens, cached_text + precached);
-    vector.add(Meter::CacheWrite5mTokens, written - written_1h);
-    vector.add(Meter::CacheWrite1hTokens, written_1h);
-    vector.add(Meter::InputAudioTokens, audio);
-    vector.add(Meter::CacheReadAudioTokens, cached_audio);
-    vector.add(Meter::InputImageTokens, image);
-    vector.add(Meter::CacheReadImageTokens, cached_image);
-    vector.add(Meter::InputVideoTokens, video);
-    vector.add(Meter::OutputReasoningTokens, inside + additive + beside);
-    vector.add(Meter::OutputAudioTokens, audio_out);
-    vector.add(Meter::OutputImageTokens, image_out);
-    match text_out {
+    vector.add(Meter::InputTextTokens, uncached + beyond.input);
+    vector.add(Meter::CacheReadTextTokens, given.cached_text() + precached);
+    vector.add(Meter::CacheWrite5mTokens, given.written - given.written_1h);
+    vector.add(Meter::CacheWrite1hTokens, given.written_1h);
+    vector.add(Meter::InputAudioTokens, given.audio);
+    vector.add(Meter::CacheReadAudioTokens, given.cached_audio);
+    vector.add(Meter::InputImageTokens, given.image);
+    vector.add(Meter::CacheReadImageTokens, given.cached_image);
+    vector.add(Meter::InputVideoTokens, given.video);
+    vector.add(Meter::OutputReasoningTokens, inside + beyond.reasoning + put_out.beside);
+    vector.add(Meter::OutputAudioTokens, put_out.audio);
+    vector.add(Meter::OutputImageTokens, put_out.image);
+    match put_out.text {
         // An image model that says how much of its output was text.
         Some(text) if spelling.plain_output != Meter::OutputTextTokens => {
             vector.add(Meter::OutputTextTokens, text.min(plain));
@@ -267,11 +97,301 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     if let Some(seconds) = audio_seconds {
         vector.add_quantity(Meter::InputAudioSeconds, seconds);
     }
+    let mut unknown = unknown_fields(object, &USAGE_FIELDS) || given.unknown || put_out.unknown;
     extras(&counts, vector, &mut unknown)?;
     if unknown {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
+}
+
+/// Models that listen, and servers of Whisper, may count the seconds they heard and no tokens.
+fn heard_alone(counts: &Counts<'_, '_>, spelling: &Spelling) -> Result<Option<Part>> {
+    if [spelling.input, spelling.output, spelling.total].iter().any(|name| counts.object.has(name)) {
+        return Ok(None);
+    }
+    let seconds = counts.quantity_or_none("seconds")?;
+    Ok(seconds.map(|seconds| {
+        let mut part = Part::default();
+        part.usage.add_quantity(Meter::InputAudioSeconds, seconds);
+        part
+    }))
+}
+
+/// What went in and came out, and what both are said to be together.
+struct Sides {
+    input: i64,
+    output: i64,
+    /// Servers that do not add up write a zero, which is none.
+    total: Option<i64>,
+}
+
+impl Sides {
+    fn of(counts: &Counts<'_, '_>, spelling: &Spelling) -> Result<Self> {
+        let output = counts.or_zero(spelling.output)?;
+        let total = counts.count(spelling.total)?;
+        let cache = || -> Result<Option<(i64, i64)>> {
+            Ok(counts.count("prompt_cache_hit_tokens")?.zip(counts.count("prompt_cache_miss_tokens")?))
+        };
+        let input = match (counts.count(spelling.input)?, total) {
+            (Some(input), _) => input,
+            // Embedders (Voyage, Jina) write the total alone, which is all input.
+            (None, Some(total)) if !counts.object.has(spelling.output) => total,
+            // Videos of Seedance are all output, and what they were asked with is not counted.
+            (None, Some(total)) if total == output => 0,
+            // What DeepSeek's cache had and had not is all that was asked.
+            (None, _) => match cache()? {
+                Some((hit, miss)) => hit + miss,
+                None => counts.need(spelling.input)?,
+            },
+        };
+        if let Some((hit, miss)) = cache()?.filter(|(hit, miss)| hit + miss != input) {
+            let message = format!(
+                "usage.prompt_cache_hit_tokens {hit} + usage.prompt_cache_miss_tokens {miss} is not {} {input}",
+                spelling.names.input
+            );
+            return Err(Problem::contradiction("usage.prompt_cache_hit_tokens", message));
+        }
+        Ok(Sides { input, output, total: total.filter(|total| *total > 0) })
+    }
+
+    fn sum(&self) -> i64 {
+        self.input + self.output
+    }
+}
+
+/// What of an input was read from caches and written to them, and what of it is no text.
+#[derive(Default)]
+struct Given {
+    cached: i64,
+    written: i64,
+    written_1h: i64,
+    /// Whether anybody says how long what was written lasts.
+    lasting: bool,
+    audio: i64,
+    image: i64,
+    video: i64,
+    cached_audio: i64,
+    cached_image: i64,
+    /// Whether anybody says what of these was cached.
+    told_apart: bool,
+    searched: Option<i64>,
+    unknown: bool,
+}
+
+impl Given {
+    fn of(counts: &Counts<'_, '_>, spelling: &Spelling) -> Result<Self> {
+        // The same counts under the names other emitters give them; never added up.
+        const CACHED: [&str; 9] = [
+            "cached_tokens",
+            "num_cached_tokens",
+            "cached_prompt_text_tokens",
+            "cache_read_input_tokens",
+            "prompt_cache_hit_tokens",
+            "cached_input_tokens",
+            "cachedInputTokens",
+            "cache_read_tokens",
+            "input_tokens_cache_read",
+        ];
+        const WRITTEN: [&str; 6] = [
+            "cache_creation_input_tokens",
+            "cache_write_input_tokens",
+            "cache_creation_tokens",
+            "cache_write_tokens",
+            "input_tokens_cache_write",
+            "cacheWriteInputTokens",
+        ];
+        let mut given = Given::default();
+        let (mut cached, mut written) = (None, None);
+        if let Some((name, _)) = counts.object.first(spelling.input_details) {
+            let details = counts.inner(name)?.unwrap_or_default();
+            let inner = counts.within(name, &details);
+            cached = inner.alias(&[
+                "cached_tokens",
+                "cachedTokens",
+                "cacheReadTokens",
+                "cache_read_input_tokens",
+                "cached_read_tokens",
+            ])?;
+            written = inner.alias(&[
+                "cache_write_tokens",
+                "cache_creation_tokens",
+                "cacheWriteTokens",
+                "cache_creation_input_tokens",
+                "cached_write_tokens",
+            ])?;
+            given.read(&inner)?;
+            given.unknown = unknown_fields(&details, &INPUT_DETAIL_FIELDS);
+        }
+        given.cached = agree(spelling.names.cached, cached, counts.alias(&CACHED)?)?;
+        given.written = agree(spelling.names.written, written, counts.alias(&WRITTEN)?)?;
+        given.written_1h = given.written_1h.min(given.written);
+        Ok(given)
+    }
+
+    /// Lifetimes and modalities, from the details.
+    fn read(&mut self, details: &Counts<'_, '_>) -> Result<()> {
+        // LiteLLM and Qwen pass Anthropic's lifetimes on.
+        for name in ["cache_creation_token_details", "cache_creation"] {
+            if let Some(split) = details.inner(name)? {
+                self.written_1h = details.within(name, &split).or_zero("ephemeral_1h_input_tokens")?;
+                self.lasting = true;
+            }
+        }
+        self.searched = details.count("search_tokens")?;
+        self.audio = details.or_zero("audio_tokens")?;
+        self.image = details.or_zero("image_tokens")?;
+        self.video = details.or_zero("video_tokens")?;
+        if let Some(split) = details.inner("cached_tokens_details")? {
+            let split = details.within("cached_tokens_details", &split);
+            self.cached_audio = split.or_zero("audio_tokens")?.min(self.audio);
+            self.cached_image = split.or_zero("image_tokens")?.min(self.image);
+            self.told_apart = true;
+        }
+        Ok(())
+    }
+
+    /// Without a split, cached tokens are text as far as the text goes; the rest can only be audio, then images.
+    fn tell_cached_apart(&mut self, input: i64) {
+        let overlap = self.cached + self.written + self.audio + self.image + self.video - input;
+        if !self.told_apart && overlap > 0 && self.cached > 0 {
+            self.cached_audio = overlap.min(self.audio).min(self.cached);
+            self.cached_image = (overlap - self.cached_audio).min(self.image).min(self.cached - self.cached_audio);
+        }
+        self.audio -= self.cached_audio;
+        self.image -= self.cached_image;
+    }
+
+    fn cached_text(&self) -> i64 {
+        (self.cached - self.cached_audio - self.cached_image).max(0)
+    }
+}
+
+/// Where caches stand. Gateways that pass Anthropic's counts on may leave its caches beside the input, where they are: what is larger
+/// than the input cannot be inside it (<https://github.com/BerriAI/litellm/pull/23342>, read 2026-11-29).
+struct Caches {
+    beside: bool,
+    /// Whether the total says so.
+    told: bool,
+}
+
+impl Caches {
+    fn of(object: &Object<'_>, sides: &Sides, given: &Given) -> Self {
+        let all = given.cached + given.written;
+        let told = sides.total == Some(sides.sum() + all) && object.has("input_tokens_cache_read");
+        let larger = all > sides.input && ANTHROPIC_CACHES.iter().any(|name| object.has(name));
+        Caches { beside: larger || (told && all > 0), told }
+    }
+}
+
+/// What of an output was reasoning, and what of it is no text.
+struct PutOut {
+    reasoning: i64,
+    /// Reasoning that is counted beside everything else.
+    beside: i64,
+    audio: i64,
+    image: i64,
+    text: Option<i64>,
+    unknown: bool,
+}
+
+impl PutOut {
+    fn of(counts: &Counts<'_, '_>, spelling: &Spelling, model: &str) -> Result<Self> {
+        let mut put_out = PutOut { reasoning: 0, beside: 0, audio: 0, image: 0, text: None, unknown: false };
+        let mut reasoning = None;
+        if let Some((name, _)) = counts.object.first(spelling.output_details)
+            && let Some(details) = counts.inner(name)?
+        {
+            let inner = counts.within(name, &details);
+            reasoning = inner.alias(&["reasoning_tokens", "reasoningTokens"])?;
+            put_out.audio = inner.or_zero("audio_tokens")?;
+            put_out.image = inner.or_zero("image_tokens")?;
+            put_out.text = inner.count("text_tokens")?;
+            put_out.unknown = unknown_fields(&details, &OUTPUT_DETAIL_FIELDS);
+        }
+        // Perplexity counts the reasoning of deep research beside everything else; others repeat at the top what their
+        // details say is inside the output.
+        let top = counts
+            .alias(&["reasoning_tokens", "reasoning_output_tokens", "reasoningTokens", "reasoningOutputTokens"])?
+            .unwrap_or(0);
+        let perplexity = || {
+            ["num_search_queries", "citation_tokens"].iter().any(|name| counts.object.has(name))
+                || model.contains("sonar")
+        };
+        (put_out.reasoning, put_out.beside) = match reasoning {
+            Some(reasoning) if reasoning > 0 => (reasoning, 0),
+            _ if top > 0 && perplexity() => (0, top),
+            _ => (top, 0),
+        };
+        Ok(put_out)
+    }
+}
+
+/// What the total says that input and output do not.
+#[derive(Default)]
+struct Beyond {
+    checked: &'static str,
+    input: i64,
+    reasoning: i64,
+    flag: Option<Flag>,
+}
+
+impl Beyond {
+    fn of(
+        counts: &Counts<'_, '_>,
+        spelling: &Spelling,
+        model: &str,
+        sides: &Sides,
+        given: &Given,
+        caches: &Caches,
+        put_out: &PutOut,
+    ) -> Result<Self> {
+        // What Mistral's connectors put into a prompt stands beside it, and is input.
+        let connected = match counts.or_zero("connector_tokens")? {
+            // So may what Qianfan's search puts there.
+            0 => counts.count("search_tokens")?.or(given.searched).unwrap_or(0),
+            connected => connected,
+        };
+        // Snowflake bills what its guard reads at a price of its own, for which there is no meter: it stands in the total, and
+        // raises a flag (<https://docs.snowflake.com/en/sql-reference/functions/complete-snowflake-cortex>, not opened).
+        let guarded = counts.alias(&["guardrails_tokens", "guard_tokens"])?.unwrap_or(0);
+        let checked = |checked| Beyond { checked, ..Beyond::default() };
+        let sum = sides.sum();
+        let Some(total) = sides.total else { return Ok(Beyond { input: connected, ..Beyond::default() }) };
+        Ok(match total - sum {
+            more if connected > 0 && more == connected => {
+                Beyond { input: connected, ..checked("total = prompt + completion + connectors") }
+            }
+            more if caches.beside && more == given.cached + given.written => {
+                checked("total = prompt + cache read + cache written + completion")
+            }
+            0 => checked("total = prompt + completion"),
+            more if guarded > 0 && more == guarded => checked("total = prompt + completion + guardrails"),
+            // xAI counts reasoning beside the completion: https://docs.x.ai/docs/guides/reasoning, checked 2026-11-22.
+            more if put_out.reasoning > 0 && more == put_out.reasoning => {
+                Beyond { reasoning: more, ..checked("total = prompt + completion + reasoning") }
+            }
+            // Gemini's OpenAI endpoint shows thinking in the total alone.
+            more if more > 0 && model.contains("gemini") => Beyond {
+                reasoning: more,
+                flag: Some(Flag::HiddenReasoning),
+                ..checked("total = prompt + completion + hidden reasoning")
+            },
+            // Mistral counts audio tokens in the total alone and bills audio by the second.
+            more if more > 0 && counts.quantity_or_none("prompt_audio_seconds")?.is_some() => Beyond {
+                flag: Some(Flag::TotalMismatch),
+                ..checked("total = prompt + completion + audio billed by the second")
+            },
+            _ => {
+                let (names, Sides { input, output, .. }) = (&spelling.names, sides);
+                let message = format!(
+                    "usage.{} is {total} but {} {input} + {} {output} is {sum}",
+                    spelling.total, names.input, names.output
+                );
+                return Err(Problem::contradiction(&counts.path(spelling.total), message));
+            }
+        })
+    }
 }
 
 impl Counts<'_, '_> {
