@@ -96,6 +96,13 @@ pub(crate) struct Tokens {
 }
 
 impl Part {
+    /// What a model that draws puts out is counted as images, where nobody tells what it is.
+    pub(crate) fn draw(&mut self) {
+        let images = self.usage.get(Meter::OutputTextTokens);
+        self.usage.set(Meter::OutputTextTokens, 0);
+        self.usage.add_quantity(Meter::OutputImageTokens, images);
+    }
+
     /// True for a part that put out text, with thoughts or without.
     pub(crate) fn puts_out(&self) -> bool {
         [Meter::OutputTextTokens, Meter::OutputReasoningTokens].iter().any(|meter| !self.usage.get(*meter).is_zero())

@@ -27,6 +27,18 @@ pub const UNIQUE_RESPONSE_IDS: &[(&str, &str)] = &[
     ("perplexity", "https://docs.perplexity.ai/api-reference/chat-completions-post"),
     ("together_ai", "https://docs.together.ai/reference/chat-completions-1"),
     ("fireworks", "https://docs.fireworks.ai/api-reference/post-chatcompletions"),
+    // "The unique identifier of this call" (read in copies 2026-11-30).
+    ("dashscope", "https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference"),
+    // Jobs, whose answers are asked for until they are done, and as often afterwards as somebody wants to see them: each such answer has the
+    // id of the one job (pages not opened).
+    ("assemblyai", "https://www.assemblyai.com/docs/api-reference/transcripts/get"),
+    ("deepgram", "https://developers.deepgram.com/docs/using-callbacks-to-return-transcripts-to-your-server"),
+    ("elevenlabs", "https://elevenlabs.io/docs/api-reference/speech-to-text/get"),
+    ("kling", "https://app.klingai.com/global/dev/document-api"),
+    ("runway", "https://docs.dev.runwayml.com/api/"),
+    ("luma", "https://docs.lumalabs.ai/docs/api"),
+    ("black_forest_labs", "https://docs.bfl.ai/"),
+    ("fal", "https://docs.fal.ai/model-apis/model-endpoints/queue"),
 ];
 
 /// The keys of one call, strongest first. There is always at least one.

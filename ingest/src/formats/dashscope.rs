@@ -104,7 +104,11 @@ pub(crate) fn answer<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let mut call = Call::new("dashscope.generation", operation, precedence::PROVIDER);
     call.usual_provider = "dashscope";
     call.model = envelope::text(object, "model")?;
-    call.response_id = envelope::text(object, "request_id")?;
+    // A task is asked for until it is done, each time by another request.
+    call.response_id = match envelope::text(&output, "task_id")? {
+        Some(task) => Some(Cow::Owned(task.into_owned())),
+        None => envelope::text(object, "request_id")?,
+    };
     let value = object.get("usage");
     call.raw_usage = Cow::Borrowed(raw(value));
     let usage =

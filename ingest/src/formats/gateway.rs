@@ -115,10 +115,7 @@ pub(crate) fn litellm<'a>(
         }
         None => {
             if drawn {
-                // What a model that draws puts out is counted as images.
-                let images = part.usage.get(Meter::OutputTextTokens);
-                part.usage.set(Meter::OutputTextTokens, 0);
-                part.usage.add_quantity(Meter::OutputImageTokens, images);
+                part.draw();
             }
             if !used {
                 call.flags.set(Flag::UsageMissing);

@@ -183,12 +183,19 @@ pub(super) fn reported_cost(usage: &Object<'_>) -> Result<Option<ReportedCost>> 
 /// Chat Completions.
 pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let other = object.get("usage").filter(|usage| !usage.text().contains("prompt_tokens"));
-    let spelling = match other.and_then(Json::object) {
+    let other = other.and_then(Json::object);
+    let spelling = match &other {
         Some(usage) if usage.has("promptTokens") => &CAMEL,
         Some(usage) if usage.has("inputTextTokens") => &YANDEX,
         _ => &CHAT,
     };
     let mut found = call(object, "openai.chat_completion", "chat", spelling)?;
+    let sides = [CHAT.output, RESPONSES.input, RESPONSES.output];
+    let alone = |usage: &Object<'_>| usage.has(CHAT.total) && !sides.iter().any(|name| usage.has(name));
+    if object.has("choices") && other.as_ref().is_some_and(alone) {
+        // MiniMax's first interface states a total alone: what of it was put out is not told.
+        found.flags.set(Flag::UsageMissing);
+    }
     if spelling.input != CHAT.input {
         found.time = found.time.or(time(object, "timeCreated")?);
         found.usual_provider = if spelling.input == YANDEX.input { "yandex" } else { "unknown" };

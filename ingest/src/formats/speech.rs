@@ -38,6 +38,7 @@ pub(crate) fn heard<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let model = about.object("model_info").and_then(|models| models.iter().next()?.1.object());
     call.model = model.and_then(|model| model.string("arch").or_else(|| model.string("name")));
     call.model = call.model.filter(|model| model.len() <= crate::TEXT_BYTES_MAX);
+    call.response_id = envelope::text(&about, "request_id")?.map(|id| Cow::Owned(id.into_owned()));
     call.time = time(&about, "created")?;
     let counts = Counts::new(&about, "metadata");
     let seconds = counts.quantity("duration")?;

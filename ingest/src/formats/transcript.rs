@@ -42,12 +42,28 @@ pub(crate) fn claude_code<'a>(
     call.time = time(line, "timestamp")?;
     envelope.claimed.application = Some(Text::const_new("claude-code"));
     envelope.claimed.session = session(object)?;
-    if let Some(request) = envelope::text(line, "requestId")? {
+    let request = match envelope::text(line, "requestId")? {
+        Some(request) => Some(request),
+        None => unrequested(&call, &envelope),
+    };
+    if let Some(request) = request {
         envelope.event_id = Some(request);
         envelope.source = Some(Cow::Borrowed("claude-code"));
     }
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// What tells the lines of one message from others where Anthropic has not served it: those who speak like it name no request, and Claude
+/// Code repeats their lines as well (<https://github.com/ccusage/ccusage/pull/985>, read in a copy 2026-11-30). Ids that are short are drawn
+/// from few, and mean something in their session alone.
+fn unrequested<'a>(call: &Call<'_>, envelope: &Envelope<'_>) -> Option<Cow<'a, str>> {
+    const SHORT: usize = 20;
+    let id = call.response_id.as_deref().filter(|id| !id.is_empty() && envelope.event_id.is_none())?;
+    match &envelope.claimed.session {
+        Some(session) if id.len() < SHORT => Some(Cow::Owned(format!("{session}/{id}"))),
+        _ => Some(Cow::Owned(id.to_owned())),
+    }
 }
 
 /// The session of a line: files and standard output of Claude Code spell it differently.

@@ -464,6 +464,8 @@ fn pictures_and_sound_of_those_who_count_no_tokens_are_counted() {
             "elevenlabs unknown: input_characters 11",
         ),
     ] {
+        // A job has an id, which its answer has whenever somebody looks at it.
+        let place = if answer.starts_with(r#"{"id":"#) { "[time_assumed]" } else { place };
         check_lines(answer, &[&format!("{expected} {place}")]);
     }
     check_lines(

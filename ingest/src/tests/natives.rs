@@ -369,7 +369,7 @@ fn providers_elsewhere_count_by_names_of_their_own() {
             r#"{"id":"l","generation_type":"video","state":"completed","created_at":"2026-08-01T09:00:00Z","assets":{"video":"https://x/y"},
                 "model":"ray-2","request":{"prompt":"p","resolution":"720p","duration":"5s"}}"#,
             "luma.generation",
-            "luma ray-2: output_video_seconds 5 [id_from_position]",
+            "luma ray-2: output_video_seconds 5",
         ),
         // GigaChat's cache is in neither the prompt nor the total.
         (

@@ -57,16 +57,16 @@ fn a_task_of_kling_is_what_it_made() {
         r#","task_result":{"videos":[{"id":"v","url":"https://x/v.mp4","duration":"5.1"}]},"final_unit_deduction":"2""#;
     let images = r#","task_result":{"images":[{"index":0,"url":"https://x/0"},{"index":1,"url":"https://x/1"}]}"#;
     for (payload, expected) in [
-        (task("succeed", video), "kling unknown: output_video_seconds 5.1 [id_from_position]"),
-        (task("succeed", images), "kling unknown: output_images 2 [id_from_position]"),
+        (task("succeed", video), "kling unknown: output_video_seconds 5.1"),
+        (task("succeed", images), "kling unknown: output_images 2"),
         (
             task("succeed", r#","task_result":{"videos":[{"id":"v","url":"https://x/v.mp4"}]}"#),
-            "kling unknown:  [id_from_position, usage_missing]",
+            "kling unknown:  [usage_missing]",
         ),
         (
             r#"{"task_id":"7","task_status":"succeed","updated_at":1785578490000,"task_result":{"videos":[{"id":"v","duration":5}]}}"#
                 .to_owned(),
-            "kling unknown: output_video_seconds 5 [id_from_position, time_assumed]",
+            "kling unknown: output_video_seconds 5 [time_assumed]",
         ),
     ] {
         check(&payload, "kling.task", &[expected]);
@@ -97,7 +97,7 @@ fn sound_is_billed_by_what_the_service_states() {
             r#"{"type":"Metadata","request_id":"r","created":"2026-08-01T09:00:00.000Z","duration":12.3,"channels":1,"models":["m"],
             "model_info":{"m":{"name":"general-nova-3","version":"2026","arch":"nova-3"}}}"#,
             "deepgram.transcription",
-            "deepgram nova-3: input_audio_seconds 12.3 [id_from_position]",
+            "deepgram nova-3: input_audio_seconds 12.3",
         ),
     ] {
         check(payload, kind, &[expected]);
@@ -144,14 +144,14 @@ fn pictures_that_were_drawn_are_told_from_those_that_were_read() {
     let drawn = r#"{"request_id":"r","output":{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":[{"image":"aGk="}]}}]},
         "usage":{"output_width":1024,"output_height":1024,"input_image_count":2,"input_image_type":"base64","output_image_count":1,
         "output_image_type":"base64"}}"#;
-    check(drawn, "dashscope.generation", &["dashscope unknown: output_images 1 [id_from_position, time_assumed]"]);
+    check(drawn, "dashscope.generation", &["dashscope unknown: output_images 1 [time_assumed]"]);
     assert_eq!(event(drawn).operation.as_str(), "image_generation");
     let embedded = r#"{"output":{"embeddings":[{"index":0,"embedding":[0.1],"type":"image"}]},"request_id":"r",
         "usage":{"input_tokens":10,"image_tokens":896,"image_count":1,"duration":0}}"#;
     check(
         embedded,
         "dashscope.generation",
-        &["dashscope unknown: input_text_tokens 10, input_image_tokens 896 [id_from_position, time_assumed]"],
+        &["dashscope unknown: input_text_tokens 10, input_image_tokens 896 [time_assumed]"],
     );
     // Cohere bills some by the image, which is no reason to call them free.
     check(

@@ -409,3 +409,71 @@ fn bedrock_may_tell_its_cache_in_the_last_frame_of_claudes_stream_alone() {
     );
     check(&[&told, delta, &stop].join("\n"), expected);
 }
+
+#[test]
+fn what_is_asked_for_until_it_is_done_is_one_call() {
+    let transcript = r#"{"id":"a1b2","audio_url":"https://x","status":"completed","text":"x","words":[],"audio_duration":281,"speech_model":"best"}"#;
+    let heard = r#"{"metadata":{"request_id":"d1","created":"2026-08-01T09:00:00Z","duration":19.5,"channels":1,"model_info":{"m":{"name":"general","arch":"nova-3"}}},"results":{"channels":[]}}"#;
+    let task = |request: &str| {
+        format!(
+            r#"{{"request_id":"{request}","output":{{"task_id":"t1","task_status":"SUCCEEDED","results":[{{"url":"x"}}]}},"usage":{{"image_count":1}}}}"#
+        )
+    };
+    for (answer, key) in [
+        (transcript.to_owned(), "assemblyai/a1b2"),
+        (heard.to_owned(), "deepgram/d1"),
+        (task("r1"), "dashscope/t1"),
+        (task("r2"), "dashscope/t1"),
+    ] {
+        let event = event(&answer);
+        assert_eq!((event.identity, event.call_key.as_str()), (IdentityKind::ResponseId, key), "{answer}");
+    }
+}
+
+#[test]
+fn what_a_span_of_a_model_that_draws_put_out_is_counted_as_images_and_zeros_are_no_counts() {
+    let drawn = [
+        ("gen_ai.operation.name", "image_generation"),
+        ("gen_ai.system", "openai"),
+        ("gen_ai.request.model", "gpt-image-1"),
+        ("gen_ai.usage.input_tokens", "13"),
+        ("gen_ai.usage.output_tokens", "1056"),
+    ];
+    check(&span("{}", &drawn), "input_text_tokens 13, output_image_tokens 1056");
+    let ranked = [
+        ("llm.request.type", "rerank"),
+        ("gen_ai.system", "Cohere"),
+        ("gen_ai.request.model", "rerank-v3.5"),
+        ("gen_ai.usage.input_tokens", "0"),
+        ("gen_ai.usage.output_tokens", "0"),
+    ];
+    assert!(check(&span("{}", &ranked), "").flags.contains(&Flag::UsageMissing));
+}
+
+#[test]
+fn a_chat_that_states_a_total_alone_does_not_say_what_it_put_out() {
+    let body = r#"{"id":"04","created":1785578390,"model":"abab6.5s-chat","reply":"x","choices":[{"finish_reason":"stop","index":0}],
+        "usage":{"total_tokens":249},"base_resp":{"status_code":0,"status_msg":""}}"#;
+    let event = check(body, "input_text_tokens 249");
+    assert!(event.provider == "minimax" && event.flags.contains(&Flag::UsageMissing));
+}
+
+#[test]
+fn lines_of_a_message_that_another_than_anthropic_served_are_one_call() {
+    let line = |session: &str, uuid: u8, id: &str, output: u16| {
+        format!(
+            r#"{{"type":"assistant","sessionId":"{session}","uuid":"{uuid}","timestamp":"2026-08-01T09:59:5{uuid}Z","message":{{"id":"{id}","type":"message","role":"assistant","model":"kimi-for-coding","content":[],"usage":{{"input_tokens":900,"output_tokens":{output}}}}}}}"#
+        )
+    };
+    let keys = |lines: &[String]| {
+        let read = decoded(&lines.join("\n"));
+        events(&read).iter().map(|event| event.call_key.to_string()).collect::<Vec<_>>()
+    };
+    let long = "chatcmpl-6ada9ed27f339de28bb0";
+    let key = format!("event/claude-code/{long}");
+    // A line for each block, also in the file of another session that repeats them.
+    assert_eq!(keys(&[line("s1", 1, long, 3), line("s1", 2, long, 70), line("s2", 3, long, 70)]), [&*key, &*key, &*key]);
+    let short = [line("s1", 1, "chatcmpl-123", 3), line("s1", 2, "chatcmpl-123", 70), line("s2", 3, "chatcmpl-123", 9)];
+    let expected = ["event/claude-code/s1/chatcmpl-123", "event/claude-code/s1/chatcmpl-123", "event/claude-code/s2/chatcmpl-123"];
+    assert_eq!(keys(&short), expected);
+}

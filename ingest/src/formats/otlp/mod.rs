@@ -164,6 +164,13 @@ fn by_role<'a>(
         return Ok(());
     }
     call.operation = operation.unwrap_or(call.operation);
+    if call.operation == "image_generation" {
+        call.parts.iter_mut().for_each(Part::draw);
+    }
+    if !used {
+        // Nobody calls a model for nothing: counts of zero are what instrumentations write of what they do not count.
+        call.flags.set(Flag::UsageMissing);
+    }
     send(call, item, envelope, out);
     Ok(())
 }
