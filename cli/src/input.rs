@@ -234,6 +234,8 @@ struct Wrapped {
 struct Codex {
     session: Option<String>,
     turn: Option<String>,
+    /// Whether the file tells of each request by a record, which the running counts after it repeat.
+    recorded: bool,
 }
 
 /// What is read of a line of a Codex transcript.
@@ -267,8 +269,15 @@ impl Codex {
                     Some(short(serde_json::json!({"id": payload.id, "model_provider": payload.model_provider})));
             }
             "turn_context" => self.turn = Some(short(serde_json::json!({"model": payload.model}))),
-            "event_msg" if payload.r#type.as_deref() == Some("token_count") => {
-                let context = [&self.session, &self.turn].into_iter().flatten();
+            "event_msg" | "token_usage_record"
+                if r#type == "token_usage_record" || payload.r#type.as_deref() == Some("token_count") =>
+            {
+                self.recorded |= r#type == "token_usage_record";
+                let told = self.recorded.then(|| {
+                    let recorded = serde_json::json!({"token_usage_records": true});
+                    serde_json::json!({"timestamp": timestamp, "type": "session_meta", "payload": recorded}).to_string()
+                });
+                let context = [&self.session, &self.turn, &told].into_iter().flatten();
                 let mut record: Vec<u8> = context.flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect();
                 record.extend_from_slice(&line);
                 return record;
@@ -570,6 +579,18 @@ mod tests {
         let lines: Vec<&str> = records[2].1.lines().collect();
         assert_eq!((records.len(), lines.len(), lines[2]), (3, 3, count));
         assert!(lines[0].contains("\"s1\"") && !lines[0].contains("long") && lines[1].contains("gpt-5.4"), "{lines:?}");
+    }
+
+    #[test]
+    fn counts_of_a_codex_transcript_say_whether_records_told_of_their_requests() {
+        let count = r#"{"timestamp":"t3","type":"event_msg","payload":{"type":"token_count","info":{}}}"#;
+        let record = r#"{"timestamp":"t3","type":"token_usage_record","payload":{"thread_id":"s1","response_id":"r1","usage":{}}}"#;
+        let meta = r#"{"timestamp":"t1","type":"session_meta","payload":{"id":"s1"}}"#;
+        let turn = r#"{"timestamp":"t2","type":"turn_context","payload":{"model":"gpt-5.4"}}"#;
+        let records = cut(&[meta, turn, count, record, count].join("\n"));
+        let told = |index: usize| records[index].1.contains("token_usage_records");
+        assert!(!told(2) && told(3) && told(4), "{records:?}");
+        assert!(records[3].1.contains("gpt-5.4") && records[3].1.ends_with(record), "{records:?}");
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub(crate) struct Surroundings<'a> {
     pub cost_basis: Option<CostBasis>,
     /// Somebody says that a cache answered: a gateway's, unless the counts show that it was the provider's.
     pub cached: bool,
+    /// Records of Codex tell of each request, which its running counts repeat.
+    pub recorded: bool,
     pub charge_category: Option<ChargeCategory>,
     pub reported_cost: Option<ReportedCost>,
     pub stated_cost: Option<ReportedCost>,

@@ -9,7 +9,7 @@ use schemas::Text;
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, precedence};
-use crate::envelope::{Envelope, time};
+use crate::envelope::{self, Envelope, time};
 use crate::formats::openai;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
@@ -47,6 +47,12 @@ fn thread<'a>(object: &Object<'a>) -> Option<(Object<'a>, Text)> {
     Some((begun, id))
 }
 
+/// True for a line of newer versions that says of one request what it used, by the id of its answer. The running count beside it repeats
+/// it (lines in public parsers of the files and their tests, read 2026-11-30).
+fn is_record(object: &Object<'_>) -> bool {
+    object.is("type", "token_usage_record")
+}
+
 /// What a request used, and the session so far.
 struct Used<'a> {
     last: Json<'a>,
@@ -75,7 +81,13 @@ fn used<'a>(object: &Object<'a>) -> Option<Used<'a>> {
     if let Some(params) = object.object("params") {
         return of(params.object("tokenUsage")?, "last", "total", "totalTokens", &openai::AI_SDK);
     }
-    let payload = object.object("payload").filter(|payload| payload.is("type", "token_count"))?;
+    let payload = object.object("payload")?;
+    if is_record(object) {
+        let last = payload.get("usage").filter(|usage| usage.object().is_some_and(|usage| !usage.is_empty()))?;
+        let running = payload.object("thread_token_usage").and_then(|thread| thread.get("total_tokens")?.number());
+        return Some(Used { last, running, spelling: &openai::CODEX });
+    }
+    let payload = Some(payload).filter(|payload| payload.is("type", "token_count"))?;
     of(payload.object("info")?, "last_token_usage", "total_token_usage", "total_tokens", &openai::CODEX)
 }
 
@@ -99,14 +111,23 @@ pub(crate) fn line<'a>(
         out.ignore(IgnoreReason::NotAModelCall);
         return Ok(());
     };
+    let record = object.object("payload").filter(|_| is_record(object));
+    if envelope.recorded && record.is_none() {
+        out.ignore(IgnoreReason::RunSummary);
+        return Ok(());
+    }
     let mut call = Call::new("codex.transcript", "chat", precedence::AGENT);
     call.usual_provider = "openai";
+    if let Some(record) = &record {
+        call.response_id = envelope::text(record, "response_id")?.map(|id| Cow::Owned(id.into_owned()));
+        envelope.claimed.session = text(record, "thread_id").or(envelope.claimed.session);
+    }
     call.time = time(object, "timestamp")?;
     call.raw_usage = Cow::Borrowed(raw(Some(last)));
     call.parts = smallvec![openai::usage(&last.object().unwrap_or_default(), spelling, "")?];
     envelope.claimed.application = Some(Text::const_new("codex"));
-    let alone = running.is_none() && told(object).is_some();
-    if object.has("params") || object.has("msg") {
+    let alone = running.is_none() && (told(object).is_some() || call.response_id.is_some());
+    if object.has("params") || object.has("msg") || record.is_some() {
         envelope.claimed.session =
             object.object("params").and_then(|params| about(&params)).or(envelope.claimed.session);
         // What was used was certainly billed: counted, and visibly unpriced.
@@ -148,8 +169,11 @@ pub(crate) fn context(object: &Object<'_>, envelope: &mut Envelope<'_>) {
         envelope.model = text(&told, "model").or_else(|| envelope.model.take());
         envelope.provider = text(&told, "model_provider_id").or_else(|| envelope.provider.take());
     }
+    envelope.recorded |= is_record(object);
     let Some(payload) = object.object("payload") else { return };
     if object.is("type", "session_meta") {
+        // So `up --input` shortens that of a file with records.
+        envelope.recorded |= payload.has("token_usage_records");
         envelope.claimed.session = text(&payload, "id").or_else(|| envelope.claimed.session.take());
         envelope.provider = text(&payload, "model_provider").or_else(|| envelope.provider.take());
     }

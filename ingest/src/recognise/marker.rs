@@ -140,7 +140,14 @@ pub(super) fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             {
                 Shape::ClaudeTranscript
             }
-            "session_meta" | "turn_context" | "event_msg" | "response_item" | "compacted"
+            "session_meta"
+            | "turn_context"
+            | "event_msg"
+            | "response_item"
+            | "compacted"
+            | "token_usage_record"
+            | "world_state"
+            | "inter_agent_communication_metadata"
                 if object.has("payload") && object.has("timestamp") =>
             {
                 Shape::CodexTranscript

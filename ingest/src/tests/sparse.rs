@@ -472,8 +472,59 @@ fn lines_of_a_message_that_another_than_anthropic_served_are_one_call() {
     let long = "chatcmpl-6ada9ed27f339de28bb0";
     let key = format!("event/claude-code/{long}");
     // A line for each block, also in the file of another session that repeats them.
-    assert_eq!(keys(&[line("s1", 1, long, 3), line("s1", 2, long, 70), line("s2", 3, long, 70)]), [&*key, &*key, &*key]);
+    assert_eq!(
+        keys(&[line("s1", 1, long, 3), line("s1", 2, long, 70), line("s2", 3, long, 70)]),
+        [&*key, &*key, &*key]
+    );
     let short = [line("s1", 1, "chatcmpl-123", 3), line("s1", 2, "chatcmpl-123", 70), line("s2", 3, "chatcmpl-123", 9)];
-    let expected = ["event/claude-code/s1/chatcmpl-123", "event/claude-code/s1/chatcmpl-123", "event/claude-code/s2/chatcmpl-123"];
+    let expected =
+        ["event/claude-code/s1/chatcmpl-123", "event/claude-code/s1/chatcmpl-123", "event/claude-code/s2/chatcmpl-123"];
     assert_eq!(keys(&short), expected);
+}
+
+#[test]
+fn a_record_of_codex_and_the_running_count_beside_it_are_one_request() {
+    let usage = |input: u16, output: u8| {
+        format!(
+            r#"{{"input_tokens":{input},"cached_input_tokens":300,"output_tokens":{output},"reasoning_output_tokens":40,"total_tokens":{}}}"#,
+            input + u16::from(output)
+        )
+    };
+    let line = |kind: &str, payload: &str| {
+        format!(r#"{{"timestamp":"2026-08-01T09:59:00Z","type":"{kind}","payload":{payload}}}"#)
+    };
+    let record = |thread: &str, answer: &str| {
+        let used = usage(900, 100);
+        line(
+            "token_usage_record",
+            &format!(
+                r#"{{"thread_id":"{thread}","turn_id":"u","response_id":"{answer}","usage":{used},"turn_token_usage":{used},"thread_token_usage":{used}}}"#
+            ),
+        )
+    };
+    let used = usage(900, 100);
+    let count = line(
+        "event_msg",
+        &format!(r#"{{"type":"token_count","info":{{"total_token_usage":{used},"last_token_usage":{used}}}}}"#),
+    );
+    let meta = line("session_meta", r#"{"id":"t1","model_provider":"openai"}"#);
+    let turn = line("turn_context", r#"{"model":"gpt-5.3-codex"}"#);
+    let state = line("world_state", r#"{"a":1}"#);
+    let read = decoded(&[&meta, &turn, &record("t1", "resp_1"), &count, &state].map(String::as_str).join("\n"));
+    let rejected = read.items.iter().any(|item| matches!(item, Item::Rejected(_)));
+    let found = events(&read);
+    assert!(found.len() == 1 && !rejected, "{read:#?}");
+    assert_eq!((found[0].call_key.as_str(), found[0].model.as_str()), ("openai/resp_1", "gpt-5.3-codex"));
+    assert_eq!(found[0].weaker_keys, ["event/codex/t1/1000"]);
+    // Where they come apart, they meet by the running total; a file that is given line by line says of its records that it has them.
+    let alone = decoded(&[&meta, &turn, &count].map(String::as_str).join("\n"));
+    assert_eq!(events(&alone)[0].call_key, "event/codex/t1/1000");
+    let told = line("session_meta", r#"{"token_usage_records":true}"#);
+    assert!(events(&decoded(&[&meta, &turn, &told, &count].map(String::as_str).join("\n"))).is_empty());
+    // What a fork copies of its parent is the parent's.
+    let fork = line("session_meta", r#"{"id":"t2","forked_from_id":"t1"}"#);
+    let forked =
+        decoded(&[&fork, &turn, &record("t1", "resp_1"), &record("t2", "resp_2")].map(String::as_str).join("\n"));
+    let keys: Vec<&str> = events(&forked).iter().map(|event| event.weaker_keys[0].as_str()).collect();
+    assert_eq!(keys, ["event/codex/t1/1000", "event/codex/t2/1000"]);
 }
