@@ -54,7 +54,10 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     // Others' models speak like Anthropic on their makers' servers.
     let others = call.model.as_deref().filter(|model| families::is_of_others(model) || families::is_of_bedrock(model));
     call.usual_provider = others.map_or("anthropic", |model| families::family(model).unwrap_or("unknown"));
-    let Some(value) = object.get("usage") else {
+    // An event of a session of Managed Agents, which does not name the model of its agent
+    // (<https://platform.claude.com/docs/en/managed-agents/events-and-streaming>, not opened; events in public code, 2026-11-30).
+    call.time = envelope::time(object, "processed_at")?;
+    let Some(value) = object.get("usage").or_else(|| object.get("model_usage")) else {
         call.flags.set(Flag::UsageMissing);
         call.parts = smallvec![Part::default()];
         return Ok(call);

@@ -50,6 +50,9 @@ pub(super) fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if let Some(kind) = object.string("type") {
         let shape = match &*kind {
             "message" if object.has("usage") => Shape::AnthropicMessage,
+            // A session of Managed Agents tells of each request by an event; it adds them up itself.
+            "span.model_request_end" if object.has("model_usage") => Shape::AnthropicMessage,
+            "session" if object.has("agent") && object.has("usage") => Shape::Sum,
             // The API before messages counted nothing.
             "completion" if object.has("completion") && object.has("stop_reason") => Shape::AnthropicMessage,
             "message_start"
@@ -95,6 +98,7 @@ pub(super) fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
                 Shape::OpenAiResponseEvent
             }
             _ if is_conversation_event(&kind) => Shape::MistralEvent,
+            _ if is_of_managed_agents(&kind, object) => Shape::Fragment,
             "message-start" | "message-end" | "content-start" | "content-delta" | "content-end" | "tool-plan-delta"
             | "tool-call-start" | "tool-call-delta" | "tool-call-end" | "citation-start" | "citation-end" => {
                 Shape::CohereEvent
@@ -200,6 +204,12 @@ fn is_conversation_event(kind: &str) -> bool {
     const KINDS: [&str; 5] =
         ["conversation.response.", "message.output.delta", "tool.execution.", "function.call.delta", "agent.handoff."];
     KINDS.iter().any(|name| kind.starts_with(name))
+}
+
+/// True for an event of a session of Anthropic's Managed Agents that counts nothing.
+fn is_of_managed_agents(kind: &str, object: &Object<'_>) -> bool {
+    const ABOUT: [&str; 3] = ["agent.", "span.", "user."];
+    ABOUT.iter().any(|about| kind.starts_with(about)) && object.string("id").is_some_and(|id| id.starts_with("sevt_"))
 }
 
 /// True for a response that still runs: what it used stands in a later copy.

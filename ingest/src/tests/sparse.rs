@@ -528,3 +528,26 @@ fn a_record_of_codex_and_the_running_count_beside_it_are_one_request() {
     let keys: Vec<&str> = events(&forked).iter().map(|event| event.weaker_keys[0].as_str()).collect();
     assert_eq!(keys, ["event/codex/t1/1000", "event/codex/t2/1000"]);
 }
+
+#[test]
+fn a_session_of_managed_agents_tells_of_each_request_and_adds_them_up() {
+    let request = r#"{"id":"sevt_1","type":"span.model_request_end","model_request_start_id":"sevt_0","is_error":false,
+        "model_usage":{"input_tokens":10,"output_tokens":5,"cache_read_input_tokens":100,"cache_creation_input_tokens":20,"speed":"standard"},
+        "processed_at":"2026-08-01T09:59:00Z"}"#;
+    let expected = "cache_read_text_tokens 100, cache_write_5m_tokens 20, input_text_tokens 10, output_text_tokens 5";
+    let event = check(request, expected);
+    assert_eq!((event.call_key.as_str(), event.model.as_str()), ("anthropic/sevt_1", "unknown"));
+    assert_eq!(event.event_time.to_string(), "2026-08-01T09:59:00Z");
+    let begun = r#"{"id":"sevt_0","type":"span.model_request_start","processed_at":"2026-08-01T09:58:00Z"}"#;
+    ignored(begun, &[IgnoreReason::StreamFragment]);
+    ignored(
+        r#"{"id":"sevt_2","type":"agent.message","content":[{"type":"text","text":"x"}]}"#,
+        &[IgnoreReason::StreamFragment],
+    );
+    let session = r#"{"id":"sesn_1","type":"session","status":"idle","agent":{"id":"agent_1","model":{"id":"claude-opus-4-8"}},
+        "usage":{"input_tokens":120,"output_tokens":9,"cache_read_input_tokens":0}}"#;
+    ignored(session, &[IgnoreReason::RunSummary]);
+    let page = format!(r#"{{"data":[{begun},{request}],"next_page":null}}"#);
+    let read = decoded(&page);
+    assert_eq!(events(&read).len(), 1, "{read:#?}");
+}
