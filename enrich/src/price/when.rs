@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// All stated conditions must hold.
 ///
 /// `tier`, `speed` and `batch` change what a call *is*, so a row that does not state them is for the standard tier and
-/// speed and for calls outside a batch, and `any` says otherwise. All other conditions restrict only where stated.
+/// speed and for calls outside a batch, and `any` says otherwise. All other conditions restrict only where stated. A
+/// negotiated factor is for every tier and speed and for batches too, as far as it states none of them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct When {
@@ -50,6 +51,19 @@ impl When {
     /// Whether no condition is stated.
     pub fn is_empty(&self) -> bool {
         *self == When::default()
+    }
+
+    /// The same for calls of any tier and speed, in a batch or not, but where it states which.
+    ///
+    /// A price that says nothing of the tier is that of the standard one; a percentage off the list is off the price of
+    /// every tier, because each has a list price of its own.
+    pub fn whatever_the_tier(&self) -> When {
+        let any = || Some(Choice::One(Text::const_new("any")));
+        let mut when = self.clone();
+        when.tier = when.tier.or_else(any);
+        when.speed = when.speed.or_else(any);
+        when.batch = when.batch.or(Some(Batch::Both(Any::Any)));
+        when
     }
 
     /// Whether it names a party, so that the price is negotiated and not public.

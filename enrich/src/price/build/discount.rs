@@ -37,7 +37,7 @@ impl Builder<'_> {
             if !discount.when.is_contract() {
                 self.error(place, "names no tenant, account or team", "say in when whose contract it is");
             }
-            let condition = self.condition(place, &discount.when, calendars);
+            let condition = self.condition(place, &discount.when.whatever_the_tier(), calendars);
             let skus = self.covered(place, discount, book, by_name);
             for sku in skus {
                 let sku = &mut book.skus[sku as usize];

@@ -10,7 +10,7 @@ use crate::price::{PriceBook, parse_prices};
 use crate::sample::call;
 
 /// Checks lines of `provider/model | time | usage | context | what it costs`.
-fn check(book: &PriceBook, cases: &str) {
+pub(super) fn check(book: &PriceBook, cases: &str) {
     for line in cases.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let parts: Vec<&str> = line.split('|').map(str::trim).collect();
         let [model, time, used, context, expected] = parts[..] else { panic!("{line}: five parts") };
@@ -27,6 +27,9 @@ fn state(event: &mut UsageEvent, word: &str) {
     match name {
         "tier" => event.price_context.service_tier = text,
         "batch" => event.price_context.batch = true,
+        "speed" => event.price_context.speed = text,
+        "residency" => event.price_context.residency = text,
+        "endpoint" => event.price_context.endpoint = text,
         "region" => event.price_context.region = text,
         "size" => event.price_context.size = text,
         "quality" => event.price_context.quality = text,
@@ -353,6 +356,45 @@ contracts:
          p/model | 2026-11-20 | output_text_tokens 1000000 | tenant acme, team search | list 50, contracted 35
          p/model | 2026-11-20 | input_text_tokens 1000000 | tenant reseller | list 10, contracted 10.501
          p/model | 2026-11-20 | input_text_tokens 1 | tenant acme | list 0.00001, contracted 0.000009",
+    );
+}
+
+#[test]
+fn a_factor_on_list_prices_is_on_those_of_every_tier_but_where_it_names_one() {
+    let book = small(
+        "provider: openai
+currency: USD
+tiers: {fast: priority}
+skus:
+  - sku: openai/gpt
+    models: [gpt]
+    rates:
+      - {per: 1000000, prices: {input_text_tokens: 2}}
+      - {per: 1000000, when: {tier: flex}, prices: {input_text_tokens: 1}}
+      - {per: 1000000, when: {tier: priority}, prices: {input_text_tokens: 4}}
+      - {per: 1000000, when: {batch: true}, prices: {input_text_tokens: 1}}
+      - {per: 1000000, when: {speed: quick}, prices: {input_text_tokens: 6}}
+contracts:
+  - {id: all-of-it, when: {account: acme}, factor: 0.9}
+  - {id: batches, when: {account: batcher, batch: true}, factor: 0.5}
+  - {id: batcher, when: {account: batcher}, factor: 0.8}
+  - {id: standard-only, when: {account: plain, tier: standard, batch: false}, factor: 0.7}
+",
+    );
+    check(
+        &book,
+        "openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account acme | list 2, contracted 1.8
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account acme, tier flex | list 1, contracted 0.9
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account acme, tier fast | list 4, contracted 3.6
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account acme, batch | list 1, contracted 0.9
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account acme, tier batch | list 1, contracted 0.9
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account acme, speed quick | list 6, contracted 5.4
+         # The one that names the batch goes before the one for everything.
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account batcher, batch | list 1, contracted 0.5
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account batcher | list 2, contracted 1.6
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account plain | list 2, contracted 1.4
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account plain, tier flex | list 1, contracted 1
+         openai/gpt | 2026-11-20 | input_text_tokens 1000000 | account plain, batch | list 1, contracted 1",
     );
 }
 
