@@ -3,6 +3,7 @@
 use hashbrown::HashMap as FastMap;
 use schemas::{Confidence, Dimensions, Text, Timestamp, UsageEvent};
 
+use super::provider::as_calls_carry_it;
 use super::row::{Claims, Key, Listed, Matches, Patterns, Project, Row, Rule, Stated, Team, dimension};
 use super::shared::{Among, Method, Shared, SharedRules, Split, Weights};
 use crate::finding::Finding;
@@ -137,9 +138,10 @@ impl Directory {
     fn by_key(&self, event: &UsageEvent) -> Option<Attribution> {
         let key = event.key_id.as_ref()?;
         let for_provider = |owners: &&KeyOwners| owners.provider.as_ref().is_none_or(|for_| *for_ == event.provider);
-        let owners = self.keys.get(key)?.iter().find(for_provider)?;
-        let owner = owners.owners.at(event.event_time)?.clone();
-        Some(Attribution { owner, rule: Some(owners.rule.clone()), confidence: Confidence::Exact })
+        // Rows that name the provider come first; where none of them holds then, the one for every provider does.
+        let mut held = self.keys.get(key)?.iter().filter(for_provider);
+        let (rule, owner) = held.find_map(|owners| Some((&owners.rule, owners.owners.at(event.event_time)?)))?;
+        Some(Attribution { owner: owner.clone(), rule: Some(rule.clone()), confidence: Confidence::Exact })
     }
 
     fn by_rule(&self, event: &UsageEvent) -> Option<Attribution> {
@@ -262,8 +264,9 @@ fn tag<'a>(event: &'a UsageEvent, key: &str) -> Option<&'a Text> {
 /// A row and where it was read.
 pub(crate) type Placed = (String, Row);
 
-/// Compiles rows.
+/// Compiles the rows that are still believed: one that came to be known as wrong (`known_to`) holds at no time.
 pub(crate) fn build(version: &str, rows: &[Placed]) -> Result<Directory, Vec<Finding>> {
+    let rows = &believed(rows)[..];
     let mut findings = Vec::new();
     let lists_teams = rows.iter().any(|(_, row)| matches!(row, Row::Team(_)));
     let mut directory = Directory {
@@ -309,16 +312,7 @@ pub(crate) fn build(version: &str, rows: &[Placed]) -> Result<Directory, Vec<Fin
         if let Some(contradiction) = contradiction {
             findings.push(contradicts(place, &contradiction));
         }
-        let period = match row {
-            Row::Settings(_) => continue,
-            Row::Team(Team { period, .. }) | Row::Project(Project { period, .. }) | Row::Key(Key { period, .. }) => {
-                period
-            }
-            Row::Listed(Listed { period, .. }) => period,
-            Row::Rule(_, rule) => &rule.period,
-            Row::Shared(_, shared) => &shared.period,
-            Row::Weights(weights) => &weights.period,
-        };
+        let Some(period) = row.period() else { continue };
         if period.from() >= period.to() {
             let remedy = "a row holds in [valid_from, valid_to)";
             findings.push(Finding::at(place, "valid_to is not after valid_from", remedy));
@@ -326,6 +320,25 @@ pub(crate) fn build(version: &str, rows: &[Placed]) -> Result<Directory, Vec<Fin
     }
     references(&directory, rows, &mut findings);
     if findings.is_empty() { Ok(directory) } else { Err(findings) }
+}
+
+/// Rows not known to be wrong, with providers by the names that calls carry.
+fn believed(rows: &[Placed]) -> Vec<Placed> {
+    let mut rows: Vec<Placed> = rows
+        .iter()
+        .filter(|(_, row)| row.period().is_none_or(|period| period.known_at(Timestamp::MAX)))
+        .cloned()
+        .collect();
+    for (_, row) in &mut rows {
+        match row {
+            Row::Key(key) => key.provider = key.provider.as_ref().map(as_calls_carry_it),
+            Row::Rule(_, rule) => {
+                rule.when.provider = rule.when.provider.take().map(|patterns| patterns.map(as_calls_carry_it));
+            }
+            _ => {}
+        }
+    }
+    rows
 }
 
 fn contradicts(place: &str, contradiction: &Contradiction) -> Finding {
@@ -552,6 +565,7 @@ fn is_own_ancestor(rows: &[Placed], team: &Text) -> bool {
 impl Directory {
     /// What is worth a look in a valid directory.
     pub(crate) fn warnings(&self, rows: &[Placed]) -> Vec<Finding> {
+        let rows = &believed(rows)[..];
         let mut warnings = Vec::new();
         for (place, row) in rows {
             if let Row::Key(key) = row {

@@ -7,6 +7,7 @@
 mod csv;
 mod directory;
 mod file;
+mod provider;
 mod row;
 mod shared;
 

@@ -30,6 +30,22 @@ pub(crate) enum Row {
     Weights(Weights),
 }
 
+impl Row {
+    /// When it holds; `None` for what holds for the whole directory.
+    pub fn period(&self) -> Option<&Period> {
+        Some(match self {
+            Row::Settings(_) => return None,
+            Row::Team(Team { period, .. }) | Row::Project(Project { period, .. }) | Row::Key(Key { period, .. }) => {
+                period
+            }
+            Row::Listed(Listed { period, .. }) => period,
+            Row::Rule(_, rule) => &rule.period,
+            Row::Shared(_, shared) => &shared.period,
+            Row::Weights(weights) => &weights.period,
+        })
+    }
+}
+
 /// A cost centre, business unit, environment or customer that there is.
 ///
 /// Once a directory lists any value of a dimension, its rows may name no other.
@@ -166,6 +182,14 @@ pub(crate) enum Patterns {
 }
 
 impl Patterns {
+    /// Each pattern changed.
+    pub fn map(self, change: impl Fn(&Text) -> Text) -> Self {
+        match self {
+            Patterns::One(pattern) => Patterns::One(change(&pattern)),
+            Patterns::Many(patterns) => Patterns::Many(patterns.iter().map(change).collect()),
+        }
+    }
+
     /// Whether the text matches one of them.
     pub fn match_text(&self, text: &str) -> bool {
         match self {

@@ -57,6 +57,54 @@ fn a_key_that_moves_takes_its_calls_along_from_the_first_instant_and_no_earlier(
 }
 
 #[test]
+fn a_row_known_to_be_wrong_owns_nothing() {
+    let yaml = "teams: [{team: a}, {team: b}]
+keys:
+  - {key: k, owner: {team: a}, known_to: 2026-10-01}
+  - {key: k, owner: {team: b}, known_from: 2026-10-01}
+  - {key: gone, owner: {team: a}, known_to: 2026-10-01}
+";
+    let directory = compile(&parse_owners(&file(yaml)).unwrap_or_else(|findings| panic!("{}", text(&findings))));
+    check(&directory, |event| event.key_id = Some("k".into()), "b, key:k, exact");
+    check(&directory, |event| event.key_id = Some("gone".into()), "none, none, none");
+}
+
+#[test]
+fn a_row_for_a_provider_that_has_ended_leaves_the_key_to_the_row_for_all_of_them() {
+    let yaml = "teams: [{team: a}, {team: b}]
+keys:
+  - {key: k, provider: openai, owner: {team: a}, valid_to: 2026-06-01}
+  - {key: k, owner: {team: b}}
+";
+    let directory = compile(&parse_owners(&file(yaml)).unwrap());
+    check(&directory, |event| event.key_id = Some("k".into()), "b, key:k, exact");
+    let before = |event: &mut UsageEvent| {
+        event.key_id = Some("k".into());
+        event.event_time = "2026-05-31".parse().unwrap();
+    };
+    check(&directory, before, "a, key:k, exact");
+}
+
+#[test]
+fn a_provider_is_known_by_the_names_people_give_it() {
+    let yaml = "teams: [{team: a}, {team: b}]
+keys: [{key: k, provider: bedrock, owner: {team: a}}]
+rules: [{id: azure, when: {provider: [azure, vertex_ai]}, owner: {team: b}}]
+";
+    let directory = compile(&parse_owners(&file(yaml)).unwrap());
+    let of = |provider: &'static str| {
+        move |event: &mut UsageEvent| {
+            event.key_id = Some("k".into());
+            event.provider = provider.into();
+        }
+    };
+    check(&directory, of("aws.bedrock"), "a, key:k, exact");
+    check(&directory, of("azure.ai.openai"), "b, azure, assumed");
+    check(&directory, of("gcp.vertex_ai"), "b, azure, assumed");
+    check(&directory, of("openai"), "none, none, none");
+}
+
+#[test]
 fn rules_are_tried_in_order_and_a_claim_only_when_none_names_a_team() {
     let directory = example();
     let tagged = |labels: &'static str, source: &'static str| {
