@@ -82,7 +82,9 @@ fn next_step(action: &str) -> &str {
 
 /// How much a day, and when the amount is used up if spend goes on as it has since the period began.
 fn pace(alert: &Alert, since: Timestamp) -> Option<String> {
-    let elapsed = i128::from(alert.booked_at.micros_since(since));
+    // What is booked after the period ended, a late call or a bill, was spent within it: no day longer has passed.
+    let now = alert.booked_at.min(alert.period_end);
+    let elapsed = i128::from(now.micros_since(since));
     let (spent, total) = (alert.spent.picos(), alert.amount.picos());
     if elapsed <= 0 || spent <= 0 || total <= 0 {
         return None;
@@ -97,7 +99,7 @@ fn pace(alert: &Alert, since: Timestamp) -> Option<String> {
     // Whole seconds and thousandths of a unit are exact enough; what does not fit then is no budget of this world.
     let (elapsed, spent, total) = (elapsed / 1_000_000, (spent / 1_000_000_000).max(1), total / 1_000_000_000);
     let left = elapsed.checked_mul(total - spent)? / spent;
-    let until = alert.booked_at.plus_seconds(i64::try_from(left).ok()?);
+    let until = now.plus_seconds(i64::try_from(left).ok()?);
     Some(if until < alert.period_end {
         format!("{rate}the budget is used up on {}", minute(until))
     } else {
@@ -200,6 +202,15 @@ pub(crate) mod tests {
         let recovery = Message::of(&alert(2, Direction::Down), &drivers, None).text();
         assert!(recovery.starts_with("Growth, all environments: spend is below 50 % of the budget"), "{recovery}");
         assert!(!recovery.contains("Next"), "{recovery}");
+    }
+
+    #[test]
+    fn what_is_booked_after_its_period_was_spent_within_it() {
+        // A late call or bill that crosses a threshold a month after the end: 500 in thirty days, not in sixty.
+        let mut late = alert(1, Direction::Up);
+        late.booked_at = late.period_start.plus_seconds(60 * 86_400);
+        let said = Message::of(&late, &[], None).text();
+        assert!(said.contains("At this pace: 16.66 USD a day: the budget lasts until the end of the period"), "{said}");
     }
 
     #[test]
