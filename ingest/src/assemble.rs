@@ -301,6 +301,11 @@ impl<'r> Out<'r> {
             .or_else(|| Some(call.usual_provider).filter(|usual| !usual.is_empty()).map(Text::const_new))
             .or_else(|| families::family(&model).map(Text::const_new))
             .unwrap_or_else(|| "unknown".into());
+        let model = if provider == "aws.bedrock" && model.starts_with("claude-") {
+            profile([&envelope.requested_model, &envelope.model, &call.requested_model]).unwrap_or(model)
+        } else {
+            model
+        };
         let operation = envelope.operation.unwrap_or_else(|| operation(&call.operation, &call.parts, &model));
         fill_context(&mut call.context, envelope.price_context);
         if is_tier_not_served(&call.context) {
@@ -527,6 +532,13 @@ pub(crate) fn check_time(time: Timestamp, received_at: Timestamp) -> Result<()> 
         return Err(Problem::new(RejectReason::TimeOutOfRange, "time", message));
     }
     Ok(())
+}
+
+/// What Bedrock bills is a profile, which the address and the envelope name; the body of Claude names Anthropic's model alone.
+fn profile(asked: [&Option<Text>; 3]) -> Option<Text> {
+    let mut names =
+        asked.into_iter().flatten().map(|asked| asked.rsplit_once('/').map_or(asked.as_str(), |(_, name)| name));
+    names.find(|name| name.contains("anthropic.claude-")).map(Text::from)
 }
 
 /// What the body does not say, as the envelope says it.

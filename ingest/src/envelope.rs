@@ -424,8 +424,7 @@ impl<'a> Surroundings<'a> {
             if let Some(url) = stated.or_else(|| head::address(listed()?).map(Cow::Owned)) {
                 self.provider = self.provider.take().or_else(|| host_provider(&url).map(Text::const_new));
                 self.requested_model = self.requested_model.take().or_else(|| head::model(&url).map(Text::from));
-                let context = &mut self.price_context;
-                context.region = context.region.take().or_else(|| head::region(&url).map(Text::from));
+                head::place(&url, &mut self.price_context);
             }
             // An archive of HTTP keeps it as the text of what was posted.
             let posted = || request.object("postData")?.get("text");
@@ -457,8 +456,7 @@ impl<'a> Surroundings<'a> {
         for address in addresses.into_iter().flatten().filter_map(|(_, address)| address.string()) {
             self.provider = self.provider.take().or_else(|| host_provider(&address).map(Text::const_new));
             self.requested_model = self.requested_model.take().or_else(|| head::model(&address).map(Text::from));
-            let context = &mut self.price_context;
-            context.region = context.region.take().or_else(|| head::region(&address).map(Text::from));
+            head::place(&address, &mut self.price_context);
         }
         // What a recorded answer says in its head, where the body says nothing.
         if let Some(headers) = head::headers(object).or_else(|| head::headers_within(object.get("response")?)) {

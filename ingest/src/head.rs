@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use schemas::Timestamp;
+use schemas::{PriceContext, Text, Timestamp};
 
 use crate::config::TEXT_BYTES_MAX;
 use crate::envelope::Envelope;
@@ -141,12 +141,33 @@ pub(crate) fn model(url: &str) -> Option<String> {
     (!name.is_empty() && name.len() <= TEXT_BYTES_MAX).then_some(name)
 }
 
-/// The region in the host of a request to Bedrock, or to the endpoints of its that speak like OpenAI.
-pub(crate) fn region(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let runtime = || rest.strip_prefix("bedrock-runtime.")?.split_once(".amazonaws.com");
-    let mantle = || rest.strip_prefix("bedrock-mantle.")?.split_once(".api.aws");
-    runtime().or_else(mantle).map(|(region, _)| region)
+/// Where an address, or a host alone, says that a call is served, as far as a price may depend on it. What is known stays.
+///
+/// Bedrock names its region, Vertex AI its location (in the path, or before the host; none in the host is the global one), OpenAI
+/// the residency of data (<https://developers.openai.com/api/docs/guides/data-residency>) and xAI the country of its endpoint
+/// (<https://docs.x.ai/developers/advanced-api-usage/regions>; both checked 2026-11-30).
+pub(crate) fn place(url: &str, context: &mut PriceContext) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+    let before = |end: &str| host.strip_suffix(end).filter(|place| !place.is_empty() && !place.contains('.'));
+    let bedrock = |start: &str, end: &str| Some(host.strip_prefix(start)?.split_once(end)?.0);
+    let fill = |slot: &mut Option<Text>, place: Option<&str>| {
+        if slot.is_none() {
+            *slot = place.filter(|place| !place.is_empty() && place.len() <= TEXT_BYTES_MAX).map(Text::from);
+        }
+    };
+    let vertex = || {
+        // `aiplatform.eu.rep.googleapis.com` serves from more than one region of the European Union.
+        let several = || host.strip_prefix("aiplatform.")?.strip_suffix(".rep.googleapis.com");
+        let named = before("-aiplatform.googleapis.com").or_else(several);
+        let is_vertex = named.is_some() || host == "aiplatform.googleapis.com";
+        let path = || rest.split_once("/locations/")?.1.split(['/', ':', '?']).next();
+        if is_vertex { path().or(named) } else { None }
+    };
+    let region = bedrock("bedrock-runtime.", ".amazonaws.com").or_else(|| bedrock("bedrock-mantle.", ".api.aws"));
+    fill(&mut context.region, region.or_else(vertex));
+    fill(&mut context.residency, before(".api.openai.com"));
+    fill(&mut context.endpoint, before(".api.x.ai"));
 }
 
 /// The address of a request of HTTP/2, which stands in its head.
@@ -172,6 +193,38 @@ pub(crate) fn decoded(segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_say_where_a_call_is_served() {
+        let place = |url: &str| {
+            let mut context = PriceContext::default();
+            place(url, &mut context);
+            let PriceContext { region, residency, endpoint, .. } = context;
+            [region, residency, endpoint].map(|place| place.unwrap_or_default().to_string())
+        };
+        for (url, expected) in [
+            ("https://bedrock-runtime.us-gov-west-1.amazonaws.com/model/m/invoke", ["us-gov-west-1", "", ""]),
+            ("https://bedrock-mantle.us-east-1.api.aws/v1/responses", ["us-east-1", "", ""]),
+            (
+                "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5/publishers/anthropic/models/m:rawPredict",
+                ["us-east5", "", ""],
+            ),
+            (
+                "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google/models/m",
+                ["global", "", ""],
+            ),
+            ("https://aiplatform.eu.rep.googleapis.com/v1/projects/p", ["eu", "", ""]),
+            // As `server.address` has it.
+            ("europe-west1-aiplatform.googleapis.com", ["europe-west1", "", ""]),
+            ("https://eu.api.openai.com/v1/chat/completions", ["", "eu", ""]),
+            ("https://us.api.x.ai/v1", ["", "", "us"]),
+            ("https://api.openai.com/v1/responses", ["", "", ""]),
+            ("https://gateway.example/locations/us-east5/m", ["", "", ""]),
+            ("https://generativelanguage.googleapis.com/v1beta/models/m:generateContent", ["", "", ""]),
+        ] {
+            assert_eq!(place(url), expected, "{url}");
+        }
+    }
 
     #[test]
     fn paths_name_models() {

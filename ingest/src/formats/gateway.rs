@@ -8,6 +8,7 @@ use smallvec::smallvec;
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{self, Envelope, provider_name, time};
 use crate::formats::{anthropic, cohere, gemini, openai};
+use crate::head;
 use crate::identity;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
@@ -41,8 +42,19 @@ pub(crate) fn litellm<'a>(
         _ => "chat",
     });
     call.context.batch = kind.ends_with("retrieve_batch");
-    call.provider = envelope::text(object, "custom_llm_provider")?.map(|name| provider_name(&name));
+    let seller = envelope::text(object, "custom_llm_provider")?;
+    call.provider = seller.as_deref().map(provider_name);
     call.model = envelope::text(object, "model")?;
+    if let (Some(seller), Some(routed)) = (&seller, &call.model) {
+        let (model, region) = unrouted(routed, seller);
+        call.context.region = region.map(Text::from);
+        if model.len() < routed.len() {
+            call.model = Some(Cow::Owned(model.to_owned()));
+        }
+    }
+    if let Some(address) = object.string("api_base") {
+        head::place(&address, &mut call.context);
+    }
     call.requested_model = envelope::owned(object, "model_group")?;
     // In rows of its database, the id of the request is that of the answer.
     call.response_id = match envelope::text(object, "id")? {
@@ -93,8 +105,9 @@ pub(crate) fn litellm<'a>(
     }
     if let Some(usage) = metadata.object("usage_object") {
         call.context.speed = envelope::owned(&usage, "speed")?.filter(|speed| speed != "standard");
-        call.context.residency =
+        let geo =
             envelope::owned(&usage, "inference_geo")?.filter(|geo| !matches!(geo.as_str(), "global" | "not_available"));
+        call.context.residency = geo.or(call.context.residency.take());
     }
     let used = !part.usage.is_empty();
     if object.is("status", "failure") && !used {
@@ -178,6 +191,25 @@ pub(crate) fn litellm<'a>(
     }
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// A model by the provider's own name, and the region LiteLLM was told beside it: what it routes by stands before the name
+/// (`vertex_ai/`, `bedrock/converse/`, `bedrock/us-west-2/`; <https://docs.litellm.ai/docs/providers/bedrock>, checked 2026-11-30).
+fn unrouted<'m>(routed: &'m str, seller: &str) -> (&'m str, Option<&'m str>) {
+    // `bedrock_converse` and the like are what it calls its own parts of a provider.
+    let whole = ["bedrock", "vertex_ai"].into_iter().find(|whole| seller.starts_with(whole)).unwrap_or(seller);
+    let prefixed = [seller, whole].into_iter().find_map(|name| routed.strip_prefix(name)?.strip_prefix('/'));
+    let mut model = prefixed.filter(|model| !model.is_empty()).unwrap_or(routed);
+    if whole != "bedrock" {
+        return (model, None);
+    }
+    const ROUTES: [&str; 5] = ["converse/", "converse_like/", "invoke/", "mantle/", "openai/"];
+    model = ROUTES.iter().find_map(|route| model.strip_prefix(route)).unwrap_or(model);
+    let is_region = |text: &str| text.matches('-').count() >= 2 && text.ends_with(|last: char| last.is_ascii_digit());
+    match model.split_once('/') {
+        Some((region, model)) if is_region(region) && !model.is_empty() => (model, Some(region)),
+        _ => (model, None),
+    }
 }
 
 /// True for what is logged like a call, and asks no model: files, batches and tools, and whatever is listed, fetched or taken back.

@@ -322,6 +322,30 @@ fn what_a_model_embeds_is_no_chat() {
 }
 
 #[test]
+fn what_bedrock_bills_is_the_profile_that_was_asked_and_not_the_model_its_body_names() {
+    let record = |url: &str, model: &str| {
+        format!(
+            r#"{{"request":{{"url":"{url}","method":"POST"}},"response":{{"status":200,"body":{{"id":"msg_bdrk_1","type":"message",
+            "role":"assistant","model":"{model}","content":[],"usage":{{"input_tokens":1000,"output_tokens":100}}}}}}}}"#
+        )
+    };
+    let asked =
+        "https://bedrock-runtime.us-east-1.amazonaws.com/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke";
+    let found = event(&record(asked, "claude-haiku-4-5-20251001"));
+    assert_eq!((&*found.provider, &*found.model), ("aws.bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0"));
+    // An application's own profile names no model: the body does.
+    let own = "https://bedrock-runtime.us-east-1.amazonaws.com/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aapplication-inference-profile%2Fx/invoke";
+    assert_eq!(&*event(&record(own, "claude-opus-4-7")).model, "claude-opus-4-7");
+    // Vertex AI is told the model alone.
+    let vertex = "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-opus-5-5:rawPredict";
+    let found = event(&record(vertex, "claude-opus-5-5"));
+    assert_eq!(
+        (&*found.provider, &*found.model, found.price_context.region.as_deref()),
+        ("gcp.vertex_ai", "claude-opus-5-5", Some("us-east5"))
+    );
+}
+
+#[test]
 fn litellm_counts_the_searches_that_only_a_responses_output_tells() {
     let payload = r#"{"id":"resp_L","litellm_call_id":"c","call_type":"aresponses","status":"success","custom_llm_provider":"openai",
         "total_tokens":12,"prompt_tokens":10,"completion_tokens":2,"startTime":1785578390.5,"model":"gpt-5.4",

@@ -185,6 +185,70 @@ fn litellm_folds_every_cache_count_into_the_prompt() {
 }
 
 #[test]
+fn litellm_names_a_model_by_its_route_and_we_by_its_provider() {
+    for (seller, routed, model, region) in [
+        ("bedrock", "bedrock/us.anthropic.claude-opus-5-5", "us.anthropic.claude-opus-5-5", None),
+        ("bedrock", "bedrock/converse/us.anthropic.claude-opus-5-5", "us.anthropic.claude-opus-5-5", None),
+        (
+            "bedrock_converse",
+            "bedrock/us-gov-west-1/amazon.nova-pro-v1:0",
+            "amazon.nova-pro-v1:0",
+            Some("us-gov-west-1"),
+        ),
+        ("bedrock", "us-west-2/anthropic.claude-haiku-5-5", "anthropic.claude-haiku-5-5", Some("us-west-2")),
+        (
+            "bedrock",
+            "arn:aws:bedrock:us-east-1:1:application-inference-profile/x",
+            "arn:aws:bedrock:us-east-1:1:application-inference-profile/x",
+            None,
+        ),
+        ("vertex_ai", "vertex_ai/claude-haiku-4-5@20251001", "claude-haiku-4-5@20251001", None),
+        ("gemini", "gemini/gemini-2.5-pro", "gemini-2.5-pro", None),
+        ("anthropic", "anthropic/claude-opus-5-5", "claude-opus-5-5", None),
+        ("openai", "openai/gpt-5.5", "gpt-5.5", None),
+        ("mistral", "mistral/mistral-large-latest", "mistral-large-latest", None),
+        // Whose model it is belongs to the name.
+        ("groq", "openai/gpt-oss-120b", "openai/gpt-oss-120b", None),
+        ("groq", "groq/openai/gpt-oss-120b", "openai/gpt-oss-120b", None),
+        ("openrouter", "openrouter/anthropic/claude-opus-5.5", "anthropic/claude-opus-5.5", None),
+    ] {
+        let record = litellm("")
+            .replace("\"bedrock\"", &format!("\"{seller}\""))
+            .replace("\"eu.anthropic.claude-opus-4-5\"", &format!("\"{routed}\""));
+        let event = event(&record);
+        assert_eq!((&*event.model, event.price_context.region.as_deref()), (model, region), "{seller} {routed}");
+    }
+}
+
+#[test]
+fn litellm_says_where_it_called() {
+    let event = |seller: &str, base: &str| {
+        event(&litellm(&format!(r#","api_base":"{base}""#)).replace("\"bedrock\"", &format!("\"{seller}\"")))
+    };
+    let vertex = event("vertex_ai", "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5/m");
+    assert_eq!(vertex.price_context.region.as_deref(), Some("us-east5"));
+    let openai = event("openai", "https://eu.api.openai.com/v1");
+    assert_eq!(openai.price_context.residency.as_deref(), Some("eu"));
+}
+
+#[test]
+fn litellm_counts_what_gemini_was_grounded_in_among_the_details_of_a_prompt() {
+    let record =
+        litellm("").replace(r#""text_tokens":null"#, r#""web_search_requests":3,"google_maps_grounding_requests":1"#);
+    assert!(
+        line(&event(&record)).ends_with("web_searches 3, maps_groundings 1 [assumed_5m]"),
+        "{}",
+        line(&event(&record))
+    );
+    // Of Claude's searches it may say both.
+    let both = record.replace(
+        r#""cache_read_input_tokens":60,"#,
+        r#""cache_read_input_tokens":60,"server_tool_use":{"web_search_requests":3},"#,
+    );
+    assert!(line(&event(&both)).contains("web_searches 3,"), "{}", line(&event(&both)));
+}
+
+#[test]
 fn a_gateway_cache_hit_is_no_call_of_the_provider() {
     let event = event(&litellm(r#","cache_hit":true"#));
     assert_eq!((event.cost_basis, &*event.call_key), (CostBasis::GatewayCache, "event/litellm/b980"));

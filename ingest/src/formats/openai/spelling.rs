@@ -260,6 +260,9 @@ pub(super) static INPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     "cached_tokens_details",
     "search_tokens",
     "cache_creation_token_details",
+    // LiteLLM
+    "web_search_requests",
+    "google_maps_grounding_requests",
     // Perplexity's agents
     "cache_read_input_tokens",
     "cache_creation_input_tokens",

@@ -99,6 +99,11 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     }
     let mut unknown = unknown_fields(object, &USAGE_FIELDS) || given.unknown || put_out.unknown;
     extras(&counts, vector, &mut unknown)?;
+    // Of other providers' searches it may say there again what `server_tool_use` said.
+    if vector.get(Meter::WebSearches).is_zero() {
+        vector.add(Meter::WebSearches, given.grounded.0);
+    }
+    vector.add(Meter::MapsGroundings, given.grounded.1);
     if unknown {
         part.flags.set(Flag::UnknownUsageField);
     }
@@ -176,6 +181,8 @@ struct Given {
     /// Whether anybody says what of these was cached.
     told_apart: bool,
     searched: Option<i64>,
+    /// Searches of the web and of maps that Gemini's answers were grounded in, as LiteLLM counts them.
+    grounded: (i64, i64),
     unknown: bool,
 }
 
@@ -239,6 +246,7 @@ impl Given {
             }
         }
         self.searched = details.count("search_tokens")?;
+        self.grounded = (details.or_zero("web_search_requests")?, details.or_zero("google_maps_grounding_requests")?);
         self.audio = details.or_zero("audio_tokens")?;
         self.image = details.or_zero("image_tokens")?;
         self.video = details.or_zero("video_tokens")?;

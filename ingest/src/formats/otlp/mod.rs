@@ -27,6 +27,7 @@ use self::names::{Names, names};
 use self::role::Role;
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{Envelope, host_provider, provider_name};
+use crate::head;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::number;
@@ -209,6 +210,9 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     call.context.service_tier = served.map(Text::from).filter(|tier| tier != "auto");
     let asked = attributes.text(names!["openai.request.service_tier", "gen_ai.openai.request.service_tier"]);
     call.context.requested_tier = asked.map(Text::from);
+    if let Some(host) = attributes.text(names::HOST) {
+        head::place(&host, &mut call.context);
+    }
     call.reported_cost = reported(attributes, names::COST, "stated_by_producer").or_else(|| langfuse_cost(attributes));
     call.raw_usage = Cow::Owned(attributes.raw(names::is_usage));
     // What Copilot's users ask is paid for by its seats and credits.
