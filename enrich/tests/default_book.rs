@@ -59,7 +59,9 @@ fn it_prices_the_common_models_of_every_seller_and_says_whence() {
 
 #[test]
 fn every_imported_row_names_its_package_and_every_row_its_page_and_day() {
-    for warning in enrich::price::lint_folder(folder()).unwrap_or_else(|findings| panic!("{}", findings[0])) {
+    for warning in enrich::price::lint_folder(folder(), "2026-11-30".parse().unwrap())
+        .unwrap_or_else(|findings| panic!("{}", findings[0]))
+    {
         assert!(!warning.message.contains("has no source"), "{warning}");
         assert!(!warning.message.contains("has no price from"), "{warning}");
     }

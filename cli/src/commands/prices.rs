@@ -171,12 +171,12 @@ pub(super) fn rows(path: &Path) -> anyhow::Result<Vec<ReferenceRow>> {
 impl Lint {
     fn run(&self) -> anyhow::Result<ExitCode> {
         let findings = match &self.book.config {
-            Some(path) => enrich::price::lint_folder(path),
+            Some(path) => enrich::price::lint_folder(path, now()),
             None => {
                 let belongs = |name: &str| name.starts_with("prices") && name.ends_with(".yaml");
                 let files = EXAMPLE.iter().filter(|(name, _)| belongs(name));
                 let files: Vec<_> = files.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-                enrich::price::lint_prices(&files)
+                enrich::price::lint_prices(&files, now())
             }
         };
         let findings = findings.unwrap_or_else(|wrong| wrong);

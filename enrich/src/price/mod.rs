@@ -106,16 +106,17 @@ pub fn compiled_file(rows: &[ReferenceRow]) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// What makes them invalid.
-pub fn lint_folder(dir: &Path) -> Result<Vec<Finding>, Vec<Finding>> {
-    lint_prices(&read_sources(dir, SET)?)
+pub fn lint_folder(dir: &Path, now: Timestamp) -> Result<Vec<Finding>, Vec<Finding>> {
+    lint_prices(&read_sources(dir, SET)?, now)
 }
 
-/// Everything worth saying about files that are valid: figures without source or day, and prices that lie suspiciously
-/// far from the others of their meter.
+/// Everything worth saying about files that are valid: figures without source or day, prices that lie suspiciously far
+/// from the others of their meter, batches that are not half, contracts that take over long prompts unsaid, and calendars
+/// that end within two months of `now`.
 ///
 /// # Errors
 /// What makes them invalid, as [`parse_prices`] says it.
-pub fn lint_prices(files: &[(String, String)]) -> Result<Vec<Finding>, Vec<Finding>> {
+pub fn lint_prices(files: &[(String, String)], now: Timestamp) -> Result<Vec<Finding>, Vec<Finding>> {
     let rows = parse_prices(files)?;
-    Ok(lint::warnings(&rows))
+    Ok(lint::warnings(&rows, now))
 }

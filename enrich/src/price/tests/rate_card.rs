@@ -101,6 +101,6 @@ fn impossible_rows_are_refused_with_file_row_and_remedy() {
 #[test]
 fn a_price_nobody_answers_for_is_worth_a_look() {
     let file = ("prices/card.yaml".to_owned(), "currency: USD\nrate_card: [{unit: r, price: 1}]\n".to_owned());
-    let said = text(&lint_prices(&[file]).unwrap());
+    let said = text(&lint_prices(&[file], "2026-11-30".parse().unwrap()).unwrap());
     assert_eq!(said, "prices/card.yaml: rate_card[0]: r has no source; state in source who decided it, and where\n");
 }

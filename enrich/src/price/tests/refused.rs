@@ -82,6 +82,58 @@ fn files_that_are_cut_off_or_misspelt() {
     assert!(text(&findings.expect_err("no provider")).contains("names no provider"));
 }
 
+/// What is worth a look in a valid book of one file, at the end of November 2026.
+fn lint(body: &str) -> Vec<crate::finding::Finding> {
+    lint_prices(&[("prices/p.yaml".to_string(), format!("{HEAD}{body}"))], "2026-11-30".parse().unwrap()).unwrap()
+}
+
+#[test]
+fn a_batch_that_is_not_half_is_worth_a_look() {
+    let said = |batch: &str| {
+        let row = |when: &str, prices: &str| {
+            format!("      - {{per: 1000000, source: s, checked: 2026-11-22, {when}prices: {{{prices}}}}}\n")
+        };
+        let standard = row("", "input_text_tokens: 4, output_text_tokens: 20");
+        let long = row("when: {band: {above: 200000}}, ", "input_text_tokens: 8, output_text_tokens: 30");
+        text(&lint(&rates(&format!("{standard}{long}{}", row("when: {batch: true}, ", batch)))))
+    };
+    let wrong = said("input_text_tokens: 2.5, output_text_tokens: 12.5");
+    assert!(wrong.contains("rates[2]: a batch is 62.5 % of the standard price of input_text_tokens"), "{wrong}");
+    // Half of a price that is a tenth lower.
+    assert!(said("input_text_tokens: 1.82, output_text_tokens: 9.1").contains("45.5 %"));
+    assert_eq!(said("input_text_tokens: 2, output_text_tokens: 10"), "");
+    // A fifth off, and all tokens alike, is what somebody decided.
+    assert_eq!(said("input_text_tokens: 3.2, output_text_tokens: 16"), "");
+    assert!(said("input_text_tokens: 3.2, output_text_tokens: 15").contains("80 %"));
+}
+
+#[test]
+fn a_contract_that_takes_over_long_prompts_unsaid_is_worth_a_look() {
+    let book = |when: &str| {
+        format!(
+            "source: s\nchecked: 2026-11-22\n{}contracts:\n  - {{id: c, skus: [s], per: 1000000, when: {{account: acme{when}}}, prices: {{input_text_tokens: 3}}}}\n",
+            rates(
+                "      - {per: 1000000, prices: {input_text_tokens: 4}}
+      - {per: 1000000, when: {band: {above: 200000}}, prices: {input_text_tokens: 8}}
+"
+            )
+        )
+    };
+    let said = text(&lint(&book("")));
+    assert!(said.contains("contract c: input_text_tokens of s has other prices at list for long prompts"), "{said}");
+    assert_eq!(text(&lint(&book(", band: {up_to: 200000}"))), "");
+}
+
+#[test]
+fn a_calendar_that_ends_within_two_months_is_worth_a_look() {
+    let said = |days: &str| {
+        text(&lint(&format!("source: s\nchecked: 2026-11-22\ncalendars:\n  - {{calendar: CN, days: [{days}]}}\n")))
+    };
+    let ends = said("2026-10-07, 2027-01-01");
+    assert!(ends.contains("calendar CN: calendar CN has no day after 2027-01-01"), "{ends}");
+    assert_eq!(said("2026-10-07, 2027-02-06"), "");
+}
+
 #[test]
 fn figures_without_source_and_suspicious_jumps_are_worth_a_look() {
     let yaml = rates(
@@ -89,7 +141,7 @@ fn figures_without_source_and_suspicious_jumps_are_worth_a_look() {
       - {per: 1000, when: {tier: priority}, source: https://example.com/pricing, checked: 2026-11-22, prices: {output_images: 2.6}}
 ",
     );
-    let warnings = lint_prices(&[("prices/p.yaml".to_string(), format!("{HEAD}{yaml}"))]).unwrap();
+    let warnings = lint(&yaml);
     let said = text(&warnings);
     assert_eq!(warnings.len(), 2, "{said}");
     assert!(
@@ -102,10 +154,7 @@ fn gaps_and_ends_that_a_later_row_makes_void_are_worth_a_look() {
     let row = |dates: &str, price: u32| {
         format!("      - {{per: 1, source: s, checked: 2026-11-22, {dates}, prices: {{output_images: {price}}}}}\n")
     };
-    let said = |rows: &[String]| {
-        let yaml = format!("{HEAD}{}", rates(&rows.concat()));
-        text(&lint_prices(&[("prices/p.yaml".to_string(), yaml)]).unwrap())
-    };
+    let said = |rows: &[String]| text(&lint(&rates(&rows.concat())));
     let gap = said(&[row("valid_to: 2026-03-01", 1), row("valid_from: 2026-04-01", 2)]);
     assert!(gap.contains("has no price from 2026-03-01T00:00:00Z to 2026-04-01T00:00:00Z"), "{gap}");
     let overlap = said(&[row("valid_to: 2026-06-01", 1), row("valid_from: 2026-04-01", 2)]);
