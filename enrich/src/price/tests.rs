@@ -3,6 +3,7 @@
 mod comparisons;
 mod examples;
 mod golden;
+mod places;
 mod properties;
 mod rate_card;
 mod refused;

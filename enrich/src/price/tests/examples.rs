@@ -152,7 +152,7 @@ fn residency_and_speed_raise_the_price_of_tokens_and_stack() {
         book,
         "openai/gpt-5.5",
         "input_text_tokens 1000",
-        |event| event.price_context.residency = Some("jp".into()),
+        |event| event.price_context.residency = Some("ca".into()),
         "0.005",
     );
 }

@@ -59,7 +59,9 @@ pub(super) fn read(text: &str) -> Result<Literal, String> {
 }
 
 /// The models of a provider in the order their names are tried; and those that could not be read.
-pub(super) fn of(providers: &Literal, id: &str) -> (Vec<Model>, Vec<String>) {
+///
+/// Its thresholds are to be exceeded; `inclusive` has them as the number that a long prompt begins at.
+pub(super) fn of(providers: &Literal, id: &str, inclusive: bool) -> (Vec<Model>, Vec<String>) {
     let named = |provider: &&Literal| provider.get("id").and_then(Literal::text) == Some(id);
     let provider = providers.items().iter().find(named);
     let models = provider.and_then(|provider| provider.get("models")).map(Literal::items).unwrap_or_default();
@@ -67,7 +69,7 @@ pub(super) fn of(providers: &Literal, id: &str) -> (Vec<Model>, Vec<String>) {
     let mut left_out = Vec::new();
     for model in models {
         let Some(name) = model.get("id").and_then(Literal::text) else { continue };
-        match (series(model), genai::matching(model)) {
+        match (series(model, inclusive), genai::matching(model)) {
             (Ok(series), Ok(matching)) => {
                 let mut names = BTreeSet::from([Text::from(name)]);
                 if let Some(clause) = model.get("match") {
@@ -94,7 +96,7 @@ fn whole(clause: &Literal, names: &mut BTreeSet<Text>) {
     }
 }
 
-fn series(model: &Literal) -> Result<Series, String> {
+fn series(model: &Literal, inclusive: bool) -> Result<Series, String> {
     let standard: Vec<Listed<'_>> = match model.get("prices") {
         Some(Literal::List(items)) => items.iter().map(genai::listed).collect::<Result<_, _>>()?,
         Some(prices) => vec![Listed { prices, from: None, hours: None, when: Vec::new() }],
@@ -113,7 +115,7 @@ fn series(model: &Literal) -> Result<Series, String> {
         let active = |listed: &&Listed<'_>| listed.active(*from, 0);
         let Some(base) = standard.iter().rev().find(active).or(standard.first()) else { continue };
         let mut stretch = BTreeMap::new();
-        cells(base.prices, &Kind::default(), &mut stretch);
+        cells(base.prices, &Kind::default(), inclusive, &mut stretch);
         for variant in variants.iter().filter(active) {
             let mut kind = Kind::default();
             let mut known = true;
@@ -127,7 +129,7 @@ fn series(model: &Literal) -> Result<Series, String> {
                 }
             }
             if known && kind != Kind::default() {
-                cells(variant.prices, &kind, &mut stretch);
+                cells(variant.prices, &kind, inclusive, &mut stretch);
             }
         }
         for (place, cell) in stretch {
@@ -141,7 +143,7 @@ fn series(model: &Literal) -> Result<Series, String> {
     Ok(series)
 }
 
-fn cells(prices: &Literal, kind: &Kind, table: &mut BTreeMap<(Kind, Meter), Cell>) {
+fn cells(prices: &Literal, kind: &Kind, inclusive: bool, table: &mut BTreeMap<(Kind, Meter), Cell>) {
     for (key, price) in prices.members() {
         let Some((_, meter)) = UNITS.iter().find(|(unit, _)| unit == key) else { continue };
         let tool = matches!(meter, Meter::WebSearches | Meter::FileSearches | Meter::Requests | Meter::RerankSearches);
@@ -157,9 +159,9 @@ fn cells(prices: &Literal, kind: &Kind, table: &mut BTreeMap<(Kind, Meter), Cell
         };
         put(0, price.get("base").unwrap_or(price).digits().and_then(decimal));
         for tier in price.get("tiers").map(Literal::items).unwrap_or_default() {
-            let start = tier.get("start").and_then(Literal::digits).and_then(|digits| digits.parse().ok());
+            let start = tier.get("start").and_then(Literal::digits).and_then(|digits| digits.parse::<i64>().ok());
             if let Some(start) = start {
-                put(start, tier.get("price").and_then(Literal::digits).and_then(decimal));
+                put(start + i64::from(inclusive), tier.get("price").and_then(Literal::digits).and_then(decimal));
             }
         }
     }

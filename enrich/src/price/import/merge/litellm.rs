@@ -64,14 +64,15 @@ pub(super) fn of(file: &Literal, shop: &Shop) -> Found {
     }
     entries.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
     for (_, _, name, kind, data) in entries {
-        let listed = entry(data, &kind, shop, &mut found.passed_over);
+        let listed = entry(&name, data, &kind, shop, &mut found.passed_over);
         let Some(listed) = listed else { continue };
-        let model = found.models.entry(name).or_default();
+        let model = found.models.entry(name).or_insert_with(|| Listed { search_once: true, ..Listed::default() });
         if model.table.is_empty() {
             model.source.clone_from(&listed.source);
         }
         model.writes |= listed.writes;
-        model.search_once |= listed.search_once;
+        // One entry that bills each query tells of all: those that name no unit may be of a price without any fee.
+        model.search_once &= listed.search_once;
         model.uplifts.extend(listed.uplifts);
         for (place, cell) in listed.table {
             model.table.entry(place).or_insert(cell);
@@ -83,7 +84,40 @@ pub(super) fn of(file: &Literal, shop: &Shop) -> Found {
         model.table.retain(|(_, meter), _| !(by_token && *meter == Meter::OutputImages));
     }
     found.models.retain(|_, model| !model.table.is_empty());
+    if shop.file == "bedrock" {
+        keep_in_region(&mut found.models);
+    }
     found
+}
+
+/// A name of Claude without a place before it is a call kept in its region, which costs what the profile of a part of the world
+/// costs (<https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html>); litellm has the prices of
+/// the global profile for some of them, or for their batches and long context alone. What it says of a single region stays, and
+/// GovCloud's is completed by the profile of GovCloud.
+fn keep_in_region(models: &mut BTreeMap<Text, Listed>) {
+    let standard = |model: &Listed| model.table.get(&(Kind::default(), Meter::InputTextTokens)).map(Cell::unit);
+    let of = |models: &BTreeMap<Text, Listed>, place: &str, name: &str| {
+        let same = |other: &&Text| other.strip_prefix(place).is_some_and(|rest| super::stem(rest) == super::stem(name));
+        models.keys().find(same).and_then(|other| models.get(other)).map(|model| model.table.clone())
+    };
+    let names: Vec<Text> = models.keys().filter(|name| name.starts_with("anthropic.claude-")).cloned().collect();
+    for name in names {
+        let (us, gov) = (of(models, "us.", &name), of(models, "us-gov.", &name));
+        let Some(model) = models.get_mut(&name) else { continue };
+        let dearer =
+            us.filter(|us| us.get(&(Kind::default(), Meter::InputTextTokens)).map(Cell::unit) > standard(model));
+        if let Some(us) = dearer {
+            model.table.retain(|(kind, _), _| kind.region.is_some() || kind.anyhow);
+            us.into_iter().for_each(|(place, cell)| _ = model.table.entry(place).or_insert(cell));
+        }
+        let regions: BTreeSet<Text> = model.table.keys().filter_map(|(kind, _)| kind.region.clone()).collect();
+        for region in regions.iter().filter(|region| region.starts_with("us-gov-")) {
+            for ((kind, meter), cell) in gov.iter().flatten().filter(|((kind, _), _)| !kind.anyhow) {
+                let kind = Kind { region: Some(region.clone()), ..kind.clone() };
+                model.table.entry((kind, *meter)).or_insert(*cell);
+            }
+        }
+    }
 }
 
 /// The model a key is about, and the calls it is for: `azure/eu/gpt-4o`, `bedrock/us-east-1/...`,
@@ -105,7 +139,7 @@ fn named(key: &str, family: &str) -> Option<(Text, Kind)> {
             }
         }
     }
-    if family == "bedrock"
+    if family.starts_with("bedrock")
         && let Some((region, model)) = rest.split_once('/')
         && region.matches('-').count() >= 2
     {
@@ -130,7 +164,7 @@ fn named(key: &str, family: &str) -> Option<(Text, Kind)> {
     Some((rest.into(), kind))
 }
 
-fn entry(data: &Literal, kind: &Kind, shop: &Shop, passed_over: &mut BTreeSet<String>) -> Option<Listed> {
+fn entry(name: &str, data: &Literal, kind: &Kind, shop: &Shop, passed_over: &mut BTreeSet<String>) -> Option<Listed> {
     let mode = data.get("mode").and_then(Literal::text).unwrap_or_default();
     let source = data.get("source").and_then(Literal::text).unwrap_or_default();
     let mut listed = Listed {
@@ -147,7 +181,14 @@ fn entry(data: &Literal, kind: &Kind, shop: &Shop, passed_over: &mut BTreeSet<St
     let anyhow = || Kind { anyhow: true, ..kind.clone() };
     for (field, _) in data.members() {
         let Some(price) = rate(field) else { continue };
-        if let Some((meter, tier, above)) = taken_apart(field) {
+        if let Some((mut meter, tier, above)) = taken_apart(field) {
+            // A write costs no less than what is written: of one fine-tuned model litellm has the price of cached input so.
+            if meter == Meter::CacheWrite5mTokens
+                && name.starts_with("ft:")
+                && Some(price) < rate("input_cost_per_token")
+            {
+                meter = Meter::CacheReadTextTokens;
+            }
             let batch = tier == Some("batches");
             let tier = tier.filter(|_| !batch).map(|tier| if tier == "fast" { "priority" } else { tier });
             put(Kind { tier: tier.map(Into::into), batch, above, ..kind.clone() }, meter, price);
@@ -192,10 +233,16 @@ fn entry(data: &Literal, kind: &Kind, shop: &Shop, passed_over: &mut BTreeSet<St
         }
     }
     let unit = data.get("web_search_billing_unit").and_then(Literal::text);
-    listed.search_once = shop.file == "google" && unit != Some("per_query");
+    // Gemini before 3 bills a grounded prompt, all later ones each query, and Claude each search
+    // (https://ai.google.dev/gemini-api/docs/google-search#pricing).
+    let each = ["claude", "gemini-3", "gemini-4", "nano-banana"].iter().any(|later| name.contains(later));
+    listed.search_once = shop.file == "google" && unit != Some("per_query") && !each;
     for residency in ["eu", "us"] {
         if let Some(factor) = rate(&format!("regional_processing_uplift_multiplier_{residency}")) {
             listed.uplifts.insert((Uplifted::Residency(residency), factor));
+            // OpenAI names more places, all at one factor: https://developers.openai.com/api/docs/guides/data-residency.
+            let others = ["ae", "au", "in", "jp"].into_iter().filter(|_| shop.file == "openai" && residency == "eu");
+            listed.uplifts.extend(others.map(|place| (Uplifted::Residency(place), factor)));
         }
     }
     if let Some(factor) = rate("regional_endpoint_uplift_multiplier") {

@@ -9,6 +9,8 @@ mod genai;
 mod litellm;
 mod precedence;
 mod shops;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +93,7 @@ pub fn merge(sources: &Sources<'_>, checked: &[ReferenceRow]) -> Result<Merged, 
     for shop in SHOPS {
         let found = litellm::of(&litellm, shop);
         passed_over.extend(found.passed_over);
-        let (mut others, left_out) = genai::of(&genai, shop.genai);
+        let (mut others, left_out) = genai::of(&genai, shop.genai, shop.inclusive);
         if shop.file == "perplexity" {
             // The fee for a request depends on how much was searched; genai-prices has the highest of three for all.
             others.iter_mut().for_each(|other| other.series.retain(|(_, meter), _| *meter != Meter::Requests));
@@ -113,7 +115,9 @@ pub fn merge(sources: &Sources<'_>, checked: &[ReferenceRow]) -> Result<Merged, 
                 continue;
             }
             models.push(Model {
-                names: BTreeSet::from([name.clone()]),
+                names: names(shop, name, |other| {
+                    found.models.contains_key(other) || checked.rows(shop, other).is_some()
+                }),
                 series: merge_model(shop, name, listed, series, sources.day, &mut disagreements),
                 source: listed.source.clone(),
                 writes: listed.writes,
@@ -129,6 +133,9 @@ pub fn merge(sources: &Sources<'_>, checked: &[ReferenceRow]) -> Result<Merged, 
             if names.is_empty() {
                 continue;
             }
+            let taken = |name: &str| found.models.contains_key(name) || checked.rows(shop, name).is_some();
+            let more: Vec<Text> = names.iter().flat_map(|name| self::names(shop, name, taken)).collect();
+            names.extend(more);
             let mut series = other.series.clone();
             // A package's way of saying that it does not know; what is called free is free.
             let free = other.id.ends_with(":free");
@@ -153,6 +160,21 @@ pub fn merge(sources: &Sources<'_>, checked: &[ReferenceRow]) -> Result<Merged, 
 
 fn join(texts: &BTreeSet<String>) -> String {
     texts.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The names a model goes by where one is listed: Google writes the version of a Claude after an `@`, Claude's own answers after
+/// a dash, and a version that is not stated as `@default`.
+fn names(shop: &Shop, name: &Text, taken: impl Fn(&str) -> bool) -> BTreeSet<Text> {
+    let mut names = BTreeSet::from([name.clone()]);
+    if shop.file == "google" && name.starts_with("claude-") {
+        let other = match name.split_once('@') {
+            Some((model, version)) if version != "default" => format!("{model}-{version}"),
+            Some(_) => return names,
+            None => format!("{name}@default"),
+        };
+        names.extend((!taken(&other)).then(|| Text::from(other)));
+    }
+    names
 }
 
 /// One model's prices over time from what both say.
@@ -286,6 +308,7 @@ fn group(models: Vec<Model>) -> Vec<Model> {
 fn stem(name: &str) -> String {
     let places = ["us.", "eu.", "au.", "jp.", "apac.", "global.", "us-gov."];
     let rest = places.iter().find_map(|place| name.strip_prefix(place)).unwrap_or(name);
+    let rest = rest.strip_suffix("@default").unwrap_or(rest);
     let mut rest = rest.strip_suffix("-latest").unwrap_or(rest);
     if let Some((before, version)) = rest.rsplit_once("-v")
         && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')

@@ -17,7 +17,8 @@ pub(super) struct Shop {
     pub page: &'static str,
     /// Prefixes of model names that mean nothing.
     pub strip: &'static [&'static str],
-    /// Whether a long-context price holds from its threshold on, and not only above it.
+    /// Whether a long-context price holds from its threshold on, and not only above it: litellm states the threshold itself,
+    /// genai-prices one less, which a call has to exceed.
     pub inclusive: bool,
 }
 
@@ -90,7 +91,7 @@ pub(super) const SHOPS: &[Shop] = &[
         file: "bedrock",
         provider: "aws.bedrock",
         also: &["bedrock"],
-        litellm: &["bedrock", "bedrock_converse"],
+        litellm: &["bedrock", "bedrock_converse", "bedrock_mantle"],
         genai: "aws",
         page: "https://aws.amazon.com/bedrock/pricing/",
         ..SHOP

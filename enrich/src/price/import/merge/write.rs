@@ -61,6 +61,7 @@ provider: {}",
         }
         sku_lines(&mut out, shop, &sku, model, sources);
     }
+    alias_lines(&mut out, shop, &models, checked);
     if !uplifts.is_empty() {
         out.push_str("uplifts:\n");
     }
@@ -80,6 +81,46 @@ provider: {}",
     out
 }
 
+/// Bodies of Claude on Bedrock name Anthropic's model, and not what was asked: a call of which nothing else is known is taken
+/// to have been kept in its region, as one that names no place is, and says that its model is an alias.
+fn alias_lines(out: &mut String, shop: &Shop, models: &[Model], checked: &Checked) {
+    if shop.file != "bedrock" {
+        return;
+    }
+    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
+    for model in models {
+        let Some(shortest) = shortest(&model.names) else { continue };
+        for name in &model.names {
+            let Some(bare) = name.strip_prefix("anthropic.").filter(|bare| bare.starts_with("claude-")) else {
+                continue;
+            };
+            let version = |(_, version): &(&str, &str)| {
+                !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+            };
+            let bare = bare.rsplit_once("-v").filter(version).map_or(bare, |(bare, _)| bare).replace('@', "-");
+            let undated = crate::price::name::without_date(&bare).map(str::to_owned);
+            for name in [Some(bare), undated].into_iter().flatten() {
+                if checked.rows(shop, &name).is_none()
+                    && !models.iter().any(|model| model.names.contains(name.as_str()))
+                {
+                    aliases.entry(name).or_insert_with(|| format!("{}/{shortest}", shop.file));
+                }
+            }
+        }
+    }
+    if !aliases.is_empty() {
+        out.push_str("aliases:\n");
+    }
+    for (name, sku) in aliases {
+        let _ = writeln!(
+            out,
+            "  - {{model: {}, sku: {}, basis: \"assumed: kept in its region\"}}",
+            plain(&name),
+            plain(&sku)
+        );
+    }
+}
+
 fn shortest(names: &BTreeSet<Text>) -> Option<&Text> {
     names.iter().min_by_key(|name| (name.len(), name.as_str()))
 }
@@ -89,6 +130,19 @@ fn sku_lines(out: &mut String, shop: &Shop, sku: &str, model: &Model, sources: &
     names.sort_by_key(|name| (name.len(), name.as_str()));
     let names: Vec<String> = names.into_iter().map(|name| plain(name)).collect();
     let _ = writeln!(out, "  - sku: {}\n    models: [{}]", plain(sku), names.join(", "));
+    // A name of a fine-tuned model begins with that of its base: https://developers.openai.com/api/docs/guides/supervised-fine-tuning.
+    let tuned: Vec<String> = model
+        .names
+        .iter()
+        .filter(|name| name.starts_with("ft:"))
+        .map(|name| format!("{:?}", format!("{name}:")))
+        .collect();
+    if !tuned.is_empty() {
+        let _ = writeln!(out, "    prefixes: [{}]", tuned.join(", "));
+    }
+    if shop.file == "google" && model.names.iter().any(|name| name.starts_with("claude-")) {
+        out.push_str("    snapshots: true\n");
+    }
     if let Some(class) = class(model, sources.day) {
         let _ = writeln!(out, "    class: {class}");
     }
@@ -108,6 +162,16 @@ fn sku_lines(out: &mut String, shop: &Shop, sku: &str, model: &Model, sources: &
         let _ = writeln!(out, "    quantities: {{{}}}", once.join(", "));
     }
     out.push_str("    rates:\n");
+    // Fetching a page costs nothing but its tokens:
+    // https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool#usage-and-pricing.
+    if shop.file == "anthropic" && priced(Meter::WebSearches) {
+        let _ = writeln!(
+            out,
+            "      - {{per: 1000, when: {{tier: any, speed: any, batch: any}}, basis: \"published, for models of litellm {} and \
+             genai-prices {}\", prices: {{web_fetches: 0}}}}",
+            sources.litellm_version, sources.genai_version
+        );
+    }
     let mut kinds: BTreeMap<(&Kind, i64), BTreeMap<Meter, &Vec<Step>>> = BTreeMap::new();
     for ((kind, meter), steps) in &model.series {
         let per = steps.first().map_or(1, |step| step.cell.per);
