@@ -190,6 +190,9 @@ pub(crate) fn host_provider(text: &str) -> Option<&'static str> {
         ("api.anthropic.com", "anthropic"),
         ("generativelanguage.googleapis.com", "gcp.gemini"),
         ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+        // Its endpoints of several regions: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/learn/locations (not opened).
+        ("aiplatform.us.rep.googleapis.com", "gcp.vertex_ai"),
+        ("aiplatform.eu.rep.googleapis.com", "gcp.vertex_ai"),
         ("api.mistral.ai", "mistral_ai"),
         ("api.groq.com", "groq"),
         ("api.deepseek.com", "deepseek"),

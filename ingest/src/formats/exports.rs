@@ -314,6 +314,9 @@ pub(crate) fn portkey<'a>(
         Some(name) => Some(provider_name(&name)),
         None => object.string("request_url").and_then(|url| host_provider(&url)).map(Text::const_new),
     };
+    if let Some(address) = object.string("request_url") {
+        head::place(&address, &mut envelope.price_context);
+    }
     envelope.claimed.session = envelope::owned(object, "trace_id")?;
     if let Some(metadata) = object.object("metadata") {
         if let Some(user) = first(&metadata, &["_user", "user", "user_id"])? {

@@ -343,6 +343,9 @@ fn what_bedrock_bills_is_the_profile_that_was_asked_and_not_the_model_its_body_n
         (&*found.provider, &*found.model, found.price_context.region.as_deref()),
         ("gcp.vertex_ai", "claude-opus-5-5", Some("us-east5"))
     );
+    let several = "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/publishers/anthropic/models/claude-opus-5-5:rawPredict";
+    let found = event(&record(several, "claude-opus-5-5"));
+    assert_eq!((&*found.provider, found.price_context.region.as_deref()), ("gcp.vertex_ai", Some("eu")));
 }
 
 #[test]

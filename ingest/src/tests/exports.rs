@@ -71,6 +71,11 @@ fn a_portkey_cache_hit_is_no_call_of_the_provider() {
     };
     assert_eq!(line(&log("MISS")), "openai gpt-5.4: input_text_tokens 10, output_text_tokens 5");
     assert_eq!((log("MISS").cost_basis, log("HIT").cost_basis), (CostBasis::OnDemand, CostBasis::GatewayCache));
+    let addressed = event(
+        r#"{"id":"p1","created_at":"2026-08-01T09:00:00Z","ai_org":"openai","ai_model":"gpt-5.4","req_units":10,"res_units":5,
+        "total_units":15,"request_url":"https://eu.api.openai.com/v1/chat/completions"}"#,
+    );
+    assert_eq!(addressed.price_context.residency.as_deref(), Some("eu"));
 }
 
 #[test]
