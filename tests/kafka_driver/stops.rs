@@ -279,6 +279,7 @@ fn no_transaction_begins_while_reference_data_is_older_than_ten_seconds() {
     run.until("another stage goes on", || transaction("split") > before + 3);
     assert_eq!(transaction("sum"), stood);
     assert_eq!(appear(&*run.log, run.prefix), 100);
+    sum.wait_for("asking with another client", PATIENCE);
     drop(cut);
     sum.wait_for("reference data is up to date again", PATIENCE);
     settled(&*run.log, run.prefix, &sent);

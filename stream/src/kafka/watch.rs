@@ -13,7 +13,7 @@ use super::now;
 use super::reader::{Read, Reader};
 use crate::processor::Stage;
 use crate::reference::ReferenceSink;
-use crate::settings::Settings;
+use crate::settings::{Connection, Settings};
 use crate::shutdown::Shutdown;
 
 /// Lanes begin no transaction when the newest complete read of reference data is older than this.
@@ -21,6 +21,10 @@ const AGE_MAX: Duration = Duration::from_secs(10);
 
 /// The end of each topic is asked for this often, to know that what was read is complete.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// A client that cannot say for so long where its topic ends is replaced: when brokers change their roles, one may come to believe
+/// that the topic has no partitions, and go on believing it (librdkafka 2.12, for at least five minutes).
+const REPLACED_AFTER: Duration = Duration::from_secs(15);
 
 /// What lanes see of it.
 #[derive(Debug)]
@@ -58,14 +62,13 @@ impl Watch {
                 sharing.push(sink);
             }
         }
-        let open = |topic: &str| Reader::open(&settings.connection, topic, 0, None);
+        let connection = &settings.connection;
         let mut references = Vec::new();
         for (topic, sinks) in sinks {
-            let reader = open(&topic)?;
-            references.push(Followed::new(topic, reader, References::new(sinks)));
+            references.push(Followed::open(connection, topic, References::new(sinks))?);
         }
         let skips = Orders { format: Format::new(), known: Vec::new(), watch: watch.clone() };
-        let skips = Followed::new(topics::SKIPS.to_owned(), open(topics::SKIPS)?, skips);
+        let skips = Followed::open(connection, topics::SKIPS.to_owned(), skips)?;
         let thread = Thread { watch: watch.clone(), references, skips, shutdown: shutdown.clone() };
         std::thread::Builder::new()
             .name("references".to_owned())
@@ -120,15 +123,21 @@ trait Take {
 
 /// Something that goes wrong again and again: said when it begins, and when it is something else.
 #[derive(Debug, Default)]
-struct Trouble(Option<String>);
+struct Trouble(Option<(String, Instant)>);
 
 impl Trouble {
     /// What to say of it, when it is news.
     fn news(&mut self, error: &anyhow::Error) -> Option<&str> {
         let error = format!("{error:#}");
-        let news = self.0.as_ref() != Some(&error);
-        let said = self.0.insert(error);
+        let since = self.0.as_ref().map_or_else(Instant::now, |(_, since)| *since);
+        let news = self.0.as_ref().is_none_or(|(known, _)| *known != error);
+        let (said, _) = self.0.insert((error, since));
         news.then_some(said.as_str())
+    }
+
+    /// How long it has gone on, whatever it was.
+    fn lasts(&self) -> Duration {
+        self.0.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed())
     }
 
     fn is(&self) -> bool {
@@ -142,8 +151,11 @@ impl Trouble {
 }
 
 struct Followed<T> {
+    connection: Connection,
     topic: String,
     reader: Reader,
+    /// Where reading goes on.
+    next: i64,
     /// Everything below this offset was taken.
     read_to: i64,
     /// Why the end cannot be asked for.
@@ -154,8 +166,28 @@ struct Followed<T> {
 }
 
 impl<T> Followed<T> {
-    fn new(topic: String, reader: Reader, into: T) -> Self {
-        Followed { topic, reader, read_to: -1, unasked: Trouble::default(), unread: Trouble::default(), into }
+    fn open(connection: &Connection, topic: String, into: T) -> anyhow::Result<Self> {
+        let reader = Reader::open(connection, &topic, 0, None)?;
+        let (unasked, unread) = (Trouble::default(), Trouble::default());
+        Ok(Followed { connection: connection.clone(), topic, reader, next: -1, read_to: -1, unasked, unread, into })
+    }
+
+    /// Reads on with another client.
+    fn replace(&mut self) {
+        let from = (self.next >= 0).then_some(self.next);
+        match Reader::open(&self.connection, &self.topic, 0, from) {
+            Ok(reader) => {
+                tracing::warn!(
+                    topic = self.topic,
+                    "no answer about a reference topic for long: asking with another client"
+                );
+                self.reader = reader;
+                self.unasked = Trouble::default();
+            }
+            Err(error) => {
+                tracing::warn!(topic = self.topic, error = format!("{error:#}"), "no other client can be made")
+            }
+        }
     }
 }
 
@@ -173,6 +205,9 @@ impl<T: Take> Followed<T> {
                 if let Some(error) = self.unasked.news(&error) {
                     tracing::info!(topic = self.topic, error, "cannot ask for the end of a reference topic");
                 }
+                if self.unasked.lasts() > REPLACED_AFTER {
+                    self.replace();
+                }
                 None
             }
             None => None,
@@ -184,6 +219,7 @@ impl<T: Take> Followed<T> {
                 Ok(Read::Record(fetched)) => {
                     self.unread.over();
                     let record = fetched.record();
+                    self.next = record.offset + 1;
                     if let Some(payload) = record.payload {
                         self.into.take(&self.topic, record.offset, payload);
                     }
@@ -191,7 +227,7 @@ impl<T: Take> Followed<T> {
                 Ok(Read::End(offset)) => {
                     self.unread.over();
                     self.into.settle(&self.topic);
-                    self.read_to = offset;
+                    (self.next, self.read_to) = (offset, offset);
                 }
                 Ok(Read::Nothing) if behind => {}
                 Ok(Read::Nothing) => break,
@@ -283,7 +319,8 @@ mod tests {
         assert_eq!(trouble.news(&away()), Some("ask for the range of ref.prices/0: leader is not available"));
         assert_eq!(trouble.news(&away()), None);
         assert_eq!(trouble.news(&anyhow::anyhow!("timed out")), Some("timed out"));
-        assert!(trouble.is() && trouble.over() && !trouble.over());
+        assert!(trouble.is() && trouble.lasts() > Duration::ZERO && trouble.over() && !trouble.over());
+        assert_eq!(trouble.lasts(), Duration::ZERO);
         assert!(trouble.news(&away()).is_some(), "it began anew");
     }
 }
