@@ -115,69 +115,21 @@ fn is_length(value: Option<Json<'_>>) -> bool {
     value.and_then(Json::number).is_some_and(whole)
 }
 
-/// The name of a provider as OpenTelemetry writes it (`gen_ai.provider.name`), from the spellings tools use.
-/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/>, checked 2026-11-22.
+/// The name of a provider as calls carry it, from what a tool calls it.
 pub(crate) fn provider_name(text: &str) -> Text {
     let lower = text.trim().to_ascii_lowercase();
-    let name = match lower.as_str() {
-        // Cline's, beside an interface that many have.
-        "openai-native" => "openai",
-        "azure" | "azure_openai" | "azure-openai" | "azureopenai" | "az.ai.openai" | "azure_text" => "azure.ai.openai",
-        "azure_ai" | "az.ai.agents" | "azure.ai.agents" | "az.ai.inference" | "azure_ai_inference" => {
-            "azure.ai.inference"
-        }
-        "bedrock" | "aws_bedrock" | "aws-bedrock" | "amazon-bedrock" | "amazon_bedrock" | "bedrock_converse"
-        | "converse" | "amazon" | "aws" | "aws bedrock" => "aws.bedrock",
-        // The Agent Development Kit, which calls Gemini on Vertex.
-        "gcp.vertex.agent" => "gcp.vertex_ai",
-        "google"
-        | "gemini"
-        | "google_genai"
-        | "google-genai"
-        | "google.generative-ai"
-        | "google-ai-studio"
-        | "google_ai_studio"
-        | "google-gla"
-        | "googleai"
-        | "google_genai_ai"
-        | "gcp.gen_ai" => "gcp.gemini",
-        "vertex"
-        | "vertexai"
-        | "vertex_ai"
-        | "vertex-ai"
-        | "google_vertexai"
-        | "google-vertex"
-        | "google.vertex"
-        | "google-vertexai"
-        | "google-vertex-anthropic"
-        | "vertex.anthropic"
-        | "google.vertex.anthropic"
-        | "vertex_ai_gemini"
-        | "vertex_ai_beta" => "gcp.vertex_ai",
-        "mistral" | "mistralai" => "mistral_ai",
-        "xai" | "x-ai" | "x.ai" | "grok" => "x_ai",
-        "together" | "togetherai" | "together-ai" | "together.ai" => "together_ai",
-        "fireworks_ai" | "fireworksai" | "fireworks-ai" | "fireworks.ai" => "fireworks",
-        "cohere_chat" => "cohere",
-        "openrouter.ai" => "openrouter",
-        "perplexity-ai" | "perplexity_ai" | "pplx" => "perplexity",
-        "moonshot" | "moonshotai" => "moonshot_ai",
-        "zhipu" | "zhipuai" | "z.ai" | "z-ai" | "z_ai" => "zai",
-        "alibaba" | "aliyun" | "qwen" | "alibaba_cloud" => "dashscope",
-        "voyage" | "voyage_ai" | "voyage-ai" => "voyageai",
-        "ark" | "doubao" | "volcano" | "bytedance" => "volcengine",
-        "watsonx" | "watsonx.ai" | "ibm_watsonx" => "ibm.watsonx.ai",
+    if let Some(name) = schemas::provider::carried_name(&lower) {
+        return Text::const_new(name);
+    }
+    match lower.rsplit_once('.') {
         // The Vercel AI SDK and LiteLLM name the provider and its interface: `openai.responses`, `azure-openai.chat`.
-        other => match other.rsplit_once('.') {
-            Some((provider, "chat" | "responses" | "completion" | "embedding" | "messages" | "image")) => {
-                return provider_name(provider);
-            }
-            // LiveKit names the host.
-            Some(_) => host_provider(other).unwrap_or(other),
-            None => other,
-        },
-    };
-    name.into()
+        Some((provider, "chat" | "responses" | "completion" | "embedding" | "messages" | "image")) => {
+            provider_name(provider)
+        }
+        // LiveKit names the host.
+        Some(_) => host_provider(&lower).unwrap_or(&lower).into(),
+        None => lower.as_str().into(),
+    }
 }
 
 /// The provider behind a host name or URL, where the host belongs to one provider alone.

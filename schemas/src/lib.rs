@@ -15,6 +15,7 @@ pub mod codec;
 pub mod fixture;
 pub mod ids;
 pub mod projection;
+pub mod provider;
 pub mod registry;
 pub mod topics;
 pub mod wire;

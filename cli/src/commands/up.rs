@@ -327,6 +327,9 @@ fn wait_for_budgets(log: &dyn Log, from: Timestamp, shutdown: &Shutdown) -> anyh
             return Ok(());
         }
     }
+    if !shutdown.is_set() {
+        eprintln!("the report was not held up any longer for them: it may still judge by those before");
+    }
     Ok(())
 }
 

@@ -191,6 +191,7 @@ struct Sums {
 /// What one charge adds to a group.
 struct Row<'a> {
     currency: &'a Text,
+    of_call: bool,
     /// Calls of models.
     calls: i64,
     /// Calls, and whatever else is charged for by the piece.
@@ -213,10 +214,11 @@ impl Sums {
             self.from = Some(self.from.map_or(day, |from| from.min(day)));
             self.to = Some(self.to.map_or(day, |to| to.max(day)));
             let currency = cells.must_text("currency", row)?;
-            let requests = cells.must_long("requests", row)?;
+            let (requests, of_call) = (cells.must_long("requests", row)?, of_call(cells, row)?);
             let mut charge = Row {
                 currency: &currency,
-                calls: if of_call(cells, row)? { requests } else { 0 },
+                of_call,
+                calls: if of_call { requests } else { 0 },
                 requests,
                 tokens: Quantity::ZERO,
                 cache_read: Quantity::ZERO,
@@ -294,7 +296,7 @@ impl Sums {
     fn add_savings(&mut self, batch: &RecordBatch, row: usize, charge: &Row<'_>) -> anyhow::Result<()> {
         let cells = Cells(batch);
         // No choice of model, batch or cache made a seat or a machine cheaper.
-        if !of_call(cells, row)? {
+        if !charge.of_call {
             return Ok(());
         }
         let (Some(effective), Some(list)) = (charge.cost, cells.money("list_cost", row)?) else {

@@ -3,7 +3,6 @@
 use hashbrown::HashMap as FastMap;
 use schemas::{Confidence, Dimensions, Text, Timestamp, UsageEvent};
 
-use super::provider::as_calls_carry_it;
 use super::row::{Claims, Key, Listed, Matches, Patterns, Project, Row, Rule, Stated, Team, dimension};
 use super::shared::{Among, Method, Shared, SharedRules, Split, Weights};
 use crate::finding::Finding;
@@ -320,6 +319,12 @@ pub(crate) fn build(version: &str, rows: &[Placed]) -> Result<Directory, Vec<Fin
     }
     references(&directory, rows, &mut findings);
     if findings.is_empty() { Ok(directory) } else { Err(findings) }
+}
+
+/// A provider by the name that calls carry, from one that people give it.
+fn as_calls_carry_it(provider: &Text) -> Text {
+    let carried = schemas::provider::carried_name(&provider.to_ascii_lowercase());
+    carried.map_or_else(|| provider.clone(), Text::const_new)
 }
 
 /// Rows not known to be wrong, with providers by the names that calls carry.

@@ -7,7 +7,6 @@
 mod csv;
 mod directory;
 mod file;
-mod provider;
 mod row;
 mod shared;
 

@@ -44,7 +44,7 @@ use std::sync::Arc;
 use schemas::{Rejection, Timestamp, UsageEvent};
 
 use crate::users::Keys;
-use crate::{Config, Decoded, Item, RawRecord, decode};
+use crate::{Config, Decoded, IgnoreReason, Item, RawRecord, decode};
 
 pub(crate) fn arrival() -> Timestamp {
     "2026-08-01T10:00:00Z".parse().unwrap()
@@ -104,6 +104,25 @@ pub(crate) fn line(event: &UsageEvent) -> String {
     let flags: Vec<&str> = event.flags.iter().map(|flag| flag.as_str()).collect();
     let flags = if flags.is_empty() { String::new() } else { format!(" [{}]", flags.join(", ")) };
     format!("{} {}: {}{flags}", event.provider, event.model, meters.join(", "))
+}
+
+/// The meters of an event, by their names.
+pub(crate) fn meters(event: &UsageEvent) -> String {
+    let mut meters: Vec<String> =
+        event.usage.iter().map(|metered| format!("{} {}", metered.meter, metered.quantity)).collect();
+    meters.sort();
+    meters.join(", ")
+}
+
+/// Why each item of a record is ignored, all of which are.
+#[track_caller]
+pub(crate) fn ignored(payload: &str) -> Vec<IgnoreReason> {
+    let read = decoded(payload);
+    let reason = |item: &Item| match item {
+        Item::Ignored { reason, .. } => *reason,
+        _ => panic!("not ignored: {read:#?}"),
+    };
+    read.items.iter().map(reason).collect()
 }
 
 /// A batch of one span, with attributes that are texts.

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{arrival, check, config, decoded, event, events, line, record};
+use super::{arrival, check, config, decoded, event, events, ignored, line, record};
 use crate::{IgnoreReason, Item, decode};
 
 /// A text as VCR, an archive of HTTP, and a log of answers keep it.
@@ -21,15 +21,6 @@ fn recorded(text: &str) -> [String; 3] {
         ),
         format!(r#"{{"status":200,"headers":{{}},"body":{text}}}"#),
     ]
-}
-
-fn ignored(payload: &str) -> Vec<IgnoreReason> {
-    let items = decoded(payload).items;
-    let reason = |item: &Item| match item {
-        Item::Ignored { reason, .. } => *reason,
-        other => panic!("{payload} gave {other:#?}"),
-    };
-    items.iter().map(reason).collect()
 }
 
 /// A frame of AWS: lengths, their checksum (which nobody asks for here), headers, the payload, a checksum.

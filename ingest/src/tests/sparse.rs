@@ -3,32 +3,14 @@
 
 use schemas::{Flag, IdentityKind, UsageEvent};
 
-use super::{check_rejected, decoded, event, events};
+use super::{check_rejected, decoded, event, events, ignored, meters};
 use crate::{IgnoreReason, Item};
-
-/// The meters of an event, by their names.
-fn meters(event: &UsageEvent) -> String {
-    let mut meters: Vec<String> =
-        event.usage.iter().map(|metered| format!("{} {}", metered.meter, metered.quantity)).collect();
-    meters.sort();
-    meters.join(", ")
-}
 
 #[track_caller]
 fn check(payload: &str, expected: &str) -> UsageEvent {
     let event = event(payload);
     assert_eq!(meters(&event), expected, "{payload}");
     event
-}
-
-#[track_caller]
-fn ignored(payload: &str, expected: &[IgnoreReason]) {
-    let read = decoded(payload);
-    let reason = |item: &Item| match item {
-        Item::Ignored { reason, .. } => *reason,
-        _ => panic!("not ignored: {read:#?}"),
-    };
-    assert_eq!(read.items.iter().map(reason).collect::<Vec<_>>(), expected, "{payload}");
 }
 
 /// A span with these attributes, under this scope.
@@ -175,7 +157,7 @@ fn counts_and_kinds_of_spans_have_older_names_at_microsoft_and_alibaba() {
     let kind = |kind: &'static str| [&[("gen_ai.span.kind", kind)], &counts[..]].concat();
     let llm = check(&span("{}", &kind("LLM")), "input_text_tokens 100, output_text_tokens 20");
     assert_eq!(llm.model, "qwen-max");
-    ignored(&span("{}", &kind("CHAIN")), &[IgnoreReason::AgentSpan]);
+    assert_eq!(ignored(&span("{}", &kind("CHAIN"))), [IgnoreReason::AgentSpan]);
 }
 
 #[test]
@@ -297,8 +279,11 @@ fn nova_sonic_counts_what_was_used_since_it_last_did() {
         )
     };
     check(&usage(&delta(50)), "input_audio_tokens 50");
-    ignored(&usage(&delta(0)), &[IgnoreReason::StreamFragment]);
-    ignored(r#"{"event":{"audioOutput":{"content":"AAAA","sessionId":"s"}}}"#, &[IgnoreReason::StreamFragment]);
+    assert_eq!(ignored(&usage(&delta(0))), [IgnoreReason::StreamFragment]);
+    assert_eq!(
+        ignored(r#"{"event":{"audioOutput":{"content":"AAAA","sessionId":"s"}}}"#),
+        [IgnoreReason::StreamFragment]
+    );
     // The totals are those of the session so far: every event would count all before it again.
     check_rejected(&usage(total), "missing_field", "usageEvent.details.delta", &["session so far"]);
 }
@@ -322,8 +307,8 @@ fn a_count_on_its_way_to_a_meter_of_stripes_says_which_way_it_went() {
 fn an_entry_of_cloudtrail_counts_nothing() {
     let entry = r#"{"eventVersion":"1.09","eventTime":"2026-08-01T09:59:50Z","eventSource":"bedrock.amazonaws.com","eventName":"InvokeModel",
         "awsRegion":"us-east-1","requestParameters":{"modelId":"anthropic.claude-3-sonnet-20240229-v1:0"},"responseElements":null,"requestID":"r"}"#;
-    ignored(entry, &[IgnoreReason::StatusOnly]);
-    ignored(&format!(r#"{{"Records":[{entry}]}}"#), &[IgnoreReason::StatusOnly]);
+    assert_eq!(ignored(entry), [IgnoreReason::StatusOnly]);
+    assert_eq!(ignored(&format!(r#"{{"Records":[{entry}]}}"#)), [IgnoreReason::StatusOnly]);
 }
 
 #[test]
@@ -347,7 +332,7 @@ fn what_claude_refused_before_it_put_anything_out_is_not_billed() {
             r#"{{"id":"msg_r1","type":"message","role":"assistant","model":"claude-fable-5","content":[],"stop_reason":"{stop}","usage":{{"input_tokens":412,"cache_read_input_tokens":9000,"output_tokens":{output}}}}}"#
         )
     };
-    ignored(&message("refusal", 0), &[IgnoreReason::FailedCall]);
+    assert_eq!(ignored(&message("refusal", 0)), [IgnoreReason::FailedCall]);
     // What it had begun to say is, and so is an answer that happens to be empty.
     let expected = "cache_read_text_tokens 9000, input_text_tokens 412";
     check(&message("refusal", 3), &format!("{expected}, output_text_tokens 3"));
@@ -357,9 +342,9 @@ fn what_claude_refused_before_it_put_anything_out_is_not_billed() {
     let stream = format!(
         "event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{begun}}}\n\nevent: message_delta\ndata: {end}\n"
     );
-    ignored(&stream, &[IgnoreReason::FailedCall]);
+    assert_eq!(ignored(&stream), [IgnoreReason::FailedCall]);
     let line = format!(r#"{{"custom_id":"c","result":{{"type":"succeeded","message":{}}}}}"#, message("refusal", 0));
-    ignored(&line, &[IgnoreReason::FailedCall]);
+    assert_eq!(ignored(&line), [IgnoreReason::FailedCall]);
 }
 
 #[test]
@@ -539,14 +524,14 @@ fn a_session_of_managed_agents_tells_of_each_request_and_adds_them_up() {
     assert_eq!((event.call_key.as_str(), event.model.as_str()), ("anthropic/sevt_1", "unknown"));
     assert_eq!(event.event_time.to_string(), "2026-08-01T09:59:00Z");
     let begun = r#"{"id":"sevt_0","type":"span.model_request_start","processed_at":"2026-08-01T09:58:00Z"}"#;
-    ignored(begun, &[IgnoreReason::StreamFragment]);
-    ignored(
-        r#"{"id":"sevt_2","type":"agent.message","content":[{"type":"text","text":"x"}]}"#,
-        &[IgnoreReason::StreamFragment],
+    assert_eq!(ignored(begun), [IgnoreReason::StreamFragment]);
+    assert_eq!(
+        ignored(r#"{"id":"sevt_2","type":"agent.message","content":[{"type":"text","text":"x"}]}"#),
+        [IgnoreReason::StreamFragment]
     );
     let session = r#"{"id":"sesn_1","type":"session","status":"idle","agent":{"id":"agent_1","model":{"id":"claude-opus-4-8"}},
         "usage":{"input_tokens":120,"output_tokens":9,"cache_read_input_tokens":0}}"#;
-    ignored(session, &[IgnoreReason::RunSummary]);
+    assert_eq!(ignored(session), [IgnoreReason::RunSummary]);
     let page = format!(r#"{{"data":[{begun},{request}],"next_page":null}}"#);
     let read = decoded(&page);
     assert_eq!(events(&read).len(), 1, "{read:#?}");

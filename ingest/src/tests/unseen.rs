@@ -1,8 +1,8 @@
 //! Bodies of 2025 and 2026 that others have published and that were read wrongly, or not at all, composed anew.
 
-use schemas::{Flag, UsageEvent};
+use schemas::Flag;
 
-use super::{check_rejected, decoded, event, events};
+use super::{check_rejected, decoded, event, events, ignored, meters};
 use crate::{IgnoreReason, Item};
 
 const CALL: &str = r#"{"id":"chatcmpl-u1","object":"chat.completion","created":1785578390,"model":"gpt-4o","choices":[],
@@ -12,26 +12,9 @@ fn one_line(text: &str) -> String {
     text.replace('\n', "")
 }
 
-/// The meters of an event, by their names.
-fn meters(event: &UsageEvent) -> String {
-    let mut meters: Vec<String> =
-        event.usage.iter().map(|metered| format!("{} {}", metered.meter, metered.quantity)).collect();
-    meters.sort();
-    meters.join(", ")
-}
-
 #[track_caller]
 fn check(payload: &str, expected: &str) {
     assert_eq!(meters(&event(payload)), expected, "{payload}");
-}
-
-fn ignored(payload: &str) -> Vec<IgnoreReason> {
-    let read = decoded(payload);
-    let reason = |item: &Item| match item {
-        Item::Ignored { reason, .. } => *reason,
-        _ => panic!("not ignored: {read:#?}"),
-    };
-    read.items.iter().map(reason).collect()
 }
 
 #[test]

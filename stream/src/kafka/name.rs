@@ -72,15 +72,14 @@ impl Name {
             return Err(error);
         }
         let within = settings.session_timeout * SESSIONS;
-        let (since, losses) = self.losses.filter(|(since, _)| since.elapsed() < within).unwrap_or((Instant::now(), 0));
-        self.losses = Some((since, losses + 1));
-        if losses >= LOSSES_MAX {
+        let (since, losses) = lost_again(self.losses, within, Instant::now());
+        self.losses = Some((since, losses));
+        if losses > LOSSES_MAX {
             return Err(error).with_context(|| {
                 let (member, timeout) = (&self.member, settings.session_timeout);
                 format!(
-                    "{member} lost its place in the group {} times within {within:?}: two processes run under this name, or the \
-                     brokers do not answer within --session-timeout ({timeout:?})",
-                    losses + 1
+                    "{member} lost its place in the group {losses} times within {within:?}: two processes run under this name, or the \
+                     brokers do not answer within --session-timeout ({timeout:?})"
                 )
             });
         }
@@ -105,9 +104,15 @@ impl Name {
         if !free(&self.member, self.id.as_deref(), members.iter().map(String::as_str)) {
             return Err(error);
         }
-        tracing::warn!(member = self.member, losses = losses + 1, "the group took this member for gone: joining anew");
+        tracing::warn!(member = self.member, losses, "the group took this member for gone: joining anew");
         Ok(())
     }
+}
+
+/// Counts a loss of the name: one more of those within this time, or the first again.
+fn lost_again(before: Option<(Instant, u32)>, within: Duration, now: Instant) -> (Instant, u32) {
+    let recent = before.filter(|(since, _)| now.duration_since(*since) < within);
+    recent.map_or((now, 1), |(since, losses)| (since, losses + 1))
 }
 
 /// Whether nobody else has a name. Brokers make the id of a named member from its name and something unique.
@@ -119,6 +124,17 @@ fn free<'a>(name: &str, ours: Option<&str>, mut members: impl Iterator<Item = &'
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_are_counted_within_a_time_and_begin_anew_behind_it() {
+        let (within, first) = (Duration::from_secs(100), Instant::now());
+        let at = |seconds| first + Duration::from_secs(seconds);
+        let mut losses = None;
+        for (seconds, expected) in [(0, 1), (50, 2), (99, 3), (100, 1), (150, 2)] {
+            losses = Some(lost_again(losses, within, at(seconds)));
+            assert_eq!(losses.map(|(_, losses)| losses), Some(expected), "after {seconds} seconds");
+        }
+    }
 
     #[test]
     fn a_name_is_free_when_nobody_has_it_but_this_very_process() {

@@ -26,6 +26,9 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// that the topic has no partitions, and go on believing it (librdkafka 2.12, for at least five minutes).
 const REPLACED_AFTER: Duration = Duration::from_secs(15);
 
+/// Each replacement waits twice as long as the one before, up to this: usually it is the brokers that are away.
+const REPLACED_AFTER_MAX: Duration = Duration::from_secs(240);
+
 /// What lanes see of it.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -140,6 +143,13 @@ impl Trouble {
         self.0.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed())
     }
 
+    /// From now on it is counted how long it goes on; it is no news for that.
+    fn restart(&mut self) {
+        if let Some((_, since)) = &mut self.0 {
+            *since = Instant::now();
+        }
+    }
+
     fn is(&self) -> bool {
         self.0.is_some()
     }
@@ -160,6 +170,8 @@ struct Followed<T> {
     read_to: i64,
     /// Why the end cannot be asked for.
     unasked: Trouble,
+    /// How long that may last before the client is replaced.
+    patience: Duration,
     /// Why it cannot be read on.
     unread: Trouble,
     into: T,
@@ -169,11 +181,14 @@ impl<T> Followed<T> {
     fn open(connection: &Connection, topic: String, into: T) -> anyhow::Result<Self> {
         let reader = Reader::open(connection, &topic, 0, None)?;
         let (unasked, unread) = (Trouble::default(), Trouble::default());
-        Ok(Followed { connection: connection.clone(), topic, reader, next: -1, read_to: -1, unasked, unread, into })
+        let (connection, patience) = (connection.clone(), REPLACED_AFTER);
+        Ok(Followed { connection, topic, reader, next: -1, read_to: -1, unasked, patience, unread, into })
     }
 
     /// Reads on with another client.
     fn replace(&mut self) {
+        self.unasked.restart();
+        self.patience = (self.patience * 2).min(REPLACED_AFTER_MAX);
         let from = (self.next >= 0).then_some(self.next);
         match Reader::open(&self.connection, &self.topic, 0, from) {
             Ok(reader) => {
@@ -182,7 +197,6 @@ impl<T> Followed<T> {
                     "no answer about a reference topic for long: asking with another client"
                 );
                 self.reader = reader;
-                self.unasked = Trouble::default();
             }
             Err(error) => {
                 tracing::warn!(topic = self.topic, error = format!("{error:#}"), "no other client can be made")
@@ -196,6 +210,7 @@ impl<T: Take> Followed<T> {
     fn follow(&mut self, check: bool) -> bool {
         let end = match check.then(|| self.reader.range()) {
             Some(Ok((_, end))) => {
+                self.patience = REPLACED_AFTER;
                 if self.unasked.over() {
                     tracing::info!(topic = self.topic, "the end of a reference topic is known again");
                 }
@@ -205,7 +220,7 @@ impl<T: Take> Followed<T> {
                 if let Some(error) = self.unasked.news(&error) {
                     tracing::info!(topic = self.topic, error, "cannot ask for the end of a reference topic");
                 }
-                if self.unasked.lasts() > REPLACED_AFTER {
+                if self.unasked.lasts() > self.patience {
                     self.replace();
                 }
                 None
@@ -319,6 +334,8 @@ mod tests {
         assert_eq!(trouble.news(&away()), Some("ask for the range of ref.prices/0: leader is not available"));
         assert_eq!(trouble.news(&away()), None);
         assert_eq!(trouble.news(&anyhow::anyhow!("timed out")), Some("timed out"));
+        trouble.restart();
+        assert_eq!(trouble.news(&anyhow::anyhow!("timed out")), None);
         assert!(trouble.is() && trouble.lasts() > Duration::ZERO && trouble.over() && !trouble.over());
         assert_eq!(trouble.lasts(), Duration::ZERO);
         assert!(trouble.news(&away()).is_some(), "it began anew");
