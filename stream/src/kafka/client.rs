@@ -21,6 +21,10 @@ use crate::settings::{Connection, Settings};
 /// Longest wait for an answer to a question that any healthy cluster answers at once.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Most records of a partition in one request of a producer, and most bytes before they are packed.
+pub(crate) const REQUEST_RECORDS_MAX: usize = 10_000;
+pub(crate) const REQUEST_BYTES_MAX: usize = 1_000_000;
+
 /// Settings that the guarantees rest on.
 const RESERVED: &[&str] = &[
     "auto.offset.reset",
@@ -190,7 +194,8 @@ pub(crate) fn appending(connection: &Connection, id: &str, timeout: Duration) ->
         .set("transactional.id", id)
         .set("transaction.timeout.ms", millis(timeout))
         .set("message.timeout.ms", millis(timeout))
-        .set("linger.ms", "5")
+        // What is sent is flushed: see `round`.
+        .set("linger.ms", "1000")
         // Reports of success cost CPU and tell nothing the commit does not; failures are still reported.
         .set("delivery.report.only.error", "true");
     with_options(client, connection)
@@ -204,8 +209,8 @@ pub(crate) fn idempotent(connection: &Connection) -> ClientConfig {
         .set("acks", "all")
         .set("compression.type", "lz4")
         .set("linger.ms", "0")
-        .set("batch.size", "1000000")
-        .set("batch.num.messages", "10000")
+        .set("batch.size", REQUEST_BYTES_MAX.to_string())
+        .set("batch.num.messages", REQUEST_RECORDS_MAX.to_string())
         .set("queue.buffering.max.messages", "500000")
         .set("queue.buffering.max.kbytes", "524288")
         .set("message.max.bytes", "8388608")

@@ -17,6 +17,7 @@ mod origin;
 mod producer;
 mod reader;
 mod repartition;
+mod round;
 mod table;
 mod task;
 mod topology;

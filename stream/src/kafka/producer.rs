@@ -1,5 +1,6 @@
 //! A transactional producer that is used until something is uncertain about it, and then replaced.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::client::{self, Events};
 use super::fate::Step;
+use super::round::Round;
 use crate::processor::OutRecord;
 use crate::settings::Settings;
 
@@ -104,6 +106,7 @@ impl<'a> From<&'a OutRecord> for Write<'a> {
 /// One producer with one transactional id.
 pub(crate) struct Producer {
     inner: Arc<BaseProducer<Events>>,
+    round: RefCell<Round>,
     /// Time a step may take. Below the transaction timeout, past which the broker aborts anyway.
     step_timeout: Duration,
     writer: String,
@@ -147,7 +150,7 @@ impl Producer {
             _ => {}
         }
         let writer = format!("{id}@{:x}", super::now().micros());
-        Ok(opened.map(|()| Producer { inner: Arc::new(inner), step_timeout, writer }))
+        Ok(opened.map(|()| Producer { inner: Arc::new(inner), round: RefCell::default(), step_timeout, writer }))
     }
 
     /// Names this very producer, for the marks of its transactions.
@@ -158,11 +161,18 @@ impl Producer {
     /// Begins a transaction.
     pub(crate) fn begin(&self) -> Result<(), Failure> {
         self.inner.context().take_failures();
+        self.round.take();
         self.inner.begin_transaction().map_err(|error| Failure { step: Step::Begin, error })
     }
 
-    /// Hands a record over, waiting while the client's queue is full.
+    /// Hands a record over, waiting while the client's queue is full, and until everything is written when its partition's
+    /// request is.
     pub(crate) fn send(&self, write: Write<'_>) -> Result<(), Failure> {
+        let taken = self.round.borrow_mut().takes(&write);
+        if !taken {
+            self.flush()?;
+            self.round.borrow_mut().takes(&write);
+        }
         let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(write.topic).partition(write.partition as i32);
         record.key = write.key;
         record.payload = write.payload;
@@ -192,7 +202,7 @@ impl Producer {
         Failure { step, error: reason.unwrap_or(error) }
     }
 
-    /// Adds the input offsets.
+    /// Adds the input offsets, while the records are written.
     ///
     /// librdkafka bounds this call by the time given only while its requests come back. One for the group's coordinator that
     /// comes back with an error is made again when a connection goes up or down; while all of them stand that is never, and the
@@ -210,7 +220,10 @@ impl Producer {
         let thread = std::thread::Builder::new().name("offsets".to_owned());
         thread.spawn(call).map_err(|_| failed(KafkaError::Global(RDKafkaErrorCode::CriticalSystemResource)))?;
         let silent = |_| Err(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut));
-        answered.recv_timeout(time + GRACE).unwrap_or_else(silent).map_err(failed)
+        let flushed = self.flush();
+        let added = answered.recv_timeout(time + GRACE).unwrap_or_else(silent);
+        flushed?;
+        added.map_err(failed)
     }
 
     /// Waits until every record is written.
@@ -218,6 +231,7 @@ impl Producer {
     /// rdkafka's own `flush` polls in steps of 100 ms when there are no reports of success; the C function wakes with
     /// the last acknowledgement. It does not serve reports of failure, and waits for them to be served: hence the loop.
     fn flush(&self) -> Result<(), Failure> {
+        self.round.take();
         let failed = |error| self.failure(Step::Flush, error);
         let deadline = Instant::now() + self.step_timeout;
         loop {
