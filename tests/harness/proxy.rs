@@ -30,6 +30,8 @@ pub enum Fault {
     /// The request arrives when the fault is healed, also if whoever sent it is dead by then. What the client sends after
     /// it on the same connection waits with it.
     HoldRequest,
+    /// The request arrives with another text in the place of the one it was picked by: it asks about what is not there.
+    AskForAnother,
 }
 
 #[derive(Debug)]
@@ -39,10 +41,16 @@ struct Rule {
     fault: Fault,
     struck: AtomicUsize,
     healed: AtomicBool,
+    /// Connections from this one on are left alone.
+    spares_from: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
-struct Rules(Mutex<Vec<Arc<Rule>>>);
+struct Rules {
+    rules: Mutex<Vec<Arc<Rule>>>,
+    /// Connections so far.
+    connections: AtomicUsize,
+}
 
 /// A fault in force. Healed when dropped.
 #[derive(Debug)]
@@ -55,6 +63,11 @@ impl Cut {
     /// Whether a request was struck by it.
     pub fn struck(&self) -> bool {
         self.rule.struck.load(Ordering::SeqCst) > 0
+    }
+
+    /// From now on only connections that stand are struck: clients that connect later are answered.
+    pub fn spare_new_connections(&self) {
+        self.rule.spares_from.store(self.rules.connections.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 }
 
@@ -98,7 +111,8 @@ impl Proxy {
     /// Applies a fault to every request of this kind that contains a text, a transactional id for example.
     pub fn cut(&self, key: i16, text: &str, fault: Fault) -> Cut {
         let (struck, healed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let rule = Arc::new(Rule { key, text: text.as_bytes().to_vec(), fault, struck, healed });
+        let spares_from = AtomicUsize::new(usize::MAX);
+        let rule = Arc::new(Rule { key, text: text.as_bytes().to_vec(), fault, struck, healed, spares_from });
         self.rules.lock().push(rule.clone());
         Cut { rule, rules: self.rules.clone() }
     }
@@ -106,15 +120,16 @@ impl Proxy {
 
 impl Rules {
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Rule>>> {
-        self.0.lock().expect("no thread panics with the lock")
+        self.rules.lock().expect("no thread panics with the lock")
     }
 
-    fn of(&self, frame: &[u8]) -> Option<Arc<Rule>> {
+    fn of(&self, connection: usize, frame: &[u8]) -> Option<Arc<Rule>> {
         // length 4, api key 2, api version 2, correlation id 4
         let key = frame.get(4..6)?;
         let key = i16::from_be_bytes([key[0], key[1]]);
         let contains = |text: &[u8]| text.is_empty() || frame.windows(text.len()).any(|window| window == text);
-        self.lock().iter().find(|rule| rule.key == key && contains(&rule.text)).cloned()
+        let strikes = |rule: &Rule| rule.key == key && connection < rule.spares_from.load(Ordering::SeqCst);
+        self.lock().iter().find(|rule| strikes(rule) && contains(&rule.text)).cloned()
     }
 }
 
@@ -137,9 +152,10 @@ fn join(client: TcpStream, broker: TcpStream, rules: &Arc<Rules>) {
     let lost = Arc::new(Mutex::new(HashSet::<[u8; 4]>::new()));
     let (mut requests_in, mut requests_out) = (clone(&client), clone(&broker));
     let (rules, noted) = (rules.clone(), lost.clone());
+    let connection = rules.connections.fetch_add(1, Ordering::SeqCst);
     std::thread::spawn(move || {
-        while let Ok(frame) = frame(&mut requests_in) {
-            if let Some(rule) = rules.of(&frame) {
+        while let Ok(mut frame) = frame(&mut requests_in) {
+            if let Some(rule) = rules.of(connection, &frame) {
                 rule.struck.fetch_add(1, Ordering::SeqCst);
                 match rule.fault {
                     Fault::LoseResponse => {
@@ -149,6 +165,12 @@ fn join(client: TcpStream, broker: TcpStream, rules: &Arc<Rules>) {
                     Fault::HoldRequest => {
                         while !rule.healed.load(Ordering::SeqCst) {
                             std::thread::sleep(Duration::from_millis(5));
+                        }
+                    }
+                    Fault::AskForAnother => {
+                        let at = frame.windows(rule.text.len()).position(|window| window == rule.text);
+                        if let Some(last) = at.map(|at| at + rule.text.len() - 1) {
+                            frame[last] = if frame[last] == b'0' { b'1' } else { b'0' };
                         }
                     }
                 }

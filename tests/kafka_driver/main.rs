@@ -6,6 +6,7 @@ extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
 mod crashes;
+mod deaf;
 mod secrets;
 mod stops;
 mod tables;

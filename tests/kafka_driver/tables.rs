@@ -423,7 +423,7 @@ fn a_table_that_is_full_keeps_its_partitions_and_is_read_for_again_when_it_is_no
 }
 
 /// The rows of a shelf, sorted.
-fn rows(folder: &Path) -> Vec<String> {
+pub(crate) fn rows(folder: &Path) -> Vec<String> {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|is| is == "rows"));
     let text: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();

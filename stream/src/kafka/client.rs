@@ -90,6 +90,8 @@ fn base(connection: &Connection) -> ClientConfig {
         .set("socket.keepalive.enable", "true")
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "2000")
+        // What a client believes of topics is put right at the latest after so long, and half a minute: see DESIGN.md.
+        .set("topic.metadata.refresh.interval.ms", "20000")
         .set_log_level(RDKafkaLogLevel::Info);
     client
 }

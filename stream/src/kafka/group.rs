@@ -92,7 +92,13 @@ pub(crate) fn lag_now(consumer: &BaseConsumer<Events>, topic: &str, partition: i
 
 /// Offsets between a position and the end of its partition, as the client last heard of it.
 pub(crate) fn lag(consumer: &BaseConsumer<Events>, topic: &str, partition: i32, next: i64) -> i64 {
-    let Ok(topic) = std::ffi::CString::new(topic) else { return 0 };
+    known_end(consumer, topic, partition).map_or(0, |end| (end - next).max(0))
+}
+
+/// The end of a partition, as the client last heard of it with what it fetched: of all records, also those that readers are not given
+/// yet. `None` before it has fetched.
+pub(crate) fn known_end(consumer: &BaseConsumer<Events>, topic: &str, partition: i32) -> Option<i64> {
+    let topic = std::ffi::CString::new(topic).ok()?;
     let (mut first, mut end) = (0, 0);
     // SAFETY: the client lives as long as the borrow of the consumer, the name as long as the call.
     let known = unsafe {
@@ -104,5 +110,5 @@ pub(crate) fn lag(consumer: &BaseConsumer<Events>, topic: &str, partition: i32, 
             &mut end,
         )
     };
-    if RDKafkaErrorCode::from(known) == RDKafkaErrorCode::NoError { (end - next).max(0) } else { 0 }
+    (RDKafkaErrorCode::from(known) == RDKafkaErrorCode::NoError && end >= 0).then_some(end)
 }

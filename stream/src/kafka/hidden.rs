@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 
 use super::client::{self, Events};
+use super::doubt::Silence;
 use crate::settings::Connection;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Telemetry;
@@ -29,25 +30,39 @@ type Partition = (Arc<str>, u32);
 
 /// Begins to look, until shutdown.
 pub(crate) fn start(connection: &Connection, shutdown: &Shutdown, telemetry: &Arc<Telemetry>) -> anyhow::Result<()> {
+    let connection = connection.clone();
     let mut look = Look {
-        stable: client::create(&client::measuring(connection, true))?,
-        hasty: client::create(&client::measuring(connection, false))?,
+        clients: Clients::new(&connection)?,
+        silence: Silence::default(),
         open: BTreeMap::new(),
         reads: BTreeSet::new(),
         telemetry: telemetry.clone(),
     };
     shutdown.spawn("hidden-records", move |shutdown| {
         while !shutdown.wait(LOOK_EVERY) {
-            look.around();
+            look.around(&connection);
         }
     })
 }
 
-struct Look {
+struct Clients {
     /// Is told where the records end that readers are given.
     stable: BaseConsumer<Events>,
     /// Is told where all records end.
     hasty: BaseConsumer<Events>,
+}
+
+impl Clients {
+    fn new(connection: &Connection) -> anyhow::Result<Self> {
+        let client = |stable| client::create(&client::measuring(connection, stable));
+        Ok(Clients { stable: client(true)?, hasty: client(false)? })
+    }
+}
+
+struct Look {
+    clients: Clients,
+    /// How long one of the questions was not answered.
+    silence: Silence,
     open: BTreeMap<Partition, Open>,
     /// Partitions that were read at the last look.
     reads: BTreeSet<Partition>,
@@ -55,20 +70,29 @@ struct Look {
 }
 
 impl Look {
-    fn around(&mut self) {
+    fn around(&mut self, connection: &Connection) {
         let reads = self.telemetry.reads();
         for (topic, partition) in self.reads.difference(&reads) {
             self.telemetry.hidden(topic, *partition, None);
         }
         self.open.retain(|at, _| reads.contains(at));
+        let mut answered = true;
         for at in &reads {
             // Without an answer what was seen stays.
-            if let Ok((stable, end)) = self.ends(at) {
-                self.see(at, stable, end);
+            match self.ends(at) {
+                Ok((stable, end)) => self.see(at, stable, end),
+                Err(_) => answered = false,
             }
         }
         self.reads = reads;
-        for client in [&self.stable, &self.hasty] {
+        if answered {
+            self.silence.ends();
+        } else if self.silence.goes_on(Instant::now())
+            && let Ok(clients) = Clients::new(connection)
+        {
+            self.clients = clients;
+        }
+        for client in [&self.clients.stable, &self.clients.hasty] {
             // Nobody else takes what the client has to tell.
             for _ in 0..100 {
                 if client.poll(Duration::ZERO).is_none() {
@@ -80,7 +104,7 @@ impl Look {
 
     fn ends(&self, (topic, partition): &Partition) -> KafkaResult<(i64, i64)> {
         let end = |client: &BaseConsumer<Events>| client.fetch_watermarks(topic, *partition as i32, ANSWER_MAX);
-        Ok((end(&self.stable)?.1, end(&self.hasty)?.1))
+        Ok((end(&self.clients.stable)?.1, end(&self.clients.hasty)?.1))
     }
 
     fn see(&mut self, at: &Partition, stable: i64, end: i64) {

@@ -13,6 +13,7 @@ use schemas::codec::Format;
 use schemas::{LedgerEntry, Timestamp, topics};
 
 use super::client::{self, Events, Rebalance};
+use super::doubt::{self, Deaf, LISTEN_EVERY, LISTEN_TIMEOUT, Question, Silence};
 use super::fate::{Mark, Standing, UNMARKED};
 use super::name::Name;
 use super::origin::{self, Origin};
@@ -130,6 +131,8 @@ pub(crate) struct Lane {
     /// What the changelogs are about; `None` until the brokers have said which topic the input is.
     pub(super) origin: Option<Origin>,
     origin_asked_at: Option<Instant>,
+    /// How long the client does not say what is asked before partitions start.
+    silence: Silence,
     /// When the first record of the open transaction was taken.
     pub(super) opened_at: Option<Instant>,
     /// When its last record was taken.
@@ -168,7 +171,14 @@ impl Lane {
             client::close_bounded(consumer, CLOSE_MAX);
             let Err(error) = worked else { return Ok(()) };
             name = ours;
-            name.reclaim(&settings, error, &of.shutdown)?;
+            // Under its own name it joins anew, and goes on from what is committed.
+            match error.downcast_ref::<Deaf>() {
+                Some(deaf) => {
+                    tracing::warn!(stage, "{deaf}: joining anew with a new one");
+                    of.telemetry.client_replaced(stage);
+                }
+                None => name.reclaim(&settings, error, &of.shutdown)?,
+            }
         }
     }
 
@@ -186,6 +196,7 @@ impl Lane {
             format: Format::new(),
             origin: None,
             origin_asked_at: None,
+            silence: Silence::default(),
             opened_at: None,
             taken_at: Instant::now(),
             beaten_at: Instant::now(),
@@ -211,6 +222,7 @@ impl Lane {
                 self.take(Duration::from_millis(50))?;
                 continue;
             }
+            self.listen()?;
             self.take(self.patience())?;
             if self.due() {
                 self.transact()?;
@@ -309,22 +321,25 @@ impl Lane {
     /// a transaction that writes it is being settled.
     #[expect(clippy::type_complexity, reason = "named once, used once")]
     pub(super) fn committed(
-        &self,
+        &mut self,
         partitions: &[i32],
     ) -> anyhow::Result<Option<BTreeMap<i32, Option<(i64, Option<Mark>)>>>> {
         let list = self.list(partitions, Offset::Invalid)?;
-        let answer = match self.consumer.committed_offsets(list, Duration::from_secs(5)) {
+        let answer = self.consumer.committed_offsets(list.clone(), Duration::from_secs(5));
+        let whole = |answer: &TopicPartitionList| answer.elements().iter().try_for_each(|element| element.error());
+        let answer = match answer.and_then(|answer| whole(&answer).map(|()| answer)) {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::info!(lane = self.id, %error, "committed offsets are not available yet");
+                if self.silence.goes_on(Instant::now()) {
+                    self.doubt(&Question::Offsets(&list))?;
+                }
                 return Ok(None);
             }
         };
+        self.silence.ends();
         let mut committed = BTreeMap::new();
         for element in answer.elements() {
-            if element.error().is_err() {
-                return Ok(None);
-            }
             let offset = match element.offset() {
                 Offset::Offset(offset) => Some((offset, Mark::decode(element.metadata()))),
                 _ => None,
@@ -332,6 +347,40 @@ impl Lane {
             committed.insert(element.partition(), offset);
         }
         Ok(Some(committed))
+    }
+
+    /// The client has given no answer for long: it is replaced where another one is given it.
+    fn doubt(&self, question: &Question<'_>) -> anyhow::Result<()> {
+        let (connection, group) = (&self.of.settings.connection, self.name.group());
+        doubt::doubt(&self.consumer, connection, group, self.of.stage.name(), question)
+    }
+
+    /// Asks about a partition of which nothing has come for a while: whether the client is still told of it, and fetches what there
+    /// is. One a round, since the others wait for the answer.
+    fn listen(&mut self) -> anyhow::Result<()> {
+        let input = self.of.stage.input();
+        let quiet = |task: &Task| task.running() && task.heard_at.elapsed() > LISTEN_EVERY;
+        let Some((partition, task)) = self.tasks.iter_mut().find(|(_, task)| quiet(task)) else { return Ok(()) };
+        let now = Instant::now();
+        task.heard_at = now;
+        match self.consumer.fetch_watermarks(input, *partition, LISTEN_TIMEOUT) {
+            Ok((_, end)) => {
+                task.silence.ends();
+                if group::known_end(&self.consumer, input, *partition).is_some_and(|known| end <= known) {
+                    task.unfetched.ends();
+                } else if task.unfetched.goes_on(now) {
+                    return Err(Deaf::to_records(self.of.stage.name(), input, *partition).into());
+                }
+            }
+            Err(error) => {
+                tracing::debug!(input, partition, %error, "no answer about an idle partition");
+                if task.silence.goes_on(now) {
+                    let partition = *partition;
+                    self.doubt(&Question::Range(input, partition))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Asks how far a partition is behind that commits nothing for now: only a commit says it otherwise. One a visit, since
@@ -348,18 +397,25 @@ impl Lane {
     }
 
     /// Asks which topic the input is, once for each assignment: it may have been created again meanwhile.
-    fn ask_origin(&mut self) {
+    fn ask_origin(&mut self) -> anyhow::Result<()> {
         let just_asked = self.origin_asked_at.is_some_and(|at| at.elapsed() < Duration::from_millis(200));
         if self.origin.is_some() || self.tasks.is_empty() || just_asked {
-            return;
+            return Ok(());
         }
         self.origin_asked_at = Some(Instant::now());
         match origin::topic_id(&self.consumer, self.of.stage.input(), START_TIMEOUT) {
             Ok(topic) => {
+                self.silence.ends();
                 self.origin = Some(Origin { environment: self.of.settings.environment.clone(), topic });
             }
-            Err(error) => tracing::info!(lane = self.id, %error, "the id of the topic is not available yet"),
+            Err(error) => {
+                tracing::info!(lane = self.id, %error, "the id of the topic is not available yet");
+                if self.silence.goes_on(Instant::now()) {
+                    return self.doubt(&Question::Topic(self.of.stage.input()));
+                }
+            }
         }
+        Ok(())
     }
 
     /// Restores for a while.
@@ -392,7 +448,7 @@ impl Lane {
             task.group_offset = standing.map(|standing| standing.next_offset);
             task.mark = found.and_then(|(_, mark)| mark);
         }
-        self.ask_origin();
+        self.ask_origin()?;
         let Some(origin) = &self.origin else { return Ok(()) };
         let restoring = self.tasks.values_mut().filter(|task| matches!(task.phase, Phase::Restoring(_)));
         for task in restoring.take(RESTORES_MAX) {
@@ -411,7 +467,7 @@ impl Lane {
     /// is, or the partition stops.
     fn start(&mut self) -> anyhow::Result<()> {
         let (stage, input) = (self.of.stage.name(), self.of.stage.input());
-        let mut halted = Vec::new();
+        let (mut halted, mut doubted) = (Vec::new(), None);
         for (partition, task) in &mut self.tasks {
             let (Phase::Starting, Some(next)) = (&task.phase, task.books.next_offset()) else { continue };
             // Asked first: a client whose offset was refused has to give everything up before it reads on.
@@ -446,11 +502,18 @@ impl Lane {
                 Ok(()) => {
                     task.phase = Phase::Running;
                     task.watch.running();
+                    task.heard();
                 }
-                Err(error) => tracing::debug!(input, partition, %error, "cannot start yet"),
+                Err(error) => {
+                    tracing::debug!(input, partition, %error, "cannot start yet");
+                    if task.silence.goes_on(Instant::now()) {
+                        doubted = Some(*partition);
+                    }
+                }
             }
         }
-        self.pause_halted(&halted)
+        self.pause_halted(&halted)?;
+        doubted.map_or(Ok(()), |partition| self.doubt(&Question::Range(input, partition)))
     }
 
     /// Lets stopped partitions go on when an operator has said so, or when what stopped them may have passed.
@@ -515,6 +578,7 @@ impl Lane {
                     patience = Duration::ZERO;
                     if let Some(task) = tasks.get_mut(&partition) {
                         task.at_end = true;
+                        task.heard();
                     }
                 }
                 Some(Err(error)) => {
@@ -529,6 +593,7 @@ impl Lane {
             let Some(task) = tasks.get_mut(partition) else { continue };
             *taken_at = Instant::now();
             opened_at.get_or_insert(*taken_at);
+            task.heard();
             if let Err(halt) = task.process(messages, moment, &skips) {
                 report_halt(of.stage.name(), task, &halt);
                 halted.push(*partition);

@@ -243,16 +243,23 @@ impl Log for KafkaLog {
         self.check(topic, partition)?;
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (topic.to_owned(), partition);
-        if let Some(open) = readers.get(&key) {
-            let (first, end) = open.reader.range()?;
-            return Ok(first..end);
+        // After trouble the next one asks with a new client.
+        let kept = readers.remove(&key);
+        let mut open = match kept {
+            Some(open) => open,
+            None => {
+                let reader = Reader::open(&self.connection, topic, partition as i32, None)?;
+                Open { reader, next: -1, read_to: -1 }
+            }
+        };
+        let (first, end) = open.reader.range()?;
+        if open.next < 0 {
+            open.next = first;
         }
-        let reader = Reader::open(&self.connection, topic, partition as i32, None)?;
-        let (first, end) = reader.range()?;
         if readers.len() >= READERS_MAX {
             readers.clear();
         }
-        readers.insert(key, Open { reader, next: first, read_to: -1 });
+        readers.insert(key, open);
         Ok(first..end)
     }
 

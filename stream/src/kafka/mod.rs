@@ -7,6 +7,7 @@
 mod again;
 mod changelog;
 mod client;
+mod doubt;
 mod fate;
 mod group;
 mod hidden;
@@ -72,7 +73,7 @@ pub fn run_stages(
         Ok(Source { again, ..source(&**stage, &topics, &topology)? })
     });
     let sources = sources.collect::<anyhow::Result<Vec<_>>>()?;
-    let watch = watch::Watch::start(settings, &stages, shutdown)?;
+    let watch = watch::Watch::start(settings, &stages, shutdown, telemetry)?;
     hidden::start(&settings.connection, shutdown, telemetry)?;
     let settings = Arc::new(settings.clone());
     let mut lanes = Vec::new();

@@ -39,6 +39,11 @@ impl Name {
         Name { group: group.to_owned(), member: member.to_owned(), id: None, losses: None }
     }
 
+    /// The group.
+    pub(crate) fn group(&self) -> &str {
+        &self.group
+    }
+
     /// A client of that name. It joins when it subscribes.
     pub(crate) fn client(&self, settings: &Settings) -> anyhow::Result<BaseConsumer<Events>> {
         client::create(&client::member(settings, &self.group, &self.member))
@@ -83,9 +88,9 @@ impl Name {
                 )
             });
         }
-        let asking: BaseConsumer<Events> = client::create(&client::asking(&settings.connection))?;
         // Brokers that come back after an outage cannot say for a while.
         let groups = loop {
+            let asking: BaseConsumer<Events> = client::create(&client::asking(&settings.connection))?;
             match asking.fetch_group_list(Some(&self.group), ANSWER_TIMEOUT) {
                 Ok(groups) => break groups,
                 Err(refused) if refused.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {

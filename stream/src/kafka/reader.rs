@@ -62,6 +62,12 @@ unsafe fn bytes<'a>(data: *const std::ffi::c_void, length: usize) -> Option<&'a 
 }
 
 impl Fetched<'_> {
+    /// Its offset.
+    pub(crate) fn offset(&self) -> i64 {
+        // SAFETY: the message lives until this value is dropped.
+        unsafe { (*self.message).offset }
+    }
+
     /// The record.
     pub(crate) fn record(&self) -> Record<'_> {
         // SAFETY: the message lives until this value is dropped, and so do its key, payload and headers.
@@ -101,6 +107,32 @@ impl Fetched<'_> {
             }
         }
         list
+    }
+}
+
+/// A partition cannot be read on.
+#[derive(Debug, thiserror::Error)]
+#[error("read {topic}/{partition}: {code}")]
+pub(crate) struct Unreadable {
+    topic: String,
+    partition: i32,
+    code: RDKafkaErrorCode,
+}
+
+impl Unreadable {
+    /// Whether the records that were to come next are gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.code, RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
+    }
+
+    /// Whether the client was told that there is no such partition, or believes so.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(
+            self.code,
+            RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+        )
     }
 }
 
@@ -168,7 +200,7 @@ impl Reader {
             | RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownPartition
             | RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                Err(anyhow::anyhow!("read {}/{}: {code}", self.topic, self.partition))
+                Err(Unreadable { topic: self.topic.clone(), partition: self.partition, code }.into())
             }
             code => {
                 tracing::debug!(topic = self.topic, partition = self.partition, %code, "read interrupted");

@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::Skip;
 
 use super::client::{self, Events, Rebalance};
+use super::doubt::{self, Deaf, FETCH_PATIENCE, LISTEN_EVERY, LISTEN_TIMEOUT, Question, Silence};
 use super::name::Name;
 use super::watch::Watch;
 use super::{group, hidden, now, task};
@@ -47,6 +48,36 @@ struct Part {
     stands: Option<i64>,
     /// When it was last asked how far it is behind.
     lag_asked_at: Instant,
+    /// When the client last gave something of it, or was asked about it.
+    heard_at: Instant,
+    /// How long the client has said nothing about it.
+    silence: Silence,
+    /// How long the client has fetched nothing of it that it says is there.
+    unfetched: Silence,
+}
+
+impl Part {
+    fn new(watch: telemetry::Watch) -> Self {
+        let now = Instant::now();
+        Part {
+            phase: Phase::Asking,
+            watch,
+            at_end: false,
+            records: 0,
+            stands: None,
+            lag_asked_at: now,
+            heard_at: now,
+            silence: Silence::default(),
+            unfetched: Silence::of(FETCH_PATIENCE),
+        }
+    }
+
+    /// The client has given something of it.
+    fn heard(&mut self) {
+        self.heard_at = Instant::now();
+        self.silence.ends();
+        self.unfetched.ends();
+    }
 }
 
 enum Phase {
@@ -82,6 +113,8 @@ struct Driver {
     /// Flushes and assignments failed in a row, and when to try again.
     failures: u32,
     retry_at: Instant,
+    /// How long partitions cannot be taken over.
+    silence: Silence,
     /// True when the last write failed: that the store can be read then does not mean that it is well.
     write_failed: bool,
     /// Until the group has said for the first time which partitions are its own.
@@ -102,7 +135,7 @@ impl Orders {
     ) -> anyhow::Result<Arc<Watch>> {
         let mut watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if watch.is_none() {
-            *watch = Some(Watch::start(settings, &[], shutdown)?);
+            *watch = Some(Watch::start(settings, &[], shutdown, telemetry)?);
             hidden::start(&settings.connection, shutdown, telemetry)?;
         }
         watch.clone().context("orders are followed")
@@ -151,6 +184,7 @@ pub fn run_table(
         writing: None,
         failures: 0,
         retry_at: Instant::now(),
+        silence: Silence::default(),
         write_failed: false,
         joining,
     };
@@ -159,7 +193,7 @@ pub fn run_table(
         let worked = driver.work();
         let ended = match worked {
             Ok(()) => Ok(()),
-            Err(error) => match driver.name.reclaim(settings, error, shutdown) {
+            Err(error) => match driver.lost(error) {
                 Ok(()) => {
                     driver.rejoin()?;
                     continue;
@@ -184,6 +218,7 @@ impl Driver {
             self.rebalance()?;
             self.ask()?;
             self.start()?;
+            self.listen()?;
             self.take()?;
             if self.writing.as_ref().is_some_and(|writing| writing.thread.is_finished()) {
                 self.end_write()?;
@@ -227,6 +262,49 @@ impl Driver {
         }
     }
 
+    /// Work has ended with an error: passes when it may go on with another client, from where the table stands.
+    fn lost(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
+        let Some(deaf) = error.downcast_ref::<Deaf>() else {
+            return self.name.reclaim(&self.settings, error, &self.shutdown);
+        };
+        tracing::warn!(table = self.table.name(), "{deaf}: joining anew with a new one");
+        self.telemetry.client_replaced(self.table.name());
+        Ok(())
+    }
+
+    /// The client has given no answer for long: it is replaced where another one is given it.
+    fn doubt(&self, partition: i32) -> anyhow::Result<()> {
+        let question = Question::Range(&self.topic, partition);
+        doubt::doubt(&self.consumer, &self.settings.connection, self.name.group(), self.table.name(), &question)
+    }
+
+    /// Asks about a partition of which nothing has come for a while: whether the client is still told of it, and fetches what there
+    /// is. One a round, since the others wait for the answer.
+    fn listen(&mut self) -> anyhow::Result<()> {
+        let quiet = |part: &Part| matches!(part.phase, Phase::Running(_)) && part.heard_at.elapsed() > LISTEN_EVERY;
+        let Some((partition, part)) = self.parts.iter_mut().find(|(_, part)| quiet(part)) else { return Ok(()) };
+        let now = Instant::now();
+        part.heard_at = now;
+        match self.consumer.fetch_watermarks(&self.topic, *partition, LISTEN_TIMEOUT) {
+            Ok((_, end)) => {
+                part.silence.ends();
+                if group::known_end(&self.consumer, &self.topic, *partition).is_some_and(|known| end <= known) {
+                    part.unfetched.ends();
+                } else if part.unfetched.goes_on(now) {
+                    return Err(Deaf::to_records(self.table.name(), &self.topic, *partition).into());
+                }
+            }
+            Err(error) => {
+                tracing::debug!(topic = self.topic, partition, %error, "no answer about an idle partition");
+                if part.silence.goes_on(now) {
+                    let partition = *partition;
+                    self.doubt(partition)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn is_due(&self) -> bool {
         self.table.buffered_bytes() >= self.settings.table_bytes_max || self.table.due(now())
     }
@@ -252,9 +330,7 @@ impl Driver {
                     group::take(&self.consumer, &self.topic, &partitions)?;
                     for partition in partitions {
                         let watch = self.telemetry.watch(self.table.name(), &self.topic, partition as u32);
-                        let (phase, lag_asked_at) = (Phase::Asking, Instant::now());
-                        let part = Part { phase, watch, at_end: false, records: 0, stands: None, lag_asked_at };
-                        self.parts.insert(partition, part);
+                        self.parts.insert(partition, Part::new(watch));
                     }
                 }
                 Rebalance::Revoke(partitions) => {
@@ -301,6 +377,7 @@ impl Driver {
         });
         match from {
             Ok(from) => {
+                self.silence.ends();
                 for (partition, offset) in from {
                     let table = self.table.name();
                     tracing::info!(table, topic = self.topic, partition, offset, "table says where to read from");
@@ -312,6 +389,11 @@ impl Driver {
             }
             Err(error) => {
                 self.failed("table cannot be read", &error);
+                if self.silence.goes_on(Instant::now())
+                    && let Some(partition) = asking.first()
+                {
+                    self.doubt(*partition as i32)?;
+                }
                 return Ok(());
             }
         }
@@ -343,7 +425,7 @@ impl Driver {
         }
         let Driver { consumer, parts, topic, table, watch, .. } = self;
         let orders = watch.skips();
-        let mut halted = Vec::new();
+        let (mut halted, mut doubted) = (Vec::new(), None);
         for (partition, part) in parts {
             if let Phase::Halted(known) = part.phase
                 && orders.len() > known
@@ -370,11 +452,18 @@ impl Driver {
                 Ok(()) => {
                     part.phase = Phase::Running(offset);
                     part.watch.running();
+                    part.heard();
                 }
-                Err(error) => tracing::debug!(topic, partition, %error, "cannot start yet"),
+                Err(error) => {
+                    tracing::debug!(topic, partition, %error, "cannot start yet");
+                    if part.silence.goes_on(Instant::now()) {
+                        doubted = Some(*partition);
+                    }
+                }
             }
         }
-        self.halt(&halted)
+        self.halt(&halted)?;
+        doubted.map_or(Ok(()), |partition| self.doubt(partition))
     }
 
     /// Drops what is buffered of partitions that have stopped: it is read again when they go on.
@@ -439,6 +528,7 @@ impl Driver {
                     patience = Duration::ZERO;
                     if let Some(part) = parts.get_mut(&partition) {
                         part.at_end = true;
+                        part.heard();
                     }
                 }
                 Some(Err(error)) => {
@@ -453,6 +543,7 @@ impl Driver {
         for (partition, messages) in &runs {
             let Some(part) = parts.get_mut(partition) else { continue };
             let Some(position) = messages.last().map(|last| last.offset() + 1) else { continue };
+            part.heard();
             let left_out = |message: &&BorrowedMessage<'_>| {
                 skipped(&orders, table.name(), topic, message.partition(), message.offset())
             };

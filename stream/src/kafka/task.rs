@@ -9,9 +9,10 @@ use schemas::codec::Format;
 use schemas::{LedgerEntry, Skip, Timestamp};
 
 use super::changelog::{Kept, Refused};
+use super::doubt::{FETCH_PATIENCE, Silence};
 use super::fate::{self, Mark, Standing, Start};
 use super::origin::Origin;
-use super::reader::{Read, Reader};
+use super::reader::{Read, Reader, Unreadable};
 use crate::books::Books;
 use crate::processor::{Halt, Output, Processor, Record, Source, Stage, Tick};
 use crate::settings::Settings;
@@ -58,6 +59,9 @@ const READ_AGAIN: Duration = Duration::from_secs(30);
 /// A changelog says again what it is about when it last did so this long ago: entries expire.
 const ORIGIN_EVERY: Duration = Duration::from_secs(86_400);
 
+/// So many readers in a row are told that a changelog is not there before that is believed.
+const DENIALS_MAX: u32 = 3;
+
 /// A partition that stopped for want of usable reference data looks again this often: new data may have come.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -69,6 +73,12 @@ pub(crate) struct Restore {
     /// When it was last asked for.
     pub(crate) asked_at: Option<Instant>,
     reader: Option<Reader>,
+    /// Where the next reader begins, where this one gives nothing any more.
+    next: Option<i64>,
+    /// How long that lasts.
+    silence: Silence,
+    /// Readers that were told that the changelog is not there, one after the other.
+    denied: u32,
     kept: Option<Box<Kept>>,
     at_end: bool,
     entries: u64,
@@ -103,6 +113,12 @@ pub(crate) struct Task {
     origin_at: Option<Instant>,
     /// When it was last asked how far it is behind.
     pub(crate) lag_asked_at: Instant,
+    /// When the client last gave something of it, or was asked about it.
+    pub(crate) heard_at: Instant,
+    /// How long the client has said nothing about it.
+    pub(crate) silence: Silence,
+    /// How long the client has fetched nothing of it that it says is there.
+    pub(crate) unfetched: Silence,
     pub(crate) watch: Watch,
 }
 
@@ -130,7 +146,17 @@ impl Task {
             group_offset: None,
             origin_at: None,
             lag_asked_at: Instant::now(),
+            heard_at: Instant::now(),
+            silence: Silence::default(),
+            unfetched: Silence::of(FETCH_PATIENCE),
         }
+    }
+
+    /// The client has given something of it.
+    pub(crate) fn heard(&mut self) {
+        self.heard_at = Instant::now();
+        self.silence.ends();
+        self.unfetched.ends();
     }
 
     /// True when its changelog should say what it is about.
@@ -305,19 +331,28 @@ impl Task {
             Some(reader) => reader,
             None => {
                 let topic = schemas::topics::changelog(stage.name(), &self.source.topic);
-                restore.reader.insert(Reader::open(&settings.connection, &topic, partition, None)?)
+                restore.reader.insert(Reader::open(&settings.connection, &topic, partition, restore.next)?)
             }
         };
         let kept = restore.kept.get_or_insert_with(|| Box::new(Kept::new(stage, self.source.clone())));
         let deadline = Instant::now() + budget;
-        let mut failed = None;
+        let (mut failed, mut trouble) = (None, None);
         while failed.is_none() && Instant::now() < deadline {
-            match reader.next(Duration::from_millis(if restore.at_end { 0 } else { 5 }))? {
-                Read::Nothing => break,
-                Read::End(_) => restore.at_end = true,
-                Read::Record(fetched) => {
+            match reader.next(Duration::from_millis(if restore.at_end { 0 } else { 5 })) {
+                Ok(Read::Nothing) => break,
+                Ok(Read::End(offset)) => {
+                    (restore.at_end, restore.next, restore.denied) = (true, Some(offset), 0);
+                    restore.silence.ends();
+                }
+                Err(error) => {
+                    trouble = Some(error);
+                    break;
+                }
+                Ok(Read::Record(fetched)) => {
                     restore.at_end = false;
                     restore.entries += 1;
+                    restore.next = Some(fetched.offset() + 1);
+                    restore.silence.ends();
                     match kept.take(stage, format, &fetched.record()) {
                         Ok(()) => {}
                         Err(Refused::Halt(halt)) => failed = Some(halt),
@@ -334,6 +369,32 @@ impl Task {
             self.rest(reason, 0, Cure::Restart);
             return Ok(());
         }
+        match trouble.as_ref().map(|error| error.downcast_ref::<Unreadable>()) {
+            // Nobody has said yet where it begins: this reader does not ask again.
+            Some(Some(unreadable)) if unreadable.is_gone() && restore.next.is_none() => {
+                tracing::debug!(%unreadable, "the beginning of a changelog is not known yet");
+                restore.reader = None;
+                return Ok(());
+            }
+            Some(Some(unreadable)) if unreadable.is_gone() => {
+                tracing::info!(%unreadable, "a changelog lost its beginning while it was read: reading it again");
+                let asked = (restore.offset.take(), restore.asked_at);
+                let began = restore.began;
+                *restore = Restore { offset: asked.0, asked_at: asked.1, began, ..Restore::default() };
+                return Ok(());
+            }
+            Some(Some(unreadable)) if unreadable.is_denied() && restore.denied < DENIALS_MAX => {}
+            Some(_) => return trouble.map_or(Ok(()), Err),
+            None => {}
+        }
+        if !restore.at_end && restore.silence.goes_on(Instant::now()) {
+            let (stage, topic) = (stage.name(), &self.source.topic);
+            tracing::warn!(stage, %topic, partition, "nothing comes of its changelog for long: reading on with another client");
+            self.watch.client_replaced();
+            restore.denied += u32::from(trouble.is_some());
+            restore.reader = None;
+            return Ok(());
+        }
         let (true, Some(offset)) = (restore.at_end, restore.offset) else { return Ok(()) };
         if let Some(why) = kept.origin.as_ref().and_then(|kept| kept.unusable(origin, &self.source.topic)) {
             self.rest(Halt::State(why), 0, Cure::Restart);
@@ -342,7 +403,14 @@ impl Task {
         match fate::start(kept.standing, offset) {
             Start::At(_) => {}
             Start::Earliest => {
-                let first = first_offset(settings, &self.source)?;
+                // Each time with a client of its own.
+                let first = match first_offset(settings, &self.source) {
+                    Ok(first) => first,
+                    Err(error) => {
+                        tracing::info!(error = format!("{error:#}"), "cannot ask yet where the partition begins");
+                        return Ok(());
+                    }
+                };
                 kept.books.advance(first, first);
                 kept.books.promote();
             }

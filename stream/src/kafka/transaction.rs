@@ -137,7 +137,10 @@ impl Lane {
     /// Decides what became of a failed transaction and carries it out. Afterwards the lane goes on, with every partition
     /// where it is known to be.
     fn recover(&mut self, failure: Failure, marks: BTreeMap<i32, Mark>) -> anyhow::Result<()> {
-        permanent(&failure)?;
+        // That a topic is not there may be what this client alone believes: the one after it is believed.
+        if !(self.failures == 0 && denied(&failure)) {
+            permanent(&failure)?;
+        }
         // A lost assignment is our own observation, made before the commit was sent. Nothing is wrong with the brokers then, and
         // waiting would only put off hearing which partitions are whose.
         let lost = matches!(failure.error, KafkaError::Canceled);
@@ -248,6 +251,12 @@ impl Lane {
             }
         }
     }
+}
+
+/// Whether the client says that there is no such topic or partition.
+fn denied(failure: &Failure) -> bool {
+    let code = failure.error.rdkafka_error_code();
+    matches!(code, Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition))
 }
 
 /// Refuses what no retry will mend.

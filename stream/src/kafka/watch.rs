@@ -9,25 +9,20 @@ use anyhow::Context as _;
 use schemas::codec::Format;
 use schemas::{ReferenceItem, Skip, topics};
 
+use super::doubt::Silence;
 use super::now;
 use super::reader::{Read, Reader};
 use crate::processor::Stage;
 use crate::reference::ReferenceSink;
 use crate::settings::{Connection, Settings};
 use crate::shutdown::Shutdown;
+use crate::telemetry::Telemetry;
 
 /// Lanes begin no transaction when the newest complete read of reference data is older than this.
 const AGE_MAX: Duration = Duration::from_secs(10);
 
 /// The end of each topic is asked for this often, to know that what was read is complete.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-
-/// A client that cannot say for so long where its topic ends is replaced: when brokers change their roles, one may come to believe
-/// that the topic has no partitions, and go on believing it (librdkafka 2.12, for at least five minutes).
-const REPLACED_AFTER: Duration = Duration::from_secs(15);
-
-/// Each replacement waits twice as long as the one before, up to this: usually it is the brokers that are away.
-const REPLACED_AFTER_MAX: Duration = Duration::from_secs(240);
 
 /// What lanes see of it.
 #[derive(Debug)]
@@ -54,6 +49,7 @@ impl Watch {
         settings: &Settings,
         stages: &[Arc<dyn Stage>],
         shutdown: &Shutdown,
+        telemetry: &Arc<Telemetry>,
     ) -> anyhow::Result<Arc<Watch>> {
         let watch =
             Arc::new(Watch { skips: RwLock::new(Arc::new(Vec::new())), complete_at: AtomicI64::new(i64::MIN / 2) });
@@ -68,10 +64,10 @@ impl Watch {
         let connection = &settings.connection;
         let mut references = Vec::new();
         for (topic, sinks) in sinks {
-            references.push(Followed::open(connection, topic, References::new(sinks))?);
+            references.push(Followed::open(connection, topic, References::new(sinks), telemetry)?);
         }
         let skips = Orders { format: Format::new(), known: Vec::new(), watch: watch.clone() };
-        let skips = Followed::open(connection, topics::SKIPS.to_owned(), skips)?;
+        let skips = Followed::open(connection, topics::SKIPS.to_owned(), skips, telemetry)?;
         let thread = Thread { watch: watch.clone(), references, skips, shutdown: shutdown.clone() };
         std::thread::Builder::new()
             .name("references".to_owned())
@@ -126,28 +122,15 @@ trait Take {
 
 /// Something that goes wrong again and again: said when it begins, and when it is something else.
 #[derive(Debug, Default)]
-struct Trouble(Option<(String, Instant)>);
+struct Trouble(Option<String>);
 
 impl Trouble {
     /// What to say of it, when it is news.
     fn news(&mut self, error: &anyhow::Error) -> Option<&str> {
         let error = format!("{error:#}");
-        let since = self.0.as_ref().map_or_else(Instant::now, |(_, since)| *since);
-        let news = self.0.as_ref().is_none_or(|(known, _)| *known != error);
-        let (said, _) = self.0.insert((error, since));
+        let news = self.0.as_ref() != Some(&error);
+        let said = self.0.insert(error);
         news.then_some(said.as_str())
-    }
-
-    /// How long it has gone on, whatever it was.
-    fn lasts(&self) -> Duration {
-        self.0.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed())
-    }
-
-    /// From now on it is counted how long it goes on; it is no news for that.
-    fn restart(&mut self) {
-        if let Some((_, since)) = &mut self.0 {
-            *since = Instant::now();
-        }
     }
 
     fn is(&self) -> bool {
@@ -170,25 +153,24 @@ struct Followed<T> {
     read_to: i64,
     /// Why the end cannot be asked for.
     unasked: Trouble,
-    /// How long that may last before the client is replaced.
-    patience: Duration,
+    /// How long that lasts. The client is then replaced, whatever another is told: nothing is lost with it.
+    silence: Silence,
     /// Why it cannot be read on.
     unread: Trouble,
     into: T,
+    telemetry: Arc<Telemetry>,
 }
 
 impl<T> Followed<T> {
-    fn open(connection: &Connection, topic: String, into: T) -> anyhow::Result<Self> {
+    fn open(connection: &Connection, topic: String, into: T, telemetry: &Arc<Telemetry>) -> anyhow::Result<Self> {
         let reader = Reader::open(connection, &topic, 0, None)?;
-        let (unasked, unread) = (Trouble::default(), Trouble::default());
-        let (connection, patience) = (connection.clone(), REPLACED_AFTER);
-        Ok(Followed { connection, topic, reader, next: -1, read_to: -1, unasked, patience, unread, into })
+        let (unasked, unread, silence) = (Trouble::default(), Trouble::default(), Silence::default());
+        let (connection, telemetry) = (connection.clone(), telemetry.clone());
+        Ok(Followed { connection, topic, reader, next: -1, read_to: -1, unasked, silence, unread, into, telemetry })
     }
 
     /// Reads on with another client.
     fn replace(&mut self) {
-        self.unasked.restart();
-        self.patience = (self.patience * 2).min(REPLACED_AFTER_MAX);
         let from = (self.next >= 0).then_some(self.next);
         match Reader::open(&self.connection, &self.topic, 0, from) {
             Ok(reader) => {
@@ -196,6 +178,7 @@ impl<T> Followed<T> {
                     topic = self.topic,
                     "no answer about a reference topic for long: asking with another client"
                 );
+                self.telemetry.client_replaced("references");
                 self.reader = reader;
             }
             Err(error) => {
@@ -210,7 +193,7 @@ impl<T: Take> Followed<T> {
     fn follow(&mut self, check: bool) -> bool {
         let end = match check.then(|| self.reader.range()) {
             Some(Ok((_, end))) => {
-                self.patience = REPLACED_AFTER;
+                self.silence.ends();
                 if self.unasked.over() {
                     tracing::info!(topic = self.topic, "the end of a reference topic is known again");
                 }
@@ -220,7 +203,7 @@ impl<T: Take> Followed<T> {
                 if let Some(error) = self.unasked.news(&error) {
                     tracing::info!(topic = self.topic, error, "cannot ask for the end of a reference topic");
                 }
-                if self.unasked.lasts() > self.patience {
+                if self.silence.goes_on(Instant::now()) {
                     self.replace();
                 }
                 None
@@ -334,10 +317,8 @@ mod tests {
         assert_eq!(trouble.news(&away()), Some("ask for the range of ref.prices/0: leader is not available"));
         assert_eq!(trouble.news(&away()), None);
         assert_eq!(trouble.news(&anyhow::anyhow!("timed out")), Some("timed out"));
-        trouble.restart();
         assert_eq!(trouble.news(&anyhow::anyhow!("timed out")), None);
-        assert!(trouble.is() && trouble.lasts() > Duration::ZERO && trouble.over() && !trouble.over());
-        assert_eq!(trouble.lasts(), Duration::ZERO);
+        assert!(trouble.is() && trouble.over() && !trouble.over());
         assert!(trouble.news(&away()).is_some(), "it began anew");
     }
 }

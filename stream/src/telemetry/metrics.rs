@@ -44,6 +44,8 @@ pub(super) struct Metrics {
     halted: IntGaugeVec,
     /// Unit: failures in a row.
     table_failures: IntGaugeVec,
+    /// Unit: clients.
+    clients_replaced: IntCounterVec,
 }
 
 impl Default for Metrics {
@@ -102,6 +104,11 @@ impl Default for Metrics {
                 "Times in a row that the table's store could not be read or written; 0 when it can.",
                 &["table"],
             ),
+            clients_replaced: counter(
+                "spendstream_clients_replaced_total",
+                "Clients of Kafka that gave no answer for long and were replaced, by the stage or table they read for.",
+                &["stage"],
+            ),
             registry,
         }
     }
@@ -114,6 +121,10 @@ impl Metrics {
 
     pub(super) fn table_failures(&self, table: &str, failures: u32) {
         self.table_failures.with_label_values(&[table]).set(i64::from(failures));
+    }
+
+    pub(super) fn client_replaced(&self, of: &str) {
+        self.clients_replaced.with_label_values(&[of]).inc();
     }
 
     pub(super) fn behind(&self, (stage, topic, partition): &Key, lag: i64) {

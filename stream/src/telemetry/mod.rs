@@ -123,6 +123,11 @@ impl Telemetry {
         self.metrics.table_failures(table, failures);
     }
 
+    /// Says that a client was replaced which was told less than others.
+    pub(crate) fn client_replaced(&self, of: &str) {
+        self.metrics.client_replaced(of);
+    }
+
     /// Every partition that a stage or table of this process reads.
     pub(crate) fn reads(&self) -> BTreeSet<(Arc<str>, u32)> {
         self.states().keys().map(|(_, topic, partition)| (topic.clone(), *partition)).collect()
@@ -215,6 +220,11 @@ impl Watch {
     /// Offsets between the position and the end of the partition, where no commit says it: it stopped, or its writes fail.
     pub fn behind(&self, lag: i64) {
         self.telemetry.metrics.behind(&self.key, lag);
+    }
+
+    /// The client that reads its changelog was replaced.
+    pub(crate) fn client_replaced(&self) {
+        self.telemetry.client_replaced(&self.key.0);
     }
 
     /// A transaction was aborted, or its outcome was unknown at first.

@@ -54,6 +54,7 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
     let since = "spendstream_committed_timestamp_seconds{";
     assert!(text.contains(since), "one that never commits shows, too:\n{text}");
     telemetry.hidden("usage.events", 3, Some(308));
+    watch.client_replaced();
     for duplicates in [5, 7] {
         let (took, books) = (Duration::from_millis(3), &books(duplicates));
         watch.committed(&Commit { books, records: 10, bytes: 6300, took, lag: 4, state_bytes: 1 << 20 });
@@ -66,6 +67,7 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
         format!("spendstream_records_total{{{labels}}} 20"),
         format!("spendstream_lag_records{{{labels}}} 4"),
         r#"spendstream_hidden_records{partition="3",topic="usage.events"} 308"#.to_owned(),
+        r#"spendstream_clients_replaced_total{stage="enrich"} 1"#.to_owned(),
         format!("spendstream_watermark_timestamp_seconds{{{labels}}} 1700000000"),
         r#"spendstream_transactions_total{outcome="committed",stage="enrich"} 2"#.to_owned(),
     ] {
