@@ -25,6 +25,7 @@ pub mod forget;
 pub mod input;
 pub mod known_at;
 pub mod ledger;
+mod left_out;
 pub mod period;
 pub mod progress;
 pub mod rejections;

@@ -12,6 +12,8 @@ use sink::LakeReader;
 use sink::read::{Cells, Days, Scan, charges_of};
 use stream::Log;
 
+use crate::left_out::LeftOut;
+
 /// When calls were made: `[from, to)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
@@ -170,12 +172,14 @@ fn each_in_topic(
     each: &mut dyn FnMut(Charge) -> anyhow::Result<()>,
 ) -> anyhow::Result<i64> {
     let format = Format::<Batch<Charge>>::new();
+    let mut left_out = LeftOut::new(log);
     stream::log::scan(log, topics::CHARGES, partition, from, |record| {
         if record.offset >= to {
             return Ok(());
         }
-        let payload = record.payload.as_deref().unwrap_or_default();
-        let batch = format.decode(payload).with_context(|| format!("{} offset {}", topics::CHARGES, record.offset))?;
-        batch.items.into_iter().try_for_each(&mut *each)
+        match format.decode(record.payload.as_deref().unwrap_or_default()) {
+            Ok(batch) => batch.items.into_iter().try_for_each(&mut *each),
+            Err(error) => left_out.pass("charges", topics::CHARGES, partition, record.offset, &error.into()),
+        }
     })
 }
