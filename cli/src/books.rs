@@ -12,8 +12,8 @@ use sink::rows::Amount;
 use stream::Log;
 use stream::books::add_money;
 
-use crate::left_out::LeftOut;
 use crate::ledger::{self, Claim, LakeBooks, LakeDisagreement, LakeStream, Ledger};
+use crate::left_out::LeftOut;
 
 /// How long books may stay behind what they account for.
 ///

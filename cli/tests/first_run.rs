@@ -367,3 +367,21 @@ fn a_posted_event_is_found_in_the_report_and_a_second_process_is_refused() {
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     assert!(serving.process.wait().unwrap().success(), "Ctrl-C is a clean end");
 }
+
+#[test]
+fn a_lake_that_was_filled_from_another_data_folder_is_not_filled_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = ["up", "--sample", "50", "--exit-when-idle", "--listen", "127.0.0.1:0"];
+    succeed(folder.path(), &up);
+    let data = folder.path().join("spendstream-data");
+    for file in ["spendstream.db", "spendstream.db-wal", "spendstream.db-shm"] {
+        // SQLite takes its helpers away when it closes the file.
+        let _ = std::fs::remove_file(data.join(file));
+    }
+    let said = fail(folder.path(), &up);
+    let why = "or this lake was filled from another cluster or data folder";
+    assert!(said.contains("cannot go on") && said.contains(why) && said.contains("choose another --lake"), "{said}");
+    // Put away, it is made anew.
+    std::fs::rename(data.join("lake"), data.join("before")).unwrap();
+    succeed(folder.path(), &up);
+}

@@ -1,5 +1,6 @@
 //! A table's log: how far each partition is, and the commit that adds files and moves positions in one step.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -47,12 +48,16 @@ pub(crate) struct TableLog {
     name: &'static str,
     topic: &'static str,
     metrics: TableMetrics,
+    /// Which topic of the name records come from, where that is known.
+    number: Option<i64>,
+    /// What the table says of that, by partition.
+    numbers: BTreeMap<u32, i64>,
 }
 
 impl TableLog {
     /// The log of a table that is not opened yet.
     pub(crate) fn new(table: DeltaTable, name: &'static str, topic: &'static str, metrics: TableMetrics) -> Self {
-        TableLog { table, name, topic, metrics }
+        TableLog { table, name, topic, metrics, number: None, numbers: BTreeMap::new() }
     }
 
     /// Opens the table, creates it, or adds the columns it lacks.
@@ -136,6 +141,30 @@ impl TableLog {
         app_id(self.name, self.topic, partition)
     }
 
+    /// Says of partitions where they stand and in which topic of the name, where the table says so. What is committed from now on is of
+    /// the topic with this number.
+    pub(crate) async fn stand(
+        &mut self,
+        partitions: &[u32],
+        number: Option<i64>,
+    ) -> anyhow::Result<Vec<(Option<i64>, Option<i64>)>> {
+        let positions = self.positions(partitions).await?;
+        self.number = number;
+        let log_store = self.table.log_store();
+        let mut stand = Vec::with_capacity(partitions.len());
+        for (partition, position) in partitions.iter().zip(positions) {
+            let id = topic_app_id(&self.app_id(*partition));
+            let topic = self.table.snapshot()?.transaction_version(log_store.as_ref(), id).await;
+            let topic = topic.with_context(|| format!("read which topic {} is", self.app_id(*partition)))?;
+            match topic {
+                Some(topic) => self.numbers.insert(*partition, topic),
+                None => self.numbers.remove(partition),
+            };
+            stand.push((position, topic));
+        }
+        Ok(stand)
+    }
+
     /// Reads the log to its end and says where partitions stand: the offset to read next.
     pub(crate) async fn positions(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<Option<i64>>> {
         let positions = self.read_positions(partitions).await;
@@ -195,6 +224,9 @@ impl TableLog {
             still_young(written_at)?;
             match self.try_commit(adds, moves, now).await {
                 Ok(version) => {
+                    if let Some(number) = self.number {
+                        self.numbers.extend(partitions.iter().map(|partition| (*partition, number)));
+                    }
                     self.metrics.commit(Outcome::Committed);
                     return Ok(version);
                 }
@@ -220,9 +252,17 @@ impl TableLog {
     }
 
     async fn try_commit(&mut self, adds: &[Add], moves: &[Move], now: Timestamp) -> anyhow::Result<u64> {
-        let transactions = moves
-            .iter()
-            .map(|step| Transaction::new_with_last_update(self.app_id(step.partition), step.to, Some(now.millis())));
+        let transaction =
+            |app_id: String, version: i64| Transaction::new_with_last_update(app_id, version, Some(now.millis()));
+        let mut transactions = Vec::with_capacity(moves.len());
+        for step in moves {
+            let app_id = self.app_id(step.partition);
+            // Which topic it is of is said once: nobody else moves the partition meanwhile.
+            if let Some(number) = self.number.filter(|number| self.numbers.get(&step.partition) != Some(number)) {
+                transactions.push(transaction(topic_app_id(&app_id), number));
+            }
+            transactions.push(transaction(app_id, step.to));
+        }
         let ranges: serde_json::Map<String, serde_json::Value> = moves
             .iter()
             .map(|step| (step.partition.to_string(), format!("[{}, {})", step.from.unwrap_or(0), step.to).into()))
@@ -230,7 +270,7 @@ impl TableLog {
         // Listing the log costs a request per thousand commits, so old entries are only looked for with a checkpoint.
         let clean_up = (self.version() + 2).is_multiple_of(CHECKPOINT_COMMITS);
         let properties = CommitProperties::default()
-            .with_application_transactions(transactions.collect())
+            .with_application_transactions(transactions)
             .with_metadata([("offsets".to_owned(), serde_json::Value::Object(ranges))])
             .with_cleanup_expired_logs(Some(clean_up));
         let operation = DeltaOperation::Write {
@@ -327,6 +367,11 @@ pub(crate) fn still_young(written_at: Timestamp) -> anyhow::Result<()> {
 /// What the log calls a partition's position.
 pub(crate) fn app_id(table: &str, topic: &str, partition: impl std::fmt::Display) -> String {
     format!("{table}/{topic}/{partition}")
+}
+
+/// What the log calls the number of the topic that a position is of.
+fn topic_app_id(position: &str) -> String {
+    format!("{position}/topic")
 }
 
 async fn create(

@@ -50,13 +50,17 @@ pub struct LakeTable<R: Rows> {
     counted: usize,
     /// Orders of operators.
     orders: Arc<Vec<Skip>>,
+    /// Which topic of the name its records come from, where that is known.
+    topic: Option<i64>,
+    /// Partitions of which the table holds another topic, and what to say of it.
+    foreign: BTreeMap<u32, Halt>,
 }
 
 /// What waits of one partition.
 struct Buffer<T> {
     /// Where the table stands.
     from: Option<i64>,
-    /// Where it will stand.
+    /// Where it will stand. `None` while it has nothing, and while it stands in another topic and begins this one.
     to: Option<i64>,
     pending: Vec<Row<T>>,
     /// Where the newest row of a key is among the pending.
@@ -71,6 +75,15 @@ impl<T> Buffer<T> {
     fn starting_at(from: Option<i64>) -> Self {
         let (pending, newest, chunks) = (Vec::new(), HashMap::new(), Vec::new());
         Buffer { from, to: from, pending, newest, chunks, bytes: 0, sources: HashMap::new() }
+    }
+
+    /// One that begins a topic, whatever the table has of another one of the name.
+    fn beginning(from: Option<i64>) -> Self {
+        Buffer { to: None, ..Self::starting_at(from) }
+    }
+
+    fn has_moved(&self) -> bool {
+        self.to.is_some() && self.to != self.from
     }
 
     fn has_rows(&self) -> bool {
@@ -113,7 +126,40 @@ impl<R: Rows> LakeTable<R> {
             writing: Arc::default(),
             counted: 0,
             orders: Arc::default(),
+            topic: None,
+            foreign: BTreeMap::new(),
         })
+    }
+
+    /// How a partition goes on that the table has to `position`, of the topic of this number where it says so.
+    fn goes_on(&self, partition: u32, position: Option<i64>, topic: Option<i64>) -> Result<Buffer<R::Item>, Halt> {
+        let (Some(position), Some(ours)) = (position, self.topic) else { return Ok(Buffer::starting_at(position)) };
+        if topic == Some(ours) {
+            return Ok(Buffer::starting_at(Some(position)));
+        }
+        // One order does for the topic, whichever of its partitions it names.
+        let ordered = |skip: &Skip| {
+            let source = skip.source_partition.unwrap_or_default();
+            skip.stage == R::TABLE && skip.topic == R::TOPIC && skip.accepts(R::TOPIC, source, ours)
+        };
+        match topic {
+            _ if self.orders.iter().any(ordered) => Ok(Buffer::beginning(Some(position))),
+            // Earlier releases did not say.
+            None => Ok(Buffer::starting_at(Some(position))),
+            Some(_) => Err(Halt::Unfounded {
+                why: format!(
+                    "{topic} was deleted and created again, or this lake was filled from another cluster or data folder: the table {table} \
+                     has {topic}/{partition} up to offset {position}, and would take other records for these. Bring the old one back, \
+                     or choose another --lake. Where the topic was made anew on purpose, add its records from the first to the table \
+                     (one order does for all partitions)",
+                    topic = R::TOPIC,
+                    table = R::TABLE,
+                ),
+                source_topic: R::TOPIC.to_owned(),
+                source_partition: partition as i32,
+                sequence: ours,
+            }),
+        }
     }
 
     /// Takes the records apart and checks their lineage, changing nothing yet.
@@ -187,7 +233,7 @@ impl<R: Rows> LakeTable<R> {
         let moves: Vec<Move> = self
             .buffers
             .iter()
-            .filter(|(_, buffer)| buffer.to != buffer.from)
+            .filter(|(_, buffer)| buffer.has_moved())
             .filter_map(|(partition, buffer)| Some(Move { partition: *partition, from: buffer.from, to: buffer.to? }))
             .collect();
         // The first range stands for all of them in the files' names: the commit lists every one.
@@ -208,7 +254,8 @@ impl<R: Rows> LakeTable<R> {
         for buffer in self.buffers.values_mut() {
             Self::settle(&self.columns, buffer);
             chunks.append(&mut buffer.chunks);
-            let mut next = Buffer::starting_at(buffer.to);
+            let mut next =
+                if buffer.to.is_some() { Buffer::starting_at(buffer.to) } else { Buffer::beginning(buffer.from) };
             next.sources = std::mem::take(&mut buffer.sources);
             *buffer = next;
         }
@@ -270,16 +317,30 @@ impl<R: Rows> Table for LakeTable<R> {
         R::TOPIC
     }
 
+    fn comes_from(&mut self, topic: Option<i64>) {
+        self.topic = topic;
+    }
+
     fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let reading = log.positions(partitions);
-        let positions = self.lake.told(self.lake.wait_for(R::TABLE, reading));
+        let reading = log.stand(partitions, self.topic);
+        let stand = self.lake.told(self.lake.wait_for(R::TABLE, reading));
         drop(log);
-        let positions = positions?;
-        for (partition, position) in partitions.iter().zip(&positions) {
-            self.buffers.insert(*partition, Buffer::starting_at(*position));
+        let mut from = Vec::with_capacity(partitions.len());
+        for (partition, (position, topic)) in partitions.iter().copied().zip(stand?) {
+            self.foreign.remove(&partition);
+            let buffer = self.goes_on(partition, position, topic).unwrap_or_else(|halt| {
+                self.foreign.insert(partition, halt);
+                Buffer::starting_at(position)
+            });
+            from.push((partition, buffer.to));
+            self.buffers.insert(partition, buffer);
         }
-        Ok(partitions.iter().copied().zip(positions).collect())
+        Ok(from)
+    }
+
+    fn refuses(&self, partition: u32) -> Option<Halt> {
+        self.foreign.get(&partition).cloned()
     }
 
     fn revoke(&mut self, partitions: &[u32]) {
@@ -325,7 +386,7 @@ impl<R: Rows> Table for LakeTable<R> {
             from.is_some_and(|from| now.micros_since(from) >= age_max_micros)
         };
         let rows = older(&self.rows_since, self.buffers.values().any(Buffer::has_rows), self.age_max_micros);
-        let moved = self.buffers.values().any(|buffer| buffer.to != buffer.from);
+        let moved = self.buffers.values().any(Buffer::has_moved);
         let moved = older(&self.moved_since, moved, POSITION_AGE_SECONDS * 1_000_000);
         rows || moved || self.waiting() >= self.bytes_max
     }

@@ -138,6 +138,18 @@ pub enum Halt {
         /// First offset there is.
         to: i64,
     },
+    /// What it goes by is about something else than what it reads, or is not whole any more.
+    #[error("{why}: `spendstream skip --source {source_topic}/{source_partition} --sequence {sequence}`")]
+    Unfounded {
+        /// What is wrong, and what else can be done.
+        why: String,
+        /// The topic it is about.
+        source_topic: String,
+        /// Its partition.
+        source_partition: i32,
+        /// Number of what is there now, which an order has to name: see who stops with it.
+        sequence: i64,
+    },
     /// State or reference data cannot be used.
     #[error("{0}")]
     State(String),
@@ -152,6 +164,9 @@ impl Halt {
                 format!("--source {source_topic}/{source_partition} --sequence {found}")
             }
             Halt::Expired { from, .. } => format!("--offset {from}"),
+            Halt::Unfounded { source_topic, source_partition, sequence, .. } => {
+                format!("--source {source_topic}/{source_partition} --sequence {sequence}")
+            }
             Halt::State(_) => return None,
         };
         Some(format!("spendstream skip --stage {reader} --topic {topic} --partition {partition} {what} --reason WHY"))
@@ -162,6 +177,9 @@ impl Halt {
         let goes_on = match self {
             Halt::Gap { source_topic, source_partition, found, .. } => {
                 order.accepts(source_topic, *source_partition, *found)
+            }
+            Halt::Unfounded { source_topic, source_partition, sequence, .. } => {
+                order.accepts(source_topic, *source_partition, *sequence)
             }
             _ => false,
         };
@@ -174,7 +192,7 @@ impl Halt {
             Halt::Undecodable { offset, .. } | Halt::Gap { offset, .. } | Halt::Expired { from: offset, .. } => {
                 Some(*offset)
             }
-            Halt::State(_) => None,
+            Halt::Unfounded { .. } | Halt::State(_) => None,
         }
     }
 }
@@ -255,6 +273,13 @@ pub trait Stage: Send + Sync {
     fn processor(&self, source: &Source) -> Box<dyn Processor>;
 }
 
+/// A number of a topic's id: tables keep numbers, and orders name them.
+pub fn topic_number(id: &str) -> i64 {
+    let hash = schemas::ids::hash_parts([b"topic".as_slice(), id.as_bytes()]);
+    let (first, _) = hash.0.split_at(8);
+    first.iter().fold(0, |number, byte| number << 8 | i64::from(*byte)) & i64::MAX
+}
+
 /// The rest of a flush, for any thread.
 pub type Write = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
 
@@ -266,8 +291,18 @@ pub trait Table: Send {
     /// The one topic it reads.
     fn input(&self) -> &str;
 
+    /// Is told which topic its records come from, before partitions are assigned: a number of its id ([`crate::topic_number`]), `None`
+    /// where brokers give none. A topic of the same name may be another one.
+    fn comes_from(&mut self, _topic: Option<i64>) {}
+
     /// Takes partitions over: says from which offset to read each (`None`: from the beginning).
     fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>>;
+
+    /// Why a partition that was just assigned may not be read: the table holds another topic of the name. It is asked again after the
+    /// next order.
+    fn refuses(&self, _partition: u32) -> Option<Halt> {
+        None
+    }
 
     /// Gives partitions up; what is buffered for them is dropped, to be read again by whoever has them next.
     fn revoke(&mut self, partitions: &[u32]);

@@ -18,6 +18,7 @@ use stream::kafka::{Change, KafkaLog, repartition};
 use stream::log::ledger;
 use stream::{Log, OutRecord};
 
+use crate::tables::rows;
 use crate::{PATIENCE, Run, kafka};
 
 /// A process does so many deposits, and stops when all of them are there.
@@ -166,6 +167,43 @@ fn a_topic_that_was_created_again_is_not_taken_for_the_old_one() {
     let mut probe = run.start("a", &[]);
     probe.wait_for("was deleted and created again", PATIENCE);
     assert_eq!(appear(&log, run.prefix), 50, "nothing of the new topic");
+}
+
+#[test]
+fn a_table_of_a_topic_that_was_created_again_stops_until_it_is_told_to_begin_the_new_one() {
+    let run = Run::new("remade", 1);
+    let [input, ..] = conformance::names(run.prefix);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("open"), "").unwrap();
+    let shelf = ["--shelf", folder.path().to_str().unwrap()];
+    let mut sent = Sent::default();
+    send(&*run.log, run.prefix, &mut sent, 50);
+    let probe = run.start("a", &shelf);
+    run.until("every row is there", || rows(folder.path()).len() == 50);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    kafka().delete(&[&input]);
+    kafka().create(&conformance::topics(run.prefix), 1);
+    // More than there were, so that the old position is inside.
+    let log = KafkaLog::connect(&kafka().connection(), "tests").unwrap();
+    send(&log, run.prefix, &mut Sent::default(), 200);
+    let mut probe = run.start("a", &shelf);
+    probe.wait_for("partition stopped: its rows are of the topic", PATIENCE);
+    let said = probe.log();
+    let number = said.split("--sequence ").nth(1).and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+    let number: i64 = number.unwrap().parse().unwrap();
+    let order = |number| conformance::order_skip_to(&log, "shelf", &input, 0, (&input, 0), number);
+    order(number + 1);
+    run.until("it is asked again", || probe.log().matches("partition stopped").count() == 2);
+    assert_eq!(rows(folder.path()).len(), 50, "nothing of the new topic");
+    order(number);
+    run.until("every row of the new one is there", || rows(folder.path()).len() == 200);
+    // From then on that is its topic.
+    let (well, said) = probe.stop(PATIENCE);
+    assert!(well, "{said}");
+    send(&log, run.prefix, &mut Sent::default(), 10);
+    let _probe = run.start("a", &shelf);
+    run.until("it goes on", || rows(folder.path()).len() == 210);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod crash;
 mod ground;
 mod mended;
 mod readers;
+mod recreated;
 mod releases;
 mod sample;
 mod tables;

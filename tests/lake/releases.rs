@@ -7,11 +7,11 @@ use sink::LakeConfig;
 use crate::sample::{Sample, drive, held};
 
 /// One folder a release, with a lake in it; kept for ever. `UPDATE_FIXTURES=1` makes this release's, once.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/fixtures")
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder can be made");
     for entry in std::fs::read_dir(from).expect("a folder") {
         let path = entry.expect("an entry").path();

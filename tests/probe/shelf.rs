@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use schemas::Timestamp;
+use schemas::{Skip, Timestamp};
 use stream::{Halt, Record, Table};
 
 /// The table. Every row is a line: partition, offset and bytes of a record.
@@ -15,12 +16,38 @@ pub struct Shelf {
     buffer: String,
     bytes: usize,
     positions: BTreeMap<u32, i64>,
+    /// Which topic of the name it is filled from.
+    topic: Option<i64>,
+    orders: Arc<Vec<Skip>>,
 }
 
 impl Shelf {
     /// A table of a topic in a folder. Writes wait until the folder holds a file `open`.
     pub fn new(folder: PathBuf, input: String) -> Self {
-        Shelf { folder, input, buffer: String::new(), bytes: 0, positions: BTreeMap::new() }
+        Shelf {
+            folder,
+            input,
+            buffer: String::new(),
+            bytes: 0,
+            positions: BTreeMap::new(),
+            topic: None,
+            orders: Arc::default(),
+        }
+    }
+
+    /// The topic its rows are of, where it is another one than that it is filled from.
+    fn other(&self) -> Option<i64> {
+        let known: i64 = std::fs::read_to_string(self.folder.join("topic")).ok()?.parse().ok()?;
+        (known != self.topic?).then_some(known)
+    }
+
+    fn halt(&self, partition: u32) -> Option<Halt> {
+        Some(Halt::Unfounded {
+            why: format!("its rows are of the topic {}", self.other()?),
+            source_topic: self.input.clone(),
+            source_partition: partition as i32,
+            sequence: self.topic?,
+        })
     }
 }
 
@@ -33,7 +60,32 @@ impl Table for Shelf {
         &self.input
     }
 
+    fn heed(&mut self, orders: &Arc<Vec<Skip>>) {
+        self.orders = orders.clone();
+    }
+
+    fn comes_from(&mut self, topic: Option<i64>) {
+        self.topic = topic;
+    }
+
+    fn refuses(&self, partition: u32) -> Option<Halt> {
+        self.halt(partition)
+    }
+
     fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
+        let lifted = |halt: Halt| self.orders.iter().any(|order| halt.is_lifted_by(order));
+        if partitions.iter().any(|partition| self.halt(*partition).is_some_and(lifted)) {
+            // What it had is put away: it begins the other topic from its first record.
+            let away = self.folder.join("before");
+            std::fs::create_dir_all(&away)?;
+            for file in std::fs::read_dir(&self.folder)?
+                .flatten()
+                .filter(|file| file.path().extension().is_some_and(|is| is == "rows"))
+            {
+                std::fs::rename(file.path(), away.join(file.file_name()))?;
+            }
+            std::fs::remove_file(self.folder.join("topic"))?;
+        }
         let mut positions = BTreeMap::new();
         for file in std::fs::read_dir(&self.folder)? {
             let name = file?.file_name().into_string().ok().context("a name of ours")?;
@@ -77,6 +129,9 @@ impl Table for Shelf {
         }
         let name: Vec<String> =
             self.positions.iter().map(|(partition, position)| format!("{partition}={position}")).collect();
+        if let Some(topic) = self.topic {
+            std::fs::write(self.folder.join("topic"), topic.to_string())?;
+        }
         let written = self.folder.join("written");
         std::fs::write(&written, &self.buffer)?;
         std::fs::rename(written, self.folder.join(name.join("_") + ".rows"))?;

@@ -16,8 +16,8 @@ use super::client::{self, Events, Rebalance};
 use super::doubt::{self, Deaf, FETCH_PATIENCE, LISTEN_EVERY, LISTEN_TIMEOUT, Question, Silence};
 use super::name::Name;
 use super::watch::Watch;
-use super::{group, hidden, now, task};
-use crate::processor::{Halt, Record, Table};
+use super::{group, hidden, now, origin, task};
+use crate::processor::{Halt, Record, Table, topic_number};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::telemetry::{self, Joining, Telemetry};
@@ -115,6 +115,8 @@ struct Driver {
     retry_at: Instant,
     /// How long partitions cannot be taken over.
     silence: Silence,
+    /// Which topic it is, where brokers say so.
+    number: Option<i64>,
     /// True when the last write failed: that the store can be read then does not mean that it is well.
     write_failed: bool,
     /// Until the group has said for the first time which partitions are its own.
@@ -185,6 +187,7 @@ pub fn run_table(
         failures: 0,
         retry_at: Instant::now(),
         silence: Silence::default(),
+        number: None,
         write_failed: false,
         joining,
     };
@@ -273,9 +276,8 @@ impl Driver {
     }
 
     /// The client has given no answer for long: it is replaced where another one is given it.
-    fn doubt(&self, partition: i32) -> anyhow::Result<()> {
-        let question = Question::Range(&self.topic, partition);
-        doubt::doubt(&self.consumer, &self.settings.connection, self.name.group(), self.table.name(), &question)
+    fn doubt(&self, question: &Question<'_>) -> anyhow::Result<()> {
+        doubt::doubt(&self.consumer, &self.settings.connection, self.name.group(), self.table.name(), question)
     }
 
     /// Asks about a partition of which nothing has come for a while: whether the client is still told of it, and fetches what there
@@ -298,7 +300,7 @@ impl Driver {
                 tracing::debug!(topic = self.topic, partition, %error, "no answer about an idle partition");
                 if part.silence.goes_on(now) {
                     let partition = *partition;
-                    self.doubt(partition)?;
+                    self.doubt(&Question::Range(&self.topic, partition))?;
                 }
             }
         }
@@ -364,6 +366,19 @@ impl Driver {
         if Instant::now() < self.retry_at {
             return Ok(());
         }
+        // Each time: it may have been created again.
+        match origin::topic_id(&self.consumer, &self.topic, START_TIMEOUT) {
+            Ok(id) => self.number = id.as_deref().map(topic_number),
+            Err(error) => {
+                tracing::info!(topic = self.topic, %error, "the id of the topic is not available yet");
+                self.retry_at = Instant::now() + Duration::from_millis(200);
+                let doubted = self.silence.goes_on(Instant::now());
+                return if doubted { self.doubt(&Question::Topic(&self.topic)) } else { Ok(()) };
+            }
+        }
+        let orders = self.watch.skips();
+        self.table.heed(&orders);
+        self.table.comes_from(self.number);
         let asking = self.parts.iter().filter(|(_, part)| asks(part));
         let asking: Vec<u32> = asking.map(|(partition, _)| *partition as u32).collect();
         let from = self.table.assign(&asking).and_then(|from| {
@@ -375,10 +390,18 @@ impl Driver {
                 from.into_iter().map(|(partition, from)| Ok((partition, from.map_or_else(|| first(partition), Ok)?)));
             from.collect::<anyhow::Result<Vec<(u32, i64)>>>()
         });
+        let mut refused = Vec::new();
         match from {
             Ok(from) => {
                 self.silence.ends();
                 for (partition, offset) in from {
+                    if let Some(halt) = self.table.refuses(partition)
+                        && let Some(part) = self.parts.get_mut(&(partition as i32))
+                    {
+                        stop(part, self.table.name(), &self.topic, partition as i32, &halt, orders.len());
+                        refused.push(partition as i32);
+                        continue;
+                    }
                     let table = self.table.name();
                     tracing::info!(table, topic = self.topic, partition, offset, "table says where to read from");
                     if let Some(part) = self.parts.get_mut(&(partition as i32)) {
@@ -392,7 +415,7 @@ impl Driver {
                 if self.silence.goes_on(Instant::now())
                     && let Some(partition) = asking.first()
                 {
-                    self.doubt(*partition as i32)?;
+                    self.doubt(&Question::Range(&self.topic, *partition as i32))?;
                 }
                 return Ok(());
             }
@@ -400,7 +423,7 @@ impl Driver {
         if !self.write_failed {
             self.told(0);
         }
-        Ok(())
+        self.halt(&refused)
     }
 
     /// So many failures in a row.
@@ -423,7 +446,7 @@ impl Driver {
         if self.table.is_full() {
             return self.hold();
         }
-        let Driver { consumer, parts, topic, table, watch, .. } = self;
+        let Driver { consumer, parts, topic, table, watch, number, .. } = self;
         let orders = watch.skips();
         let (mut halted, mut doubted) = (Vec::new(), None);
         for (partition, part) in parts {
@@ -437,7 +460,16 @@ impl Driver {
             let range = consumer.fetch_watermarks(topic, *partition, START_TIMEOUT);
             let mut offset = next;
             if let Ok((first, end)) = range {
-                anyhow::ensure!(next <= end, group::beyond_the_end(topic, *partition, next, end));
+                if next > end {
+                    let why = group::beyond_the_end(topic, *partition, next, end);
+                    let Some(number) = *number else { anyhow::bail!(why) };
+                    // Only a table that does not say which topic it holds comes so far with another one.
+                    anyhow::bail!(
+                        "{why} Where it was, on purpose, order `spendstream skip --stage {table} --topic {topic} --partition {partition} \
+                         --source {topic}/{partition} --sequence {number} --reason WHY`, and start again",
+                        table = table.name()
+                    );
+                }
                 if next < first && !skipped(&orders, table.name(), topic, *partition, next) {
                     stop(part, table.name(), topic, *partition, &Halt::Expired { from: next, to: first }, orders.len());
                     halted.push(*partition);
@@ -463,7 +495,7 @@ impl Driver {
             }
         }
         self.halt(&halted)?;
-        doubted.map_or(Ok(()), |partition| self.doubt(partition))
+        doubted.map_or(Ok(()), |partition| self.doubt(&Question::Range(&self.topic, partition)))
     }
 
     /// Drops what is buffered of partitions that have stopped: it is read again when they go on.

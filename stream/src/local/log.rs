@@ -114,6 +114,11 @@ impl LocalLog {
         })
     }
 
+    /// What tells this file from every other.
+    pub(crate) fn identity(&self) -> Result<String> {
+        self.reading(|connection| Ok(connection.query_row("SELECT id FROM identity", [], |row| row.get(0))?))
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }

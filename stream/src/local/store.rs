@@ -94,6 +94,12 @@ fn create(table: &str) -> String {
     )
 }
 
+/// Tells this file from every other: tables that were filled from another one are not filled on from it.
+const IDENTITY: &str = "
+CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
+INSERT INTO identity SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM identity);
+";
+
 /// The row id of the record at an offset.
 pub(crate) const fn row_id(partition_id: i64, offset: i64) -> i64 {
     (partition_id << OFFSET_BITS) | offset
@@ -220,6 +226,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     }
     check_format(&connection, path)?;
     connection.execute_batch(&create(NEWEST)).context("create the table of newest records")?;
+    connection.execute_batch(IDENTITY).context("name the file")?;
     Ok(connection)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use schemas::Skip;
 
 use super::LocalLog;
@@ -11,7 +11,7 @@ use super::driver::{Activity, FlushRequest};
 use super::writer::{Place, Request};
 use crate::clock;
 use crate::log::{Log, StoredRecord};
-use crate::processor::{Halt, Record, Table};
+use crate::processor::{Halt, Record, Table, topic_number};
 use crate::shutdown::Shutdown;
 use crate::telemetry::{Outcome, Telemetry, Watch};
 
@@ -89,14 +89,17 @@ impl TableLane {
 
     /// Works until told to stop; what is buffered then is written first.
     pub(super) fn run(mut self, shutdown: &Shutdown) -> Result<()> {
-        self.assign(shutdown);
+        self.orders = Arc::new(crate::log::skips(&*self.log)?);
+        self.table.heed(&self.orders);
+        self.table.comes_from(Some(topic_number(&self.log.identity()?)));
+        self.assign(shutdown)?;
         while !shutdown.is_set() {
             let seen = self.log.shared().heads().commits;
             let read = self.fill()?;
             let full = self.table.buffered_bytes() >= self.bytes_max;
             let asked = self.flush.pending(|slot| self.partitions.iter().find(|p| p.slot == slot).map(|p| p.position));
             if full || asked.is_some() || self.table.due(clock::now()) {
-                if !self.flush(shutdown) {
+                if !self.flush(shutdown)? {
                     continue;
                 }
                 if let Some(request) = asked {
@@ -109,13 +112,13 @@ impl TableLane {
         }
         if self.partitions.iter().any(|partition| partition.buffered > 0) {
             // Not needed for correctness: what is not written is read again.
-            self.flush(shutdown);
+            self.flush(shutdown)?;
         }
         Ok(())
     }
 
     /// Takes all partitions over at the table's own offsets, however long its store is away.
-    fn assign(&mut self, shutdown: &Shutdown) {
+    fn assign(&mut self, shutdown: &Shutdown) -> Result<()> {
         let numbers: Vec<u32> = self.partitions.iter().map(|partition| partition.number).collect();
         loop {
             let assigned = self.table.assign(&numbers).and_then(|positions| {
@@ -133,7 +136,7 @@ impl TableLane {
                 Ok(())
             });
             match assigned {
-                Ok(()) => return,
+                Ok(()) => return self.agree(),
                 Err(error) => {
                     tracing::warn!(
                         table = self.table.name(),
@@ -142,11 +145,30 @@ impl TableLane {
                     );
                     self.partitions.iter().for_each(|partition| partition.watch.beat());
                     if self.wait(shutdown) {
-                        return;
+                        return Ok(());
                     }
                 }
             }
         }
+    }
+
+    /// Fails where the table was filled from another file, or from this one before it was put back to an earlier state.
+    fn agree(&self) -> Result<()> {
+        for partition in &self.partitions {
+            let (table, number, position) = (self.table.name(), partition.number, partition.position);
+            if let Some(halt) = self.table.refuses(number) {
+                let skip = halt.skip(table, &self.input, number).unwrap_or_default();
+                bail!("the table {table} cannot go on: {halt} (in full: `{skip}`)");
+            }
+            let end = self.log.range(&self.input, number)?.end;
+            ensure!(
+                position <= end,
+                "the table {table} has {}/{number} up to {position}, and it ends at {end}: put the folder and its lake back to the same \
+                 moment, or choose another --lake",
+                self.input
+            );
+        }
+        Ok(())
     }
 
     /// Waits, longer each time; true when it is time to stop.
@@ -238,7 +260,7 @@ impl TableLane {
     }
 
     /// Writes what is buffered; on an error the table says anew where it stands. False when it was not written.
-    fn flush(&mut self, shutdown: &Shutdown) -> bool {
+    fn flush(&mut self, shutdown: &Shutdown) -> Result<bool> {
         let began = Instant::now();
         if let Err(error) = self.table.flush(clock::now()) {
             tracing::warn!(
@@ -250,9 +272,9 @@ impl TableLane {
             self.table.revoke(&numbers);
             self.partitions.iter().for_each(|partition| partition.watch.aborted(Outcome::Unknown));
             if !self.wait(shutdown) {
-                self.assign(shutdown);
+                self.assign(shutdown)?;
             }
-            return false;
+            return Ok(false);
         }
         self.backoff = BACKOFF.0;
         let mut request = Request::default();
@@ -266,6 +288,6 @@ impl TableLane {
         if let Err(error) = self.log.write(request) {
             tracing::warn!(%error, "position of a table not remembered");
         }
-        true
+        Ok(true)
     }
 }
