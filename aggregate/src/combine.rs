@@ -11,7 +11,7 @@ use schemas::{
     WindowPartial, ids,
 };
 use stream::reference::{Reference, ReferenceSink, Versions};
-use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Stage, Tick};
+use stream::{BatchWriter, Books, Halt, Needs, Output, Processor, Record, Source, Stage, Tick};
 
 use crate::budget::Budgets;
 use crate::calendar::{self, Span};
@@ -39,6 +39,10 @@ impl Stage for CombineStage {
 
     fn input(&self) -> &str {
         CHARGES
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Books
     }
 
     fn outputs(&self) -> Vec<String> {

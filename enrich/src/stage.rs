@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schemas::topics;
 use stream::reference::{Reference, ReferenceSink};
-use stream::{Processor, Scratch, Source, Stage};
+use stream::{Needs, Processor, Scratch, Source, Stage};
 
 use crate::config::{EnrichConfig, Limits};
 use crate::desk::Desk;
@@ -53,6 +53,10 @@ impl Stage for EnrichStage {
 
     fn outputs(&self) -> Vec<String> {
         vec![topics::CHARGES.to_owned(), topics::EVENTS.to_owned()]
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Within(self.config.dedup_horizon)
     }
 
     fn references(&self) -> Vec<Arc<dyn ReferenceSink>> {

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use schemas::ids::{call_slot, hash_parts, partition, slot};
 use schemas::{EventItem, Fact, RejectReason, Rejection, Timestamp, UsageEvent, topics};
 use stream::reference::ReferenceSink;
-use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Source, Stage, Tick, WATERMARK_BEHIND_SECONDS};
+use stream::{
+    BatchWriter, Books, Halt, Needs, Output, Processor, Record, Source, Stage, Tick, WATERMARK_BEHIND_SECONDS,
+};
 
 use crate::config::Config;
 use crate::decode::decode;
@@ -36,6 +38,10 @@ impl Stage for IngestStage {
 
     fn input(&self) -> &str {
         &self.topic
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Books
     }
 
     fn outputs(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What a service implements: a [`Processor`] per source partition, the same on Kafka and on one machine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use schemas::{Skip, Timestamp};
@@ -248,6 +249,17 @@ pub trait Processor: Send {
     }
 }
 
+/// What of its changelog a stage needs to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Its books, which stand at the end: it keeps nothing else.
+    Books,
+    /// What it wrote within this time: the changelog is kept by time.
+    Within(Duration),
+    /// All there is: the changelog is compacted.
+    Everything,
+}
+
 /// A stage of the pipeline: what it reads and writes, and how it makes processors.
 pub trait Stage: Send + Sync {
     /// Name: `ingest`, `enrich`, `combine`, `merge`. Part of group, changelog and transactional ids.
@@ -262,6 +274,11 @@ pub trait Stage: Send + Sync {
     /// True when what it writes grows with its keys rather than with its records: it is given larger transactions.
     fn sums(&self) -> bool {
         false
+    }
+
+    /// What it needs of its changelog to go on.
+    fn needs(&self) -> Needs {
+        Needs::Everything
     }
 
     /// Reference data it needs, read to the end before it starts and kept up to date.

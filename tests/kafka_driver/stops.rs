@@ -206,6 +206,50 @@ fn a_table_of_a_topic_that_was_created_again_stops_until_it_is_told_to_begin_the
     run.until("it goes on", || rows(folder.path()).len() == 210);
 }
 
+/// Deletes what a changelog begins with, as somebody may do who gives it another cleanup policy: where it begins then.
+fn behead(changelog: &str, before: i64) {
+    kafka().configure(changelog, "cleanup.policy", "compact,delete");
+    kafka().delete_records(changelog, 0, before);
+    kafka().configure(changelog, "cleanup.policy", "compact");
+}
+
+#[test]
+fn a_compacted_changelog_that_lost_its_beginning_stops_its_partition_until_what_is_left_is_to_do() {
+    let run = Run::new("beheaded", 1);
+    let [_, middle, _] = conformance::names(run.prefix);
+    let changelog = topics::changelog("sum", &middle);
+    let mut sent = worked_and_stopped(&run, 100);
+    behead(&changelog, 1);
+    let mut probe = run.start("a", &["--stages", "sum"]);
+    probe.wait_for(&format!("{changelog}/0 begins at offset 1: all before offset 1 was deleted"), PATIENCE);
+    let order = format!(
+        "spendstream skip --stage sum --topic {middle} --partition 0 --source {changelog}/0 --sequence 1 --reason WHY"
+    );
+    assert!(probe.log().contains(&order), "{}", probe.log());
+    let order = |sequence| conformance::order_skip_to(&*run.log, "sum", &middle, 0, (&changelog, 0), sequence);
+    order(9);
+    let split = run.start("b", &["--stages", "split"]);
+    let (before, read) = (appear(&*run.log, run.prefix), run.books("split", 0).next_offset);
+    send(&*run.log, run.prefix, &mut sent, 10);
+    run.until("split has sent them", || run.books("split", 0).next_offset > read);
+    assert_eq!(appear(&*run.log, run.prefix), before, "sum stands");
+    order(1);
+    probe.wait_for("goes on with what is left of its changelog, by order of an operator", PATIENCE);
+    run.until("sum goes on", || appear(&*run.log, run.prefix) > before);
+    for process in [probe, split] {
+        let (well, log) = process.stop(PATIENCE);
+        assert!(well, "{log}");
+    }
+    // The order holds for what was lost then, not for what is lost later.
+    let mut probe = run.start("a", &["--stages", "sum"]);
+    probe.wait_for("state restored", PATIENCE);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    behead(&changelog, 2);
+    let mut probe = run.start("a", &["--stages", "sum"]);
+    probe.wait_for("begins at offset 2", PATIENCE);
+}
+
 #[test]
 fn a_changelog_of_another_installation_is_not_taken_over() {
     let run = Run::new("rivals", 1);

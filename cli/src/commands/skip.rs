@@ -9,7 +9,7 @@ use schemas::Skip;
 use super::open::{LogArgs, now, partitions};
 use crate::ledger::STAGES;
 
-/// Tell a stage that stopped to go on: past a record that cannot be decoded, or past a gap in what it reads.
+/// Tell a stage that stopped to go on: past a record that cannot be decoded, past a gap in what it reads, or without what was lost.
 ///
 /// The message of the stage that stopped names the arguments. The order is kept for good, and the ledger shows what was
 /// left out.
@@ -27,10 +27,11 @@ pub(super) struct SkipOrder {
     /// Offset of the record to leave out.
     #[arg(long, required_unless_present = "source", conflicts_with = "source")]
     offset: Option<i64>,
-    /// Source whose batches are missing, as `TOPIC/PARTITION`.
+    /// Source whose batches are missing, as `TOPIC/PARTITION`; or the topic that is another one than it was, or the changelog that lost
+    /// its beginning.
     #[arg(long, requires = "sequence", value_parser = source)]
     source: Option<(String, i32)>,
-    /// First sequence of that source to accept again.
+    /// First sequence of that source to accept again; of a topic or changelog, the number that the message gives.
     #[arg(long, requires = "source")]
     sequence: Option<i64>,
     /// Why, for whoever reads the ledger later.

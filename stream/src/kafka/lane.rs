@@ -450,10 +450,11 @@ impl Lane {
         }
         self.ask_origin()?;
         let Some(origin) = &self.origin else { return Ok(()) };
+        let skips = self.of.watch.skips();
         let restoring = self.tasks.values_mut().filter(|task| matches!(task.phase, Phase::Restoring(_)));
         for task in restoring.take(RESTORES_MAX) {
             let (settings, stage) = (&self.of.settings, &*self.of.stage);
-            task.restore(settings, stage, &self.format, origin, RESTORE_SLICE)
+            task.restore(settings, stage, &self.format, origin, &skips, RESTORE_SLICE)
                 .with_context(|| format!("restore {}/{}", task.source.topic, task.source.partition))?;
             if let Phase::Halted(halted) = &task.phase {
                 let reason = halted.reason.clone();
@@ -520,7 +521,7 @@ impl Lane {
     fn heed_orders(&mut self) {
         let skips = self.of.watch.skips();
         for task in self.tasks.values_mut() {
-            task.read_again(&*self.of.stage);
+            task.read_again(&*self.of.stage, &skips);
             if task.resume(self.of.stage.name(), &skips) {
                 let (topic, partition) = (&*task.source.topic, task.source.partition);
                 tracing::info!(stage = self.of.stage.name(), topic, partition, "goes on by order of an operator");

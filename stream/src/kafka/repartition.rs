@@ -12,15 +12,16 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::codec::Format;
 use schemas::ids::SLOTS;
-use schemas::{LedgerEntry, topics as names};
+use schemas::{LedgerEntry, Skip, topics as names};
 
 use super::changelog::{GENERATION_KEY, Kept, Refused};
 use super::client::{self, ANSWER_TIMEOUT, Events};
 use super::fate::{Mark, Standing};
 use super::producer::{Failure, Producer, Write};
 use super::reader::{Read, Reader};
+use super::task::not_whole;
 use super::topology::{self, Topology};
-use super::{group, now, topics};
+use super::{KafkaLog, group, now, topics};
 use crate::books::{BOOKS_KEY, is_heartbeat};
 use crate::log::ledger_key;
 use crate::processor::{Source, Stage};
@@ -417,6 +418,14 @@ impl Seat<'_> {
                     ensure!(heard_at.elapsed() < ANSWER_TIMEOUT, "{changelog}/{partition} cannot be read to its end");
                 }
             }
+        }
+        let (first, _) = reader.range()?;
+        if let Some(lost) = kept.lost(first, self.stage.needs()) {
+            let halt = not_whole(changelog, partition as i32, first, &lost);
+            let log = KafkaLog::connect(&change.connection, "spendstream")?;
+            let (stage, input) = (self.stage.name(), self.stage.input());
+            let lifts = |skip: &Skip| skip.is_for(stage, input, partition) && halt.is_lifted_by(skip);
+            ensure!(crate::log::skips(&log)?.iter().any(lifts), "{halt}");
         }
         kept.processor.restored().map_err(|halt| anyhow::anyhow!("{changelog}/{partition}: {halt}"))?;
         Ok(kept)

@@ -8,7 +8,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use schemas::codec::Format;
 use schemas::{LedgerEntry, Skip, Timestamp};
 
-use super::changelog::{Kept, Refused};
+use super::changelog::{Ends, Kept, Refused};
 use super::doubt::{FETCH_PATIENCE, Silence};
 use super::fate::{self, Mark, Standing, Start};
 use super::origin::Origin;
@@ -48,6 +48,8 @@ enum Cure {
     Order,
     /// That changelog and offset agree after all. It is looked again after so long.
     Agreement(Duration),
+    /// An order to go on with what is left of its changelog.
+    Ordered,
     /// Nothing: its changelog cannot be used.
     Restart,
 }
@@ -81,6 +83,8 @@ pub(crate) struct Restore {
     denied: u32,
     kept: Option<Box<Kept>>,
     at_end: bool,
+    /// True when it was seen that the changelog holds all it should, or what is left of it is to do.
+    whole: bool,
     entries: u64,
     disagree_since: Option<Instant>,
     began: Option<Instant>,
@@ -111,6 +115,8 @@ pub(crate) struct Task {
     pub(crate) group_offset: Option<i64>,
     /// When its changelog last said what it is about.
     origin_at: Option<Instant>,
+    /// Where its changelog ended when, where that is kept by time.
+    pub(crate) ends: Ends,
     /// When it was last asked how far it is behind.
     pub(crate) lag_asked_at: Instant,
     /// When the client last gave something of it, or was asked about it.
@@ -145,6 +151,7 @@ impl Task {
             taken: (0, 0),
             group_offset: None,
             origin_at: None,
+            ends: Ends::default(),
             lag_asked_at: Instant::now(),
             heard_at: Instant::now(),
             silence: Silence::default(),
@@ -305,12 +312,17 @@ impl Task {
         ordered
     }
 
-    /// Reads its changelog once more when it disagreed with the offset and that was a while ago.
-    pub(crate) fn read_again(&mut self, stage: &dyn Stage) {
-        let Phase::Halted(Halted { cure: Cure::Agreement(after), at, .. }) = &self.phase else { return };
-        if at.elapsed() > *after {
-            self.forget(stage);
-            self.phase = Phase::Restoring(Restore { again: true, ..Restore::default() });
+    /// Reads its changelog once more when it disagreed with the offset and that was a while ago, or when what is left of it is to do.
+    pub(crate) fn read_again(&mut self, stage: &dyn Stage, skips: &[Skip]) {
+        let Phase::Halted(Halted { cure, at, reason, .. }) = &self.phase else { return };
+        let ours = |skip: &Skip| skip.is_for(stage.name(), &self.source.topic, self.source.partition);
+        match cure {
+            Cure::Agreement(after) if at.elapsed() > *after => {
+                self.forget(stage);
+                self.phase = Phase::Restoring(Restore { again: true, ..Restore::default() });
+            }
+            Cure::Ordered if skips.iter().any(|skip| ours(skip) && reason.is_lifted_by(skip)) => self.forget(stage),
+            _ => {}
         }
     }
 
@@ -322,6 +334,7 @@ impl Task {
         stage: &dyn Stage,
         format: &Format<LedgerEntry>,
         origin: &Origin,
+        skips: &[Skip],
         budget: Duration,
     ) -> anyhow::Result<()> {
         let Phase::Restoring(restore) = &mut self.phase else { return Ok(()) };
@@ -400,6 +413,32 @@ impl Task {
             self.rest(Halt::State(why), 0, Cure::Restart);
             return Ok(());
         }
+        if !restore.whole {
+            let first = match reader.range() {
+                Ok((first, _)) => first,
+                Err(error) => {
+                    tracing::info!(error = format!("{error:#}"), "cannot ask yet where a changelog begins");
+                    // It is asked of another client, where this one does not answer for long.
+                    if restore.silence.goes_on(Instant::now()) {
+                        self.watch.client_replaced();
+                        restore.reader = None;
+                    }
+                    return Ok(());
+                }
+            };
+            if let Some(lost) = kept.lost(first, stage.needs()) {
+                let changelog = schemas::topics::changelog(stage.name(), &self.source.topic);
+                let halt = not_whole(&changelog, partition, first, &lost);
+                let ours = |skip: &Skip| skip.is_for(stage.name(), &self.source.topic, self.source.partition);
+                if !skips.iter().any(|skip| ours(skip) && halt.is_lifted_by(skip)) {
+                    self.rest(halt, 0, Cure::Ordered);
+                    return Ok(());
+                }
+                kept.ends.accept(first);
+                tracing::warn!(%changelog, first, "goes on with what is left of its changelog, by order of an operator");
+            }
+            restore.whole = true;
+        }
         match fate::start(kept.standing, offset) {
             Start::At(_) => {}
             Start::Earliest => {
@@ -436,7 +475,7 @@ impl Task {
         }
         let (entries, took) = (restore.entries, began.elapsed());
         if let Some(kept) = restore.kept.take() {
-            (self.books, self.processor) = (kept.books, kept.processor);
+            (self.books, self.processor, self.ends) = (kept.books, kept.processor, kept.ends);
         }
         tracing::info!(
             stage = stage.name(),
@@ -450,6 +489,21 @@ impl Task {
         );
         self.phase = Phase::Starting;
         Ok(())
+    }
+}
+
+/// A changelog that does not hold all it should.
+pub(crate) fn not_whole(changelog: &str, partition: i32, first: i64, lost: &str) -> Halt {
+    Halt::Unfounded {
+        why: format!(
+            "{changelog}/{partition} begins at offset {first}: {lost} was deleted, and with it state of this partition. Compaction does not do \
+             that: somebody deleted records, or lowered retention.ms or retention.bytes, or gave the topic another cleanup.policy \
+             (`spendstream topics diff` shows what differs). Restore the topic from before, or build the state anew \
+             (deploy/RUNBOOK.md); only where both are out of the question go on with what is left"
+        ),
+        source_topic: changelog.to_owned(),
+        source_partition: partition,
+        sequence: first,
     }
 }
 

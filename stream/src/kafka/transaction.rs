@@ -7,19 +7,23 @@ use anyhow::{Context as _, bail};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use schemas::topics;
+use schemas::{Timestamp, topics};
 
-use super::changelog::ORIGIN_KEY;
+use super::changelog::{ENDS_KEY, ORIGIN_KEY};
 use super::fate::{self, Fate, Mark, Outcome, Step};
 use super::lane::{Lane, POLL_MIN, report_halt};
 use super::origin::Origin;
 use super::producer::{Failure, Producer, Write, refused};
-use super::task::{Closed, Phase, Task};
+use super::task::{Closed, Phase};
 use super::topics::RECORD_BYTES_MAX;
 use super::{group, now};
 use crate::books::BOOKS_KEY;
 use crate::log::ledger_key;
+use crate::processor::Needs;
 use crate::telemetry;
+
+/// Longest wait for the end of a changelog.
+const END_TIMEOUT: Duration = Duration::from_millis(500);
 
 impl Lane {
     /// Commits what was processed, and the books of partitions that had nothing when a heartbeat is due.
@@ -46,6 +50,9 @@ impl Lane {
             }
         }
         self.pause_halted(&halted)?;
+        if let Needs::Within(needed) = self.of.stage.needs() {
+            self.note_ends(closed.keys(), moment, needed);
+        }
         let Some(producer) = self.producer.as_ref().filter(|_| !closed.is_empty()) else { return Ok(()) };
         let writer = producer.writer().to_owned();
         let mark = |part: &Closed| Mark { transaction: part.entry.transaction, writer: writer.clone() };
@@ -77,6 +84,16 @@ impl Lane {
         }
     }
 
+    /// Asks where changelogs end that are to say so in this transaction. Without an answer they say it another day.
+    fn note_ends<'a>(&mut self, partitions: impl Iterator<Item = &'a i32>, now: Timestamp, needed: Duration) {
+        for partition in partitions {
+            let Some(task) = self.tasks.get_mut(partition).filter(|task| task.wants_origin()) else { continue };
+            if let Ok((_, end)) = self.consumer.fetch_watermarks(&self.changelog, *partition, END_TIMEOUT) {
+                task.ends.note(now, end, needed);
+            }
+        }
+    }
+
     /// Writes one transaction: outputs, changelog, ledger, offsets.
     fn write(
         &self,
@@ -90,7 +107,10 @@ impl Lane {
         let mut payload = Vec::new();
         let origin = self.origin.as_ref().map(Origin::encode);
         for (partition, Closed { output, entry }) in closed {
-            let says_origin = self.tasks.get(partition).is_some_and(Task::wants_origin);
+            let task = self.tasks.get(partition).filter(|task| task.wants_origin());
+            let says_origin = task.is_some();
+            let ends =
+                task.filter(|_| matches!(self.of.stage.needs(), Needs::Within(_))).map(|task| task.ends.encode());
             let partition = *partition as u32;
             for record in &output.records {
                 producer.send(record.into())?;
@@ -102,6 +122,9 @@ impl Lane {
             }
             if let Some(origin) = origin.as_ref().filter(|_| says_origin) {
                 producer.send(Write { key: Some(ORIGIN_KEY), payload: Some(origin.as_bytes()), ..kept })?;
+            }
+            if let Some(ends) = ends {
+                producer.send(Write { key: Some(ENDS_KEY), payload: Some(ends.as_bytes()), ..kept })?;
             }
             payload.clear();
             self.format.encode_into(entry, &mut payload);
