@@ -23,6 +23,7 @@ mod again;
 mod clock;
 mod follow;
 mod heartbeat;
+mod private;
 mod processor;
 mod scratch;
 mod shutdown;

@@ -1,6 +1,6 @@
 //! A folder for what does not fit into memory. Nothing in it outlives the process.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 
+use crate::private;
 use crate::processor::Halt;
 
 /// Where a process puts state that does not fit into memory. The changelog alone is the authority: what is here is made
@@ -28,7 +29,7 @@ impl Scratch {
     /// When nothing can be written there.
     pub fn open(folder: &Path) -> anyhow::Result<Arc<Self>> {
         let scratch = Scratch { folder: folder.to_owned(), made: AtomicU64::new(0) };
-        let tried = std::fs::create_dir_all(folder).and_then(|()| scratch.file());
+        let tried = private::folder(folder).and_then(|()| scratch.file());
         let tried = tried.and_then(|mut file| io::Write::write_all(&mut file, &[0; 4_096]));
         tried.with_context(|| {
             format!("write to the state folder {} (name one on a disk with room: --state-dir)", folder.display())
@@ -42,7 +43,7 @@ impl Scratch {
         loop {
             let number = self.made.fetch_add(1, Ordering::Relaxed);
             let path = self.folder.join(format!("spendstream-{}-{number}.tmp", std::process::id()));
-            match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+            match private::new_file().read(true).open(&path) {
                 Ok(file) => {
                     std::fs::remove_file(&path)?;
                     return Ok(file);

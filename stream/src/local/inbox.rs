@@ -22,6 +22,7 @@ use tracing::warn;
 use super::LocalLog;
 use crate::Shutdown;
 use crate::log::{Log, StoredRecord};
+use crate::private;
 use crate::processor::OutRecord;
 
 /// Folder of the files, within the data folder.
@@ -136,7 +137,7 @@ impl Joined {
 /// When the thread or the folder cannot be made.
 pub fn take(log: Arc<LocalLog>, folder: &Path, shutdown: Shutdown) -> Result<JoinHandle<()>> {
     let inbox = folder.join(FOLDER);
-    fs::create_dir_all(&inbox).with_context(|| format!("make folder {}", inbox.display()))?;
+    private::folder(&inbox).with_context(|| format!("make folder {}", inbox.display()))?;
     let thread = std::thread::Builder::new().name("inbox".to_owned()).spawn(move || {
         loop {
             for file in waiting(&inbox) {
@@ -187,11 +188,11 @@ fn take_file(log: &LocalLog, file: &Path) {
 
 fn leave(folder: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let inbox = folder.join(FOLDER);
-    fs::create_dir_all(&inbox).with_context(|| format!("make folder {}", inbox.display()))?;
+    private::folder(&inbox).with_context(|| format!("make folder {}", inbox.display()))?;
     let name = format!("{:020}-{}", crate::now().micros(), std::process::id());
     let (draft, place) = (inbox.join(format!("{name}.draft")), inbox.join(format!("{name}.{WAITING}")));
     let write = || {
-        let mut file = File::create(&draft)?;
+        let mut file = private::new_file().open(&draft)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, &place)?;

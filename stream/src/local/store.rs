@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use bytes::Bytes;
 use rusqlite::{Connection, OpenFlags, params};
 use schemas::topics::{Kept, Partitions, TopicSpec};
 use schemas::wire::{Reader, put_bytes, put_long};
+
+use crate::private;
 
 /// Name of the file inside the data folder.
 pub const FILE: &str = "spendstream.db";
@@ -199,6 +201,12 @@ pub(crate) fn lock(folder: &Path) -> Result<FolderLock> {
 
 /// Opens the file for writing, making it first where there is none.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
+    // SQLite gives what it puts beside the file (`-wal`, `-shm`) the rights of the file.
+    if let Err(error) = private::new_file().open(path)
+        && error.kind() != ErrorKind::AlreadyExists
+    {
+        return Err(error).with_context(|| format!("make {}", path.display()));
+    }
     let mut connection = Connection::open(path).with_context(|| format!("open {}", path.display()))?;
     // Only pages of a new file take the size: large pages suit batches of some hundred kilobytes.
     connection.pragma_update(None, "page_size", 8192)?;

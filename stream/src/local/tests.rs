@@ -52,6 +52,22 @@ fn what_is_appended_is_read_back_in_order_also_after_opening_again() {
 }
 
 #[test]
+fn nobody_else_can_read_the_files_of_a_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let log = Arc::new(open(folder.path()));
+    log.append(vec![record("a", 0, "what somebody asked a model")]).unwrap();
+    let shutdown = crate::Shutdown::new();
+    let thread = inbox::take(log.clone(), folder.path(), shutdown.clone()).unwrap();
+    for name in [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm"), "inbox".to_owned()] {
+        let rights = std::fs::metadata(folder.path().join(&name)).unwrap().permissions().mode();
+        assert_eq!(rights & 0o077, 0, "{name} has the rights {rights:o}");
+    }
+    shutdown.set();
+    thread.join().unwrap();
+}
+
+#[test]
 fn an_append_is_all_or_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path());
