@@ -340,6 +340,16 @@ fn a_budget_that_was_added_is_in_the_next_report() {
 }
 
 #[test]
+fn an_address_that_is_taken_is_told_before_a_folder_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = fail(folder.path(), &["up", "--listen", &address]);
+    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+    assert!(!folder.path().join("spendstream-data").exists(), "the next run would feed no sample");
+}
+
+#[test]
 fn a_posted_event_is_found_in_the_report_and_a_second_process_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut serving = Serving::start(folder.path());

@@ -38,6 +38,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let service = Service::start(settings)?;
     let settings = service.settings();
     let (config, (keys, tls)) = (ingest.decode.config()?, door.open(settings.telemetry.listen)?);
+    let probes = door.probes_listen;
     let inputs = ingest.inputs();
 
     let name = format!("{}.ingest.door.{}", settings.environment, settings.instance);
@@ -48,5 +49,5 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let users = (!ingest.drop_users).then(Arc::<Users>::default);
     let stage = |topic: &&str| Arc::new(IngestStage::new(*topic, config.clone(), users.clone())) as Arc<dyn Stage>;
     let stages = inputs.iter().map(stage).collect();
-    service.mount(door.router()).encrypt(tls).run(stages, Vec::new())
+    service.mount(door.router()).encrypt(tls).probe_at(probes).run(stages, Vec::new())
 }

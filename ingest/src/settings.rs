@@ -117,6 +117,12 @@ pub struct DoorSettings {
     /// Private key of the certificate (PEM).
     #[arg(long, env = "SPENDSTREAM_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+
+    /// Serve `/metrics`, `/healthz` and `/readyz` at this address alone, always in the clear [default: where events are taken].
+    ///
+    /// Then nobody who may send events can read them, and no crowd of senders can keep a probe waiting.
+    #[arg(long, env = "SPENDSTREAM_PROBES_LISTEN", value_name = "ADDRESS")]
+    pub probes_listen: Option<SocketAddr>,
 }
 
 impl DoorSettings {

@@ -1,5 +1,6 @@
 //! What the main function of a service calls: everything around its stages and tables.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::memory;
 use crate::processor::{Stage, Table};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
-use crate::telemetry::{self, Telemetry, Tls};
+use crate::telemetry::{self, Server, Telemetry, Tls};
 
 /// A service on Kafka: log, signals, metrics and health, around its stages and tables.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub struct Service {
     telemetry: Arc<Telemetry>,
     routes: Router,
     tls: Option<Tls>,
+    probes: Option<SocketAddr>,
 }
 
 /// Runs stages and tables on Kafka until SIGTERM or SIGINT, or until one of them cannot go on.
@@ -56,7 +58,7 @@ impl Service {
         let shutdown = Shutdown::on_signals()?;
         let (version, environment, instance) = (env!("CARGO_PKG_VERSION"), &settings.environment, &settings.instance);
         tracing::info!(version, environment, instance, "starting");
-        Ok(Service { settings, shutdown, telemetry: Telemetry::new(), routes: Router::new(), tls: None })
+        Ok(Service { settings, shutdown, telemetry: Telemetry::new(), routes: Router::new(), tls: None, probes: None })
     }
 
     /// The settings.
@@ -88,14 +90,21 @@ impl Service {
         self
     }
 
+    /// Serves metrics and health at an address of their own, in the clear; the other address then has the routes alone.
+    #[must_use]
+    pub fn probe_at(mut self, probes: Option<SocketAddr>) -> Self {
+        self.probes = probes;
+        self
+    }
+
     /// Runs until a signal, or until a stage, a table or a thread of [`Shutdown::spawn`] cannot go on: then all stop, in
     /// order, and a restart begins where they committed last.
     ///
     /// # Errors
     /// The first error, with the remedy where there is one.
     pub fn run(self, stages: Vec<Arc<dyn Stage>>, tables: Vec<Box<dyn Table>>) -> Result<()> {
-        let Service { settings, shutdown, telemetry, routes, tls } = self;
-        let server = telemetry.serve(settings.telemetry.listen, routes, tls, shutdown.clone())?;
+        let Service { settings, shutdown, telemetry, routes, tls, probes } = self;
+        let servers = telemetry.serve_apart(probes, settings.telemetry.listen, routes, tls, &shutdown)?;
         let orders = kafka::Orders::default();
         let mut jobs: Vec<(String, Job<'_>)> = Vec::new();
         if !stages.is_empty() {
@@ -125,7 +134,7 @@ impl Service {
             ended.collect::<Vec<_>>().into_iter().collect()
         });
         shutdown.set();
-        server.join();
+        servers.into_iter().for_each(Server::join);
         tracing::info!("stopped");
         result.and(shutdown.outcome())
     }

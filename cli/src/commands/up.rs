@@ -22,7 +22,7 @@ use stream::local::{LocalLog, LocalOptions, LocalRuntime, inbox, start};
 use stream::log::{Published, ledger};
 use stream::reference::{Compiled, Reference};
 use stream::settings::LogFormat;
-use stream::telemetry::{Phase, Telemetry};
+use stream::telemetry::{Phase, Server, Telemetry};
 use stream::{Log, Scratch, Shutdown, Stage};
 
 use super::open::now;
@@ -113,6 +113,8 @@ impl Up {
         log_warnings()?;
         // Read and checked before anything is created.
         let (keys, tls) = self.door.open(self.listen)?;
+        listens(self.listen)?;
+        self.door.probes_listen.map_or(Ok(()), listens)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let configuration = match &self.config {
             Some(folder) => Configuration::read(folder)?,
@@ -169,15 +171,17 @@ impl Up {
         let input = Input { found, fresh, is_reconfigured, new_budgets_from, decoding };
         let door = Door::new(log.clone(), topics::RAW, ingest_config, keys);
         door.register_metrics(telemetry.registry())?;
-        let server = telemetry.serve(self.listen, door.router(), tls, shutdown.clone())?;
+        let probes = self.door.probes_listen;
+        let servers = telemetry.serve_apart(probes, self.listen, door.router(), tls, &shutdown)?;
+        let address = servers.first().map_or(self.listen, Server::address);
         let begun = if fresh { "made" } else { "going on with" };
-        eprintln!("{begun} {}, serving on {scheme}://{}", self.data.display(), server.address());
+        eprintln!("{begun} {}, serving on {scheme}://{}", self.data.display(), address);
 
         let worked = self.feed_and_report(&log, &input, &runtime, &telemetry, &lake, &shutdown);
         let code = match &worked {
             Ok(all_is_well) => {
                 if !self.exit_when_idle && !shutdown.is_set() {
-                    eprintln!("\n{}", self.invitation(scheme, &server.address()));
+                    eprintln!("\n{}", self.invitation(scheme, &address));
                     while !shutdown.wait(Duration::from_secs(3_600)) {}
                 }
                 if let Some(delivery) = &delivery {
@@ -188,7 +192,7 @@ impl Up {
             Err(_) => ExitCode::FAILURE,
         };
         let stopped = runtime.stop();
-        server.join();
+        servers.into_iter().for_each(Server::join);
         worked.and(stopped).map(|()| code)
     }
 
@@ -331,6 +335,12 @@ fn wait_for_budgets(log: &dyn Log, from: Timestamp, shutdown: &Shutdown) -> anyh
         eprintln!("the report was not held up any longer for them: it may still judge by those before");
     }
     Ok(())
+}
+
+/// Fails where nothing can listen: before the folder is made, since the sample is fed to new ones alone.
+fn listens(address: SocketAddr) -> anyhow::Result<()> {
+    let tried = std::net::TcpListener::bind(address);
+    tried.map(drop).with_context(|| format!("cannot listen on {address}: choose another address"))
 }
 
 /// Lets alerts go out before the process ends, and says how many did not.

@@ -71,33 +71,54 @@ impl Telemetry {
         tls: Option<Tls>,
         shutdown: Shutdown,
     ) -> anyhow::Result<Server> {
-        let bound = std::net::TcpListener::bind(listen)
-            .with_context(|| format!("cannot listen on {listen}: choose another address with --listen"))?;
-        let address = bound.local_addr().context("read the bound address")?;
-        bound.set_nonblocking(true).context("prepare the socket")?;
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("http").enable_all().build();
-        let runtime = runtime.context("start the HTTP thread")?;
-        let listener = {
-            let _entered = runtime.enter();
-            TcpListener::from_std(bound).context("watch the socket")?
-        };
-        let app = Router::new()
-            .route("/metrics", get(metrics))
-            .route("/healthz", get(healthz))
-            .route("/readyz", get(readyz))
-            .with_state(self.clone())
-            .merge(routes);
-        let encrypted = tls.is_some();
-        let serve = move || {
-            runtime.block_on(accept(listener, app, tls.map(Arc::new), shutdown));
-            // A request that blocks (an append to a slow disk) may finish; a client that never reads may not hold us.
-            runtime.shutdown_timeout(STOP_TIMEOUT);
-        };
-        let thread = std::thread::Builder::new().name("http-main".to_owned()).spawn(serve)?;
-        tracing::info!(%address, encrypted, "listening");
-        Ok(Server { address, thread })
+        start(listen, self.probes().merge(routes), tls, shutdown)
     }
+
+    /// As [`Telemetry::serve`], but with metrics and health at an address of their own where one is given, in the clear. The
+    /// server of the routes comes first.
+    ///
+    /// # Errors
+    /// When an address cannot be bound.
+    pub fn serve_apart(
+        self: &Arc<Self>,
+        probes: Option<SocketAddr>,
+        listen: SocketAddr,
+        routes: Router,
+        tls: Option<Tls>,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Vec<Server>> {
+        let Some(probes) = probes else { return Ok(vec![self.serve(listen, routes, tls, shutdown.clone())?]) };
+        let routes = start(listen, routes, tls, shutdown.clone())?;
+        Ok(vec![routes, start(probes, self.probes(), None, shutdown.clone())?])
+    }
+
+    fn probes(self: &Arc<Self>) -> Router {
+        let probes = Router::new().route("/metrics", get(metrics));
+        probes.route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(self.clone())
+    }
+}
+
+fn start(listen: SocketAddr, routes: Router, tls: Option<Tls>, shutdown: Shutdown) -> anyhow::Result<Server> {
+    let bound = std::net::TcpListener::bind(listen)
+        .with_context(|| format!("cannot listen on {listen}: choose another address with --listen"))?;
+    let address = bound.local_addr().context("read the bound address")?;
+    bound.set_nonblocking(true).context("prepare the socket")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("http").enable_all().build();
+    let runtime = runtime.context("start the HTTP thread")?;
+    let listener = {
+        let _entered = runtime.enter();
+        TcpListener::from_std(bound).context("watch the socket")?
+    };
+    let encrypted = tls.is_some();
+    let serve = move || {
+        runtime.block_on(accept(listener, routes, tls.map(Arc::new), shutdown));
+        // A request that blocks (an append to a slow disk) may finish; a client that never reads may not hold us.
+        runtime.shutdown_timeout(STOP_TIMEOUT);
+    };
+    let thread = std::thread::Builder::new().name("http-main".to_owned()).spawn(serve)?;
+    tracing::info!(%address, encrypted, "listening");
+    Ok(Server { address, thread })
 }
 
 /// Takes connections until the shutdown; then lets the open ones finish what they have begun.

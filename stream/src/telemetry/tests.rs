@@ -105,6 +105,22 @@ fn probes_tell_restoring_from_running_from_halted_and_the_books_are_metrics() {
 }
 
 #[test]
+fn probes_with_an_address_of_their_own_are_nowhere_else() {
+    let (telemetry, shutdown) = (Telemetry::new(), Shutdown::new());
+    let routes = axum::Router::new().route("/v1/events", axum::routing::get(|| async { "mounted" }));
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let servers = telemetry.serve_apart(Some(any), any, routes, None, &shutdown).unwrap();
+    let [routes, probes] = [servers[0].address(), servers[1].address()];
+    assert_eq!(get(routes, "/v1/events"), (200, "mounted".to_owned()));
+    assert_eq!(get(probes, "/v1/events").0, 404);
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!((get(routes, path).0, get(probes, path).0), (404, 200), "{path}");
+    }
+    shutdown.set();
+    servers.into_iter().for_each(Server::join);
+}
+
+#[test]
 fn a_lane_that_does_not_come_by_is_stuck() {
     let partition = |silent_seconds, phase| PartitionHealth {
         stage: "enrich".to_owned(),
