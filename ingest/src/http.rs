@@ -14,13 +14,14 @@ mod split;
 
 use std::cell::LazyCell;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::Json as JsonBody;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use schemas::ids::{hash_parts, slot};
@@ -35,13 +36,21 @@ use crate::formats::stream::{Document, documents, is_event_stream, lines};
 use crate::item::{Decoded, Item, RawRecord};
 use crate::keys::{Key, Keys};
 use crate::{Config, DEPTH_MAX, bound, json};
-use admission::Admitted;
+use admission::{Admitted, PlacesOfKeys};
 use metrics::DoorMetrics;
 
 /// Largest request, and largest request after it was unzipped.
 pub const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most requests being read and written at once. One more is told to come back: waiting would only hide the pressure.
 pub const REQUESTS_MAX: usize = 64;
+/// Most of them that come with one key: a sender whose bodies stand still on their way does not keep all others out.
+pub const REQUESTS_OF_KEY_MAX: usize = REQUESTS_MAX * 3 / 4;
+/// Header that says what a body is.
+const FORMAT: &str = "spend-format";
+/// Longest value of it: every item of a batch carries it, and no format has so long a name.
+const FORMAT_BYTES_MAX: usize = 64;
+/// How often the log says that the raw topic takes no records. Every request would say it, as often as producers try.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 /// Seconds a producer is asked to wait.
 const RETRY_AFTER_SECONDS: u8 = 1;
 
@@ -52,7 +61,9 @@ pub struct Door {
     config: Config,
     keys: Option<Reloaded<Keys>>,
     room: Arc<Semaphore>,
+    of_keys: PlacesOfKeys,
     metrics: DoorMetrics,
+    complained: Mutex<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Door {
@@ -65,7 +76,16 @@ impl Door {
     /// A door that appends to `topic`, which must exist. Without keys it lets anybody in.
     pub fn new(log: Arc<dyn Log>, topic: &str, config: Config, keys: Option<Reloaded<Keys>>) -> Self {
         let room = Arc::new(Semaphore::new(REQUESTS_MAX));
-        Door { log, topic: topic.into(), config, keys, room, metrics: DoorMetrics::default() }
+        Door {
+            log,
+            topic: topic.into(),
+            config,
+            keys,
+            room,
+            of_keys: PlacesOfKeys::default(),
+            metrics: DoorMetrics::default(),
+            complained: Mutex::default(),
+        }
     }
 
     /// Counts requests and items there.
@@ -113,7 +133,11 @@ impl Door {
     }
 
     fn unavailable(&self, error: anyhow::Error) -> Refused {
-        tracing::warn!(error = format!("{error:#}"), topic = %self.topic, "raw topic does not take records");
+        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            *complained = Some(Instant::now());
+            tracing::warn!(error = format!("{error:#}"), topic = %self.topic, "raw topic does not take records");
+        }
         Refused::new(StatusCode::SERVICE_UNAVAILABLE, "the log does not take records now; nothing is lost, send again")
     }
 
@@ -241,9 +265,12 @@ fn take(
     if json::deeper_than(text.as_bytes(), DEPTH_MAX) {
         return Err(bad("the body nests too deeply"));
     }
-    let passed = passed_headers(headers);
+    if headers.get(FORMAT).is_some_and(|format| format.len() > FORMAT_BYTES_MAX) {
+        return Err(bad("spend-format is longer than the name of any format"));
+    }
     // In binary mode the body is one event's data whatever it looks like.
-    let binary = passed.iter().any(|(name, _)| name == "ce_specversion");
+    let binary = headers.contains_key("ce-specversion");
+    let passed = passed_headers(headers, binary);
     let items = match binary {
         true => vec![Part { text, line: None }],
         false => parts(text).map_err(|problem| bad(&problem.message))?,
@@ -326,23 +353,23 @@ fn check(
     Err(Refused { status: StatusCode::BAD_REQUEST, items: nameless, message })
 }
 
-/// Headers that say what the body is: CloudEvents' binary mode as Kafka spells it, and `spend-format`.
-fn passed_headers(headers: &HeaderMap) -> Vec<(String, Bytes)> {
-    let passed = headers.iter().filter_map(|(name, value)| {
-        let name = name.as_str();
-        let name = match name.strip_prefix("ce-") {
-            Some(attribute) => format!("ce_{attribute}"),
-            None if name == "spend-format" => name.to_owned(),
-            None => return None,
-        };
-        Some((name, Bytes::copy_from_slice(value.as_bytes())))
-    });
-    passed.collect()
+/// Headers that say what the body is: `spend-format`, and CloudEvents' binary mode as Kafka spells it. Only of one event: every item of
+/// a batch would carry them, and a small request become ten thousand large records.
+fn passed_headers(headers: &HeaderMap, binary: bool) -> Vec<(String, Bytes)> {
+    let value = |value: &HeaderValue| Bytes::copy_from_slice(value.as_bytes());
+    let format = headers.get(FORMAT).map(|format| (FORMAT.to_owned(), value(format)));
+    let attribute = |(name, of): (&HeaderName, &HeaderValue)| {
+        let name = name.as_str().strip_prefix("ce-")?;
+        Some((format!("ce_{name}"), value(of)))
+    };
+    let attributes = headers.iter().filter(|_| binary).filter_map(attribute);
+    format.into_iter().chain(attributes).collect()
 }
 
 /// The body as it was before its `content-encoding`.
 fn decoded(headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Refused> {
-    match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+    // Names of codings may be written in either case.
+    match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"identity") => Ok(body.clone()),
         Some(b"gzip") => unzip(body),
         Some(_) => Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-encoding must be gzip or absent")),

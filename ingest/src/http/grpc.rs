@@ -43,6 +43,7 @@ pub(super) async fn metrics(door: State<Arc<Door>>, version: Version, headers: H
 pub(super) enum Code {
     InvalidArgument = 3,
     DeadlineExceeded = 4,
+    PermissionDenied = 7,
     ResourceExhausted = 8,
     Unimplemented = 12,
     Internal = 13,
@@ -55,6 +56,7 @@ pub(super) enum Code {
 pub(super) fn code(refused: &Refused) -> Code {
     match refused.status {
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
         StatusCode::REQUEST_TIMEOUT => Code::DeadlineExceeded,
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::Unimplemented,

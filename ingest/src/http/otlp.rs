@@ -41,7 +41,7 @@ enum Encoding {
 impl Encoding {
     fn of(headers: &HeaderMap) -> Option<Self> {
         let stated = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        match stated.split(';').next().unwrap_or_default().trim() {
+        match stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "application/x-protobuf" | "application/protobuf" => Some(Encoding::Protobuf),
             "application/json" => Some(Encoding::Json),
             _ => None,

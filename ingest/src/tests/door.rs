@@ -13,7 +13,7 @@ use schemas::{Flag, topics};
 use stream::{Log, OutRecord, StoredRecord};
 
 use super::http::{Server, event, serve_on};
-use crate::http::{REQUEST_BYTES_MAX, REQUESTS_MAX};
+use crate::http::{REQUEST_BYTES_MAX, REQUESTS_MAX, REQUESTS_OF_KEY_MAX};
 use crate::keys::{Key, RANDOM_BYTES};
 use crate::{Config, Item, RawRecord, decode};
 
@@ -78,6 +78,38 @@ async fn with_keys_nobody_gets_in_without_one_and_no_answer_repeats_it() {
     stream.read_to_string(&mut text).await.unwrap();
     assert!(text.contains(r#"spendstream_door_requests_total{protocol="http",status="401"} 4"#), "{text}");
     assert!(text.contains("spendstream_door_records_total 2") && !text.contains("spend_"), "{text}");
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_needs_a_key_where_programs_need_none() {
+    let page = "origin: https://page.example\r\ncontent-type: text/plain\r\n";
+    let server = serve_on(Config::default(), None, |log| log);
+    let (status, answer) = server.post(page, event("1").as_bytes()).await;
+    assert!(status == 403 && answer.contains("with a key alone"), "{answer}");
+    let called = grpc(&server, "trace.v1.TraceService", &[("origin", "null")], &frame(0, b"\x0a\x00")).await;
+    assert_eq!(called.status, "7", "{called:?}");
+    assert!(server.stored().is_empty());
+    assert_eq!(server.post("", event("1").as_bytes()).await.0, 202);
+
+    let (line, shown) = key(1, "shop", &[]);
+    let server = serve_on(Config::default(), Some(&line), |log| log);
+    let (status, answer) = server.post(&format!("{page}x-api-key: {shown}\r\n"), event("1").as_bytes()).await;
+    assert_eq!(status, 202, "{answer}");
+}
+
+#[tokio::test]
+async fn headers_of_a_request_are_not_multiplied_by_its_items() {
+    let server = serve_on(Config::default(), None, |log| log);
+    let batch = [event("1"), event("2"), event("3")].join("\n");
+    let attributes = format!("ce-type: ai.usage\r\nce-x: {}\r\n", "x".repeat(10_000));
+    let (status, answer) = server.post(&format!("{attributes}spend-format: event\r\n"), batch.as_bytes()).await;
+    assert_eq!(status, 202, "{answer}");
+    let headers = server.records().into_iter().map(|record| record.headers).collect::<Vec<_>>();
+    assert_eq!(headers, vec![vec![("spend-format".to_owned(), Bytes::from_static(b"event"))]; 3]);
+    let long = format!("spend-format: {}\r\n", "x".repeat(65));
+    let (status, answer) = server.post(&long, batch.as_bytes()).await;
+    assert!(status == 400 && answer.contains("spend-format"), "{answer}");
+    assert_eq!(server.stored().len(), 3);
 }
 
 #[tokio::test]
@@ -213,6 +245,38 @@ async fn without_room_a_request_is_told_when_to_come_back_and_none_is_answered_b
     assert!(status == 503 && answer.contains("retry-after: 1") && !answer.contains("hunter2"), "{answer}");
     let spans = grpc(&server, "trace.v1.TraceService", &[], &frame(0, b"\x0a\x00")).await;
     assert!(spans.status == "14" && !spans.details.contains("hunter2"), "{spans:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_does_not_take_the_room_of_all_others() {
+    use tokio::io::AsyncWriteExt;
+    let (keys, shown): (Vec<_>, Vec<_>) = (1..3).map(|seed| key(seed, "shop", &[])).unzip();
+    let server = serve_on(Config::default(), Some(&keys.join("\n")), |log| log);
+    // Bodies of which one byte comes, and then nothing.
+    let mut slow = Vec::new();
+    for _ in 0..REQUESTS_OF_KEY_MAX {
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        let head =
+            format!("POST /v1/events HTTP/1.1\r\nhost: t\r\nx-api-key: {}\r\ncontent-length: 99\r\n\r\n ", shown[0]);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    let with = |shown: &str| format!("x-api-key: {shown}\r\n");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let (status, answer) = server.post(&with(&shown[0]), event("1").as_bytes()).await;
+        if status == 429 {
+            assert!(answer.contains("with this key") && answer.contains("retry-after: 1"), "{answer}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "not all have come");
+    }
+    assert_eq!(server.post(&with(&shown[1]), event("2").as_bytes()).await.0, 202);
+    drop(slow);
+    while server.post(&with(&shown[0]), event("3").as_bytes()).await.0 != 202 {
+        assert!(Instant::now() < deadline, "no place was given back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The answer to a call.

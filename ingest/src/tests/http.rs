@@ -96,7 +96,7 @@ async fn one_event_a_batch_and_lines_are_stored_before_the_answer() {
     server.post("", format!("{}\n{}\n", event("4"), event("5")).as_bytes()).await;
     let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     zipped.write_all(event("6").as_bytes()).unwrap();
-    let (status, answer) = server.post("content-encoding: gzip\r\n", &zipped.finish().unwrap()).await;
+    let (status, answer) = server.post("content-encoding: GZIP\r\n", &zipped.finish().unwrap()).await;
     assert_eq!(status, 202, "{answer}");
     let mut stored = server.stored();
     stored.sort();
@@ -165,7 +165,7 @@ fn spans(input: &str) -> String {
 #[tokio::test]
 async fn an_otlp_batch_is_stored_as_it_came() {
     let server = serve(Config::default()).await;
-    let json = "content-type: application/json\r\n";
+    let json = "content-type: Application/JSON; charset=utf-8\r\n";
     let (status, answer) = server.post_to("/v1/traces", json, spans("31").as_bytes()).await;
     assert!(status == 200 && answer.ends_with("{}"), "{answer}");
     assert_eq!(server.stored(), [spans("31")]);
