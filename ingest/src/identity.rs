@@ -102,7 +102,11 @@ pub(crate) fn pseudonym(key: &[u8], identifier: &str) -> Text {
 
 /// A key id as it may be stored: what looks like the key itself is replaced by a hash, which still tells keys apart.
 pub(crate) fn key_id(text: &str) -> Text {
-    const SECRET_PREFIXES: &[&str] = &["sk-", "sk_", "gsk_", "AIza", "xai-", "pplx-", "Bearer ", "ghp_", "hf_", "AKIA"];
+    // The last ones: keys of our own front door, tokens (JWT) of any gateway, of Google's clouds, and Bedrock's keys.
+    const SECRET_PREFIXES: &[&str] = &[
+        "sk-", "sk_", "gsk_", "AIza", "xai-", "pplx-", "Bearer ", "ghp_", "hf_", "AKIA", "spend_", "eyJ", "ya29.",
+        "ABSK",
+    ];
     if text.len() >= 20 && SECRET_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
         return join(&["key_", &pseudonym(b"spendstream/key-id", text)]);
     }
@@ -145,7 +149,13 @@ mod tests {
     #[test]
     fn what_looks_like_a_key_is_not_stored() {
         assert_eq!(key_id("prod-key-1"), "prod-key-1");
-        let hashed = key_id("sk-proj-abcdefghijklmnop");
-        assert!(hashed.starts_with("key_") && !hashed.contains("abcdef"), "{hashed}");
+        for secret in [
+            "sk-proj-abcdefghijklmnop",
+            "spend_0a1b2c3d_abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789",
+            "eyJhbGciOiJub25lIn0.eyJhYmNkZWYiOjF9.abcdef",
+        ] {
+            let hashed = key_id(secret);
+            assert!(hashed.starts_with("key_") && !hashed.contains("abcdef"), "{hashed}");
+        }
     }
 }
