@@ -381,7 +381,8 @@ impl<R: Rows> Table for LakeTable<R> {
 
     fn due(&self, now: Timestamp) -> bool {
         let older = |since: &Cell<Option<Timestamp>>, waits: bool, age_max_micros: i64| {
-            let from = if waits { Some(since.get().unwrap_or(now)) } else { None };
+            // A clock that was set back would else hold rows back until it has caught up.
+            let from = if waits { Some(since.get().map_or(now, |since| since.min(now))) } else { None };
             since.set(from);
             from.is_some_and(|from| now.micros_since(from) >= age_max_micros)
         };

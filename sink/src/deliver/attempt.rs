@@ -117,7 +117,8 @@ pub fn next(attempts: &[Attempt], alert: Id128, policy: &Policy, now: Timestamp)
     let asked = asked.unwrap_or(0).saturating_mul(1_000_000);
     let wait = asked.max(backoff(number, alert, policy)).min(policy.backoff_max_micros);
     let at = later(ended, wait);
-    if now < at {
+    // An end far in the future is one by a clock that was set back meanwhile: it may be days until that has caught up.
+    if now < at && ended <= later(now, policy.backoff_max_micros) {
         return Next::Wait(at);
     }
     let unknown = |attempt: &Attempt| matches!(attempt.outcome, None | Some((_, Outcome::Unknown { .. })));
@@ -140,7 +141,8 @@ fn backoff(failures: u32, alert: Id128, policy: &Policy) -> i64 {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Circuit {
     failures: u32,
-    closed_until: Option<Timestamp>,
+    /// From when and until when nothing is sent.
+    closed: Option<(Timestamp, Timestamp)>,
 }
 
 impl Circuit {
@@ -156,7 +158,7 @@ impl Circuit {
                 if self.failures >= Self::FAILURES_MAX {
                     let doubled = 1_i64 << (self.failures - Self::FAILURES_MAX).min(20);
                     let wait = policy.backoff_micros.saturating_mul(4 * doubled).min(policy.backoff_max_micros);
-                    self.closed_until = Some(later(now, wait));
+                    self.closed = Some((now, later(now, wait)));
                 }
             }
         }
@@ -164,12 +166,13 @@ impl Circuit {
 
     /// True from the failure that opened it until something arrives.
     pub fn is_broken(&self) -> bool {
-        self.closed_until.is_some()
+        self.closed.is_some()
     }
 
     /// Until when nothing is sent; after that one attempt shows whether it works again.
     pub fn open_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.closed_until.filter(|until| now < *until)
+        // At a time before it was closed the clock was set back.
+        self.closed.filter(|(from, until)| (*from..*until).contains(&now)).map(|(_, until)| until)
     }
 }
 
@@ -213,6 +216,17 @@ mod tests {
         assert_eq!(decide(&silent, 22), Next::Send { number: 2, repeats: true });
         let unknown = [ended(Some(Outcome::Unknown { why: "timeout".to_owned() })), refused(5, None)];
         assert_eq!(decide(&unknown, 60), Next::Send { number: 3, repeats: true });
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_nothing_up_for_as_long() {
+        assert_eq!(decide(&[refused(0, None)], -1800), Next::Wait(T0.plus_seconds(2)));
+        assert_eq!(decide(&[refused(0, None)], -1801), Next::Send { number: 2, repeats: false });
+        let (policy, mut circuit) = (Policy::default(), Circuit::default());
+        let refused = Outcome::Refused { why: "500".to_owned(), after_seconds: None };
+        (0..5).for_each(|_| circuit.note(&refused, &policy, T0));
+        assert_eq!(circuit.open_until(T0.plus_seconds(-1)), None);
+        assert!(circuit.is_broken());
     }
 
     #[test]

@@ -30,6 +30,9 @@ const REQUEST_MAX: Duration = Duration::from_secs(15);
 /// How long a route rests between looks at what is open.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How often the log says that the ledger cannot be used. It is tried at every look.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(30);
+
 /// Everything that sends: shared by the threads.
 pub struct Delivery {
     ledger: Ledger,
@@ -171,13 +174,17 @@ impl Delivery {
 
     fn work(&self, lane: &Lane, shutdown: &Shutdown) {
         let mut circuit = Circuit::default();
+        let mut complained: Option<Instant> = None;
         while !shutdown.is_set() {
             self.metrics.wait(&lane.route.name, lane.jobs().len());
             let idle = match circuit.open_until(stream::now()) {
                 Some(_) => true,
                 None => self.step(lane, &mut circuit).unwrap_or_else(|error| {
-                    let error = format!("{error:#}");
-                    tracing::warn!(route = lane.route.name, error, "delivery ledger cannot be used; trying again");
+                    if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+                        complained = Some(Instant::now());
+                        let error = format!("{error:#}");
+                        tracing::warn!(route = lane.route.name, error, "delivery ledger cannot be used; trying again");
+                    }
                     true
                 }),
             };
@@ -240,7 +247,7 @@ impl Delivery {
             false => {
                 let message = Message::of(&job.alert, &job.drivers, self.link.as_deref());
                 let request = lane.receiver.request(&job.alert, &message, repeats, at);
-                lane.receiver.judge(&self.network.send(&request))
+                lane.receiver.judge(&self.network.send(&request), stream::now())
             }
         };
         let ended = stream::now();
@@ -388,7 +395,8 @@ pub fn test_route(delivery: &Delivery, route: &str, now: Timestamp) -> anyhow::R
     let send = |direction| {
         let alert = made_up(route, direction, now);
         let message = Message::of(&alert, &[], delivery.link.as_deref());
-        lane.receiver.judge(&delivery.network.send(&lane.receiver.request(&alert, &message, false, now)))
+        let answer = delivery.network.send(&lane.receiver.request(&alert, &message, false, now));
+        lane.receiver.judge(&answer, stream::now())
     };
     match send(Direction::Up) {
         Outcome::Delivered if lane.route.recoveries => Ok(send(Direction::Down)),

@@ -79,7 +79,7 @@ fn failed(error: &Error) -> Answer {
 fn kind(error: &Error) -> String {
     match error {
         Error::Timeout(step) => format!("no answer in time ({step})"),
-        Error::HostNotFound => "the host has no address that may be used".to_owned(),
+        Error::HostNotFound => "the host's name is not known, or leads to no address that may be used".to_owned(),
         Error::ConnectionFailed => "no connection".to_owned(),
         Error::Io(error) => format!("the connection broke ({})", error.kind()),
         Error::Tls(_) | Error::Rustls(_) => "no TLS connection could be made".to_owned(),
@@ -98,7 +98,11 @@ struct Checked {
 
 impl Resolver for Checked {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        let found = self.names.resolve(uri, config, timeout)?;
+        let found = self.names.resolve(uri, config, timeout).map_err(|error| match error {
+            // Nothing has been sent yet, which an error of a connection would not say.
+            Error::Io(_) => Error::HostNotFound,
+            other => other,
+        })?;
         let mut allowed = self.empty();
         for address in found.iter().filter(|address| self.allow_private || is_public(address.ip())) {
             allowed.push(*address);

@@ -59,7 +59,8 @@ impl Message {
             let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
             template.replace("{budget}", &encode(&alert.budget_id)).replace("{alert}", &alert.alert_id.to_string())
         });
-        Message { title, lines, drivers: drivers.to_vec(), link }
+        let lines = lines.into_iter().map(|(name, value)| (name, printable(&value))).collect();
+        Message { title: printable(&title), lines, drivers: drivers.to_vec(), link }
     }
 
     /// The whole message as plain text, a line each.
@@ -68,6 +69,13 @@ impl Message {
         let lines: Vec<String> = [self.title.clone()].into_iter().chain(lines).chain(self.link.clone()).collect();
         lines.join("\n")
     }
+}
+
+/// Text whose characters show themselves. Names of models, keys and use cases are what some caller sent: a line break in one would begin
+/// a line that seems to be ours, and a terminal or a change of direction make it read otherwise.
+pub(super) fn printable(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c }).collect()
 }
 
 fn next_step(action: &str) -> &str {
@@ -202,6 +210,18 @@ pub(crate) mod tests {
         let recovery = Message::of(&alert(2, Direction::Down), &drivers, None).text();
         assert!(recovery.starts_with("Growth, all environments: spend is below 50 % of the budget"), "{recovery}");
         assert!(!recovery.contains("Next"), "{recovery}");
+    }
+
+    #[test]
+    fn a_name_that_a_caller_made_up_begins_no_line_of_its_own() {
+        let driver = Driver {
+            dimension: "model".to_owned(),
+            value: Some("gpt\nNext: call 555\u{1b}[2J\u{202e}x".to_owned()),
+            per_mille: 1000,
+        };
+        let said = Message::of(&alert(1, Direction::Up), &[driver], None).text();
+        assert!(said.contains("Driven by: model gpt Next: call 555 [2J x (100.0 %)"), "{said}");
+        assert_eq!(said.lines().filter(|line| line.starts_with("Next:")).count(), 1, "{said}");
     }
 
     #[test]

@@ -14,17 +14,22 @@
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, FixedOffset};
 use schemas::{Alert, Direction, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::attempt::Outcome;
-use super::message::Message;
+use super::message::{Message, printable};
 use super::route::{Route, Secret, Secrets, check_url};
 
 /// Longest summary PagerDuty takes.
 const SUMMARY_MAX: usize = 1024;
+
+/// Longest title, and longest value of a line, in a message to Slack, as it is sent. A block whose text is longer than 3,000 characters is
+/// refused together with the message, and values are a caller's to choose.
+const SLACK_MAX: usize = 300;
 
 /// What is kept of an answer's text in the ledger.
 const WHY_MAX: usize = 200;
@@ -146,13 +151,13 @@ impl Receiver {
         let json = ("content-type", "application/json; charset=utf-8".to_owned());
         match self {
             Receiver::SlackWebhook { url } => {
-                let body = json!({ "text": message.title, "blocks": blocks(message, repeats) });
+                let body = json!({ "text": escaped(&message.title), "blocks": blocks(message, repeats) });
                 Request { url: url.reveal().to_owned(), headers: vec![json], body: Some(body.to_string()) }
             }
             Receiver::Slack { token, channel, api } => {
                 let body = json!({
                     "channel": channel,
-                    "text": message.title,
+                    "text": escaped(&message.title),
                     "blocks": blocks(message, false),
                     "unfurl_links": false,
                     "metadata": {
@@ -178,10 +183,12 @@ impl Receiver {
                         "source": format!("{}/{}", alert.tenant, alert.budget_id),
                         "severity": severity(&alert.severity),
                         "timestamp": alert.booked_at.to_string(),
-                        "group": alert.team,
                         "class": "budget",
                         "custom_details": details,
                     });
+                    if let Some(team) = &alert.team {
+                        body["payload"]["group"] = team.as_str().into();
+                    }
                     body["client"] = "Spendstream".into();
                     if let Some(link) = &message.link {
                         body["client_url"] = link.as_str().into();
@@ -226,16 +233,15 @@ impl Receiver {
         if !found && body["has_more"] == true { None } else { Some(found) }
     }
 
-    /// What an answer means.
-    pub fn judge(&self, answer: &Answer) -> Outcome {
+    /// What an answer that came now means.
+    pub fn judge(&self, answer: &Answer, now: Timestamp) -> Outcome {
         let (status, retry_after, body) = match answer {
             Answer::NotSent(why) => return Outcome::Refused { why: why.clone(), after_seconds: None },
             Answer::NoAnswer(why) => return Outcome::Unknown { why: why.clone() },
             Answer::Response { status, retry_after, body } => (*status, retry_after, body.as_str()),
         };
-        let after_seconds =
-            retry_after.as_deref().and_then(|text| text.trim().parse().ok()).filter(|after| *after >= 0);
-        let why = || format!("HTTP {status}: {}", cut(&printable(body), WHY_MAX));
+        let after_seconds = retry_after.as_deref().and_then(|text| seconds_asked(text.trim(), now));
+        let why = || format!("HTTP {status}: {}", self.quoted(body));
         match status {
             200..=299 => self.judge_success(body, after_seconds),
             // Followed blindly, a redirect could lead anywhere.
@@ -265,9 +271,33 @@ impl Receiver {
                 Outcome::Unknown { why: error.to_owned() }
             }
             (false, "") => Outcome::Unknown { why: "HTTP 200 that says neither ok nor error".to_owned() },
-            (false, _) => Outcome::Rejected { why: cut(&printable(error), WHY_MAX) },
+            (false, _) => Outcome::Rejected { why: self.quoted(error) },
         }
     }
+
+    /// What an answer says, for the ledger and the log. Servers repeat what they refuse, so what is secret is left out.
+    fn quoted(&self, text: &str) -> String {
+        let (secret, path) = match self {
+            Receiver::SlackWebhook { url } => {
+                (url.reveal(), Url::parse(url.reveal()).ok().map(|url| url.path().to_owned()))
+            }
+            Receiver::Slack { token, .. } => (token.reveal(), None),
+            Receiver::PagerDuty { routing_key, .. } => (routing_key.reveal(), None),
+            // Its key is never sent.
+            Receiver::Webhook { .. } => ("", None),
+        };
+        let secrets = [secret, path.as_deref().unwrap_or_default()].into_iter().filter(|secret| secret.len() > 1);
+        let told = secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "(secret)"));
+        cut(&printable(&told), WHY_MAX)
+    }
+}
+
+/// What `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3).
+fn seconds_asked(text: &str, now: Timestamp) -> Option<i64> {
+    let until = |date: DateTime<FixedOffset>| date.timestamp() - now.micros().div_euclid(1_000_000);
+    let seconds = text.parse().ok().or_else(|| DateTime::parse_from_rfc2822(text).ok().map(until))?;
+    // What is over by now asks for nothing.
+    Some(seconds).filter(|seconds| *seconds >= 0)
 }
 
 /// Type of the metadata on Slack messages.
@@ -286,17 +316,39 @@ fn severity(text: &str) -> &str {
 
 /// Block Kit: the title, the lines, and a link.
 fn blocks(message: &Message, repeats: bool) -> Value {
-    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let section = |text: String| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
+    // Verbatim: addresses and names in what a caller has sent become no links and call nobody.
+    let section =
+        |text: String| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } });
     let lines: Vec<String> =
-        message.lines.iter().map(|(name, value)| format!("*{name}*  {}", escape(&cut(value, 300)))).collect();
-    let mut blocks = vec![section(format!("*{}*", escape(&cut(&message.title, 300)))), section(lines.join("\n"))];
+        message.lines.iter().map(|(name, value)| format!("*{name}*  {}", escaped(value))).collect();
+    let mut blocks = vec![section(format!("*{}*", escaped(&message.title))), section(lines.join("\n"))];
     blocks.extend(message.link.as_ref().map(|link| section(format!("<{}|Open the budget>", escape(link)))));
     if repeats {
         let text = "An earlier attempt to send this got no answer, so it may be here twice.";
         blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": text }] }));
     }
     blocks.into()
+}
+
+/// The beginning of a text as Slack takes it.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut length = 0;
+    for c in text.chars() {
+        let piece = escape(c.encode_utf8(&mut [0; 4]));
+        length += piece.chars().count();
+        if length >= SLACK_MAX {
+            out.push('…');
+            break;
+        }
+        out.push_str(&piece);
+    }
+    out
+}
+
+/// Slack gives these three characters a meaning: `<!channel>` would call everybody.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Amounts are text: JSON numbers are floats for most who read them.
@@ -339,10 +391,6 @@ fn cut(text: &str, characters: usize) -> String {
     text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
 }
 
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 /// RFC 2104.
 fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     const BLOCK: usize = 64;
@@ -358,15 +406,22 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::drivers::Driver;
     use super::*;
 
-    fn slack() -> Receiver {
+    fn secret(text: &str) -> Secret {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
-        std::fs::write(&path, "xoxb-1").unwrap();
-        let token = Secrets.find(&super::super::route::SecretSource::File(path)).unwrap();
-        Receiver::Slack { token, channel: "C1".to_owned(), api: Url::parse("https://slack.com/api/").unwrap() }
+        std::fs::write(&path, text).unwrap();
+        Secrets.find(&super::super::route::SecretSource::File(path)).unwrap()
     }
+
+    fn slack() -> Receiver {
+        let api = Url::parse("https://slack.com/api/").unwrap();
+        Receiver::Slack { token: secret("xoxb-1"), channel: "C1".to_owned(), api }
+    }
+
+    const NOON: Timestamp = Timestamp::from_millis(1_795_780_800_000);
 
     fn response(status: u16, body: &str) -> Answer {
         Answer::Response { status, retry_after: Some("7".to_owned()), body: body.to_owned() }
@@ -386,20 +441,95 @@ mod tests {
     fn an_answer_means_delivered_later_never_or_unknown() {
         let webhook = Receiver::Webhook { url: Url::parse("https://x.example/").unwrap(), key: SigningKey(vec![]) };
         let refused = |why: &str| Outcome::Refused { why: why.to_owned(), after_seconds: Some(7) };
-        assert_eq!(webhook.judge(&response(204, "")), Outcome::Delivered);
-        assert_eq!(webhook.judge(&response(429, "slow\u{7}down")), refused("HTTP 429: slow down"));
-        assert_eq!(webhook.judge(&response(503, "")), refused("HTTP 503: "));
-        assert!(matches!(webhook.judge(&response(302, "")), Outcome::Rejected { .. }));
-        assert!(matches!(webhook.judge(&response(404, "")), Outcome::Rejected { .. }));
-        assert!(matches!(webhook.judge(&response(504, "")), Outcome::Unknown { .. }));
-        assert!(matches!(webhook.judge(&Answer::NoAnswer(String::new())), Outcome::Unknown { .. }));
+        assert_eq!(webhook.judge(&response(204, ""), NOON), Outcome::Delivered);
+        assert_eq!(webhook.judge(&response(429, "slow\u{7}down"), NOON), refused("HTTP 429: slow down"));
+        assert_eq!(webhook.judge(&response(503, ""), NOON), refused("HTTP 503: "));
+        assert!(matches!(webhook.judge(&response(302, ""), NOON), Outcome::Rejected { .. }));
+        assert!(matches!(webhook.judge(&response(404, ""), NOON), Outcome::Rejected { .. }));
+        assert!(matches!(webhook.judge(&response(504, ""), NOON), Outcome::Unknown { .. }));
+        assert!(matches!(webhook.judge(&Answer::NoAnswer(String::new()), NOON), Outcome::Unknown { .. }));
 
-        assert_eq!(slack().judge(&response(200, r#"{"ok":true}"#)), Outcome::Delivered);
-        assert_eq!(slack().judge(&response(200, r#"{"ok":false,"error":"ratelimited"}"#)), refused("ratelimited"));
-        let rejected = slack().judge(&response(200, r#"{"ok":false,"error":"channel_not_found"}"#));
+        assert_eq!(slack().judge(&response(200, r#"{"ok":true}"#), NOON), Outcome::Delivered);
+        assert_eq!(
+            slack().judge(&response(200, r#"{"ok":false,"error":"ratelimited"}"#), NOON),
+            refused("ratelimited")
+        );
+        let rejected = slack().judge(&response(200, r#"{"ok":false,"error":"channel_not_found"}"#), NOON);
         assert_eq!(rejected, Outcome::Rejected { why: "channel_not_found".to_owned() });
-        assert!(matches!(slack().judge(&response(200, "<html>")), Outcome::Unknown { .. }));
-        assert!(matches!(slack().judge(&response(200, r#"{"ok":false}"#)), Outcome::Unknown { .. }));
+        assert!(matches!(slack().judge(&response(200, "<html>"), NOON), Outcome::Unknown { .. }));
+        assert!(matches!(slack().judge(&response(200, r#"{"ok":false}"#), NOON), Outcome::Unknown { .. }));
+    }
+
+    #[test]
+    fn a_secret_that_an_answer_repeats_is_not_kept() {
+        let webhook = Receiver::SlackWebhook { url: secret("https://hooks.slack.example/services/T0/B0/XyZ") };
+        let pagerduty =
+            Receiver::PagerDuty { routing_key: secret("R0UT1NG"), api: Url::parse("https://x.example/").unwrap() };
+        for (receiver, body, kept) in [
+            (&webhook, "no POST to /services/T0/B0/XyZ here", "HTTP 400: no POST to (secret) here"),
+            (&webhook, "https://hooks.slack.example/services/T0/B0/XyZ?", "HTTP 400: (secret)?"),
+            (&pagerduty, r#"{"errors":["R0UT1NG is no key"]}"#, r#"HTTP 400: {"errors":["(secret) is no key"]}"#),
+        ] {
+            let outcome = receiver.judge(&response(400, body), NOON);
+            assert_eq!(outcome, Outcome::Rejected { why: kept.to_owned() });
+        }
+        let refused = slack().judge(&response(200, r#"{"ok":false,"error":"bad token xoxb-1"}"#), NOON);
+        assert_eq!(refused, Outcome::Rejected { why: "bad token (secret)".to_owned() });
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_seconds_or_name_a_time() {
+        let asked = |text: &str| {
+            let answer = Answer::Response { status: 429, retry_after: Some(text.to_owned()), body: String::new() };
+            match slack().judge(&answer, NOON) {
+                Outcome::Refused { after_seconds, .. } => after_seconds,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(NOON.to_string(), "2026-11-27T12:00:00Z");
+        for (text, seconds) in [
+            (" 90 ", Some(90)),
+            ("Fri, 27 Nov 2026 12:01:30 GMT", Some(90)),
+            ("Fri, 27 Nov 2026 11:59:00 GMT", None),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            assert_eq!(asked(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_caller_sent_calls_nobody_in_slack_and_fits_a_block() {
+        let mut alert = super::super::message::tests::alert(1, Direction::Up);
+        alert.name = "<!channel> & co".into();
+        alert.team = Some("&".repeat(512).into());
+        let drivers = ["model", "key", "use case"].map(|dimension| Driver {
+            dimension: dimension.to_owned(),
+            value: Some("<&>".repeat(170)),
+            per_mille: 1,
+        });
+        let message = Message::of(&alert, &drivers, None);
+        let webhook = Receiver::SlackWebhook { url: secret("https://hooks.slack.example/x") };
+        for receiver in [slack(), webhook] {
+            let body = receiver.request(&alert, &message, true, NOON).body.unwrap();
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert!(body["text"].as_str().unwrap().starts_with("&lt;!channel&gt; &amp; co: 50 %"), "{body}");
+            let sections: Vec<&Value> = body["blocks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|block| &block["text"])
+                .filter(|text| !text.is_null())
+                .collect();
+            assert_eq!(sections.len(), 2, "{body}");
+            for section in sections {
+                let text = section["text"].as_str().unwrap();
+                assert!(
+                    text.chars().count() <= 3_000 && !text.contains('<') && section["verbatim"] == true,
+                    "{section}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -418,8 +548,8 @@ mod tests {
 
     #[test]
     fn a_recovery_resolves_what_the_crossing_opened() {
-        let Receiver::Slack { token, .. } = slack() else { unreachable!() };
-        let pagerduty = Receiver::PagerDuty { routing_key: token, api: Url::parse("https://x.example/").unwrap() };
+        let pagerduty =
+            Receiver::PagerDuty { routing_key: secret("key"), api: Url::parse("https://x.example/").unwrap() };
         let body = |direction| {
             let alert = super::super::message::tests::alert(1, direction);
             let request = pagerduty.request(&alert, &Message::of(&alert, &[], None), false, alert.emitted_at);

@@ -276,7 +276,9 @@ pub(crate) fn check_url(url: &Url, allow_private: bool) -> anyhow::Result<()> {
         Some(url::Host::Ipv6(address)) => Some(address.into()),
         _ => None,
     };
-    if !allow_private && (literal.is_some_and(|address| !is_public(address)) || host == "localhost") {
+    if !allow_private
+        && (literal.is_some_and(|address| !is_public(address)) || host.trim_end_matches('.') == "localhost")
+    {
         bail!("{host} is not a public address (--alert-allow-private lets it)");
     }
     Ok(())
@@ -287,19 +289,26 @@ pub(crate) fn is_public(address: std::net::IpAddr) -> bool {
     use std::net::IpAddr;
     match address {
         IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
+            let [a, b, c, _] = v4.octets();
             let shared = a == 100 && (64..128).contains(&b);
             let benchmark = a == 198 && (b == 18 || b == 19);
+            // Of protocols, where Oracle's cloud once had its metadata, and of the relays of 6to4.
+            let protocols = a == 192 && (b, c) == (0, 0) || (a, b, c) == (192, 88, 99);
             let reserved = a == 0 || a >= 240;
             let special = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast();
-            !(shared || benchmark || reserved || special || v4.is_documentation())
+            // Azure's agent answers every machine there at an address that looks public.
+            let azure = v4.octets() == [168, 63, 129, 16];
+            !(shared || benchmark || protocols || reserved || special || azure || v4.is_documentation())
         }
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => is_public(IpAddr::V4(v4)),
             None => {
-                let first = v6.segments()[0];
-                // Global unicast, without the ranges for documentation and for translating private IPv4.
-                (0x2000..0x4000).contains(&first) && first != 0x2002 && !v6.to_string().starts_with("2001:db8")
+                let [first, second, ..] = v6.segments();
+                // Global unicast, without what is for protocols (Teredo, which holds an IPv4 address, among them), for documentation, and
+                // for 6to4, which holds one, too.
+                let protocols = first == 0x2001 && second < 0x200;
+                let documentation = (first, second) == (0x2001, 0xdb8) || first == 0x3fff && second < 0x1000;
+                (0x2000..0x4000).contains(&first) && !(protocols || documentation || first == 0x2002)
             }
         },
     }
@@ -424,12 +433,26 @@ routes:
             "https://[fd00::1]/",
             "https://localhost/",
             "https://100.64.0.1/",
+            "https://192.0.0.192/opc/",
+            "https://168.63.129.16/",
+            "https://2852039166/latest/meta-data",
+            "https://0x7f.1/",
+            "https://127.0.0.1./",
+            "https://localhost./",
+            "https://[::ffff:a9fe:a9fe]/",
+            "https://[64:ff9b::a9fe:a9fe]/",
+            "https://[2001:0:a9fe:a9fe::1]/",
+            "https://[2002:a9fe:a9fe::1]/",
+            "https://[2001:db8::1]/",
+            "https://[3fff:abc::1]/",
             "https://user:word@example.com/",
             "ftp://example.com/",
         ] {
             assert!(check_url(&Url::parse(url).unwrap(), false).is_err(), "{url}");
         }
-        check_url(&Url::parse("https://hooks.slack.com/services/x").unwrap(), false).unwrap();
+        for url in ["https://hooks.slack.com/services/x", "https://192.0.1.1/", "https://[2001:4860:4860::8888]/"] {
+            check_url(&Url::parse(url).unwrap(), false).unwrap();
+        }
         check_url(&Url::parse("http://127.0.0.1:1/").unwrap(), true).unwrap();
     }
 

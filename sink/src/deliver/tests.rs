@@ -625,9 +625,10 @@ fn names_that_lead_inside_are_not_connected_to() {
     let network = Network::new(false, Duration::from_secs(5));
     let request =
         receiver::Request { url: format!("https://localhost:{port}/"), headers: Vec::new(), body: Some(String::new()) };
-    assert_eq!(
-        network.send(&request),
-        receiver::Answer::NotSent("the host has no address that may be used".to_owned())
-    );
+    let unusable = "the host's name is not known, or leads to no address that may be used";
+    assert_eq!(network.send(&request), receiver::Answer::NotSent(unusable.to_owned()));
+    // Nothing was sent, so a message that comes after it is no repeat.
+    let unknown = receiver::Request { url: "https://nowhere.invalid/".to_owned(), ..request };
+    assert_eq!(network.send(&unknown), receiver::Answer::NotSent(unusable.to_owned()));
     assert!(server.seen().is_empty());
 }
