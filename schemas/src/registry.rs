@@ -47,6 +47,14 @@ pub enum RegistryError {
     },
 }
 
+/// An address as errors show it: without the name and password that it may hold.
+fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let from = rest[..host].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}://{}", &rest[from..])
+}
+
 /// A client with a cache of what it has learnt.
 #[derive(Debug)]
 pub struct Registry {
@@ -113,7 +121,7 @@ impl Registry {
         }
         let url = format!("{}/schemas/ids/{id}", self.url);
         let answer = self.ask(&url, None)?;
-        let unexpected = || RegistryError::Unexpected { url: url.clone(), answer: cut(&answer.to_string()) };
+        let unexpected = || RegistryError::Unexpected { url: shown(&url), answer: cut(&answer.to_string()) };
         let text = answer.get("schema").and_then(Value::as_str).ok_or_else(unexpected)?;
         let json = serde_json::from_str(text).map_err(|_| unexpected())?;
         let schema = Arc::new(crate::codec::without_logical_types(json).map_err(|_| unexpected())?);
@@ -125,7 +133,7 @@ impl Registry {
         let url = format!("{}/subjects/{subject}/versions", self.url);
         let answer = self.ask(&url, Some(&json!({"schema": schema.to_string()})))?;
         let id = answer.get("id").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
-        id.ok_or_else(|| RegistryError::Unexpected { url, answer: cut(&answer.to_string()) })
+        id.ok_or_else(|| RegistryError::Unexpected { url: shown(&url), answer: cut(&answer.to_string()) })
     }
 
     fn ask(&self, url: &str, body: Option<&Value>) -> Result<Value, RegistryError> {
@@ -137,19 +145,19 @@ impl Registry {
             match self.ask_once(url, body) {
                 Ok((status, text)) if status < 300 => {
                     let parsed = serde_json::from_str(&text);
-                    return parsed.map_err(|_| RegistryError::Unexpected { url: url.to_owned(), answer: cut(&text) });
+                    return parsed.map_err(|_| RegistryError::Unexpected { url: shown(url), answer: cut(&text) });
                 }
                 Ok((status, text)) if status < 500 && status != 429 => {
                     let said = serde_json::from_str::<Value>(&text).ok();
                     let said = said.and_then(|said| said.get("message")?.as_str().map(str::to_owned));
                     let message = said.unwrap_or_else(|| cut(&text));
-                    return Err(RegistryError::Refused { url: url.to_owned(), status, message });
+                    return Err(RegistryError::Refused { url: shown(url), status, message });
                 }
                 Ok((status, text)) => error = format!("{status} {}", cut(&text)),
                 Err(failure) => error = failure,
             }
         }
-        Err(RegistryError::Unreachable { url: url.to_owned(), error })
+        Err(RegistryError::Unreachable { url: shown(url), error })
     }
 
     fn ask_once(&self, url: &str, body: Option<&Value>) -> Result<(u16, String), String> {

@@ -1,7 +1,11 @@
 //! Settings every service has. Each is a flag that can also be set by environment; `--help` is the reference.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
 
 /// How to reach Kafka.
 #[derive(Debug, Clone, clap::Args)]
@@ -19,7 +23,7 @@ pub struct Connection {
     /// other users can see: set the variable, or let librdkafka read a file (`ssl.key.location`).
     #[arg(
         id = "kafka", long = "kafka", value_name = "KEY=VALUE", env = "SPENDSTREAM_KAFKA", hide_env_values = true,
-        value_delimiter = ';', value_parser = parse_key_value
+        value_delimiter = ';', value_parser = ClientSetting
     )]
     pub options: Vec<(String, String)>,
 
@@ -28,7 +32,7 @@ pub struct Connection {
     /// Every schema is registered at the start (subjects `spendstream.<record>`). Give it to all services and commands
     /// of an installation: what is written with a registry cannot be read without it. What was written before stays
     /// readable.
-    #[arg(long, env = "SPENDSTREAM_SCHEMA_REGISTRY", value_name = "URL")]
+    #[arg(long, env = "SPENDSTREAM_SCHEMA_REGISTRY", value_name = "URL", hide_env_values = true)]
     pub schema_registry: Option<String>,
 }
 
@@ -191,11 +195,28 @@ pub fn parse_bytes(text: &str) -> Result<usize, String> {
     number.checked_mul(unit).ok_or_else(|| format!("{text} does not fit into memory"))
 }
 
-/// `KEY=VALUE`; the value may hold further equals signs.
-fn parse_key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
-        _ => Err("write it as KEY=VALUE".to_owned()),
+/// `KEY=VALUE` of `--kafka`; the value may hold further equals signs. What is wrong is not repeated: it may be a secret, or the end of
+/// one that holds a semicolon, and errors end in logs.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientSetting;
+
+impl TypedValueParser for ClientSetting {
+    type Value = (String, String);
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        match value.to_str().and_then(|text| text.split_once('=')) {
+            Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+            _ => {
+                let message = "a setting of --kafka (SPENDSTREAM_KAFKA) is not written as KEY=VALUE; it is not shown, since it may be \
+                               a secret. Semicolons separate settings, so no value can hold one";
+                Err(clap::Error::raw(ErrorKind::ValueValidation, format!("{message}\n")).with_cmd(command))
+            }
+        }
     }
 }
 
@@ -260,6 +281,14 @@ pub(crate) mod tests {
         ] {
             let message = problem(flags);
             assert!(message.contains(says), "{flags}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_setting_of_the_client_that_cannot_be_read_is_not_repeated() {
+        for text in ["sasl.password:hunter2", "sasl.password=one;hunter2", "=hunter2"] {
+            let error = Cli::try_parse_from(["service", "--brokers", "b", "--kafka", text]).unwrap_err().to_string();
+            assert!(error.contains("KEY=VALUE") && !error.contains("hunter2"), "{error}");
         }
     }
 

@@ -13,7 +13,7 @@ use stream::Log;
 use stream::kafka::KafkaLog;
 use stream::local::LocalLog;
 use stream::local::inbox::open_or_join;
-use stream::settings::Connection;
+use stream::settings::{ClientSetting, Connection};
 
 /// Where the log is: Kafka when `--brokers` is given, else the data folder. What the command line says goes before the
 /// environment, also where the one names a folder and the other Kafka.
@@ -74,10 +74,10 @@ pub(super) struct Flags {
     pub(super) brokers: Option<String>,
     /// Any setting of librdkafka, as `KEY=VALUE`; may be given many times.
     #[arg(id = "kafka", long = "kafka", value_name = "KEY=VALUE", env = "SPENDSTREAM_KAFKA", hide_env_values = true,
-        value_delimiter = ';', value_parser = key_value, global = true)]
+        value_delimiter = ';', value_parser = ClientSetting, global = true)]
     pub(super) options: Vec<(String, String)>,
     /// Schema registry of the installation on Kafka, where its services have one.
-    #[arg(long, env = "SPENDSTREAM_SCHEMA_REGISTRY", value_name = "URL", global = true)]
+    #[arg(long, env = "SPENDSTREAM_SCHEMA_REGISTRY", value_name = "URL", hide_env_values = true, global = true)]
     pub(super) schema_registry: Option<String>,
 }
 

@@ -46,3 +46,13 @@ fn an_incompatible_schema_is_refused_with_what_the_registry_says() {
     let error = Registry::connect(&url).unwrap_err();
     assert!(matches!(&error, RegistryError::Refused { status: 409, message, .. } if message.contains("incompatible")));
 }
+
+#[test]
+fn the_password_in_an_address_is_in_no_error() {
+    let (url, _server) = start(Server { refuse: true, ..Server::default() });
+    let host = url.strip_prefix("http://").unwrap();
+    let error = Registry::connect(&format!("http://reader:hunter2@{host}")).unwrap_err().to_string();
+    assert!(error.contains(host) && !error.contains("hunter2") && !error.contains("reader"), "{error}");
+    let urls = ["http://a:b@c:1/x@y", "http://c:1/x@y", "c:1"].map(super::shown);
+    assert_eq!(urls, ["http://c:1/x@y", "http://c:1/x@y", "c:1"]);
+}
