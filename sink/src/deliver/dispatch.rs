@@ -246,6 +246,7 @@ impl Delivery {
             true => Outcome::Delivered,
             false => {
                 let message = Message::of(&job.alert, &job.drivers, self.link.as_deref());
+                let message = message.of_environment(&self.environment);
                 let request = lane.receiver.request(&job.alert, &message, repeats, at);
                 lane.receiver.judge(&self.network.send(&request), stream::now())
             }
@@ -345,6 +346,7 @@ impl Delivery {
         let looking = Instant::now();
         for (partition, alert) in taken.alerts {
             if is_stale(alert.emitted_at, now, self.age_max) {
+                self.metrics.grew_stale();
                 tracing::info!(alert = %alert.alert_id, emitted_at = %alert.emitted_at, "alert too old to be sent");
                 continue;
             }
@@ -394,7 +396,7 @@ pub fn test_route(delivery: &Delivery, route: &str, now: Timestamp) -> anyhow::R
     let lane = lane.with_context(|| format!("there is no route {route}"))?;
     let send = |direction| {
         let alert = made_up(route, direction, now);
-        let message = Message::of(&alert, &[], delivery.link.as_deref());
+        let message = Message::of(&alert, &[], delivery.link.as_deref()).of_environment(&delivery.environment);
         let answer = delivery.network.send(&lane.receiver.request(&alert, &message, false, now));
         lane.receiver.judge(&answer, stream::now())
     };

@@ -63,6 +63,15 @@ impl Message {
         Message { title: printable(&title), lines, drivers: drivers.to_vec(), link }
     }
 
+    /// Says which installation it comes from: one of several looks like another. That of a single machine has no name worth telling.
+    #[must_use]
+    pub fn of_environment(mut self, environment: &str) -> Self {
+        if !matches!(environment, "" | "local") {
+            self.lines.push(("Environment", environment.to_owned()));
+        }
+        self
+    }
+
     /// The whole message as plain text, a line each.
     pub fn text(&self) -> String {
         let lines = self.lines.iter().map(|(name, value)| format!("{name}: {value}"));
@@ -210,6 +219,13 @@ pub(crate) mod tests {
         let recovery = Message::of(&alert(2, Direction::Down), &drivers, None).text();
         assert!(recovery.starts_with("Growth, all environments: spend is below 50 % of the budget"), "{recovery}");
         assert!(!recovery.contains("Next"), "{recovery}");
+    }
+
+    #[test]
+    fn it_says_which_installation_it_comes_from() {
+        let of = |environment| Message::of(&alert(1, Direction::Up), &[], None).of_environment(environment).text();
+        assert!(of("staging").ends_with("\nEnvironment: staging"), "{}", of("staging"));
+        assert!(!of("local").contains("Environment"));
     }
 
     #[test]

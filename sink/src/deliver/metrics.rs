@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use prometheus::core::Collector;
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::attempt::Outcome;
 
@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     waiting: IntGaugeVec,
     /// Unit: alerts. No gauge: another process sends them again.
     dead: IntCounterVec,
+    /// Unit: alerts.
+    stale: IntCounter,
 }
 
 impl Metrics {
@@ -32,6 +34,11 @@ impl Metrics {
             ),
             waiting: IntGaugeVec::new(waiting, &["route"]).expect(valid),
             dead: counter("spendstream_dead_alerts_total", "Alerts that were given up on a route.", &["route"]),
+            stale: IntCounter::new(
+                "spendstream_stale_alerts_total",
+                "Alerts that were older than --alert-age-max when they were read: nobody was told.",
+            )
+            .expect(valid),
         };
         for route in routes {
             metrics.waiting.with_label_values(&[route]).set(0);
@@ -41,8 +48,12 @@ impl Metrics {
     }
 
     pub(crate) fn register(&self, registry: &Registry) -> anyhow::Result<()> {
-        let all: [Box<dyn Collector>; 3] =
-            [Box::new(self.attempts.clone()), Box::new(self.waiting.clone()), Box::new(self.dead.clone())];
+        let all: [Box<dyn Collector>; 4] = [
+            Box::new(self.attempts.clone()),
+            Box::new(self.waiting.clone()),
+            Box::new(self.dead.clone()),
+            Box::new(self.stale.clone()),
+        ];
         all.into_iter().try_for_each(|metric| registry.register(metric).context("register the metrics of delivery"))
     }
 
@@ -58,6 +69,10 @@ impl Metrics {
 
     pub(crate) fn wait(&self, route: &str, alerts: usize) {
         self.waiting.with_label_values(&[route]).set(alerts as i64);
+    }
+
+    pub(crate) fn grew_stale(&self) {
+        self.stale.inc();
     }
 
     pub(crate) fn died(&self, route: &str) {

@@ -434,6 +434,17 @@ fn an_alert_that_comes_again_is_not_sent_again_and_an_old_one_not_at_all() {
     assert_eq!(kinds(&running.outcomes(&alert)[0].1), ["delivered"]);
     assert_eq!(server.seen().len(), 1);
     assert_eq!(running.inbox.assign(&[0]).unwrap(), [(0, Some(7))]);
+    // What comes when it is too old is only counted.
+    let registry = prometheus::Registry::new();
+    running.delivery.register_metrics(&registry).unwrap();
+    let old = Alert { alert_id: schemas::Id128([8; 16]), ..alert.clone() };
+    let payload = Format::new().encode(&old);
+    let record = Record { offset: 7, timestamp: old.emitted_at, key: None, payload: Some(&payload), headers: vec![] };
+    running.inbox.append(0, &[record], 8).unwrap();
+    running.inbox.flush(old.emitted_at.plus_seconds(1_000_000_001)).unwrap();
+    let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    assert!(text.contains("spendstream_stale_alerts_total 1"), "{text}");
+    assert_eq!((server.seen().len(), running.inbox.assign(&[0]).unwrap()), (1, vec![(0, Some(8))]));
     assert!(is_stale(alert.emitted_at, alert.emitted_at.plus_seconds(3601), Duration::from_secs(3600)));
     assert!(!is_stale(alert.emitted_at, alert.emitted_at.plus_seconds(3600), Duration::from_secs(3600)));
 }
