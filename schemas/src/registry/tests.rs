@@ -53,6 +53,6 @@ fn the_password_in_an_address_is_in_no_error() {
     let host = url.strip_prefix("http://").unwrap();
     let error = Registry::connect(&format!("http://reader:hunter2@{host}")).unwrap_err().to_string();
     assert!(error.contains(host) && !error.contains("hunter2") && !error.contains("reader"), "{error}");
-    let urls = ["http://a:b@c:1/x@y", "http://c:1/x@y", "c:1"].map(super::shown);
+    let urls = ["http://a:b@c:1/x@y", "http://c:1/x@y", "c:1"].map(shown);
     assert_eq!(urls, ["http://c:1/x@y", "http://c:1/x@y", "c:1"]);
 }
