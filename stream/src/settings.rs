@@ -36,6 +36,9 @@ pub struct Connection {
     pub schema_registry: Option<String>,
 }
 
+/// Longest time between two polls of a member of a group: [`Settings::poll_interval_max`].
+const POLL_INTERVAL_MAX: Duration = Duration::from_secs(300);
+
 /// What every service is started with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Settings {
@@ -86,6 +89,11 @@ pub struct Settings {
     /// Longer survives restarts and pauses without moving state; shorter takes over from a dead instance sooner.
     #[arg(long, env = "SPENDSTREAM_SESSION_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
     pub session_timeout: Duration,
+
+    /// A lane or table that has not asked its client for more for so long gives up its partitions. No flag: what takes that long
+    /// hangs.
+    #[arg(skip = POLL_INTERVAL_MAX)]
+    pub poll_interval_max: Duration,
 
     /// Most bytes of records processed in one transaction of a lane; stages that only sum take sixteen times as much.
     ///

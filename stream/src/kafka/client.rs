@@ -183,7 +183,7 @@ pub(crate) fn member(settings: &Settings, group: &str, member: &str) -> ClientCo
         .set("partition.assignment.strategy", "range")
         .set("session.timeout.ms", millis(settings.session_timeout))
         .set("heartbeat.interval.ms", millis((settings.session_timeout / 6).min(Duration::from_secs(3))))
-        .set("max.poll.interval.ms", millis(settings.session_timeout.max(Duration::from_secs(300))))
+        .set("max.poll.interval.ms", millis(settings.session_timeout.max(settings.poll_interval_max)))
         .set("queued.min.messages", "1000000")
         .set("queued.max.messages.kbytes", (settings.fetch_bytes_max / 1024).max(1).to_string());
     with_options(client, &settings.connection)

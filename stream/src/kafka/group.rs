@@ -8,6 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::Events;
+use super::rights;
 
 /// How often it is asked how far a partition is behind that says nothing by itself.
 pub(crate) const LAG_EVERY: Duration = Duration::from_secs(10);
@@ -62,12 +63,17 @@ pub(crate) fn sound(consumer: &BaseConsumer<Events>, who: &str, instance: &str) 
 }
 
 /// Sorts what polling complains about: most passes, some never will. True when an offset was refused.
-pub(crate) fn trouble(error: &KafkaError, who: &str, topic: &str, instance: &str) -> anyhow::Result<bool> {
+pub(crate) fn trouble(error: &KafkaError, who: &str, group: &str, topic: &str, instance: &str) -> anyhow::Result<bool> {
     match error {
         KafkaError::MessageConsumptionFatal(code) => Err(fatal(*code, who, instance)),
-        KafkaError::MessageConsumption(
-            code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed),
-        ) => bail!("{who} may not read {topic}: {code}. deploy/RUNBOOK.md lists the ACLs it needs"),
+        KafkaError::MessageConsumption(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            let right = rights::to_be_given(&format!("--operation Read --topic {topic}"));
+            bail!("{who} lacks Read on topic {topic}: {code}. {right}")
+        }
+        KafkaError::MessageConsumption(code @ RDKafkaErrorCode::GroupAuthorizationFailed) => {
+            let right = rights::to_be_given(&format!("--operation Read --group {group}"));
+            bail!("{who} lacks Read on group {group}: {code}. {right}")
+        }
         KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
             Ok(true)
         }

@@ -552,7 +552,7 @@ impl Lane {
 
     /// Takes what the client has, and processes it partition by partition.
     fn take(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let Lane { consumer, tasks, of, bytes, opened_at, taken_at, behind, halved, .. } = self;
+        let Lane { consumer, name, tasks, of, bytes, opened_at, taken_at, behind, halved, .. } = self;
         let most = halved.of(of.transaction_bytes_max());
         let round_bytes_max = (*bytes + of.settings.batch_bytes_max).min(most);
         let mut runs: BTreeMap<i32, Vec<BorrowedMessage<'_>>> = BTreeMap::new();
@@ -583,7 +583,8 @@ impl Lane {
                     }
                 }
                 Some(Err(error)) => {
-                    refused = group::trouble(&error, of.stage.name(), of.stage.input(), &of.settings.instance)?;
+                    let (stage, input) = (of.stage.name(), of.stage.input());
+                    refused = group::trouble(&error, stage, name.group(), input, &of.settings.instance)?;
                     break;
                 }
             }

@@ -7,6 +7,7 @@
 mod again;
 mod changelog;
 mod client;
+mod described;
 mod doubt;
 mod fate;
 mod group;
@@ -18,6 +19,7 @@ mod origin;
 mod producer;
 mod reader;
 mod repartition;
+mod rights;
 mod round;
 mod table;
 mod task;
@@ -39,6 +41,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail, ensure};
 use schemas::{Timestamp, topics as names};
 
+use self::rights::Right;
 use self::topology::Topology;
 use crate::again::Again;
 use crate::processor::{Source, Stage};
@@ -67,6 +70,7 @@ pub fn run_stages(
     settings.validate()?;
     prepare(&settings.connection)?;
     let topics = client::partition_counts(&settings.connection)?;
+    rights::check(&settings.connection, &needs(&stages))?;
     let topology = Topology::read(&settings.connection, &topics)?;
     let sources = stages.iter().map(|stage| {
         let again = again::again(&settings.connection, stage.input());
@@ -106,6 +110,21 @@ pub fn run_stages(
         ended = ended.and(result);
     }
     ended
+}
+
+/// What stages do with topics.
+fn needs(stages: &[Arc<dyn Stage>]) -> rights::Needs {
+    let mut needs = rights::Needs::new();
+    for stage in stages {
+        let changelog = names::changelog(stage.name(), stage.input());
+        let read = [stage.input(), &changelog, names::SKIPS, names::TOPOLOGY].map(str::to_owned);
+        let references = stage.references();
+        let read = read.into_iter().chain(references.iter().map(|sink| sink.topic()));
+        needs.extend(read.map(|topic| (topic, Right::Read)));
+        let written = stage.outputs().into_iter().chain([changelog, names::LEDGER.to_owned()]);
+        needs.extend(written.map(|topic| (topic, Right::Write)));
+    }
+    needs
 }
 
 /// Checks the topics of a stage and describes its source.

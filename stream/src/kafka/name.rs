@@ -39,7 +39,7 @@ impl Name {
         Name { group: group.to_owned(), member: member.to_owned(), id: None, losses: None }
     }
 
-    /// The group.
+    /// The group it is a member of.
     pub(crate) fn group(&self) -> &str {
         &self.group
     }

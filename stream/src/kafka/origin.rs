@@ -4,14 +4,13 @@
 //! and created again has its name and its offsets, but not its records. In both cases a stage would go on from a state that
 //! is not about what it reads, and leave records out. So the changelog says what it is about.
 
-use std::ffi::CString;
 use std::time::Duration;
 
-use rdkafka::bindings as sys;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::client::Events;
+use super::described::describe;
 
 /// What a changelog is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,61 +62,11 @@ pub(crate) fn topic_id(
     topic: &str,
     patience: Duration,
 ) -> Result<Option<String>, RDKafkaErrorCode> {
-    let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
-    // SAFETY: the client lives as long as the borrow of the consumer, and the name as long as the call that copies it; what
-    // is made here is destroyed here, the event after everything that was read from it.
-    unsafe {
-        let client = consumer.client().native_ptr();
-        let queue = sys::rd_kafka_queue_new(client);
-        let mut names = [name.as_ptr()];
-        let topics = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
-        sys::rd_kafka_DescribeTopics(client, topics, std::ptr::null(), queue);
-        let event = sys::rd_kafka_queue_poll(queue, patience.as_millis() as i32);
-        let id = described(event);
-        if !event.is_null() {
-            sys::rd_kafka_event_destroy(event);
-        }
-        sys::rd_kafka_TopicCollection_destroy(topics);
-        sys::rd_kafka_queue_destroy(queue);
-        id
-    }
-}
-
-/// Reads the answer about one topic.
-///
-/// # Safety
-/// `event` is null, or an event that lives as long as the call.
-unsafe fn described(event: *mut sys::rd_kafka_event_t) -> Result<Option<String>, RDKafkaErrorCode> {
-    if event.is_null() {
-        return Err(RDKafkaErrorCode::OperationTimedOut);
-    }
-    // SAFETY: the event lives, and what is read from it lives as long; null is asked for.
-    let (code, id) = unsafe {
-        let failed = RDKafkaErrorCode::from(sys::rd_kafka_event_error(event));
-        let result = sys::rd_kafka_event_DescribeTopics_result(event);
-        if failed != RDKafkaErrorCode::NoError || result.is_null() {
-            return Err(failed);
-        }
-        let mut count = 0;
-        let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        if count != 1 {
-            return Err(RDKafkaErrorCode::UnknownTopic);
-        }
-        let described = *topics;
-        let error = sys::rd_kafka_TopicDescription_error(described);
-        let code = if error.is_null() {
-            RDKafkaErrorCode::NoError
-        } else {
-            RDKafkaErrorCode::from(sys::rd_kafka_error_code(error))
-        };
-        let id = sys::rd_kafka_TopicDescription_topic_id(described);
-        let bits = |of: unsafe extern "C" fn(*const sys::rd_kafka_Uuid_t) -> i64| if id.is_null() { 0 } else { of(id) };
-        (code, (bits(sys::rd_kafka_Uuid_most_significant_bits), bits(sys::rd_kafka_Uuid_least_significant_bits)))
-    };
-    match (code, id) {
-        (RDKafkaErrorCode::TopicAuthorizationFailed, _) | (RDKafkaErrorCode::NoError, (0, 0)) => Ok(None),
-        (RDKafkaErrorCode::NoError, (most, least)) => Ok(Some(format!("{most:016x}{least:016x}"))),
-        (code, _) => Err(code),
+    let described = describe(consumer, &[topic], patience)?.pop().ok_or(RDKafkaErrorCode::UnknownTopic)?;
+    match described.code {
+        RDKafkaErrorCode::TopicAuthorizationFailed => Ok(None),
+        RDKafkaErrorCode::NoError => Ok(described.id),
+        code => Err(code),
     }
 }
 

@@ -16,6 +16,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::client::{self, Events};
 use super::fate::Step;
+use super::rights;
 use super::round::Round;
 use crate::processor::OutRecord;
 use crate::settings::Settings;
@@ -144,9 +145,10 @@ impl Producer {
                 humantime::format_duration(step_timeout),
                 step_timeout.as_millis()
             ),
-            Some(code @ RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => bail!(
-                "this user may not write under the transactional id {id}: {code}. deploy/RUNBOOK.md lists the ACLs it needs"
-            ),
+            Some(code @ RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => {
+                let right = rights::to_be_given(&format!("--operation Write --transactional-id {id}"));
+                bail!("this user lacks Write on transactional-id {id}: {code}. {right}")
+            }
             _ => {}
         }
         let writer = format!("{id}@{:x}", super::now().micros());

@@ -10,11 +10,12 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use schemas::Skip;
+use schemas::{Skip, topics};
 
 use super::client::{self, Events, Rebalance};
 use super::doubt::{self, Deaf, FETCH_PATIENCE, LISTEN_EVERY, LISTEN_TIMEOUT, Question, Silence};
 use super::name::Name;
+use super::rights::{self, Right};
 use super::watch::Watch;
 use super::{group, hidden, now, origin, task};
 use crate::processor::{Halt, Record, Table, topic_number};
@@ -161,6 +162,8 @@ pub fn run_table(
     client::prepare(&settings.connection)?;
     let topic = table.input().to_owned();
     let counts = client::partition_counts(&settings.connection)?;
+    let read = [topic.as_str(), topics::SKIPS].map(|topic| (topic.to_owned(), Right::Read));
+    rights::check(&settings.connection, &read.into())?;
     anyhow::ensure!(
         counts.contains_key(&topic),
         "topic {topic} of table {} does not exist: create topics with `spendstream topics apply`, or this user may not \
@@ -535,7 +538,7 @@ impl Driver {
 
     /// Takes what has come and hands it to the table.
     fn take(&mut self) -> anyhow::Result<()> {
-        let Driver { consumer, parts, topic, table, settings, watch, .. } = self;
+        let Driver { name, consumer, parts, topic, table, settings, watch, .. } = self;
         let mut runs: BTreeMap<i32, Vec<BorrowedMessage<'_>>> = BTreeMap::new();
         let waiting = parts.values().any(|part| !matches!(part.phase, Phase::Running(_) | Phase::Halted(_)));
         let mut patience = Duration::from_millis(if waiting { 10 } else { 100 });
@@ -564,7 +567,7 @@ impl Driver {
                     }
                 }
                 Some(Err(error)) => {
-                    refused = group::trouble(&error, table.name(), topic, &settings.instance)?;
+                    refused = group::trouble(&error, table.name(), name.group(), topic, &settings.instance)?;
                     break;
                 }
             }
