@@ -289,17 +289,25 @@ pub struct BatchWriter<T: BatchItem> {
     beats: bool,
     /// The one partition written to, where it is the source's own.
     own: Option<u32>,
-    /// Buffers of batches that are written, to be filled again: a new one for each would be copied as it grows, into fresh
-    /// pages. At most one a partition.
-    spare: Vec<Vec<u8>>,
+    /// Batches that were given out, to be filled again once nobody else holds them: a new buffer for each would be copied
+    /// as it grows, into fresh pages.
+    given: Vec<Bytes>,
 }
 
 #[derive(Debug, Default)]
 struct Chunk {
+    /// Room for the header, then the items; empty while there are none.
     bytes: Vec<u8>,
     items: i64,
     money: Vec<CurrencySum>,
 }
+
+/// Room that is left in front of items for their header, which is made after them. One that is larger is put there all the
+/// same, for the price of moving them.
+const HEADER_BYTES: usize = 512;
+
+/// Buffers kept to be filled again, of half a megabyte as a rule: as many as a transaction behind a backlog fills.
+const GIVEN_MAX: usize = 16;
 
 /// Idle sources send header-only batches this often, so that watermarks and the ledger move on.
 const HEARTBEAT_SECONDS: i64 = 1;
@@ -317,7 +325,7 @@ impl<T: BatchItem> BatchWriter<T> {
             watermarked: true,
             beats: true,
             own: None,
-            spare: Vec::new(),
+            given: Vec::new(),
         }
     }
 
@@ -366,26 +374,30 @@ impl<T: BatchItem> BatchWriter<T> {
         money: Option<(&Text, Money)>,
         put: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Halt> {
-        let chunk = &mut self.open[partition as usize];
-        if chunk.items == 0 && chunk.bytes.capacity() == 0 {
-            chunk.bytes = self.spare.pop().unwrap_or_default();
+        if self.open[partition as usize].items == 0 {
+            self.open[partition as usize].bytes = self.buffer();
         }
-        let before = chunk.bytes.len();
+        let chunk = &mut self.open[partition as usize];
         put(&mut chunk.bytes);
         chunk.items += 1;
         if let Some((currency, amount)) = money {
             add_money(&mut chunk.money, currency, amount)?;
         }
-        if chunk.bytes.len() > BATCH_BYTES_MAX && before > 0 {
+        if chunk.bytes.len() > HEADER_BYTES + BATCH_BYTES_MAX && chunk.items > 1 {
             // The item that went over the bound stays: one item is bounded by ingest, far below the record limit.
             self.full.push((partition, std::mem::take(chunk)));
         }
         Ok(())
     }
 
-    /// Bytes waiting.
-    pub fn pending_bytes(&self) -> usize {
-        self.open.iter().chain(self.full.iter().map(|(_, chunk)| chunk)).map(|chunk| chunk.bytes.len()).sum()
+    /// A buffer with room for a header: one that was given out and came back, or a new one.
+    fn buffer(&mut self) -> Vec<u8> {
+        let back = self.given.iter().position(Bytes::is_unique);
+        let back = back.and_then(|at| self.given.swap_remove(at).try_into_mut().ok());
+        let mut bytes = back.map_or_else(Vec::new, Vec::from);
+        bytes.clear();
+        bytes.resize(HEADER_BYTES, 0);
+        bytes
     }
 
     /// Writes everything out, and a heartbeat to partitions that got nothing for a second.
@@ -393,10 +405,13 @@ impl<T: BatchItem> BatchWriter<T> {
     /// # Errors
     /// When a cumulative sum leaves 38 digits.
     pub fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
-        let beat = self.beats && tick.now.micros_since(self.heartbeat_at) >= HEARTBEAT_SECONDS * 1_000_000;
-        if beat {
+        let due = tick.now.micros_since(self.heartbeat_at) >= HEARTBEAT_SECONDS * 1_000_000;
+        if due {
             self.heartbeat_at = tick.now;
+            // Whoever has no more to write needs them no more.
+            self.given.pop();
         }
+        let beat = self.beats && due;
         for (partition, chunk) in std::mem::take(&mut self.full) {
             self.write(partition, chunk, books, out)?;
         }
@@ -418,27 +433,24 @@ impl<T: BatchItem> BatchWriter<T> {
             lineage.watermark = Timestamp::MAX;
             lineage.source_partitions = 0;
         }
-        let mut payload = Vec::with_capacity(chunk.bytes.len() + 256);
-        self.format.put_header(&mut payload);
-        lineage.put(&mut payload);
+        let mut header = Vec::with_capacity(HEADER_BYTES);
+        self.format.put_header(&mut header);
+        lineage.put(&mut header);
         if chunk.items > 0 {
-            put_long(&mut payload, chunk.items);
-            payload.extend_from_slice(&chunk.bytes);
+            put_long(&mut header, chunk.items);
         }
-        payload.push(0);
+        let payload = behind(&header, chunk.bytes);
+        if chunk.items > 0 && self.given.len() < GIVEN_MAX {
+            self.given.push(payload.clone());
+        }
         out.records.push(OutRecord {
             topic: self.topic.clone(),
             partition,
             key: None,
-            payload: Some(Bytes::from(payload)),
+            payload: Some(payload),
             headers: Vec::new(),
             timestamp: None,
         });
-        if self.spare.len() < self.open.len() && chunk.bytes.capacity() > 0 {
-            let mut bytes = chunk.bytes;
-            bytes.clear();
-            self.spare.push(bytes);
-        }
         Ok(())
     }
 
@@ -449,9 +461,61 @@ impl<T: BatchItem> BatchWriter<T> {
     }
 }
 
+/// A batch: its header in front of its items, in the room that was left for it.
+fn behind(header: &[u8], mut items: Vec<u8>) -> Bytes {
+    let room = items.len().min(HEADER_BYTES);
+    let from = room.saturating_sub(header.len());
+    items.splice(from..room, header.iter().copied());
+    items.push(0);
+    Bytes::from(items).slice(from..)
+}
+
 #[cfg(test)]
 mod tests {
+    use schemas::{EventItem, fixture};
+
     use super::*;
+
+    fn source(topic: &str) -> Source {
+        Source {
+            topic: topic.into(),
+            partition: 0,
+            partitions: 1,
+            generation: 1,
+            targets: Arc::default(),
+            again: crate::Again::default(),
+        }
+    }
+
+    #[test]
+    fn a_buffer_is_filled_again_once_its_batch_is_let_go_of_and_never_before() {
+        let (mut books, mut writer) = (Books::new("ingest", source("usage.raw")), BatchWriter::new("usage.events", 1));
+        let tick = Tick { now: Timestamp::from_millis(1), caught_up: false, hurry: false, skips: Arc::default() };
+        let items = fixture::event_batch().items;
+        let mut write = |items: &[EventItem]| {
+            let mut out = Output::default();
+            items.iter().for_each(|item| writer.push(0, item).unwrap());
+            writer.finish(&tick, &mut books, &mut out).unwrap();
+            out.records.remove(0).payload.unwrap()
+        };
+        let read = |payload: &[u8]| Format::<Batch<EventItem>>::new().decode(payload).unwrap().items;
+        let (first, second) = (write(&items), write(&items[1..]));
+        assert_eq!((read(&first), read(&second)), (items.clone(), items[1..].to_vec()));
+        let end = first.as_ptr_range().end;
+        drop(first);
+        let third = write(&items);
+        assert_eq!((read(&second), read(&third)), (items[1..].to_vec(), items.clone()));
+        assert_eq!(third.as_ptr_range().end, end);
+    }
+
+    #[test]
+    fn a_header_that_needs_more_room_than_was_left_moves_the_items() {
+        for length in [0, 1, HEADER_BYTES, HEADER_BYTES + 1, 3 * HEADER_BYTES] {
+            let (header, items) = (vec![7; length], [vec![0; HEADER_BYTES], vec![1, 2]].concat());
+            assert_eq!(behind(&header, items), [&header[..], &[1, 2, 0]].concat());
+            assert_eq!(behind(&header, Vec::new()), [&header[..], &[0]].concat());
+        }
+    }
 
     fn received(partition: i32, watermark: Timestamp) -> Received {
         Received {
@@ -472,15 +536,7 @@ mod tests {
 
     #[test]
     fn the_least_watermark_decides_what_is_final_and_the_latest_what_is_fresh() {
-        let source = Source {
-            topic: "usage.charges".into(),
-            partition: 0,
-            partitions: 1,
-            generation: 1,
-            targets: Arc::default(),
-            again: crate::Again::default(),
-        };
-        let mut books = Books::new("combine", source);
+        let mut books = Books::new("combine", source("usage.charges"));
         assert_eq!((books.watermark(), books.freshest()), (Timestamp::MIN, None));
         let (early, late) = (Timestamp::from_millis(1_000), Timestamp::from_millis(2_000));
         // A side channel has no watermark of its own.
