@@ -146,7 +146,8 @@ impl<V: Aged> Tiered<V> {
     pub fn changed(&self) -> Vec<(Id128, Option<&V>)> {
         let keys = self.recent.changed().map(|(key, _)| *key);
         let mut keys: Vec<Id128> = keys.chain(self.gone.changed().map(|(key, _)| *key)).collect();
-        keys.sort_unstable();
+        // As numbers they are compared without a call.
+        keys.sort_unstable_by_key(number);
         keys.dedup();
         keys.into_iter().map(|key| (key, self.recent.get(&key))).collect()
     }

@@ -111,10 +111,12 @@ impl<'a> Changes<'a> {
     }
 
     fn encode(&self, clock: Clock, calls: &Calls) -> Vec<u8> {
-        let mut names = BTreeMap::new();
+        let (mut names, mut before) = (BTreeMap::new(), None);
         for standing in self.standing.iter().filter_map(|(_, value)| *value) {
-            for id in [standing.topic, standing.book, standing.directory] {
-                names.insert(id, calls.names.text(id));
+            let ids = [standing.topic, standing.book, standing.directory];
+            // Nearly always those of the row before it.
+            if before.replace(ids) != Some(ids) {
+                names.extend(ids.map(|id| (id, calls.names.text(id))));
             }
         }
         let rows = self.standing.len() * (STANDING_BYTES + size_of::<Id128>());
