@@ -22,6 +22,12 @@ pub struct Attribution {
     pub confidence: Confidence,
 }
 
+impl Attribution {
+    fn unallocated() -> Self {
+        Attribution { owner: Dimensions::default(), rule: None, confidence: Confidence::None }
+    }
+}
+
 /// One version of the directory of teams, projects, keys and rules, compiled.
 #[derive(Debug)]
 pub struct Directory {
@@ -114,24 +120,21 @@ impl Directory {
 
     /// Who an event belongs to, as of the time of the call.
     pub fn attribute(&self, event: &UsageEvent) -> Attribution {
-        let time = event.event_time;
-        let mut won = self.by_key(event).or_else(|| self.by_rule(event)).or_else(|| self.by_claim(event));
-        let mut owner = won.as_mut().map(|won| std::mem::take(&mut won.owner)).unwrap_or_default();
+        let won = self.by_key(event).or_else(|| self.by_rule(event)).or_else(|| self.by_claim(event));
+        let mut won = won.unwrap_or_else(Attribution::unallocated);
+        let owner = &mut won.owner;
         for rule in self.rules.iter().filter(|rule| !rule.names_team && rule.matches(event)) {
-            owner.fill(&rule.owner_of(event));
+            rule.fill(owner, event);
         }
         if owner.project.is_none() {
             owner.project.clone_from(&event.claimed.project);
         }
-        self.complete(&mut owner, time);
+        self.complete(owner, event.event_time);
         let team = owner.team.take();
         owner.fill(&event.claimed);
         // A claimed team has been weighed above.
         owner.team = team;
-        match won {
-            Some(won) => Attribution { owner, ..won },
-            None => Attribution { owner, rule: None, confidence: Confidence::None },
-        }
+        won
     }
 
     fn by_key(&self, event: &UsageEvent) -> Option<Attribution> {
@@ -219,6 +222,16 @@ impl CompiledRule {
             }
         }
         owner
+    }
+
+    /// States what is null so far.
+    fn fill(&self, owner: &mut Dimensions, event: &UsageEvent) {
+        for (name, key) in &self.rule.from_tags {
+            if let (Some(field @ None), Some(value)) = (dimension(owner, name), tag(event, key)) {
+                *field = Some(value.clone());
+            }
+        }
+        owner.fill(&self.owner);
     }
 }
 
