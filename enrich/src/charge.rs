@@ -1,6 +1,7 @@
 //! A charge is a pure function of an event, a price book, a directory and what caused it; a reversal is one of a charge.
 
 use schemas::ids::{charge_id, hash_parts};
+use schemas::wire::Wire;
 use schemas::{
     Charge, ChargeCategory, ChargeClass, CorrectionReason, Costs, Flag, Id128, Money, Timestamp, UsageEvent,
 };
@@ -118,15 +119,21 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// Encodes a charge in place of the one before it.
-    pub(crate) fn set(&mut self, charge: &Charge) {
+    /// Encodes a charge in place of the one before it. Its event is copied where it is at hand as it was written: events
+    /// have one form.
+    pub(crate) fn set(&mut self, charge: &Charge, event_written: Option<&[u8]>) {
+        debug_assert!(event_written.is_none_or(|written| written == encoded(&charge.event)));
         let Encoded { bytes, event, requests, allocation } = self;
         bytes.clear();
-        charge.put_telling(bytes, |field, at| match field {
-            "event" => *event = at,
-            "requests" => *requests = at,
-            "allocation" => *allocation = at,
-            _ => {}
+        charge.put_with(bytes, |field, bytes| {
+            match field {
+                "event" => *event = bytes.len(),
+                "requests" => *requests = bytes.len(),
+                "allocation" => *allocation = bytes.len(),
+                _ => {}
+            }
+            let copied = event_written.filter(|_| field == "event");
+            copied.inspect(|written| bytes.extend_from_slice(written)).is_some()
         });
     }
 
@@ -148,10 +155,16 @@ impl Encoded {
     }
 }
 
+fn encoded(event: &UsageEvent) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    event.put(&mut bytes);
+    bytes
+}
+
 /// [`Encoded::fingerprint`] of a charge.
 pub(crate) fn fingerprint(charge: &Charge) -> u64 {
     let mut encoded = Encoded::default();
-    encoded.set(charge);
+    encoded.set(charge, None);
     encoded.fingerprint()
 }
 

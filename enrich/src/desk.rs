@@ -17,10 +17,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::{
-    Batch, Carries, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp,
-    UsageEvent, ids, topics,
+    Batch, Carries, Charge, ChargeClass, Costs, CurrencySum, EventItem, Id128, IdentityKind, Money, PricingStatus,
+    Text, Timestamp, UsageEvent, ids, topics,
 };
 use smallvec::SmallVec;
+use stream::books::add_money;
 use stream::reference::{Reference, Versions};
 use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Scratch, Source, Tick};
 
@@ -59,7 +60,12 @@ struct Turn<'a> {
     owners: Arc<Versions<Directory>>,
     now: Timestamp,
     books: &'a mut Books,
+    tally: Tally,
 }
+
+/// What nearly every event adds to, on its way to the books: by name the count, and the money by currency.
+#[derive(Default)]
+struct Tally(SmallVec<[(&'static str, i64, Vec<CurrencySum>); 4]>);
 
 /// Reference data a row is made with.
 #[derive(Clone)]
@@ -103,7 +109,8 @@ impl Desk {
     }
 
     fn turn<'a>(&self, tick: &Tick, books: &'a mut Books) -> Turn<'a> {
-        Turn { prices: self.prices.versions(), owners: self.owners.versions(), now: tick.now, books }
+        let (prices, owners) = (self.prices.versions(), self.owners.versions());
+        Turn { prices, owners, now: tick.now, books, tally: Tally::default() }
     }
 
     /// The reference data a copy is charged by: what held when it arrived, unless a correction has chosen otherwise.
@@ -118,11 +125,13 @@ impl Desk {
         })
     }
 
-    /// Charges an event and remembers it. `standing.revision` says whether it is an original or a replacement.
+    /// Charges an event, which may be at hand as it was written, and remembers it. `standing.revision` says whether it is an
+    /// original or a replacement.
     fn establish(
         &mut self,
         turn: &mut Turn<'_>,
         event: Box<UsageEvent>,
+        event_written: Option<&[u8]>,
         mut standing: Standing,
         rules: &Rules,
         cause: Cause,
@@ -131,7 +140,7 @@ impl Desk {
         standing.directory = self.calls.names.id(rules.directory.version())?;
         let flags = standing.marks.flags();
         let row = charge(event, &rules.book, &rules.directory, standing.revision, cause, &flags);
-        self.emit(turn, &row)?;
+        self.emit(turn, &row, event_written)?;
         standing.fingerprint = self.written.fingerprint();
         standing.address = self.calls.keep(self.written.event(), &standing);
         let key = row.event.dedup_key;
@@ -151,7 +160,7 @@ impl Desk {
 
     /// Splits a charge that is shared, or takes the split back with its reversal.
     fn share(&mut self, turn: &mut Turn<'_>, row: &Charge, directory: &Directory) -> Result<(), Halt> {
-        allocate(row, directory).iter().try_for_each(|share| self.emit(turn, share))
+        allocate(row, directory).iter().try_for_each(|share| self.emit(turn, share, None))
     }
 
     /// Takes a charge back, and its shares.
@@ -163,7 +172,7 @@ impl Desk {
             ))
         })?;
         let row = reversal(row, cause);
-        self.emit(turn, &row)?;
+        self.emit(turn, &row, None)?;
         self.share(turn, &row, &directory)
     }
 
@@ -201,7 +210,7 @@ impl Desk {
         standing.revision =
             next.ok_or_else(|| Halt::State(format!("charge {} has too many revisions", row.charge_id)))?;
         self.take_back(turn, row, cause)?;
-        self.establish(turn, event, standing, rules, cause)
+        self.establish(turn, event, None, standing, rules, cause)
     }
 
     /// The row that stands for a call, rebuilt from its event, or as the correction carries it: only ever the row that
@@ -240,17 +249,17 @@ impl Desk {
     }
 
     /// Writes a row out and books it.
-    fn emit(&mut self, turn: &mut Turn<'_>, row: &Charge) -> Result<(), Halt> {
+    fn emit(&mut self, turn: &mut Turn<'_>, row: &Charge, event_written: Option<&[u8]>) -> Result<(), Halt> {
         let (class, by) = match row.class {
             ChargeClass::Reversal => ("reversals", -1),
             ChargeClass::Replacement => ("replacements", 1),
             ChargeClass::Original => ("originals", 1),
             ChargeClass::Allocation => ("allocations", 1),
         };
-        tally(turn.books, class, 1, &row.costs)?;
-        tally(turn.books, "charges", 1, &row.costs)?;
+        turn.tally.add(class, row.money())?;
+        turn.tally.add("charges", row.money())?;
         if row.class == ChargeClass::Allocation {
-            return self.send(row);
+            return self.send(row, event_written);
         }
         // These three say how things stand: a reversal takes away what its charge had added.
         match row.status {
@@ -261,11 +270,11 @@ impl Desk {
         if row.owner.team.is_none() {
             tally(turn.books, "unallocated", by, &row.costs)?;
         }
-        self.send(row)
+        self.send(row, event_written)
     }
 
-    fn send(&mut self, row: &Charge) -> Result<(), Halt> {
-        self.written.set(row);
+    fn send(&mut self, row: &Charge, event_written: Option<&[u8]>) -> Result<(), Halt> {
+        self.written.set(row, event_written);
         self.charges.push_encoded(self.partition, self.written.row(), row.money())
     }
 }
@@ -287,18 +296,22 @@ impl Processor for Desk {
             let Some(mut batch) = turn.books.open::<EventItem>(&self.events, record, tick)? else { continue };
             while let Some(item) = batch.next(turn.books)? {
                 match item {
-                    EventItem::Event(event) => self.event(&mut turn, event, Place::here(record.offset))?,
+                    EventItem::Event(event) => {
+                        let written = EventItem::event_in(batch.written());
+                        self.event(&mut turn, event, written, Place::here(record.offset))?;
+                    }
                     EventItem::Correction(correction) => self.correction(&mut turn, correction)?,
                     EventItem::Link(link) => self.link(&mut turn, link)?,
                 }
             }
         }
-        Ok(())
+        turn.close()
     }
 
     fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
         let mut turn = self.turn(tick, books);
         self.heal(&mut turn)?;
+        turn.close()?;
         self.earlier.release();
         let expired = self.calls.age(tick.now) as i64;
         books.count("corrections.expired", expired);
@@ -342,7 +355,32 @@ impl Drop for Desk {
     }
 }
 
+impl Tally {
+    /// Adds one to a count that never goes down.
+    fn add(&mut self, name: &'static str, money: Option<(&Text, Money)>) -> Result<(), Halt> {
+        let at = self.0.iter().position(|(known, ..)| *known == name);
+        let at = at.unwrap_or_else(|| {
+            self.0.push((name, 0, Vec::new()));
+            self.0.len() - 1
+        });
+        let (_, count, sums) = &mut self.0[at];
+        *count += 1;
+        money.map_or(Ok(()), |(currency, amount)| add_money(sums, currency, amount))
+    }
+}
+
 impl Turn<'_> {
+    /// Puts what was tallied into the books.
+    fn close(self) -> Result<(), Halt> {
+        for (name, count, sums) in self.tally.0 {
+            self.books.count(name, count);
+            for sum in sums {
+                self.books.count_money(name, 0, &sum.currency, sum.amount)?;
+            }
+        }
+        Ok(())
+    }
+
     fn book_at(&self, received_at: Timestamp) -> Result<Arc<PriceBook>, Halt> {
         self.prices.check(received_at)?;
         self.prices.at(received_at).cloned().ok_or_else(|| none_published("price book"))

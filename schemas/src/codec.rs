@@ -8,6 +8,7 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use apache_avro::rabin::Rabin;
@@ -289,7 +290,7 @@ impl<T: BatchItem> Format<Batch<T>> {
             Ok((lineage, at, left))
         };
         let (lineage, at, left) = opened().map_err(corrupt::<Batch<T>>)?;
-        Ok((lineage, Items { datum, at, left, of: PhantomData }))
+        Ok((lineage, Items { datum, at, left, last: 0..0, of: PhantomData }))
     }
 }
 
@@ -300,6 +301,8 @@ pub struct Items<'a, T> {
     at: usize,
     /// Items left in the block; none after the last block.
     left: usize,
+    /// Where the item that was read last stands.
+    last: Range<usize>,
     of: PhantomData<fn() -> T>,
 }
 
@@ -307,6 +310,11 @@ impl<P: Projection<Of: BatchItem>> Items<'_, P> {
     /// True when there are no more.
     pub fn is_empty(&self) -> bool {
         self.left == 0
+    }
+
+    /// The item that was read last, as it is written.
+    pub fn written(&self) -> &[u8] {
+        &self.datum[self.last.clone()]
     }
 
     /// Reads the next item; `None` after the last.
@@ -320,6 +328,7 @@ impl<P: Projection<Of: BatchItem>> Items<'_, P> {
         }
         let mut reader = Reader::starting_at(&self.datum, self.at);
         let item = P::read(&mut reader)?;
+        self.last = self.at..reader.position();
         self.left -= 1;
         if self.left == 0 {
             self.left = reader.block()?;
@@ -386,6 +395,9 @@ mod tests {
         let (lineage, mut open) = format.open::<T>(payload)?;
         let mut items = Vec::new();
         while let Some(item) = open.read()? {
+            let mut written = Vec::new();
+            item.put(&mut written);
+            assert_eq!(open.written(), written);
             items.push(item);
         }
         Ok(Batch { lineage, items })

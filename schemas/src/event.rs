@@ -1,6 +1,7 @@
 //! What ingest makes of a raw record: [`UsageEvent`], [`Fact`], [`Link`], [`Rejection`], and the [`Correction`]s jobs write.
 
 use crate::charge::Charge;
+use crate::wire::Reader;
 use crate::{Id128, Metered, Money, Quantity, Text, Timestamp, record, symbols};
 
 record! {
@@ -467,3 +468,11 @@ pub enum EventItem {
 }
 
 crate::wire_union!(EventItem { Event(Box<UsageEvent>), Correction(Correction), Link(Link) });
+
+impl EventItem {
+    /// The event in an item as it is written; `None` where the item is something else.
+    pub fn event_in(written: &[u8]) -> Option<&[u8]> {
+        let mut from = Reader::new(written);
+        (from.long() == Ok(0)).then(|| from.rest())
+    }
+}

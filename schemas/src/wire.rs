@@ -455,12 +455,14 @@ macro_rules! record {
         }
 
         impl $name {
-            /// Appends the encoded value, as `Wire::put` does, and tells where each field begins.
+            /// Appends the encoded value, as `Wire::put` does. `instead` is asked before each field, and has appended it
+            /// itself where it says so.
             #[inline]
-            pub fn put_telling(&self, out: &mut Vec<u8>, mut begins: impl FnMut(&'static str, usize)) {
+            pub fn put_with(&self, out: &mut Vec<u8>, mut instead: impl FnMut(&'static str, &mut Vec<u8>) -> bool) {
                 $(
-                    begins(stringify!($field), out.len());
-                    $crate::wire::Wire::put(&self.$field, out);
+                    if !instead(stringify!($field), out) {
+                        $crate::wire::Wire::put(&self.$field, out);
+                    }
                 )*
             }
         }

@@ -10,8 +10,15 @@ use crate::calls::{Marks, Place, Standing, call_id};
 use crate::charge::Cause;
 
 impl Desk {
-    pub(super) fn event(&mut self, turn: &mut Turn<'_>, event: Box<UsageEvent>, came_in: Place) -> Result<(), Halt> {
-        turn.books.count("events", 1);
+    /// Takes an event in, with what was `written` of it in the batch it came in.
+    pub(super) fn event(
+        &mut self,
+        turn: &mut Turn<'_>,
+        event: Box<UsageEvent>,
+        written: Option<&[u8]>,
+        came_in: Place,
+    ) -> Result<(), Halt> {
+        turn.tally.add("events", None)?;
         self.calls.clock.latest = self.calls.clock.latest.max(event.received_at);
         if matches!(event.identity, IdentityKind::Span | IdentityKind::EventId) {
             let call = call_id(&event.tenant, &event.call_key);
@@ -27,7 +34,7 @@ impl Desk {
             // Of a call that was made after the frontier no copy can have been forgotten.
             copy.marks.set(Marks::UNVERIFIED, event.event_time < self.calls.clock.frontier);
             let rules = self.rules(turn, event.received_at, None)?;
-            self.establish(turn, event, copy, &rules, Cause::arrival(copy.received_at))?;
+            self.establish(turn, event, written, copy, &rules, Cause::arrival(copy.received_at))?;
             return self.release(turn, key);
         };
         let rules = self.rules(turn, event.received_at, Some(&standing))?;

@@ -181,6 +181,11 @@ impl<P: Projection<Of: BatchItem> + Carries> Opened<'_, P> {
         }
         Ok(item)
     }
+
+    /// The item that was taken last, as it is written.
+    pub fn written(&self) -> &[u8] {
+        self.items.written()
+    }
 }
 
 fn undecodable(offset: i64, error: &dyn std::fmt::Display) -> Halt {
