@@ -211,6 +211,10 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
 
 /// What is written down otherwise than as JSON, as the JSON it would be.
 pub(crate) fn readable(text: &str) -> Option<String> {
+    // Nearly every record, of which the dictionaries of Ruby and Elixir alone could still make something else.
+    if text.starts_with("{\"") {
+        return printed::json(text);
+    }
     let plain = encoded::plain(text).or_else(|| unquoted::json(text)).or_else(|| printed::json(text));
     if plain.is_some() || text.starts_with('{') {
         return plain;

@@ -3,12 +3,12 @@
 //! Bodies are mostly prompts and outputs, which are only skipped; a decoder opens the two or three small objects it
 //! needs. This costs one pass over the bytes and no tree, and it keeps contents out of our memory.
 
-use std::borrow::Cow;
-use std::fmt;
+mod grammar;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt::Write;
+
 use serde_json::value::RawValue;
-use smallvec::SmallVec;
 
 /// The text of one JSON value, checked to be well-formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,11 @@ impl Kind {
 impl<'a> Json<'a> {
     /// Checks a whole document.
     pub(crate) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str::<&RawValue>(text).map(|raw| Json(raw.get()))
+        match grammar::document(text) {
+            Some(text) => Ok(Json(text)),
+            // Says what is wrong.
+            None => serde_json::from_str::<&RawValue>(text).map(|raw| Json(raw.get())),
+        }
     }
 
     /// Checks documents that stand one after the other; `None` when one of them is not well-formed.
@@ -63,7 +67,7 @@ impl<'a> Json<'a> {
         if !text.starts_with('{') {
             return None;
         }
-        serde_json::from_str(text).ok().map(|object| (Json(text), object))
+        read(text).map(|object| (Json(text), object))
     }
 
     /// The JSON text.
@@ -117,7 +121,12 @@ impl<'a> Json<'a> {
         if self.kind() != Kind::Object {
             return None;
         }
-        cut(self.0)
+        cut(self.0, 0).map(|(object, _)| object)
+    }
+
+    /// The elements of an array, those that are objects opened.
+    pub(crate) fn opened(self) -> Option<Opened<'a>> {
+        (self.kind() == Kind::Array).then_some(Opened { text: self.0, at: 1 })
     }
 
     pub(crate) fn array(self) -> Option<Vec<Json<'a>>> {
@@ -131,10 +140,14 @@ impl<'a> Json<'a> {
 /// The fields of one JSON object, in the order written. Of a repeated name the last one counts, as in most parsers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Object<'a> {
-    fields: SmallVec<[(Cow<'a, str>, Json<'a>); 8]>,
+    /// Not within the object: it is handed on more often than it is made.
+    fields: Vec<(Cow<'a, str>, Json<'a>)>,
     /// Formats are told by fields that are there, and most that are asked for are not.
     marks: Marks,
 }
+
+/// Room an object is made with: most have fewer fields.
+const FIELDS: usize = 8;
 
 /// A set of hashes of names: it may say that a name is there which is not, never the reverse.
 #[derive(Debug, Clone, Copy, Default)]
@@ -201,9 +214,15 @@ impl NameSet {
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        let first = usize::from(quick_hash(name.as_bytes()));
-        let slots = self.0[first..].iter().chain(&self.0[..first]);
-        slots.take_while(|known| !known.is_empty()).any(|known| *known == name)
+        let mut slot = usize::from(quick_hash(name.as_bytes()));
+        // Half of the slots are empty at least.
+        while !self.0[slot].is_empty() {
+            if self.0[slot] == name {
+                return true;
+            }
+            slot = (slot + 1) % Self::SLOTS;
+        }
+        false
     }
 }
 
@@ -215,14 +234,26 @@ impl<'a> Object<'a> {
 
     fn push(&mut self, name: Cow<'a, str>, value: Json<'a>) {
         self.marks = self.marks.with(quick_hash(name.as_bytes()));
+        if self.fields.is_empty() {
+            self.fields.reserve_exact(FIELDS);
+        }
         self.fields.push((name, value));
+    }
+
+    /// True when there is certainly no such field. Where the name is written out its hash is made by the compiler, so that this is a
+    /// look at one bit.
+    #[inline]
+    pub(crate) fn lacks(&self, name: &str) -> bool {
+        !self.marks.has(quick_hash(name.as_bytes()))
     }
 
     #[inline]
     fn find(&self, name: &str) -> Option<Json<'a>> {
-        if !self.marks.has(quick_hash(name.as_bytes())) {
-            return None;
-        }
+        if self.lacks(name) { None } else { self.search(name) }
+    }
+
+    #[inline(never)]
+    fn search(&self, name: &str) -> Option<Json<'a>> {
         self.fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
 
@@ -257,11 +288,13 @@ impl<'a> Object<'a> {
     }
 
     /// An object field.
+    #[inline]
     pub(crate) fn object(&self, name: &str) -> Option<Object<'a>> {
         self.get(name).and_then(Json::object)
     }
 
     /// An array field.
+    #[inline]
     pub(crate) fn array(&self, name: &str) -> Option<Vec<Json<'a>>> {
         self.get(name).and_then(Json::array)
     }
@@ -291,26 +324,54 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Cuts the text of an object into its fields. The text was checked to be well-formed with the document it is part of, so
-/// nothing is checked again; `None` is for what cannot be.
-fn cut(text: &str) -> Option<Object<'_>> {
+/// Reads a text that is an object from its first byte to its last, checking all of it.
+fn read(text: &str) -> Option<Object<'_>> {
     let bytes = text.as_bytes();
     let mut object = Object::default();
-    let mut at = 1;
+    let mut at = grammar::blank(bytes, 1);
+    if bytes.get(at)? == &b'}' {
+        return (at + 1 == bytes.len()).then_some(object);
+    }
+    loop {
+        let (end, escaped) = grammar::string(bytes, at)?;
+        let name = name(text.get(at..end)?, escaped)?;
+        at = grammar::colon(bytes, end)?;
+        let end = grammar::value(bytes, at)?;
+        object.push(name, Json(text.get(at..end)?));
+        at = grammar::blank(bytes, end);
+        match bytes.get(at)? {
+            b',' => at = grammar::blank(bytes, at + 1),
+            b'}' => return (at + 1 == bytes.len()).then_some(object),
+            _ => return None,
+        }
+    }
+}
+
+/// Cuts the object that begins here into its fields; also where it ends. The text was checked to be well-formed with the document it
+/// is part of, so nothing is checked again; `None` is for what cannot be.
+fn cut(text: &str, at: usize) -> Option<(Object<'_>, usize)> {
+    let bytes = text.as_bytes();
+    let mut object = Object::default();
+    let mut at = at + 1;
     loop {
         at = skip(bytes, at, |byte| byte == b',' || byte.is_ascii_whitespace());
         if bytes.get(at) != Some(&b'"') {
-            return (bytes.get(at) == Some(&b'}')).then_some(object);
+            return (bytes.get(at) == Some(&b'}')).then_some((object, at + 1));
         }
         let (end, escaped) = string_end(bytes, at)?;
-        let name = match escaped {
-            true => Json(text.get(at..end)?).string()?,
-            false => Cow::Borrowed(text.get(at + 1..end - 1)?),
-        };
+        let name = name(text.get(at..end)?, escaped)?;
         at = skip(bytes, end, |byte| byte == b':' || byte.is_ascii_whitespace());
         let end = value_end(bytes, at)?;
         object.push(name, Json(text.get(at..end)?));
         at = end;
+    }
+}
+
+/// A name, from between its quotes; borrowed unless it holds escapes.
+fn name(quoted: &str, escaped: bool) -> Option<Cow<'_, str>> {
+    match escaped {
+        true => Json(quoted).string(),
+        false => quoted.get(1..quoted.len() - 1).map(Cow::Borrowed),
     }
 }
 
@@ -327,6 +388,29 @@ fn cut_elements(text: &str) -> Option<Vec<Json<'_>>> {
         let end = value_end(bytes, at).filter(|end| *end > at)?;
         elements.push(Json(text.get(at..end)?));
         at = end;
+    }
+}
+
+/// The elements of an array, one after the other. Where they are objects each is cut as it is passed over: to find where it ends first
+/// would be to read it twice, and with what it is in on every level again.
+#[derive(Debug, Default)]
+pub(crate) struct Opened<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Iterator for Opened<'a> {
+    type Item = (Json<'a>, Option<Object<'a>>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = self.text.as_bytes();
+        let start = skip(bytes, self.at, |byte| byte == b',' || byte.is_ascii_whitespace());
+        let (object, end) = match bytes.get(start)? {
+            b'{' => cut(self.text, start).map(|(object, end)| (Some(object), end))?,
+            _ => (None, value_end(bytes, start).filter(|end| *end > start)?),
+        };
+        self.at = end;
+        self.text.get(start..end).map(|text| (Json(text), object))
     }
 }
 
@@ -380,7 +464,7 @@ const NEAR: usize = 32;
 /// Where a string ends or an escape begins.
 fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
     for (index, word) in words(bytes).take(NEAR / 8).enumerate() {
-        let found = equal(word, b'"') | equal(word, b'\\');
+        let found = marks(word, below(word, b'"') | below(word, b'\\'));
         if found != 0 {
             return Some(8 * index + first(found));
         }
@@ -391,16 +475,21 @@ fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
 
 /// Where a string begins, or an object or array begins or ends.
 fn quote_or_bracket(bytes: &[u8]) -> Option<usize> {
+    let is_mark = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']');
+    // Between strings and brackets there are mostly a colon or a comma.
+    if let Some(near) = bytes.iter().take(3).position(is_mark) {
+        return Some(near);
+    }
     for (index, word) in words(bytes).enumerate() {
         // With this bit set, square brackets are braces.
         let braces = word | repeated(b'{' ^ b'[');
-        let found = equal(word, b'"') | equal(braces, b'{') | equal(braces, b'}');
+        let found = marks(word, below(word, b'"') | below(braces, b'{') | below(braces, b'}'));
         if found != 0 {
             return Some(8 * index + first(found));
         }
     }
     let seen = bytes.len() / 8 * 8;
-    let found = bytes[seen..].iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'));
+    let found = bytes[seen..].iter().position(is_mark);
     found.map(|found| seen + found)
 }
 
@@ -412,62 +501,26 @@ const fn repeated(byte: u8) -> u64 {
     u64::MAX / 255 * byte as u64
 }
 
-/// Marks the bytes that equal this one by their highest bit. The first mark is exact; those after it may not be.
-fn equal(word: u64, byte: u8) -> u64 {
-    let zero = word ^ repeated(byte);
-    zero.wrapping_sub(repeated(1)) & !zero & repeated(0x80)
+/// Sets the highest bit of the bytes that equal this one: what is zero but for them, less one.
+fn below(word: u64, byte: u8) -> u64 {
+    (word ^ repeated(byte)).wrapping_sub(repeated(1))
+}
+
+/// The bytes of a word that something set the highest bit of, which was not set before. The first is exact; after it a carry may have
+/// set it.
+fn marks(word: u64, set: u64) -> u64 {
+    set & !word & repeated(0x80)
 }
 
 fn first(marks: u64) -> usize {
     marks.trailing_zeros() as usize / 8
 }
 
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Object<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object<'de>, M::Error> {
-                let mut object = Object::default();
-                while let Some(Name(name)) = map.next_key()? {
-                    object.push(name, Json(map.next_value::<&'de RawValue>()?.get()));
-                }
-                Ok(object)
-            }
-        }
-        deserializer.deserialize_map(Fields)
-    }
-}
-
-/// A field name, borrowed unless it holds escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Name<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field name")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Text)
-    }
-}
-
 /// Adds a text to JSON.
 pub(crate) fn quote(into: &mut String, text: &str) {
-    if text.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
-        let _ = fmt::Write::write_fmt(into, format_args!("{}", serde_json::Value::from(text)));
+    let least = text.bytes().fold(u8::MAX, u8::min);
+    if least < b' ' || quote_or_escape(text.as_bytes()).is_some() {
+        let _ = write!(into, "{}", serde_json::Value::from(text));
     } else {
         into.push('"');
         into.push_str(text);
@@ -496,28 +549,22 @@ pub(crate) fn deeper_than(text: &[u8], most: usize) -> bool {
     if brackets <= most {
         return false;
     }
-    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
-    for byte in text {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
+    let (mut depth, mut at) = (0usize, 0);
+    while let Some(found) = text.get(at..).and_then(quote_or_bracket) {
+        at += found;
+        match text[at] {
+            b'"' => {
+                let Some((end, _)) = string_end(text, at) else { break };
+                at = end;
+                continue;
             }
-            continue;
+            b'{' | b'[' => depth += 1,
+            _ => depth = depth.saturating_sub(1),
         }
-        match byte {
-            b'"' => in_string = true,
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > most {
-                    return true;
-                }
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
+        if depth > most {
+            return true;
         }
+        at += 1;
     }
     false
 }
@@ -525,8 +572,37 @@ pub(crate) fn deeper_than(text: &[u8], most: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
     use super::*;
+
+    /// The fields of an object as a whole parser reads them.
+    #[derive(Debug, PartialEq)]
+    struct Fields(Vec<(String, String)>);
+
+    impl<'de> Deserialize<'de> for Fields {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Each;
+            impl<'de> Visitor<'de> for Each {
+                type Value = Fields;
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields, M::Error> {
+                    let mut fields = Vec::new();
+                    while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+                        fields.push((name, value.get().to_owned()));
+                    }
+                    Ok(Fields(fields))
+                }
+            }
+            deserializer.deserialize_map(Each)
+        }
+    }
+
+    fn fields(object: Object<'_>) -> Fields {
+        Fields(object.iter().map(|(name, value)| (name.to_owned(), value.text().to_owned())).collect())
+    }
 
     fn any_json() -> impl Strategy<Value = serde_json::Value> {
         let leaf = prop_oneof![
@@ -545,19 +621,51 @@ mod tests {
         })
     }
 
+    /// What slips in where JSON is written by hand, or cut.
+    fn any_slip() -> impl Strategy<Value = char> {
+        prop::sample::select("\"\\{}[],:0123-+.eEtrufalsn \n\t\u{1}\u{c}é".chars().collect::<Vec<_>>())
+    }
+
     proptest! {
         #[test]
         fn an_object_is_cut_as_a_whole_parser_reads_it(value in any_json(), pretty in any::<bool>()) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
             let cut = Json::parse(&text).unwrap().object();
-            let read = serde_json::from_str::<Object<'_>>(&text).ok();
             if let Some(object) = &cut {
                 prop_assert!(object.iter().all(|(name, _)| object.has(name)));
             }
-            prop_assert_eq!(cut.map(|object| object.fields), read.map(|object| object.fields));
+            prop_assert_eq!(cut.map(fields), serde_json::from_str::<Fields>(&text).ok());
             let cut = Json::parse(&text).unwrap().array().map(|cut| cut.into_iter().map(Json::text).collect::<Vec<_>>());
             let read = serde_json::from_str::<Vec<&RawValue>>(&text).ok();
             prop_assert_eq!(cut, read.map(|read| read.into_iter().map(RawValue::get).collect::<Vec<_>>()));
+        }
+
+        #[test]
+        fn what_is_json_and_what_is_not_is_told_as_by_a_whole_parser(
+            value in any_json(),
+            pretty in any::<bool>(),
+            slips in prop::collection::vec((any::<prop::sample::Index>(), 0..3, any_slip()), 0..4),
+        ) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            let mut text: Vec<char> = text.chars().collect();
+            for (place, kind, slip) in slips {
+                let place = place.index(text.len() + 1);
+                match kind {
+                    0 => text.insert(place, slip),
+                    1 if place < text.len() => text[place] = slip,
+                    _ => text.truncate(place),
+                }
+            }
+            let text: String = text.into_iter().collect();
+            let whole = serde_json::from_str::<&RawValue>(&text).ok().map(RawValue::get);
+            prop_assert_eq!(grammar::document(&text), whole);
+            prop_assert_eq!(Object::of(&text).map(fields), serde_json::from_str::<Fields>(text.trim_ascii()).ok());
+        }
+
+        #[test]
+        fn strings_end_where_a_whole_parser_ends_them(text in r#"[ -~\u{0}-\u{1f}é]{0,12}[a-z]{0,80}[ -~\u{8}]{0,12}"#) {
+            let text = format!("\"{text}\"");
+            prop_assert_eq!(grammar::document(&text).is_some(), serde_json::from_str::<&RawValue>(&text).is_ok());
         }
 
         #[test]
@@ -565,6 +673,19 @@ mod tests {
             let found = |wanted: &str| text.bytes().position(|byte| wanted.as_bytes().contains(&byte));
             prop_assert_eq!(quote_or_escape(text.as_bytes()), found("\"\\"));
             prop_assert_eq!(quote_or_bracket(text.as_bytes()), found("\"{}[]"));
+        }
+    }
+
+    #[test]
+    fn numbers_and_words_are_those_of_json() {
+        for text in ["0", "-0", "10", "-1.50", "1e5", "1E+5", "0.1e-10", "true", "false", "null", " \t\r\n1 "] {
+            assert_eq!(grammar::document(text), Some(text.trim()), "{text}");
+        }
+        for text in [
+            "", " ", "-", "01", "-01", "1.", ".5", "1.e5", "1e", "1e+", "+1", "0x1", "tru", "True", "nulls", "NaN",
+            "1 2", "\u{c}1",
+        ] {
+            assert_eq!(grammar::document(text), None, "{text}");
         }
     }
 

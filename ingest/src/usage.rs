@@ -126,6 +126,11 @@ impl<'o, 'a> Counts<'o, 'a> {
     /// A whole count; absent and null are `None`, which is not zero.
     #[inline]
     pub(crate) fn count(&self, name: &str) -> Result<Option<i64>> {
+        // Most counts that are asked for are not there.
+        if self.object.lacks(name) { Ok(None) } else { self.stated(name) }
+    }
+
+    fn stated(&self, name: &str) -> Result<Option<i64>> {
         let Some(value) = self.object.get(name) else { return Ok(None) };
         let text = value.number().ok_or_else(|| Problem::wrong_type(&self.path(name), value, "a whole number"))?;
         number::count(text).map(Some).map_err(|error| Problem::number(&self.path(name), value, error))
@@ -151,7 +156,12 @@ impl<'o, 'a> Counts<'o, 'a> {
 
     /// One count that different emitters spell differently. Present under several names it must be the same number:
     /// aliases are never added up.
+    #[inline]
     pub(crate) fn alias(&self, names: &[&str]) -> Result<Option<i64>> {
+        if names.iter().all(|name| self.object.lacks(name)) { Ok(None) } else { self.agreed(names) }
+    }
+
+    fn agreed(&self, names: &[&str]) -> Result<Option<i64>> {
         let mut found: Option<(&str, i64)> = None;
         for name in names {
             let Some(count) = self.count(name)? else { continue };
@@ -175,6 +185,7 @@ impl<'o, 'a> Counts<'o, 'a> {
     }
 
     /// A nested object.
+    #[inline]
     pub(crate) fn inner(&self, name: &str) -> Result<Option<Object<'a>>> {
         let Some(value) = self.object.get(name) else { return Ok(None) };
         value.object().map(Some).ok_or_else(|| Problem::wrong_type(&self.path(name), value, "an object"))

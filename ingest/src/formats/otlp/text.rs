@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
 use super::exported;
-use crate::json::{Json, Kind, Object};
+use crate::json::{Json, Kind, Object, Opened};
 use crate::problem::{Problem, Result};
 
 /// Walks resources, scopes and entries. An entry that cannot be used does not spoil the others.
@@ -15,19 +15,18 @@ pub(super) fn read<'a>(object: &Object<'a>, signal: Signal, most: usize) -> Resu
     let mut batch = Batch::default();
     // Loggers and the Collector's older files write what belongs to one resource by itself.
     let alone = scopes.iter().any(|name| object.has(name));
-    let listed = if alone { Vec::new() } else { list(object, resources)? };
-    let listed = listed.into_iter().filter_map(Json::object);
+    let listed = if alone { Opened::default() } else { list(object, resources)? };
+    let listed = listed.filter_map(|(_, resource)| resource);
     for resource in listed.chain(alone.then(|| object.clone())) {
         batch.resources.push(resource.object("resource").map(|inner| attributes(&inner)).unwrap_or_default());
-        for scope in list(&resource, scopes)? {
-            let Some(scope) = scope.object() else { continue };
+        for scope in list(&resource, scopes)?.filter_map(|(_, scope)| scope) {
             let about = scope.object("scope").or_else(|| scope.object("instrumentationLibrary")).unwrap_or_default();
             batch.scopes.push(Scope {
                 name: about.string("name").unwrap_or_default(),
                 version: about.string("version").unwrap_or_default(),
             });
-            for json in list(&scope, entries)? {
-                let entry = match json.object() {
+            for (json, object) in list(&scope, entries)? {
+                let entry = match object {
                     Some(object) => Ok(entry(json, &object)),
                     None => Err((Problem::wrong_type(entries[0], json, "objects"), Some(json))),
                 };
@@ -67,10 +66,10 @@ fn names(signal: Signal) -> Names {
     }
 }
 
-fn list<'a>(object: &Object<'a>, names: &[&'static str]) -> Result<Vec<Json<'a>>> {
+fn list<'a>(object: &Object<'a>, names: &[&'static str]) -> Result<Opened<'a>> {
     match object.first(names) {
-        Some((name, value)) => value.array().ok_or_else(|| Problem::wrong_type(name, value, "an array")),
-        None => Ok(Vec::new()),
+        Some((name, value)) => value.opened().ok_or_else(|| Problem::wrong_type(name, value, "an array")),
+        None => Ok(Opened::default()),
     }
 }
 
@@ -123,7 +122,7 @@ fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
 
 /// Attributes as a list of names and values.
 fn listed<'a>(found: &mut Attributes<'a>, list: Json<'a>) {
-    for entry in list.array().unwrap_or_default().iter().filter_map(|entry| entry.object()) {
+    for entry in list.opened().unwrap_or_default().filter_map(|(_, entry)| entry) {
         let value = entry.object("value").and_then(|value| value.iter().find_map(|(kind, value)| typed(kind, value)));
         if let (Some(key), Some(value)) = (entry.string("key"), value) {
             found.push(key, value);
@@ -196,10 +195,9 @@ fn bytes(id: &Object<'_>) -> Option<Vec<u8>> {
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    let mut text = vec![0; 2 * bytes.len()];
+    for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     }
-    text
+    String::from_utf8(text).expect("these digits are ASCII")
 }
