@@ -346,7 +346,7 @@ impl<'r> Out<'r> {
                 (IdentityKind::Position, key, Vec::new())
             }
         };
-        bounded(&call_key, "id")?;
+        check_length(&call_key, "id")?;
 
         let raw_usage_hash = hash_parts([call.raw_usage.as_bytes()]);
         let raw_usage = kept_usage(&call.raw_usage, &mut flags);
@@ -362,7 +362,7 @@ impl<'r> Out<'r> {
             received_at,
             position: position.clone(),
         });
-        let links: Vec<Link> = links.collect();
+        let links: SmallVec<[Link; 2]> = links.collect();
 
         let template = Box::new(UsageEvent {
             tenant: config.tenant.clone(),
@@ -464,7 +464,10 @@ impl<'r> Out<'r> {
 /// The model that served a call.
 fn model(call: &Call<'_>, envelope: &Envelope<'_>) -> Result<Text> {
     let model = match (&call.model, &envelope.model) {
-        (Some(model), _) if !model.is_empty() => bounded(model, "model")?,
+        (Some(model), _) if !model.is_empty() => {
+            check_length(model, "model")?;
+            Text::from(&**model)
+        }
         (_, Some(model)) if !model.is_empty() => model.clone(),
         // Images, speech and others answer without a model: it is the one that was asked for.
         _ if call.precedence == precedence::PROVIDER
@@ -514,13 +517,13 @@ fn kept_usage(usage: &str, flags: &mut Flags) -> Text {
     Text::from(&usage[..end])
 }
 
-/// Text of a bounded length.
-fn bounded(text: &str, field: &str) -> Result<Text> {
+/// Refuses texts nobody needs at such a length.
+fn check_length(text: &str, field: &str) -> Result<()> {
     if text.len() > TEXT_BYTES_MAX * 2 {
         let message = format!("{field} is {} bytes long; the most is {}", text.len(), TEXT_BYTES_MAX * 2);
         return Err(Problem::new(RejectReason::InvalidField, field, message));
     }
-    Ok(text.into())
+    Ok(())
 }
 
 /// Refuses times nobody can have meant.

@@ -53,7 +53,13 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// Text of a bounded length. Numbers and booleans are taken as they are written.
+#[inline]
 pub(crate) fn text<'a>(object: &Object<'a>, name: &str) -> Result<Option<Cow<'a, str>>> {
+    // Most fields that are asked for are not there.
+    if object.lacks(name) { Ok(None) } else { stated_text(object, name) }
+}
+
+fn stated_text<'a>(object: &Object<'a>, name: &str) -> Result<Option<Cow<'a, str>>> {
     let Some(value) = object.get(name) else { return Ok(None) };
     let found = match value.kind() {
         Kind::String => value.string(),
@@ -69,6 +75,7 @@ pub(crate) fn text<'a>(object: &Object<'a>, name: &str) -> Result<Option<Cow<'a,
 }
 
 /// As [`text`], to be kept.
+#[inline]
 pub(crate) fn owned(object: &Object<'_>, name: &str) -> Result<Option<Text>> {
     Ok(text(object, name)?.map(Text::from))
 }
@@ -117,7 +124,7 @@ fn is_length(value: Option<Json<'_>>) -> bool {
 
 /// The name of a provider as calls carry it, from what a tool calls it.
 pub(crate) fn provider_name(text: &str) -> Text {
-    let lower = text.trim().to_ascii_lowercase();
+    let lower = small_letters(text.trim());
     if let Some(name) = schemas::provider::carried_name(&lower) {
         return Text::const_new(name);
     }
@@ -128,7 +135,15 @@ pub(crate) fn provider_name(text: &str) -> Text {
         }
         // LiveKit names the host.
         Some(_) => host_provider(&lower).unwrap_or(&lower).into(),
-        None => lower.as_str().into(),
+        None => lower.into(),
+    }
+}
+
+/// A word in small letters, which most are in already.
+pub(crate) fn small_letters(word: &str) -> Cow<'_, str> {
+    match word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(word.to_ascii_lowercase()),
+        false => Cow::Borrowed(word),
     }
 }
 
@@ -257,6 +272,14 @@ impl<'a> Surroundings<'a> {
     /// The same, for a body that lives less long than what it stands in.
     pub(crate) fn shorter(&self) -> Envelope<'_> {
         Box::new(self.clone())
+    }
+
+    /// Notes a wrapper that was passed through.
+    pub(crate) fn pass(&mut self, wrapper: &'static str) {
+        match self.wrapped.is_empty() {
+            true => self.wrapped = Cow::Borrowed(wrapper),
+            false => self.wrapped.to_mut().push_str(wrapper),
+        }
     }
 
     /// Reads the fields of our own event over what an outer envelope said. `body` says whether the object is an

@@ -130,14 +130,23 @@ pub(crate) fn money(text: &str) -> Result<Money, NumberError> {
 /// A time as a number since 1970, its unit told by its size: seconds below 10^11, then milliseconds below 10^14,
 /// microseconds below 10^17, else nanoseconds. Each band begins in 1973, so no time since then is ambiguous.
 pub(crate) fn time_number(text: &str) -> Option<Timestamp> {
-    let value = picos(text).ok()?;
-    let per_second = match value / PICO {
+    let per_second = |whole: i128| match whole {
         whole if whole < 100_000_000_000 => 1,
         whole if whole < 100_000_000_000_000 => 1_000,
         whole if whole < 100_000_000_000_000_000 => 1_000_000,
         _ => 1_000_000_000,
     };
-    let micros = value.checked_mul(1_000_000)? / PICO / per_second;
+    // What nearly every time is, without dividing what is twice as wide as a word.
+    if let Some(whole) = short_whole(text) {
+        return Some(Timestamp::from_micros(match per_second(i128::from(whole)) {
+            1 => whole * 1_000_000,
+            1_000 => whole * 1_000,
+            1_000_000 => whole,
+            _ => whole / 1_000,
+        }));
+    }
+    let value = picos(text).ok()?;
+    let micros = value.checked_mul(1_000_000)? / PICO / per_second(value / PICO);
     i64::try_from(micros).ok().map(Timestamp::from_micros)
 }
 

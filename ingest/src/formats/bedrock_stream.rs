@@ -64,6 +64,6 @@ pub(crate) fn read(chunks: &[Object<'_>], mut envelope: Envelope<'_>, wrappers: 
         return Ok(());
     }
     envelope.provider.get_or_insert_with(|| "aws.bedrock".into());
-    envelope.wrapped.to_mut().push_str("bedrock.stream_chunk/");
+    envelope.pass("bedrock.stream_chunk/");
     event::captured(&lines.join("\n"), envelope, wrappers, out)
 }

@@ -250,7 +250,7 @@ impl Mapping {
 
     /// Makes an event of a record and reads it.
     pub(crate) fn read(&self, json: Json<'_>, object: &Object<'_>, mut envelope: Envelope<'_>, out: &mut Out<'_>) {
-        envelope.wrapped.to_mut().push_str("house/");
+        envelope.pass("house/");
         out.recognised(&envelope.wrapped, &self.name, "mapping");
         if let Err(problem) = self.mapped(&self.event(object), envelope, out) {
             out.reject(problem, Some(json));

@@ -133,11 +133,11 @@ fn shaped<'a>(
     }
     match shape {
         Shape::CloudEvent => {
-            envelope.wrapped.to_mut().push_str("cloudevents/");
+            envelope.pass("cloudevents/");
             return event::cloud_event(json, object, envelope, wrappers, out);
         }
         Shape::Envelope => {
-            envelope.wrapped.to_mut().push_str("envelope/");
+            envelope.pass("envelope/");
             return event::wrapped(json, object, envelope, wrappers, out);
         }
         _ => out.recognised(&envelope.wrapped, shape.as_str(), evidence),

@@ -103,9 +103,16 @@ pub(crate) fn items<'a>(
                 if let Some(done) = open.take() {
                     done.finish(context.clone(), wrappers, out);
                 }
-                // Nothing comes after the last document, so what surrounds it need not be kept.
-                let mut own = if index + 1 == count { std::mem::take(&mut context) } else { context.clone() };
-                if object.as_ref().is_some_and(|object| is_of_transcriber(object, shape, many)) {
+                let heard = object.as_ref().is_some_and(|object| is_of_transcriber(object, shape, many));
+                if index + 1 == count {
+                    // Nothing comes after the last document, so what surrounds it need not be kept.
+                    if heard {
+                        context.model = transcriber;
+                    }
+                    return formats::read(json, object, shape, context, wrappers, out);
+                }
+                let mut own = context.clone();
+                if heard {
                     own.model = transcriber.clone();
                 }
                 formats::read(json, object, shape, own, wrappers, out);
