@@ -30,7 +30,17 @@ pub(super) enum Value<'a> {
     Nested,
 }
 
-impl Value<'_> {
+impl<'a> Value<'a> {
+    fn short_text(&self) -> Option<Cow<'a, str>> {
+        let text = match self {
+            Value::Text(text) | Value::Number(text) => text.clone(),
+            Value::Whole(number) => Cow::Owned(number.to_string()),
+            Value::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+            Value::Nested => return None,
+        };
+        Some(text).filter(|text| !text.is_empty() && text.len() <= crate::TEXT_BYTES_MAX)
+    }
+
     /// As it is, for longer.
     pub(super) fn to_owned_value(&self) -> Value<'static> {
         match self {
@@ -51,9 +61,15 @@ pub(super) struct Attributes<'a> {
     marks: Marks,
 }
 
+/// Room that is made for attributes with the first: spans of calls have some more than four.
+const ATTRIBUTES: usize = 12;
+
 impl<'a> Attributes<'a> {
     pub(super) fn push(&mut self, name: Cow<'a, str>, value: Value<'a>) {
         self.marks = self.marks.with(quick_hash(name.as_bytes()));
+        if self.each.is_empty() {
+            self.each.reserve_exact(ATTRIBUTES);
+        }
         self.each.push((name, value));
     }
 
@@ -65,9 +81,14 @@ impl<'a> Attributes<'a> {
         self.each.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
-    /// The first of these names that is there.
+    /// The first of these names that is there. Most that are asked for are not, which is told where it is asked.
     #[inline]
     pub(super) fn get(&self, names: &Names) -> Option<(&str, &Value<'a>)> {
+        if names.meet(&self.marks) { self.search(names) } else { None }
+    }
+
+    #[inline(never)]
+    fn search(&self, names: &Names) -> Option<(&str, &Value<'a>)> {
         names.among(&self.marks).find_map(|name| self.named(name))
     }
 
@@ -82,14 +103,9 @@ impl<'a> Attributes<'a> {
     }
 
     /// Short text; numbers and booleans as they are written.
+    #[inline]
     pub(super) fn text(&self, names: &Names) -> Option<Cow<'a, str>> {
-        let text = match self.get(names)?.1 {
-            Value::Text(text) | Value::Number(text) => text.clone(),
-            Value::Whole(number) => Cow::Owned(number.to_string()),
-            Value::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
-            Value::Nested => return None,
-        };
-        Some(text).filter(|text| !text.is_empty() && text.len() <= crate::TEXT_BYTES_MAX)
+        self.get(names).and_then(|(_, value)| value.short_text())
     }
 
     /// Labels of the Kubernetes workload, by their own names.
@@ -107,28 +123,19 @@ impl<'a> Attributes<'a> {
 
     /// The digits of a number, also of one sent as text, and the name it stands under.
     pub(super) fn digits(&self, names: &Names) -> Result<Option<(&str, Cow<'_, str>)>> {
-        match self.get(names) {
-            None => Ok(None),
-            Some((name, Value::Number(digits) | Value::Text(digits))) => Ok(Some((name, Cow::Borrowed(digits)))),
-            Some((name, Value::Whole(number))) => Ok(Some((name, Cow::Owned(number.to_string())))),
-            Some((name, _)) => {
-                let message = format!("{name} is not a number: send it as intValue");
-                Err(Problem::new(schemas::RejectReason::InvalidField, name, message))
-            }
-        }
+        let Some((name, value)) = self.get(names) else { return Ok(None) };
+        digits(name, value).map(|digits| Some((name, digits)))
     }
 
+    #[inline]
     pub(super) fn count(&self, names: &Names) -> Result<Option<i64>> {
-        if let Some((_, Value::Whole(number @ 0..=number::COUNT_MAX))) = self.get(names) {
-            return Ok(Some(*number));
-        }
-        let Some((name, digits)) = self.digits(names)? else { return Ok(None) };
-        number::count(&digits).map(Some).map_err(|error| Problem::digits(name, &digits, error))
+        self.get(names).map(|(name, value)| count(name, value)).transpose()
     }
 
     /// The attributes of a family of names, as one JSON object.
     pub(super) fn raw(&self, wanted: impl Fn(&str) -> bool) -> String {
-        let mut text = String::from("{");
+        let mut text = String::with_capacity(256);
+        text.push('{');
         for (name, value) in self.iter().filter(|(name, _)| wanted(name)) {
             let written = text.len();
             if written > 1 {
@@ -152,6 +159,26 @@ impl<'a> Attributes<'a> {
         text.push('}');
         text
     }
+}
+
+/// The digits of a number, also of one sent as text.
+fn digits<'v>(name: &str, value: &'v Value<'_>) -> Result<Cow<'v, str>> {
+    match value {
+        Value::Number(digits) | Value::Text(digits) => Ok(Cow::Borrowed(digits)),
+        Value::Whole(number) => Ok(Cow::Owned(number.to_string())),
+        _ => {
+            let message = format!("{name} is not a number: send it as intValue");
+            Err(Problem::new(schemas::RejectReason::InvalidField, name, message))
+        }
+    }
+}
+
+fn count(name: &str, value: &Value<'_>) -> Result<i64> {
+    if let Value::Whole(number @ 0..=number::COUNT_MAX) = value {
+        return Ok(*number);
+    }
+    let digits = digits(name, value)?;
+    number::count(&digits).map_err(|error| Problem::digits(name, &digits, error))
 }
 
 /// True for a whole number as JSON writes it.

@@ -27,11 +27,15 @@ impl Names {
         self.each.first().map_or("", |(name, _)| *name)
     }
 
-    /// Those that may be among the marked ones, in order.
+    /// True when one of them may be among the marked ones.
     #[inline]
+    pub(super) fn meet(&self, marked: &Marks) -> bool {
+        self.all.meets(marked)
+    }
+
+    /// Those that may be among the marked ones, in order.
     pub(super) fn among(&self, marked: &Marks) -> impl Iterator<Item = &'static str> {
-        let each = if self.all.meets(marked) { self.each } else { &[] };
-        each.iter().filter(|(_, hash)| marked.has(*hash)).map(|(name, _)| *name)
+        self.each.iter().filter(|(_, hash)| marked.has(*hash)).map(|(name, _)| *name)
     }
 }
 

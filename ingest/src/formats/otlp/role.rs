@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::batch::Entry;
 use super::names::{self, Names, names};
+use crate::envelope::small_letters;
 use crate::json::Json;
 use crate::problem::Problem;
 
@@ -43,7 +44,8 @@ pub(super) fn of(entry: &Entry<'_>) -> Role {
     let attributes = &entry.attributes;
     let spoken = attributes.has(names::CHARACTERS);
     let usage = attributes.has(names::INPUT) || attributes.has(names::OUTPUT) || spoken;
-    let kind = attributes.text(KINDS).map(|kind| kind.trim_matches('"').to_ascii_lowercase());
+    let kind = attributes.text(KINDS);
+    let kind = kind.as_deref().map(|kind| small_letters(kind.trim_matches('"')));
     // MLflow's `CHAT_MODEL` and Langfuse's `generation` are what the conventions call a chat.
     let told = match kind.as_deref() {
         Some(
@@ -83,18 +85,15 @@ pub(super) fn of(entry: &Entry<'_>) -> Role {
         }
         _ => None,
     };
-    let told = told.or_else(|| {
-        let name = entry.name.to_ascii_lowercase();
-        match name.as_str() {
-            name if name.starts_with("ai.") => Some(inner_call(name)),
-            name if ["invoke_agent", "create_agent", "agent run", "agent_step", "invoke_workflow"]
-                .iter()
-                .any(|start| name.starts_with(start)) =>
-            {
-                Some(Role::Repeats)
-            }
-            _ => None,
+    let told = told.or_else(|| match &*small_letters(&entry.name) {
+        name if name.starts_with("ai.") => Some(inner_call(name)),
+        name if ["invoke_agent", "create_agent", "agent run", "agent_step", "invoke_workflow"]
+            .iter()
+            .any(|start| name.starts_with(start)) =>
+        {
+            Some(Role::Repeats)
         }
+        _ => None,
     });
     match told {
         // A call whose cost is all that is told was paid for all the same.

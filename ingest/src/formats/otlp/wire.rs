@@ -8,7 +8,20 @@ use schemas::RejectReason;
 
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
 use super::text::hexadecimal;
-use crate::problem::{Problem, Result};
+use crate::problem::{self, Problem};
+
+/// Bytes that are no message.
+#[derive(Debug, Clone, Copy)]
+struct Malformed;
+
+impl From<Malformed> for Problem {
+    fn from(_: Malformed) -> Self {
+        let message = "the record is not a protobuf message of OTLP, or was cut off";
+        Problem::new(RejectReason::Malformed, "", message)
+    }
+}
+
+type Result<T> = std::result::Result<T, Malformed>;
 
 /// One field's value. Groups are not part of proto3.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,7 +36,17 @@ enum Wire<'a> {
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
+    #[inline]
     fn varint(&mut self) -> Option<u64> {
+        // Tags, lengths and small numbers take a byte.
+        if let [byte @ 0..=0x7f, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Some(u64::from(*byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for (index, byte) in self.0.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f).checked_shl(7 * index as u32)?;
@@ -64,6 +87,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u64, Wire<'a>)>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
             return None;
@@ -72,15 +96,12 @@ impl<'a> Iterator for Fields<'a> {
         if field.is_none() {
             self.0 = &[];
         }
-        Some(field.ok_or_else(|| {
-            let message = "the record is not a protobuf message of OTLP, or was cut off";
-            Problem::new(RejectReason::Malformed, "", message)
-        }))
+        Some(field.ok_or(Malformed))
     }
 }
 
 /// Walks resources, scopes and entries.
-pub(super) fn read(bytes: &[u8], signal: Signal, most: usize) -> Result<Batch<'_>> {
+pub(super) fn read(bytes: &[u8], signal: Signal, most: usize) -> problem::Result<Batch<'_>> {
     let mut batch = Batch::default();
     for field in Fields(bytes) {
         // TracesData, LogsData and MetricsData have one field: resources.
