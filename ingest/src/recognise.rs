@@ -22,7 +22,7 @@ pub(crate) use marker::is_failed;
 use refused::State;
 pub use shape::Shape;
 use usage::by_usage;
-pub(crate) use within::{body, captured, is_call, records, several};
+pub(crate) use within::{body, captured, is_call, records, several, speaks_of_a_call};
 pub(crate) use wrapping::FLAT;
 use wrapping::by_wrapping;
 

@@ -10,12 +10,13 @@ use schemas::RejectReason;
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, stream::logged};
+use crate::formats::{self, otlp::exported, stream::logged};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object, deeper_than};
 use crate::logfmt;
 use crate::printed;
 use crate::problem::{Problem, Result};
+use crate::recognise;
 
 /// True for streams of lines, and for rows of a query that hold a message.
 pub(crate) fn is_answer(object: &Object<'_>) -> bool {
@@ -46,6 +47,16 @@ pub(crate) fn read<'a>(object: &Object<'a>, envelope: &Envelope<'a>, wrappers: u
             out.room("values")?;
             let mut own = envelope.clone();
             own.time = value.first().and_then(|time| crate::number::time_text(&time.string()?));
+            // What a log record of OTLP had as attributes, a query answers among the labels.
+            let labels = [value.get(2).copied(), stream.get("stream")].into_iter().flatten();
+            let mut records = labels.filter(|labels| labels.text().contains("\"event_name\""));
+            if let Some(record) = records.next().map(|labels| format!("{{\"attributes\":{}}}", labels.text()))
+                && let Ok(record) = Json::parse(&record)
+                && record.object().is_some_and(|record| exported::is_entry(&record))
+            {
+                formats::item(record, None, own.shorter(), wrappers + 1, out);
+                continue;
+            }
             line(value.get(1).and_then(|line| line.string()), own, wrappers, out);
         }
     }
@@ -65,12 +76,36 @@ fn line(text: Option<Cow<'_, str>>, envelope: Envelope<'_>, wrappers: u8, out: &
     if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
         return out.reject(Problem::new(RejectReason::TooLarge, "line", "the line nests too deeply"), None);
     }
-    let pairs = if text.starts_with('{') { None } else { logfmt::json(&text) };
-    let pairs = pairs.or_else(|| if logged(&text).is_none() { printed::within(&text) } else { None });
-    let text = pairs.map_or(text, Cow::Owned);
+    let text = as_json(&text).map_or(text, Cow::Owned);
     let entry = Json::parse(&text).ok().or_else(|| logged(&text));
     match entry.filter(|line| line.object().is_some()) {
         Some(entry) => formats::item(entry, None, envelope.shorter(), wrappers + 1, out),
         None => out.ignore(IgnoreReason::NotAModelCall),
     }
+}
+
+/// A line that is written otherwise than as JSON, as the JSON it would be.
+fn as_json(text: &str) -> Option<String> {
+    let pairs = if text.starts_with('{') { None } else { logfmt::json(text) };
+    pairs.or_else(|| if logged(text).is_none() { printed::within(text) } else { None })
+}
+
+/// Reads a line that speaks of a call, or only one that is an answer; `false`, and nothing is read, where it does not.
+pub(crate) fn call(text: &str, answers_only: bool, envelope: &Envelope<'_>, out: &mut Out<'_>) -> bool {
+    // Nearly all that programs print says nothing of what a call used.
+    if !["oken", "sage"].iter().any(|word| text.contains(word)) || deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
+        return false;
+    }
+    let plain = as_json(text);
+    let text = plain.as_deref().unwrap_or(text);
+    let entry = Json::parse(text).ok().or_else(|| logged(text));
+    let answers = |line: Json<'_>| {
+        line.object().and_then(|line| recognise::recognise(&line)).is_some_and(|(shape, _)| recognise::is_call(shape))
+    };
+    let told = |line: Json<'_>| if answers_only { answers(line) } else { recognise::speaks_of_a_call(line) };
+    let Some(entry) = entry.filter(|entry| entry.object().is_some() && told(*entry)) else {
+        return false;
+    };
+    formats::item(entry, None, envelope.shorter(), 1, out);
+    true
 }

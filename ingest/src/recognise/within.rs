@@ -38,7 +38,9 @@ fn is_prose(body: Json<'_>) -> bool {
 
 /// True for an object that also holds an answer as it came.
 fn has_another(object: &Object<'_>, body: &str) -> bool {
-    let is_raw = |name: &str| name.contains("raw") || name.contains("Raw") || matches!(name, "body" | "response_json");
+    let is_raw = |name: &str| {
+        name.contains("raw") || name.contains("Raw") || matches!(name, "body" | "response_json" | "assembled_response")
+    };
     let is_whole = |value: Json<'_>| value.kind() == Kind::Object || value.text().starts_with("\"{");
     object.iter().any(|(name, value)| name != body && is_raw(name) && is_whole(value) && !asked::is_of_a_question(name))
 }
@@ -53,7 +55,7 @@ pub(super) fn is_counted(object: &Object<'_>) -> bool {
 pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     // Lists are looked into where their name says that they are pieces of one answer.
     const LISTS: [&str; 3] = ["chunks", "events", "stream"];
-    const NAMES: [&str; 44] = [
+    const NAMES: [&str; 45] = [
         "chunks",
         "events",
         "stream",
@@ -103,6 +105,8 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "standard_logging_object",
         "kwargs",
         "attributes",
+        // Graylog's, beside a line of its own.
+        "full_message",
     ];
     let archive = object.object("log").is_some_and(|log| log.has("entries"));
     let found = NAMES.iter().filter_map(|name| Some((*name, object.get(name)?)));
@@ -269,7 +273,7 @@ fn states_usage(object: &Object<'_>) -> bool {
 }
 
 /// True for an object, the first elements of a list, or a text that can be told to be a call, or to hold one.
-pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
+pub(crate) fn speaks_of_a_call(body: Json<'_>) -> bool {
     let told = |object: &Object<'_>| {
         recognise(object).is_some_and(|(shape, _)| {
             is_call(shape) || (matches!(shape, Shape::Usage | Shape::FlatUsage) && has_counts(object))
@@ -279,7 +283,11 @@ pub(super) fn speaks_of_a_call(body: Json<'_>) -> bool {
         Kind::Object => body.object().is_some_and(|inner| told(&inner)),
         Kind::Array => {
             let list = body.array().unwrap_or_default();
-            list.into_iter().take(RECORDS_SEEN).filter_map(Json::object).any(|inner| told(&inner))
+            // A stream may be kept as the texts it came as.
+            let streamed = list
+                .first()
+                .is_some_and(|first| ["\"data:", "\"event:"].iter().any(|begun| first.text().starts_with(begun)));
+            streamed || list.into_iter().take(RECORDS_SEEN).filter_map(Json::object).any(|inner| told(&inner))
         }
         // Contents are texts, too: only what is a whole object, or a stream, is looked into.
         Kind::String => match body.text().get(1..).unwrap_or_default() {
@@ -389,6 +397,13 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
         if !said.is_empty() {
             return Some(("messages", said));
         }
+    }
+    // A trajectory in Harbor's format: its steps, of which only those of a model are counted.
+    if object.has("final_metrics")
+        && let Some(steps) = object.array("steps")
+    {
+        let counted = |step: &Json<'_>| step.object().is_some_and(|step| step.has("metrics"));
+        return Some(("steps", steps.into_iter().filter(counted).collect()));
     }
     // A page of Bifrost's log.
     if object.has("pagination")

@@ -169,3 +169,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_program_printed_is_read_from_protobuf_as_from_json() {
+    let text = |text: &str| field(1, text.as_bytes());
+    let pair = |name: &str, value: &[u8]| [field(1, name.as_bytes()), field(2, value)].concat();
+    let parsed = [
+        pair("model", &text("gpt-5.4")),
+        pair("prompt_tokens", &[3 << 3, 10]),
+        pair("completion_tokens", &[3 << 3, 5]),
+        pair("cached", &[2 << 3, 0]),
+        pair("tried", &field(5, &[field(1, &text("a")), field(1, &[])].concat())),
+        pair("nothing", &[]),
+    ];
+    let among = |number: u64| parsed.iter().flat_map(|pair| field(number, pair)).collect::<Vec<u8>>();
+    let line_of_json = r#"{"model":"gpt-5.4","prompt_tokens":10,"completion_tokens":5}"#;
+    for printed in [field(5, &field(6, &among(1))), among(6), field(5, &text(line_of_json))] {
+        let bytes = batch(&[fixed64(1, 1_785_578_390_000_000_000), printed].concat());
+        let read = decode(&record(&bytes, &[]), &config());
+        assert_eq!(read.recognised_as, "otlp.logs");
+        let lines: Vec<String> = events(&read).into_iter().map(line).collect();
+        assert_eq!(
+            lines,
+            ["openai gpt-5.4: input_text_tokens 10, output_text_tokens 5 [id_from_position]"],
+            "{read:#?}"
+        );
+    }
+    // Lists within lists without end are not followed.
+    let mut deep = text("usage");
+    for _ in 0..200 {
+        deep = field(5, &field(1, &deep));
+    }
+    let bytes = batch(&[fixed64(1, 1_785_578_390_000_000_000), field(5, &deep)].concat());
+    let read = decode(&record(&bytes, &[]), &config());
+    assert!(matches!(read.items[..], [Item::Ignored { reason: IgnoreReason::NotAModelCall, .. }]), "{read:#?}");
+}

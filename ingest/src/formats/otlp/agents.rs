@@ -11,6 +11,7 @@ use super::{Item, reported};
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::Envelope;
 use crate::formats::gemini_cli;
+use crate::number;
 use crate::problem::Result;
 use crate::usage::rest;
 
@@ -60,8 +61,8 @@ const AGENTS: &[Agent] = &[
             input_includes_cache: false,
             output_includes_reasoning: true,
         },
-        session: names!["session.id"],
-        sequence: names!["event.sequence"],
+        session: names!["session.id", "session_id"],
+        sequence: names!["event.sequence", "event_sequence"],
     },
     // Counts are those of OpenAI's Responses; `tool_token_count` is the total. Only the event of a completed response
     // has them (https://developers.openai.com/codex/config-advanced, and openai/codex codex-rs/otel, read as public
@@ -81,8 +82,8 @@ const AGENTS: &[Agent] = &[
             input_includes_cache: true,
             output_includes_reasoning: true,
         },
-        session: names!["conversation.id"],
-        sequence: names!["response.id", "event.timestamp"],
+        session: names!["conversation.id", "conversation_id"],
+        sequence: names!["response.id", "event.timestamp", "event_timestamp"],
     },
     // Counts are Gemini's: cache inside the input, thoughts and tool use beside
     // (https://github.com/google-gemini/gemini-cli/blob/main/docs/cli/telemetry.md, not opened again).
@@ -101,10 +102,15 @@ const AGENTS: &[Agent] = &[
             input_includes_cache: true,
             output_includes_reasoning: false,
         },
-        session: names!["session.id"],
-        sequence: names!["response_id", "event.timestamp"],
+        session: names!["session.id", "session_id"],
+        sequence: names!["response_id", "event.timestamp", "event_timestamp"],
     },
 ];
+
+/// True for the event of a request, by its name and the count that it has.
+pub(super) fn is_request(event: &str, has: impl Fn(&str) -> bool) -> bool {
+    AGENTS.iter().any(|agent| agent.events.contains(&event) && has(agent.counts.input.first()))
+}
 
 /// The call in a log record, or span, of this name; `None` when it is not an agent's.
 pub(super) fn call<'a>(
@@ -121,7 +127,8 @@ pub(super) fn call<'a>(
     let qwen = name.starts_with("qwen");
     call.provider = Some(Text::const_new(agent.provider)).filter(|_| !qwen);
     call.response_id = attributes.text(names!["response.id"]);
-    call.time = item.entry.time;
+    let written = || number::time_text(&attributes.text(names!["event.timestamp", "event_timestamp"])?);
+    call.time = item.entry.time.or_else(written);
     call.parts = smallvec![part(item, &agent.counts)?];
     call.raw_usage = Cow::Owned(attributes.raw(|name| name.ends_with("_tokens") || name.ends_with("_token_count")));
     call.reported_cost = reported(attributes, names!["cost_usd"], "estimate_at_list_price");

@@ -212,6 +212,8 @@ pub(super) struct Entry<'a> {
     pub attributes: Attributes<'a>,
     /// The entry as it came, where it came as JSON.
     pub json: Option<Json<'a>>,
+    /// A log record as it came, where it came as protobuf.
+    pub wire: Option<&'a [u8]>,
 }
 
 /// Everything one record carries.
@@ -241,12 +243,17 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Adds the fields of objects that Braintrust's and LangWatch's SDKs write as text, their names joined by dots (their public code and
-/// tests, read 2026-11-30).
+/// Adds the fields of objects that Braintrust's and LangWatch's SDKs write as text, and LiveKit's, their names joined by dots (their public
+/// code and tests, read 2026-11-30).
 fn unfold(attributes: &mut Attributes<'_>) {
-    const FOLDED: [&str; 4] =
-        ["braintrust.metrics", "braintrust.metadata", "braintrust.span_attributes", "langwatch.metrics"];
-    if !attributes.has(names!["braintrust.metrics", "langwatch.metrics"]) {
+    const FOLDED: [&str; 5] = [
+        "braintrust.metrics",
+        "braintrust.metadata",
+        "braintrust.span_attributes",
+        "langwatch.metrics",
+        "lk.llm_metrics",
+    ];
+    if !attributes.has(names!["braintrust.metrics", "langwatch.metrics", "lk.llm_metrics"]) {
         return;
     }
     let mut unfolded = Vec::new();

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value};
-use super::{read, text};
+use super::{agents, read, text};
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
 use crate::json::{Json, Kind, Object};
@@ -76,7 +76,7 @@ const ATTRIBUTES_MAX: usize = 1_024;
 
 /// True for a span or log record whose identity and attributes stand under the names of a store, and which speaks of models.
 pub(crate) fn is_entry(object: &Object<'_>) -> bool {
-    if is_go(object) {
+    if is_go(object) || of_an_agent(object).is_some() {
         return true;
     }
     let identified = TRACE.iter().any(|name| object.has(name)) || object.has("LogAttributes") || is_elastic(object);
@@ -139,6 +139,20 @@ fn labels<'a>(object: &Object<'a>) -> Attributes<'a> {
     found
 }
 
+/// The attributes of a request of a coding agent, as stores keep its log record: they are told by the name of its event, with a dot, with
+/// a line in its place, or in an object (Cloud Logging, Datadog, Elasticsearch, Splunk and what the Collector sends to Loki, from knowledge
+/// of them, 2026-11-30).
+fn of_an_agent<'a>(object: &Object<'a>) -> Option<Json<'a>> {
+    const HELD: [&str; 4] = ["attributes", "labels", "fields", "Attributes"];
+    HELD.iter().find_map(|name| {
+        let held = object.get(name)?;
+        let inner = held.object()?;
+        let stated = || inner.first(&["event.name", "event_name"])?.1.string();
+        let event = stated().or_else(|| inner.object("event")?.string("name"))?;
+        agents::is_request(&event, |name| inner.has(name)).then_some(held)
+    })
+}
+
 /// True for what the SDK for Go prints.
 fn is_go(object: &Object<'_>) -> bool {
     object.object("SpanContext").is_some_and(|context| context.has("TraceID")) && object.has("Attributes")
@@ -148,6 +162,9 @@ fn is_go(object: &Object<'_>) -> bool {
 fn attributes_of<'a>(object: &Object<'a>) -> Option<Json<'a>> {
     let spans = TRACE.iter().any(|name| object.has(name)) && SPAN[..7].iter().any(|name| object.has(name));
     let named = object.has("name") || object.has("operationName");
+    if let Some(attributes) = of_an_agent(object) {
+        return Some(attributes);
+    }
     if is_elastic(object) {
         return object.first(&["labels", "numeric_labels"]).map(|(_, labels)| labels);
     }
@@ -251,7 +268,7 @@ fn push<'a>(
         };
         text::identity(own.or_else(stated).or_else(within)?)
     };
-    let logged = object.has("LogAttributes");
+    let logged = object.has("LogAttributes") || of_an_agent(object).is_some();
     let body = object.get("Body").or_else(|| object.get("body")).and_then(Json::string);
     let elastic = is_elastic(object);
     let mut attributes = match elastic {

@@ -27,6 +27,7 @@ use self::names::{Names, names};
 use self::role::Role;
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::envelope::{Envelope, host_provider, provider_name};
+use crate::formats::log_lines;
 use crate::head;
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
@@ -121,7 +122,7 @@ fn span<'a>(item: Item<'_, 'a>, role: Role, mut envelope: Envelope<'a>, out: &mu
 /// One log record: a request of a coding agent, or any record with token counts of the conventions. It belongs to the span
 /// it was written in: that is the call.
 fn log_record<'a>(item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<'_>) -> Result<()> {
-    let named = item.attributes.text(names!["event.name"]);
+    let named = item.attributes.text(names!["event.name", "event_name"]);
     let name = named.or_else(|| Some(item.entry.name.clone()).filter(|name| !name.is_empty()));
     let name = name.or_else(|| item.entry.body.clone().filter(|body| body.len() <= 64)).unwrap_or_default();
     if let Some(call) = agents::call(&name, item, &mut envelope, out)? {
@@ -130,8 +131,43 @@ fn log_record<'a>(item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<
         return Ok(());
     }
     let counted = item.attributes.has(names::INPUT) || item.attributes.has(names::OUTPUT);
+    if !counted && of_a_program(item, &envelope, out) {
+        return Ok(());
+    }
     let role = if counted { role::of(item.entry) } else { Role::Other };
     by_role(role, "otlp.logs", item, envelope, out)
+}
+
+/// Reads what a program printed, as the Collector's receivers of files and containers pass it on: in the body, or parsed, in the
+/// attributes; `false` where it speaks of no call.
+fn of_a_program<'a>(item: Item<'_, 'a>, envelope: &Envelope<'a>, out: &mut Out<'_>) -> bool {
+    const PARSED: &Names = names![
+        "usage",
+        "usageMetadata",
+        "token_usage",
+        "tokens",
+        "prompt_tokens",
+        "input_tokens",
+        "promptTokens",
+        "inputTokens",
+    ];
+    let entry = item.entry;
+    let attributes = || match (entry.json, entry.wire) {
+        (Some(json), _) => text::attributes_of(json),
+        (None, Some(bytes)) => wire::attributes_of(bytes),
+        (None, None) => None,
+    };
+    let parsed = if item.attributes.has(PARSED) { attributes() } else { None };
+    let lines = [entry.body.as_deref(), parsed.as_deref()];
+    if lines.iter().all(Option::is_none) {
+        return false;
+    }
+    // The span it was printed in is seldom that of the call, so it is not named; but a call within a span is told of by spans, too, and only
+    // an answer that has an id is known to be the same.
+    let mut own = envelope.clone();
+    own.time = own.time.or(entry.time);
+    describe(item, &mut own, out);
+    lines.into_iter().flatten().any(|line| log_lines::call(line, entry.span_id.is_some(), &own, out))
 }
 
 /// Bills model calls; whatever repeats one or is none is not billable.

@@ -120,6 +120,13 @@ pub(super) const CACHE_READ: &Names = names![
     "ai.usage.cachedInputTokens",
     "judgment.usage.cache_read_input_tokens",
     "braintrust.metrics.prompt_cached_tokens",
+    // LiveKit, which tells it there alone
+    "lk.llm_metrics.prompt_cached_tokens",
+    // OpenLIT's hooks of coding agents; others in public code, 2026-11-30
+    "gen_ai.usage.cache.read_input_tokens",
+    "gen_ai.usage.input_tokens_details.cached",
+    "gen_ai.usage.input_cache_read_tokens",
+    "llm.usage.cache_read.input_tokens",
 ];
 pub(super) const CACHE_WRITE: &Names = names![
     "gen_ai.usage.cache_creation.input_tokens",
@@ -137,14 +144,27 @@ pub(super) const CACHE_WRITE: &Names = names![
     "ai.usage.inputTokenDetails.cacheWriteTokens",
     "judgment.usage.cache_creation_input_tokens",
     "braintrust.metrics.prompt_cache_creation_tokens",
+    "gen_ai.usage.cache.creation_input_tokens",
+    "gen_ai.usage.input_cache_write_tokens",
+    "llm.token_count.prompt_details.cache_creation",
 ];
 /// The parts of what was written to a cache by how long it lives there.
-pub(super) const CACHE_WRITE_5M: &Names =
-    names!["gen_ai.usage.details.cache_write_5m_tokens", "braintrust.metrics.prompt_cache_creation_5m_tokens"];
+pub(super) const CACHE_WRITE_5M: &Names = names![
+    "gen_ai.usage.details.cache_write_5m_tokens",
+    "braintrust.metrics.prompt_cache_creation_5m_tokens",
+    // Traceroot and others, Dash0's plugins of coding agents (public code, 2026-11-30)
+    "gen_ai.usage.cache_creation.ephemeral_5m_input_tokens",
+    "gen_ai.usage.cache_creation.ephemeral_5m.input_tokens",
+    "dash0.gen_ai.usage.cache_creation.ephemeral_5m.input_tokens",
+];
 pub(super) const CACHE_WRITE_1H: &Names = names![
     "gen_ai.usage.details.cache_write_1h_tokens",
     "gen_ai.usage.cache_creation_1h.input_tokens",
-    "braintrust.metrics.prompt_cache_creation_1h_tokens"
+    "braintrust.metrics.prompt_cache_creation_1h_tokens",
+    "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
+    "gen_ai.usage.cache_creation.ephemeral_1h.input_tokens",
+    "dash0.gen_ai.usage.cache_creation.ephemeral_1h.input_tokens",
+    "archestra.usage.cache_creation.1h_input_tokens",
 ];
 /// Input that is in neither cache count, where an emitter states it by itself.
 pub(super) const UNCACHED: &Names =
@@ -170,6 +190,8 @@ pub(super) const REASONING: &Names = names![
     "ai.usage.reasoningTokens",
     "gen_ai.usage.experimental.reasoning_tokens",
     "braintrust.metrics.completion_reasoning_tokens",
+    "gen_ai.usage.output_tokens_details.reasoning",
+    "gen_ai.usage.thinking_tokens",
 ];
 /// Reasoning that stands beside the output: the Agent Development Kit hands Gemini's two counts on under this name (its tests, read
 /// 2026-11-29; the name of the conventions, which it took up later, is inside).
@@ -180,12 +202,16 @@ pub(super) const INPUT_AUDIO: &Names = names![
     "gen_ai.usage.details.input_audio_tokens",
     // LiveKit
     "gen_ai.usage.input_audio_tokens",
+    "gen_ai.usage.input_tokens.audio",
+    "gen_ai.usage.input_tokens_details.audio_tokens",
 ];
 pub(super) const OUTPUT_AUDIO: &Names = names![
     "gen_ai.usage.audio.output_tokens",
     "llm.token_count.completion_details.audio",
     "gen_ai.usage.details.output_audio_tokens",
     "gen_ai.usage.output_audio_tokens",
+    "gen_ai.usage.output_tokens.audio",
+    "gen_ai.usage.output_tokens_details.audio_tokens",
 ];
 /// What of the sound was read from a cache: it is within both counts.
 pub(super) const CACHED_AUDIO: &Names =

@@ -61,7 +61,20 @@ pub(crate) fn is_flat(object: &Object<'_>) -> bool {
         "gen_ai.usage.output_tokens",
     ];
     let stated = |name: &str| object.get(name).is_some();
-    COUNTS.iter().any(|name| stated(name)) || stated("attributes.llm.token_count.prompt")
+    const COLUMNS: [&str; 3] = [
+        "attributes.llm.token_count.prompt",
+        "attributes.gen_ai.usage.input_tokens",
+        "attributes.gen_ai.usage.output_tokens",
+    ];
+    // Elasticsearch keeps names with dots as objects within one another.
+    let within = || object.object("gen_ai")?.object("usage");
+    COUNTS.iter().chain(&COLUMNS).any(|name| stated(name))
+        || within().is_some_and(|usage| usage.has("input_tokens") || usage.has("output_tokens"))
+}
+
+/// An id that Elasticsearch keeps in an object of its own.
+fn of_a_document<'a>(object: &Object<'a>, name: &str) -> Option<Json<'a>> {
+    object.object(name)?.get("id")
 }
 
 pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<'a>, out: &mut Out<'_>) {
@@ -72,7 +85,7 @@ pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<
         batch.resources.push(attributes(&resource.object("attributes").unwrap_or(resource)));
     }
     let about = context.as_ref().unwrap_or(object);
-    let start = ["start_time", "time", "timestamp", "ts", "Timestamp", "@timestamp"]
+    let start = ["start_time", "time", "timestamp", "ts", "Timestamp", "@timestamp", "_time"]
         .iter()
         .find_map(|name| time(object, name).ok().flatten());
     let start = start.or_else(|| halves(object));
@@ -86,8 +99,10 @@ pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<
     }
     let entry = Entry {
         name: object.first(&["name", "span.name"]).and_then(|(_, name)| name.string()).unwrap_or_default(),
-        trace_id: about.first(&TRACE).and_then(|(_, id)| hexadecimal(id, 32)),
-        span_id: about.first(&SPAN).and_then(|(_, id)| hexadecimal(id, 16)),
+        trace_id: (about.first(&TRACE).map(|(_, id)| id).or_else(|| of_a_document(about, "trace")))
+            .and_then(|id| hexadecimal(id, 32)),
+        span_id: (about.first(&SPAN).map(|(_, id)| id).or_else(|| of_a_document(about, "span")))
+            .and_then(|id| hexadecimal(id, 16)),
         parent_id: parent.and_then(|id| hexadecimal(id, 16)),
         time: start,
         attributes,

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
 use super::exported;
-use crate::json::{Json, Kind, Object, Opened};
+use crate::json::{self, Json, Kind, Object, Opened};
 use crate::problem::{Problem, Result};
 
 /// Walks resources, scopes and entries. An entry that cannot be used does not spoil the others.
@@ -76,7 +76,15 @@ fn list<'a>(object: &Object<'a>, names: &[&'static str]) -> Result<Opened<'a>> {
 fn entry<'a>(json: Json<'a>, object: &Object<'a>) -> Entry<'a> {
     let name = object.first(&["name", "eventName", "event_name"]).and_then(|(_, name)| name.string());
     let body = object.get("body").and_then(|body| match body.object() {
-        Some(inner) => inner.first(&["stringValue", "string_value"]).and_then(|(_, text)| text.string()),
+        Some(inner) => match inner.first(&["stringValue", "string_value"]) {
+            Some((_, text)) => text.string(),
+            // What a receiver has parsed, where it may be of a call.
+            None if ["oken", "sage"].iter().any(|word| body.text().contains(word)) => {
+                let mut whole = String::new();
+                put(body, &mut whole).map(|()| Cow::Owned(whole))
+            }
+            None => None,
+        },
         None => body.string(),
     });
     let times = [
@@ -128,6 +136,51 @@ fn listed<'a>(found: &mut Attributes<'a>, list: Json<'a>) {
             found.push(key, value);
         }
     }
+}
+
+/// The attributes of a log record as the JSON object that a receiver has made them of.
+pub(super) fn attributes_of(record: Json<'_>) -> Option<String> {
+    let attributes = record.object()?.get("attributes")?;
+    let mut whole = String::from("{");
+    for field in attributes.array()?.into_iter().filter_map(Json::object) {
+        json::put_field(&mut whole, &field.string("key")?, "");
+        put(field.get("value")?, &mut whole)?;
+    }
+    whole.push('}');
+    Some(whole)
+}
+
+/// Writes a value with its types as the JSON it would be; `None` where it is none. How deeply it nests was checked with the record.
+fn put(value: Json<'_>, whole: &mut String) -> Option<()> {
+    let typed = value.object()?;
+    let Some((kind, value)) = typed.iter().next() else {
+        whole.push_str("null");
+        return Some(());
+    };
+    match kind {
+        "kvlistValue" | "kvlist_value" => {
+            whole.push('{');
+            for field in value.object()?.array("values").unwrap_or_default().into_iter().filter_map(Json::object) {
+                json::put_field(whole, &field.string("key")?, "");
+                put(field.get("value")?, whole)?;
+            }
+            whole.push('}');
+        }
+        "arrayValue" | "array_value" => {
+            whole.push('[');
+            for element in value.object()?.array("values").unwrap_or_default() {
+                if !whole.ends_with('[') {
+                    whole.push(',');
+                }
+                put(element, whole)?;
+            }
+            whole.push(']');
+        }
+        "intValue" | "int_value" | "doubleValue" | "double_value" => whole.push_str(value.number()?),
+        "boolValue" | "bool_value" => whole.push_str(value.text()),
+        _ => json::quote(whole, &value.string()?),
+    }
+    Some(())
 }
 
 fn typed<'a>(kind: &str, value: Json<'a>) -> Option<Value<'a>> {

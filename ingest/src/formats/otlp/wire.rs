@@ -8,6 +8,7 @@ use schemas::RejectReason;
 
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
 use super::text::hexadecimal;
+use crate::json;
 use crate::problem::{self, Problem};
 
 /// Bytes that are no message.
@@ -170,15 +171,17 @@ fn span(bytes: &[u8]) -> Result<Entry<'_>> {
 }
 
 fn log_record(bytes: &[u8]) -> Result<Entry<'_>> {
-    let mut entry = Entry::default();
+    let mut entry = Entry { wire: Some(bytes), ..Entry::default() };
     let mut observed = None;
     for field in Fields(bytes) {
         match field? {
             (1, Wire::Fixed64(time)) => entry.time = nanoseconds(time),
             (5, Wire::Bytes(body)) => {
-                if let Some(Value::Text(text)) = value(body)? {
-                    entry.body = Some(text);
-                }
+                entry.body = match value(body)? {
+                    Some(Value::Text(text)) => Some(text),
+                    Some(Value::Nested) => parsed(body).map(Cow::Owned),
+                    _ => None,
+                };
             }
             (6, Wire::Bytes(pair)) => attribute(pair, &mut entry.attributes)?,
             (9, Wire::Bytes(id)) => entry.trace_id = identity(id),
@@ -243,6 +246,79 @@ fn value(bytes: &[u8]) -> Result<Option<Value<'_>>> {
         };
     }
     Ok(found)
+}
+
+/// Most levels of a body that are read.
+const LEVELS_MAX: u8 = 16;
+
+/// What a receiver has parsed, as the JSON it was, where it may be of a call.
+fn parsed(body: &[u8]) -> Option<String> {
+    if !["oken", "sage"].iter().any(|word| memchr::memmem::find(body, word.as_bytes()).is_some()) {
+        return None;
+    }
+    let mut whole = String::with_capacity(body.len());
+    put(body, 0, &mut whole)?;
+    Some(whole)
+}
+
+/// The attributes of a log record as the JSON object that a receiver has made them of.
+pub(super) fn attributes_of(record: &[u8]) -> Option<String> {
+    let mut whole = String::from("{");
+    for field in Fields(record) {
+        let (6, Wire::Bytes(pair)) = field.ok()? else { continue };
+        put_pair(pair, 0, &mut whole)?;
+    }
+    whole.push('}');
+    Some(whole)
+}
+
+fn put_pair(pair: &[u8], level: u8, whole: &mut String) -> Option<()> {
+    let (mut key, mut inner): (Cow<'_, str>, &[u8]) = (Cow::Borrowed(""), &[]);
+    for field in Fields(pair) {
+        match field.ok()? {
+            (1, Wire::Bytes(name)) => key = text(name),
+            (2, Wire::Bytes(value)) => inner = value,
+            _ => {}
+        }
+    }
+    json::put_field(whole, &key, "");
+    put(inner, level, whole)
+}
+
+/// Writes an `AnyValue` as JSON; `None` where it is none, or nests too deeply.
+fn put(value: &[u8], level: u8, whole: &mut String) -> Option<()> {
+    let Some(field) = Fields(value).next() else {
+        whole.push_str("null");
+        return Some(());
+    };
+    match field.ok()? {
+        (1, Wire::Bytes(string)) => json::quote(whole, &text(string)),
+        (2, Wire::Varint(flag)) => whole.push_str(if flag == 0 { "false" } else { "true" }),
+        (3, Wire::Varint(number)) => whole.push_str(&(number as i64).to_string()),
+        (4, Wire::Fixed64(bits)) => whole.push_str(&serde_json::Value::from(f64::from_bits(bits)).to_string()),
+        (5, Wire::Bytes(list)) if level < LEVELS_MAX => {
+            whole.push('[');
+            for element in Fields(list) {
+                let (1, Wire::Bytes(element)) = element.ok()? else { continue };
+                if !whole.ends_with('[') {
+                    whole.push(',');
+                }
+                put(element, level + 1, whole)?;
+            }
+            whole.push(']');
+        }
+        (6, Wire::Bytes(list)) if level < LEVELS_MAX => {
+            whole.push('{');
+            for pair in Fields(list) {
+                let (1, Wire::Bytes(pair)) = pair.ok()? else { continue };
+                put_pair(pair, level + 1, whole)?;
+            }
+            whole.push('}');
+        }
+        (7, Wire::Bytes(_)) => whole.push_str("null"),
+        _ => return None,
+    }
+    Some(())
 }
 
 /// Protobuf strings are UTF-8; what is not is replaced, since a name that is wrong is no reason to lose a call.
