@@ -316,7 +316,18 @@ impl<'a> Surroundings<'a> {
         }
         // Names that recorders and log shippers give it; they may hold any form of a time, so one that is not known is none.
         for name in
-            ["ts", "@timestamp", "recorded_at", "request_time", "datetime_utc", "logging_time", "asctime", "capturedAt"]
+            // The last is Bedrock's, of what its agents trace.
+            [
+                "ts",
+                "@timestamp",
+                "recorded_at",
+                "request_time",
+                "datetime_utc",
+                "logging_time",
+                "asctime",
+                "capturedAt",
+                "eventTime",
+            ]
         {
             if self.time.is_none() {
                 let dated = || head::http_date(&object.string(name)?);
@@ -333,6 +344,13 @@ impl<'a> Surroundings<'a> {
         // Oracle names it so beside the answer, and so do those who record what Bedrock answers.
         if self.model.is_none() && ["response", "body", "chatResponse"].iter().any(|name| object.has(name)) {
             put(&mut self.model, "modelId")?;
+        }
+        if self.model.is_none() && object.has("chat_response") {
+            put(&mut self.model, "model_id")?;
+        }
+        if self.model.is_none() {
+            // Semantic Kernel's messages.
+            put(&mut self.model, "ai_model_id")?;
         }
         put(&mut self.requested_model, "requested_model")?;
         put(&mut self.operation, "operation")?;
@@ -481,12 +499,19 @@ impl<'a> Surroundings<'a> {
     fn read_claims(&mut self, object: &Object<'_>, path: &str, config: &Config) -> Result<()> {
         let at = |problem: Problem, name: &str| Problem { field: format!("{path}{name}").into(), ..problem };
         // By what is there: most objects claim two or three.
-        for (name, _) in object.iter().filter(|(name, _)| *name != "user") {
+        for (name, value) in object.iter().filter(|(name, _)| *name != "user") {
             if let Some(slot) = self.claimed.named_mut(name) {
-                put_text(slot, object, name).map_err(|problem| at(problem, name))?;
+                match described(value) {
+                    Some(id) => *slot = id.map(Text::from).or(slot.take()),
+                    None => put_text(slot, object, name).map_err(|problem| at(problem, name))?,
+                }
             }
         }
-        if let Some(user) = text(object, "user").map_err(|problem| at(problem, "user"))? {
+        let user = match object.get("user").and_then(described) {
+            Some(id) => id,
+            None => text(object, "user").map_err(|problem| at(problem, "user"))?,
+        };
+        if let Some(user) = user {
             self.claim_user(&user, config);
         }
         Ok(())
@@ -599,6 +624,13 @@ impl<'a> Surroundings<'a> {
             _ => self.flags.set(Flag::TagsDropped),
         }
     }
+}
+
+/// The id, or the name, of what a gateway describes by an object that has one (`"project": {"id": "p"}`); `None` where it is otherwise.
+fn described(value: Json<'_>) -> Option<Option<Cow<'_, str>>> {
+    let about = value.object().filter(|about| about.has("id") || about.has("name"))?;
+    let stated = |name: &&str| about.string(name).filter(|text| (1..=TEXT_BYTES_MAX).contains(&text.len()));
+    Some(["id", "name"].iter().find_map(stated))
 }
 
 fn put_text(slot: &mut Option<Text>, object: &Object<'_>, name: &str) -> Result<()> {

@@ -50,8 +50,10 @@ pub(crate) fn json(text: &str) -> Option<String> {
 }
 
 /// The call in a line.
-fn object(line: &str) -> Option<String> {
-    let pairs: Vec<(&str, &str)> = Pairs(line).take(PAIRS_MAX).collect();
+fn object<'l>(line: &'l str) -> Option<String> {
+    // Go's loggers put the name of a group before those in it.
+    let grouped = |(name, value): (&'l str, &'l str)| (name.strip_prefix("usage.").unwrap_or(name), value);
+    let pairs: Vec<(&str, &str)> = Pairs(line).take(PAIRS_MAX).map(grouped).collect();
     // What Python prints of an object has such fields, too.
     if pairs
         .iter()

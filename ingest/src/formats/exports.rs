@@ -28,7 +28,8 @@ pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let value = object.get("usage_metadata").or_else(|| object.get("usageMetadata"));
     let usage = value.and_then(Json::object).unwrap_or_default();
     call.raw_usage = Cow::Borrowed(raw(value));
-    let about = langchain::about(object).unwrap_or_default();
+    // What Flowise keeps is in camel case.
+    let about = langchain::about(object).or_else(|| object.object("responseMetadata")).unwrap_or_default();
     call.model = match envelope::text(&about, "model_name")? {
         Some(model) => Some(model),
         None => envelope::text(&about, "model")?,

@@ -62,6 +62,7 @@ pub(crate) fn litellm<'a>(
         None => envelope::text(object, "request_id")?,
     };
     call.time = time(object, if object.has("startTime") { "startTime" } else { "start_time" })?;
+    call.time = call.time.or(time(object, "timestamp").unwrap_or(None));
     call.reported_cost = envelope::cost(object, "response_cost", "estimate_at_list_price")?;
     if call.reported_cost.is_none() {
         // Rows of its database call it so.
@@ -76,6 +77,8 @@ pub(crate) fn litellm<'a>(
     let answer = ANSWERS.iter().find_map(|name| object.object(name));
     let usage = answer.as_ref().and_then(|answer| answer.get("usage"));
     let stated = metadata.get("usage_object").filter(counted).or_else(|| usage.filter(counted));
+    // What houses log with its ids beside the provider's usage.
+    let stated = stated.or_else(|| object.get("usage").filter(counted));
     // The answer itself, in the provider's own words, says more than the three counts.
     let own = if stated.is_none() { answer.as_ref().and_then(own_tokens) } else { None };
     let text = match stated {

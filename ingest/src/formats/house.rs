@@ -27,10 +27,27 @@ const OBJECTS: [&str; 5] = ["token_usage", "tokenUsage", "tokens", "token_counts
 
 /// Counts with the word in the middle, and what they are to OpenAI.
 const COUNTS: [(&str, &[&str]); 2] = [
-    ("prompt_tokens", &["input_token_count", "inputTokenCount", "num_input_tokens", "InputTokens", "PromptTokens"]),
+    (
+        "prompt_tokens",
+        &[
+            "input_token_count",
+            "inputTokenCount",
+            "num_input_tokens",
+            "InputTokens",
+            "PromptTokens",
+            "prompt_token_count",
+        ],
+    ),
     (
         "completion_tokens",
-        &["output_token_count", "outputTokenCount", "num_output_tokens", "OutputTokens", "CompletionTokens"],
+        &[
+            "output_token_count",
+            "outputTokenCount",
+            "num_output_tokens",
+            "OutputTokens",
+            "CompletionTokens",
+            "completion_token_count",
+        ],
     ),
 ];
 
@@ -60,14 +77,70 @@ pub(crate) fn counts(object: &Object<'_>, anthropic: bool) -> Option<String> {
     let value = object.first(&OBJECTS).map(|(_, value)| value).or_else(|| object.iter().find_map(called_usage));
     if let Some(found) = value.and_then(Json::object) {
         let whole = || value.filter(|_| told(&found)).map(|value| value.text().to_owned());
-        return in_full(&found, anthropic).or_else(|| with_caches(&found)).or_else(whole);
+        return renamed(&found, anthropic).or_else(whole);
     }
-    if GEMINI.iter().any(|name| object.has(name)) {
+    if GEMINI.iter().any(|name| object.has(name)) && !object.has("completion_token_count") {
         return Some(listed(object, |name| name.contains("oken").then_some(name)));
     }
     let renamed = |name| COUNTS.iter().find(|(_, names)| names.contains(&name)).map(|(full, _)| *full);
     let found = object.iter().any(|(name, value)| renamed(name) == Some("prompt_tokens") && value.number().is_some());
     found.then(|| listed(object, renamed))
+}
+
+/// Counts under names that houses give them, in a spelling that is known; `None` where they need no other names.
+pub(super) fn renamed(counts: &Object<'_>, anthropic: bool) -> Option<String> {
+    let camel = in_full(counts, anthropic).or_else(|| in_camel(counts, anthropic));
+    camel.or_else(|| with_caches(counts)).or_else(|| beside_an_object(counts))
+}
+
+/// Counts in short words, those of the cache in an object of its own, which stands beside the input as opencode has it (2026-11-30).
+fn beside_an_object(counts: &Object<'_>) -> Option<String> {
+    let cache = counts.object("cache")?;
+    let count = |object: &Object<'_>, name: &str| number::count(object.get(name)?.number()?).ok();
+    let input = count(counts, "input")?;
+    let (output, reasoning) = (count(counts, "output")?, count(counts, "reasoning").unwrap_or(0));
+    let (read, written) = (count(&cache, "read").unwrap_or(0), count(&cache, "write").unwrap_or(0));
+    let whole = input + output + read + written;
+    let beside = if count(counts, "total") == Some(whole + reasoning) { reasoning } else { 0 };
+    Some(format!(
+        r#"{{"inputTokens":{input},"outputTokens":{},"cacheReadInputTokens":{read},"cacheWriteInputTokens":{written}}}"#,
+        output + beside
+    ))
+}
+
+/// Counts in camel case that are neither Converse's nor the Vercel AI SDK's, as those in short words (2026-11-30).
+pub(super) fn in_camel(counts: &Object<'_>, anthropic: bool) -> Option<String> {
+    const WORDS: [(&str, &[&str]); 6] = [
+        ("input", &["inputTokens", "promptTokens"]),
+        ("output", &["outputTokens", "completionTokens"]),
+        ("total", &["totalTokens"]),
+        (
+            "cached",
+            &[
+                "cachedTokens",
+                "cachedPromptTokens",
+                "cachedContentTokens",
+                "cachedInputTokens",
+                "cacheReadTokens",
+                "cacheRead",
+            ],
+        ),
+        ("cache_write", &["cacheWriteTokens", "cacheCreationTokens", "cacheWrite", "cacheCreation"]),
+        ("reasoning", &["reasoningTokens", "thinkingTokens", "thoughtsTokens"]),
+    ];
+    let any = |names: &[&str]| {
+        names.iter().any(|name| counts.get(name).and_then(Json::number).is_some_and(|count| count != "0"))
+    };
+    let [_, _, _, (_, read), (_, written), (_, reasoned)] = WORDS;
+    // Converse has no reasoning, and its caches have other names.
+    let own = any(&["cachedTokens", "cachedPromptTokens", "cachedContentTokens"])
+        || ((any(&["promptTokens"]) || any(reasoned)) && (any(read) || any(written)) && !any(&["cachedInputTokens"]))
+        || (any(&["promptTokens"]) && any(reasoned));
+    if !own || counts.object("inputTokens").is_some() {
+        return None;
+    }
+    let word = |name| WORDS.iter().find(|(_, names)| names.contains(&name)).map(|(word, _)| *word);
+    in_full(&Object::of(&listed(counts, word))?, anthropic)
 }
 
 /// Counts in words as short as houses write them (`{"input": 100, "output": 20}`), in OpenAI's: what a cache gave and took is
@@ -111,9 +184,50 @@ const READ: &[&str] = &["cache_read", "cacheRead", "cacheReadTokens"];
 const WRITTEN: &[&str] =
     &["cache_write", "cacheWrite", "cacheWriteTokens", "cache_creation", "cacheCreation", "cacheCreationTokens"];
 
+/// What was written to a cache by how long it lasts there, five minutes or an hour (2026-11-30).
+const WRITTEN_5M: &[&str] = &[
+    "cache_write_5m_tokens",
+    "cache_write_5m",
+    "cache_write_5m_input_tokens",
+    "cache_creation_5m_tokens",
+    "cache_creation_5m_input_tokens",
+    "ephemeral_5m_input_tokens",
+    "cacheWrite5mTokens",
+    "cacheCreation5mTokens",
+];
+const WRITTEN_1H: &[&str] = &[
+    "cache_write_1h_tokens",
+    "cache_write_1h",
+    "cache_write_1h_input_tokens",
+    "cache_creation_1h_tokens",
+    "cache_creation_1h_input_tokens",
+    "ephemeral_1h_input_tokens",
+    "cacheWrite1hTokens",
+    "cacheCreation1hTokens",
+];
+
 /// True for a count of a cache under a house's name.
 pub(super) fn is_of_a_cache(name: &str) -> bool {
-    READ.contains(&name) || WRITTEN.contains(&name)
+    [READ, WRITTEN, WRITTEN_5M, WRITTEN_1H].iter().any(|names| names.contains(&name))
+}
+
+/// What was written to a cache, for five minutes and for an hour, where a lifetime is stated. Of one that is not, it is the rest.
+fn lifetimes(counts: &Object<'_>, all: &str) -> Option<(i64, i64)> {
+    let count = |names: &[&str]| {
+        let digits = names.iter().find_map(|name| counts.get(name)?.number())?;
+        number::count(digits).ok()
+    };
+    let (short, long) = (count(WRITTEN_5M), count(WRITTEN_1H));
+    let written =
+        count(&[all]).or_else(|| count(WRITTEN)).or_else(|| count(&["cache_write_tokens", "cache_creation_tokens"]));
+    let rest = |part: i64| written.map_or(0, |written| (written - part).max(0));
+    match (short, long) {
+        (None, None) => None,
+        (Some(short), Some(long)) => Some((short, long)),
+        (Some(short), None) => Some((short, rest(short))),
+        (None, Some(long)) => Some((rest(long), long)),
+    }
+    .filter(|(short, long)| short + long > 0)
 }
 
 /// Counts in a provider's spelling whose caches have shorter names, as that provider spells them; `None` where they have not.
@@ -132,13 +246,34 @@ pub(super) fn with_caches(counts: &Object<'_>) -> Option<String> {
     };
     let counted = |value: Json<'_>| value.number().is_some();
     let told = |(name, value): (&str, Json<'_>)| renamed(name).is_some_and(|full| counted(value) && !counts.has(full));
-    if !counts.iter().any(told) {
+    // A provider's own object of lifetimes goes before.
+    let split = ["cache_creation", "cacheDetails"].iter().all(|name| counts.get(name).is_none_or(counted));
+    let lasting = lifetimes(counts, names[1]).filter(|_| split);
+    if lasting.is_none() && !counts.iter().any(told) {
         return None;
     }
     let mut whole = String::from("{");
-    for (name, value) in counts.iter().filter(|(_, value)| counted(*value) || value.object().is_some()) {
+    let lives = |name: &str| WRITTEN_5M.contains(&name) || WRITTEN_1H.contains(&name);
+    let is_written = |name: &str| name == names[1] || renamed(name) == Some(names[1]);
+    let kept = counts.iter().filter(|(_, value)| counted(*value) || value.object().is_some());
+    for (name, value) in kept.filter(|(name, _)| lasting.is_none() || !(lives(name) || is_written(name))) {
         let full = renamed(name).filter(|full| counted(value) && !counts.has(full));
         json::put_field(&mut whole, full.unwrap_or(name), value.text());
+    }
+    if let Some((short, long)) = lasting {
+        json::put_field(&mut whole, names[1], &(short + long).to_string());
+        let each = format!("{{\"ephemeral_5m_input_tokens\":{short},\"ephemeral_1h_input_tokens\":{long}}}");
+        match () {
+            () if counts.has("inputTokens") => {
+                let each = format!(r#"[{{"inputTokens":{short},"ttl":"5m"}},{{"inputTokens":{long},"ttl":"1h"}}]"#);
+                json::put_field(&mut whole, "cacheDetails", &each);
+            }
+            () if counts.has("input_tokens") => json::put_field(&mut whole, "cache_creation", &each),
+            () if !counts.has("prompt_tokens_details") => {
+                json::put_field(&mut whole, "prompt_tokens_details", &format!("{{\"cache_creation\":{each}}}"));
+            }
+            () => {}
+        }
     }
     whole.push('}');
     Some(whole)

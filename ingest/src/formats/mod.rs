@@ -220,6 +220,7 @@ fn shaped<'a>(
         Shape::SgLang => servers::sglang(object)?,
         Shape::LlamaCpp => servers::llama_cpp(object)?,
         Shape::LmStudio => servers::lm_studio(object)?,
+        Shape::LlamaApi => servers::llama(object)?,
         Shape::KoboldCpp => servers::kobold_cpp(object)?,
         Shape::Luma => media::luma(object)?,
         Shape::Runway => media::runway(object)?,

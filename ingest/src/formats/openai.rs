@@ -200,6 +200,10 @@ pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         found.time = found.time.or(time(object, "timeCreated")?);
         found.usual_provider = if spelling.input == YANDEX.input { "yandex" } else { "unknown" };
     }
+    if object.has("api_format") || object.has("apiFormat") {
+        // Oracle's: its models have names that Bedrock's have, too.
+        found.usual_provider = "unknown";
+    }
     if found.model.is_none() && (object.has("choices") || object.is("object", "chat.completion")) {
         // Some never name it (ERNIE, Jamba): counted, and visibly unpriced.
         found.usual_provider = "unknown";

@@ -2,18 +2,18 @@
 //! SGLang's `/generate` (<https://docs.sglang.io/basic_usage/native_api.html>), llama.cpp's `/completion`
 //! (<https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md>) and LM Studio's `/api/v1/chat`
 //! (<https://lmstudio.ai/docs/developer/rest/chat>); none of the pages was opened, answers that others published were read
-//! 2026-11-29.
+//! 2026-11-29. Meta's API of Llama counts in a way of its own, too, which Llama Stack took from it.
 
 use std::borrow::Cow;
 
 use schemas::{CostBasis, Flag, Meter};
 use smallvec::smallvec;
 
-use crate::assemble::{Call, Part, precedence};
+use crate::assemble::{Call, Part, Tokens, precedence};
 use crate::envelope;
-use crate::json::Object;
+use crate::json::{Json, Object};
 use crate::problem::Result;
-use crate::usage::{Counts, rest};
+use crate::usage::{Counts, raw, rest};
 
 /// SGLang counts in `meta_info`: the cache is inside the prompt, reasoning inside the completion.
 pub(crate) fn sglang<'a>(object: &Object<'a>) -> Result<Call<'a>> {
@@ -45,6 +45,37 @@ pub(crate) fn lm_studio<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     let (output, reasoning) = (counts.or_zero("total_output_tokens")?, counts.or_zero("reasoning_output_tokens")?);
     let model = envelope::text(object, "model_instance_id")?;
     call("lm_studio.chat", "lm_studio", model, [counts.need("input_tokens")?, 0, output, reasoning])
+}
+
+/// True for an answer of Meta's API of Llama or of Llama Stack, whole or the last event of a stream.
+pub(crate) fn is_llama(object: &Object<'_>) -> bool {
+    (object.has("completion_message") || object.has("event"))
+        && object.first_of("metrics").is_some_and(|first| first.has("metric") && first.has("value"))
+}
+
+/// Its counts are a list of metrics by name. Meta's API names no model; Llama Stack does with each of them, and who serves it
+/// (<https://llama.developer.meta.com/docs/api/chat/>, not opened; answers others published, read 2026-11-30).
+pub(crate) fn llama<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("llama.completion", "chat", precedence::PROVIDER);
+    call.usual_provider = "meta_llama";
+    call.response_id = envelope::text(object, "id")?;
+    let mut tokens = Tokens::default();
+    for metric in object.array("metrics").unwrap_or_default().into_iter().filter_map(Json::object) {
+        let value = |slot: &mut i64| Counts::new(&metric, "metrics").need("value").map(|count| *slot = count);
+        match metric.string("metric").as_deref() {
+            Some("num_prompt_tokens" | "prompt_tokens") => value(&mut tokens.input)?,
+            Some("num_completion_tokens" | "completion_tokens") => value(&mut tokens.output)?,
+            _ => {}
+        }
+        if let Some(about) = metric.object("attributes").filter(|_| call.model.is_none()) {
+            call.model = envelope::text(&about, "model_id")?;
+            call.provider = envelope::text(&about, "provider_id")?.map(|name| envelope::provider_name(&name));
+            call.time = envelope::time(&metric, "timestamp").unwrap_or(None);
+        }
+    }
+    call.raw_usage = Cow::Borrowed(raw(object.get("metrics")));
+    call.parts = smallvec![tokens.part("")];
+    Ok(call)
 }
 
 /// True for what KoboldCpp generates: each of its results is counted.

@@ -7,12 +7,13 @@ use std::borrow::Cow;
 use schemas::Meter;
 use smallvec::smallvec;
 
-use crate::assemble::{Call, Out, Part, precedence};
+use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::{self, Envelope};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
+use crate::usage::Counts;
 
 const CREDITS: [&str; 4] = ["TOKEN_CREDITS", "token_credits", "CREDITS", "credits"];
 const QUERY: [&str; 4] = ["QUERY_ID", "query_id", "REQUEST_ID", "request_id"];
@@ -23,6 +24,7 @@ pub(crate) fn is_row(object: &Object<'_>) -> bool {
     let used = || object.first(&["TOKENS", "tokens", "METRICS", "metrics"]).is_some();
     let credits = object.has("TOKEN_CREDITS") || object.has("token_credits");
     (credits && used())
+        || consumed(object).is_some()
         || object.first(&GRANULAR).is_some()
         || (object.has("FUNCTION_NAME") && object.has("MODEL_NAME") && object.has("CREDITS"))
 }
@@ -33,6 +35,11 @@ pub(crate) fn row<'a>(
     mut envelope: Envelope<'a>,
     out: &mut Out<'_>,
 ) -> Result<()> {
+    if let Some(consumed) = consumed(object) {
+        let call = of_an_agent(&consumed)?;
+        out.call(call, envelope, json);
+        return Ok(());
+    }
     let Some((id, _)) = object.first(&QUERY) else {
         out.ignore(IgnoreReason::RunSummary);
         return Ok(());
@@ -89,4 +96,46 @@ fn by_side(object: &Object<'_>) -> Option<(i64, i64)> {
         return None;
     }
     count("input").map(|input| (input, count("output").unwrap_or(0)))
+}
+
+/// What an agent of Cortex says that each of its models used, in the last message of a run.
+fn consumed<'a>(object: &Object<'a>) -> Option<Vec<Json<'a>>> {
+    object.object("metadata")?.object("usage")?.array("tokens_consumed")
+}
+
+/// A run of an agent: an event for each of its models. What was read from a cache and written to it is inside the total of the input
+/// (<https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-agents-run>, not opened: from knowledge of it, 2026-11-30).
+fn of_an_agent<'a>(consumed: &[Json<'a>]) -> Result<Call<'a>> {
+    let mut call = Call::new("snowflake.usage", "chat", precedence::PROVIDER);
+    call.provider = Some("snowflake".into());
+    call.usual_provider = "snowflake";
+    for (index, used) in consumed.iter().enumerate() {
+        let path = format!("metadata.usage.tokens_consumed[{index}]");
+        let used = used.object().ok_or_else(|| Problem::wrong_type(&path, *used, "an object"))?;
+        let counts = Counts::new(&used, &path);
+        let input = counts.inner("input_tokens")?.unwrap_or_default();
+        let output = counts.inner("output_tokens")?.unwrap_or_default();
+        let (input, output) = (counts.within("input_tokens", &input), counts.within("output_tokens", &output));
+        let (read, written) = (input.or_zero("cache_read")?, input.or_zero("cache_write")?);
+        let uncached = match input.count("uncached")? {
+            Some(uncached) => uncached,
+            None => (input.need("total")? - read - written).max(0),
+        };
+        let tokens = Tokens {
+            input: uncached,
+            cache_read: read,
+            written,
+            output: output.or_zero("total")?,
+            ..Tokens::default()
+        };
+        let mut part = tokens.part("input = uncached + cache read + cache written");
+        part.iteration = i32::try_from(index).unwrap_or(i32::MAX);
+        let model = envelope::text(&used, "model_name")?;
+        match call.model {
+            None => call.model = model,
+            Some(_) => part.model = model.map(schemas::Text::from),
+        }
+        call.parts.push(part);
+    }
+    Ok(call)
 }

@@ -7,7 +7,7 @@
 use crate::json::{Json, Object};
 
 /// A number of requests beside counts of tokens.
-const REQUESTS: [&str; 8] = [
+const REQUESTS: [&str; 9] = [
     "num_model_requests",
     "api_requests",
     "successful_requests",
@@ -16,6 +16,8 @@ const REQUESTS: [&str; 8] = [
     "requests_count",
     "total_requests",
     "llm_calls",
+    // Hermes
+    "api_call_count",
 ];
 
 /// Counts beside which a number of requests says that they are a sum.
@@ -82,6 +84,24 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.object("llm_metrics").is_some_and(|metrics| metrics.has("accumulated_token_usage")) {
         return Some("sums beside an event of OpenHands");
     }
+    if object.has("accumulated_token_usage") && object.has("accumulated_cost") {
+        return Some("sums of a run of OpenHands");
+    }
+    if object.is("message_type", "usage_statistics") && object.has("step_count") {
+        return Some("sums of a run of Letta");
+    }
+    if object.object("stats").is_some_and(|stats| stats.has("session_prompt_tokens")) {
+        return Some("sums of a session of Mistral's CLI");
+    }
+    if object.has("metricName") && object.has("timeGrain") {
+        return Some("a metric of Azure");
+    }
+    if object.has("copilot_ide_code_completions") || object.has("copilot_ide_chat") {
+        return Some("a day of GitHub Copilot");
+    }
+    if object.has("teamMemberSpend") || (object.has("agentRequests") && object.has("totalLinesAdded")) {
+        return Some("sums of Cursor by member or day");
+    }
     let metrics = || object.object("metrics").is_some_and(|metrics| metrics.has("accumulated_usage"));
     if object.has("accumulated_usage") || (object.has("stop_reason") && metrics()) {
         return Some("sums of a run of Strands");
@@ -91,6 +111,10 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     }
     if object.has("num_turns") && object.has("usage") && object.has("conversation_id") && !object.has("model") {
         return Some("sums of a run of Antigravity's CLI");
+    }
+    // As its SDK for Python keeps it, without the type of the line.
+    if object.has("num_turns") && object.has("total_cost_usd") && object.has("session_id") && !object.has("type") {
+        return Some("sums of a run of Claude Code");
     }
     if object.has("numTurns") && object.has("usage") && object.has("session_id") {
         return Some("sums of a run of Droid");

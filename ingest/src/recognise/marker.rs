@@ -35,6 +35,10 @@ pub(super) fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             "video" if object.is("status", "completed") => Shape::OpenAiVideo,
             // A run of the Assistants API states the tokens of all its steps.
             "thread.run" if object.object("usage").is_some() => Shape::OpenAiChat,
+            // What OpenAI tells a webhook: an answer is there to be asked for.
+            "event" if object.object("data").is_some_and(|data| data.iter().all(|(name, _)| name == "id")) => {
+                Shape::Status
+            }
             name if resources::is_named(name) => Shape::Status,
             _ => return None,
         };
@@ -140,7 +144,9 @@ pub(super) fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
             }
             // Every version writes further kinds of lines; only those of the assistant have usage.
             _ if object.has("sessionId")
-                && !["message", "usage", "model", "response", "body", "data"].iter().any(|name| object.has(name)) =>
+                && !["message", "usage", "model", "response", "body", "data"].iter().any(|name| object.has(name))
+                // CodeBuddy's lines have the names of Claude Code's.
+                && !object.object("providerData").is_some_and(|data| data.has("rawUsage")) =>
             {
                 Shape::ClaudeTranscript
             }

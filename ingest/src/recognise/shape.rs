@@ -113,6 +113,8 @@ schemas::symbols! {
         LlamaCpp = "llama_cpp.completion",
         /// LM Studio's own API.
         LmStudio = "lm_studio.chat",
+        /// Meta's API of Llama, and Llama Stack.
+        LlamaApi = "llama.completion",
         /// KoboldCpp's `generate`.
         KoboldCpp = "koboldcpp.generate",
         /// A row of Snowflake's views of what Cortex used.

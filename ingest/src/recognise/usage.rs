@@ -256,6 +256,9 @@ fn of_a_platform(object: &Object<'_>) -> Found {
     if object.has("model_instance_id") && object.object("stats").is_some_and(|stats| stats.has("total_output_tokens")) {
         return Some((Shape::LmStudio, "model_instance_id and stats"));
     }
+    if object.has("metrics") && servers::is_llama(object) {
+        return Some((Shape::LlamaApi, "completion_message, and metrics that count tokens"));
+    }
     if object.has("results") && servers::is_kobold_cpp(object) {
         return Some((Shape::KoboldCpp, "results that are counted"));
     }
@@ -507,7 +510,8 @@ fn spelled(object: &Object<'_>, usage: &Object<'_>) -> Found {
     ];
     let responses =
         usage.has("input_tokens_details") || usage.has("output_tokens_details") || usage.has("total_tokens");
-    let claude = || object.string("model").is_some_and(|model| model.contains("claude"));
+    // A house that names the cache as OpenAI does means what OpenAI does.
+    let claude = || object.string("model").is_some_and(|model| model.contains("claude")) && !usage.has("cached_tokens");
     let thought = || usage.object("output_tokens_details").is_some_and(|details| details.has("thinking_tokens"));
     if ANTHROPIC.iter().any(|name| usage.has(name)) || (!responses && claude()) || thought() {
         return Some((Shape::AnthropicMessage, "usage.input_tokens beside what only Anthropic states"));

@@ -31,7 +31,9 @@ pub(super) fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> 
     if let Some(name) = CONVERSE.iter().find(|name| object.has(name)) {
         return Some((Shape::BedrockConverseEvent, *name));
     }
-    if object.object("metadata").is_some_and(|metadata| metadata.object("usage").is_some_and(|u| u.has("inputTokens")))
+    // Messages of the Vercel AI SDK name the model there.
+    if let Some(metadata) = object.object("metadata").filter(|metadata| !metadata.has("model"))
+        && metadata.object("usage").is_some_and(|usage| usage.has("inputTokens"))
     {
         return Some((Shape::BedrockConverseEvent, "metadata.usage.inputTokens"));
     }
@@ -51,8 +53,8 @@ pub(super) fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> 
     let held = body(object);
     let failed = refused::is_failed_answer(object);
     let headed = bedrock::has_counts(object);
-    // What Nova embeds is only counted there.
-    let embeds = |body: Json<'_>| body.object().is_some_and(|body| body.first_of("embeddings").is_some());
+    // What Nova and Cohere embed is only counted there.
+    let embeds = |body: Json<'_>| body.object().is_some_and(|body| body.has("embeddings"));
     let answered = (headed || failed)
         && held.is_some_and(|(_, body)| is_counted(object) || (speaks_of_a_call(body) && !(headed && embeds(body))));
     let kept = LazyCell::new(|| captured(object));
@@ -98,6 +100,9 @@ pub(super) fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> 
     }
     if object.has("eventSource") && object.has("eventName") && (object.has("awsRegion") || object.has("eventVersion")) {
         return Some((Shape::Status, "an entry of CloudTrail, which counts nothing"));
+    }
+    if object.object("protoPayload").is_some_and(|entry| entry.has("methodName") && entry.has("serviceName")) {
+        return Some((Shape::Status, "an entry of Google Cloud's audit log, which counts nothing"));
     }
     if let Some(evidence) = billing::told(object) {
         return Some((Shape::Status, evidence));

@@ -11,6 +11,7 @@ mod door;
 mod emitters;
 mod event;
 mod exports;
+mod found;
 mod http;
 mod local_files;
 mod matrix;

@@ -511,7 +511,11 @@ fn a_logged_body_that_speaks_like_openai_tells_reasoning_apart() {
         )))
     };
     assert_eq!(flat(""), COUNTED);
-    assert_eq!(flat(r#","cachedTokens":4"#), format!("{COUNTED} [unknown_usage_field]"));
+    assert_eq!(flat(r#","draftedTokens":4"#), format!("{COUNTED} [unknown_usage_field]"));
+    assert_eq!(
+        flat(r#","cachedTokens":4"#),
+        "openai gpt-5.4: input_text_tokens 6, cache_read_text_tokens 4, output_text_tokens 5"
+    );
 }
 
 #[test]

@@ -143,6 +143,7 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "inputTokenDetails",
     "outputTokenDetails",
     "cachedInputTokens",
+    "cachedTokens",
     "reasoningTokens",
     // Codex's app server
     "cacheWriteInputTokens",
@@ -159,6 +160,7 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
     "cache_read_tokens",
+    "cache_hit_tokens",
     "cache_creation_tokens",
     "cache_write_tokens",
     "prompt_audio_seconds",
@@ -269,6 +271,8 @@ pub(super) static INPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     // Bifrost
     "cached_read_tokens",
     "cached_write_tokens",
+    // Requesty
+    "caching_tokens",
     // Qwen's explicit cache
     "cache_creation",
     "cache_type",

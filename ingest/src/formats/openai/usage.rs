@@ -189,7 +189,7 @@ struct Given {
 impl Given {
     fn of(counts: &Counts<'_, '_>, spelling: &Spelling) -> Result<Self> {
         // The same counts under the names other emitters give them; never added up.
-        const CACHED: [&str; 9] = [
+        const CACHED: [&str; 11] = [
             "cached_tokens",
             "num_cached_tokens",
             "cached_prompt_text_tokens",
@@ -199,6 +199,8 @@ impl Given {
             "cachedInputTokens",
             "cache_read_tokens",
             "input_tokens_cache_read",
+            "cache_hit_tokens",
+            "cachedTokens",
         ];
         const WRITTEN: [&str; 6] = [
             "cache_creation_input_tokens",
@@ -226,6 +228,7 @@ impl Given {
                 "cacheWriteTokens",
                 "cache_creation_input_tokens",
                 "cached_write_tokens",
+                "caching_tokens",
             ])?;
             given.read(&inner)?;
             given.unknown = unknown_fields(&details, &INPUT_DETAIL_FIELDS);

@@ -84,6 +84,9 @@ struct Tool {
     /// What the models are called whose reasoning always stands beside the output.
     reasoning_beside: &'static [&'static str],
     searches: Paths,
+    /// Characters that were read aloud, and seconds of sound that were heard.
+    characters: Paths,
+    seconds: Paths,
     cache: Cache,
     /// Where it says itself whether the cache stands beside the input.
     exclusive: Paths,
@@ -144,6 +147,8 @@ const NOTHING: Tool = Tool {
     reasoning: &[],
     reasoning_beside: &[],
     searches: &[],
+    characters: &[],
+    seconds: &[],
     cache: Cache::Inside,
     exclusive: &[],
     cost: &[],
@@ -230,6 +235,10 @@ pub(crate) fn read<'a>(
         return Ok(());
     }
     let mut call = record.call()?;
+    if envelope.model.is_some() && call.model.as_deref() == Some("unknown") {
+        // What surrounds it knows.
+        call.model = None;
+    }
     let part = record.part(&call)?;
     if part.usage.is_empty() {
         let begun = tool.precedence == crate::assemble::precedence::AGENT && !record.has(tool.input);
@@ -353,6 +362,14 @@ impl<'a> Record<'_, 'a> {
         if tool.source.ends_with("embeddings") || self.text(tool.kind).is_some_and(embeds) {
             call.operation = Cow::Borrowed("embeddings");
         }
+        let operations = [
+            (!tool.characters.is_empty(), "speech"),
+            (!tool.seconds.is_empty(), "transcription"),
+            (tool.source.ends_with("rerank"), "rerank"),
+        ];
+        if let Some((_, operation)) = operations.iter().find(|(told, _)| *told) {
+            call.operation = Cow::Borrowed(operation);
+        }
         call.provider = match tool.provider_is {
             "" => self.text(tool.provider).map(|name| provider_name(&name)),
             name => Some(Text::const_new(name)),
@@ -422,6 +439,11 @@ impl<'a> Record<'_, 'a> {
             part.flags.set(Flag::TotalMismatch);
         }
         part.usage.add(Meter::WebSearches, or_zero(tool.searches)?);
+        part.usage.add(Meter::InputCharacters, or_zero(tool.characters)?);
+        if let Some((path, digits)) = tool.seconds.iter().find_map(|path| Some((*path, self.text_at(path)?))) {
+            let seconds = number::quantity(&digits).map_err(|error| Problem::digits(path, &digits, error))?;
+            part.usage.add_quantity(Meter::InputAudioSeconds, seconds);
+        }
         Ok(part)
     }
 

@@ -94,6 +94,13 @@ pub(super) const TOOLS: &[Tool] = &[
         output: &["data>usage>tokens"],
         ..Tool::new(Shape::ToolLog, "jina", precedence::PROVIDER)
     },
+    // ZeroEntropy's reranker, billed by the tokens it read (from knowledge of it, <https://docs.zeroentropy.dev>, not opened).
+    Tool {
+        marks: &["results", "total_tokens", "total_bytes"],
+        usual_provider: "zeroentropy",
+        input: &["total_tokens"],
+        ..Tool::new(Shape::ToolLog, "zeroentropy.rerank", precedence::PROVIDER)
+    },
     // NLP Cloud (clients in public code, read 2026-11-30).
     Tool {
         marks: &["nb_generated_tokens", "nb_input_tokens"],
@@ -111,6 +118,129 @@ pub(super) const TOOLS: &[Tool] = &[
         output: &["payload>usage>text>completion_tokens"],
         total: &["payload>usage>text>total_tokens"],
         ..Tool::new(Shape::ToolLog, "spark", precedence::PROVIDER)
+    },
+    // CodeBuddy: a line for each message and each call of a tool that a model answered with, its caches inside the prompt. They are paid
+    // for by its credits (lines in public test data of ccusage, read 2026-11-30).
+    Tool {
+        marks: &["providerData>rawUsage>prompt_tokens", "sessionId"],
+        provider_is: "codebuddy",
+        paid_otherwise: true,
+        id: &["id"],
+        time: &["timestamp"],
+        model: &["providerData>requestModelId", "providerData>model"],
+        input: &["providerData>rawUsage>prompt_tokens"],
+        output: &["providerData>rawUsage>completion_tokens"],
+        total: &["providerData>rawUsage>total_tokens"],
+        read: &[
+            "providerData>rawUsage>cache_read_input_tokens",
+            "providerData>rawUsage>prompt_tokens_details>cached_tokens",
+        ],
+        written: &["providerData>rawUsage>cache_creation_input_tokens"],
+        reasoning: &["providerData>rawUsage>completion_tokens_details>reasoning_tokens"],
+        session: &["sessionId"],
+        ..Tool::new(Shape::ToolLog, "codebuddy", precedence::AGENT)
+    },
+    // LiveKit's agents: what each model of a voice used (<https://docs.livekit.io/agents/build/metrics/>, not opened; metrics in public code
+    // that reads them, 2026-11-30). The cache is inside the prompt; the id is that of the answer.
+    Tool {
+        marks: &["type", "label", "prompt_cached_tokens"],
+        kind: &["type"],
+        calls: &["llm_metrics"],
+        input: &["prompt_tokens"],
+        output: &["completion_tokens"],
+        total: &["total_tokens"],
+        read: &["prompt_cached_tokens"],
+        response_id: &["request_id"],
+        ..LIVEKIT
+    },
+    Tool {
+        marks: &["type", "label", "characters_count"],
+        kind: &["type"],
+        calls: &["tts_metrics"],
+        id: &["request_id", "segment_id"],
+        characters: &["characters_count"],
+        ..LIVEKIT
+    },
+    Tool {
+        marks: &["type", "label", "audio_duration", "streamed"],
+        kind: &["type"],
+        calls: &["stt_metrics"],
+        id: &["request_id"],
+        seconds: &["audio_duration"],
+        ..LIVEKIT
+    },
+    Tool { marks: &["type", "end_of_utterance_delay"], kind: &["type"], ..LIVEKIT },
+    Tool { marks: &["type", "label", "inference_duration_total"], kind: &["type"], ..LIVEKIT },
+    // BricksLLM's events (its `internal/event` and API in public code, from knowledge of them, 2026-11-30).
+    Tool {
+        marks: &["cost_in_usd", "prompt_token_count", "completion_token_count"],
+        id: &["id"],
+        time: &["created_at"],
+        provider: &["provider"],
+        model: &["model"],
+        input: &["prompt_token_count"],
+        output: &["completion_token_count"],
+        cost: &["cost_in_usd"],
+        basis: &["status"],
+        failed: &["4", "5"],
+        user: &["userId"],
+        key: &["key_id"],
+        tags: &["tags"],
+        ..Tool::new(Shape::ToolLog, "bricksllm", precedence::GATEWAY)
+    },
+    // LLM Gateway's log of requests (<https://docs.llmgateway.io>, and its `apps/api/src/routes/logs.ts`, read in copies 2026-11-30).
+    Tool {
+        marks: &["usedModel", "usedProvider", "promptTokens"],
+        id: &["id"],
+        time: &["createdAt"],
+        provider: &["usedProvider"],
+        model: &["usedModelMapping", "usedModel"],
+        requested: &["requestedModel"],
+        input: &["promptTokens"],
+        output: &["completionTokens"],
+        total: &["totalTokens"],
+        read: &["cachedTokens"],
+        reasoning: &["reasoningTokens"],
+        cost: &["cost"],
+        cached: &["cached"],
+        basis: &["hasError"],
+        failed: &["true"],
+        project: &["projectId"],
+        key: &["apiKeyId"],
+        ..Tool::new(Shape::ToolLog, "llmgateway", precedence::GATEWAY)
+    },
+    // What AutoGen logs of a stream that ended, without the name of the model (its `autogen_core.logging`, from knowledge of it).
+    Tool {
+        marks: &["agent_id", "response>finish_reason", "prompt_tokens"],
+        kind: &["type"],
+        calls: &["LLMStreamEnd", "LLMCall"],
+        unstated_is_call: true,
+        input: &["prompt_tokens"],
+        output: &["completion_tokens"],
+        cached: &["response>cached"],
+        ..Tool::new(Shape::ToolLog, "autogen", precedence::AGENT)
+    },
+    // A step of smolagents' memory (its `ActionStep`, from knowledge of it): the answer may be kept beside it.
+    Tool {
+        marks: &["step_number", "timing>start_time", "token_usage>input_tokens"],
+        time: &["timing>end_time", "timing>start_time"],
+        model: &["model_output_message>raw>model"],
+        response_id: &["model_output_message>raw>id"],
+        input: &["token_usage>input_tokens"],
+        output: &["token_usage>output_tokens"],
+        ..Tool::new(Shape::ToolLog, "smolagents", precedence::AGENT)
+    },
+    // A step of a trajectory in Harbor's format (ATIF), its caches inside the prompt
+    // (<https://docs.nvidia.com/nemo/agent-toolkit/latest/api/nat/atif/metrics/>, read in a copy 2026-11-30).
+    Tool {
+        marks: &["step_id", "metrics>prompt_tokens"],
+        time: &["timestamp"],
+        model: &["model_name"],
+        input: &["metrics>prompt_tokens"],
+        output: &["metrics>completion_tokens"],
+        read: &["metrics>cached_tokens"],
+        cost: &["metrics>cost_usd"],
+        ..Tool::new(Shape::ToolLog, "harbor", precedence::AGENT)
     },
     // n8n keeps of its language models what LangChain counted, and names the model elsewhere.
     Tool {
@@ -772,6 +902,13 @@ const KIMI: Tool = Tool {
     usual_provider: "moonshot_ai",
     cache: Cache::Beside,
     ..Tool::new(Shape::KimiCli, "kimi-cli", precedence::AGENT)
+};
+
+const LIVEKIT: Tool = Tool {
+    time: &["timestamp"],
+    provider: &["metadata>model_provider"],
+    model: &["metadata>model_name"],
+    ..Tool::new(Shape::ToolLog, "livekit-agents", precedence::AGENT)
 };
 
 const APISIX: Tool = Tool {

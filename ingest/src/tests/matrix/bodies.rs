@@ -423,6 +423,15 @@ pub(super) const ROWS: &[Row] = &[
         Rejected(r#"{"model_instance_id":"m","stats":{"input_tokens":1,"total_output_tokens":1,"reasoning_output_tokens":2}}"#,
             "contradiction", "the output"),
     ]),
+    ("llama.completion", [
+        See("found::answers_of_some_providers_count_in_lists_or_beside_their_model"),
+        Never("it does not count its cache"),
+        Is(r#"{"event":{"event_type":"metrics"},"metrics":[{"metric":"num_prompt_tokens","value":12},{"metric":"num_completion_tokens",
+            "value":3}]}"#,
+            &["meta_llama unknown: input_text_tokens 12, output_text_tokens 3 [id_from_position, time_assumed]"]),
+        Never("it has no tiers"),
+        Rejected(r#"{"completion_message":{},"metrics":[{"metric":"num_prompt_tokens","value":"x"}]}"#, "invalid_field", "metrics.value"),
+    ]),
     ("koboldcpp.generate", [
         See("natives::providers_elsewhere_count_by_names_of_their_own"),
         Never("it does not count its cache"),
