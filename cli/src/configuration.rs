@@ -8,7 +8,7 @@ use enrich::{Directory, PriceBook, Severity};
 use ingest::Mapping;
 use schemas::{ReferenceItem, ReferenceRow, Timestamp};
 use stream::Log;
-use stream::log::{Published, publish_reference, reference_items};
+use stream::log::{Published, compare_reference, publish_reference, reference_items};
 use stream::reference::{Compiled, manifest};
 
 /// The example configuration: name and text of every file, by name; the notices of other people's data among them.
@@ -135,6 +135,14 @@ impl Configuration {
                     row.origin
                 ));
             }
+            for action in budget.thresholds.iter().map(|threshold| &*threshold.action) {
+                if let Some(meant) = slip_of(action) {
+                    found.push(format!(
+                        "{}: budget {id} has the action {action:?}, a word of your own; {meant} was probably meant",
+                        row.origin
+                    ));
+                }
+            }
             for share in budget.thresholds.iter().map(|threshold| threshold.share).filter(|share| share.is_unlikely()) {
                 found.push(format!(
                     "{}: budget {id} has a threshold of {share} times its amount: 80 % is written \"0.8\"",
@@ -143,6 +151,25 @@ impl Configuration {
             }
             if let Some(team) = budget.named("team").filter(|team| directory.lists(team) == Some(false)) {
                 found.push(format!("{}: budget {id} bounds team {team}, which the owners do not list", row.origin));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Budgets that bound the spend of another tenant than everything is read for: each a sentence.
+    ///
+    /// # Errors
+    /// When a validated row cannot be read: a mistake of ours.
+    pub fn budgets_of_others(&self, tenant: &str) -> anyhow::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for row in &self.budgets {
+            let budget: Definition = serde_json::from_str(&row.body).with_context(|| row.origin.to_string())?;
+            if budget.tenant.as_str() != tenant {
+                let (id, theirs) = (&budget.id, &budget.tenant);
+                let origin = &row.origin;
+                found.push(format!(
+                    "{origin}: budget {id} is of tenant {theirs}, but everything here is read as tenant {tenant}: nothing counts"
+                ));
             }
         }
         Ok(found)
@@ -158,12 +185,53 @@ impl Configuration {
         now: Timestamp,
         effective_after_seconds: i64,
     ) -> anyhow::Result<Vec<(&'static str, Published)>> {
-        let sets = [(PriceBook::SET, &self.prices), (Directory::SET, &self.owners), (Budgets::SET, &self.budgets)];
         let publish = |(set, rows): (&'static str, &Vec<ReferenceRow>)| {
             Ok((set, publish_reference(log, set, rows, now, effective_after_seconds)?))
         };
-        sets.into_iter().map(publish).collect()
+        self.sets().into_iter().map(publish).collect()
     }
+
+    /// What [`Self::publish`] would do; nothing is written.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn compare(
+        &self,
+        log: &dyn Log,
+        now: Timestamp,
+        effective_after_seconds: i64,
+    ) -> anyhow::Result<Vec<(&'static str, Published)>> {
+        let compare = |(set, rows): (&'static str, &Vec<ReferenceRow>)| {
+            Ok((set, compare_reference(log, set, rows, now, effective_after_seconds)?))
+        };
+        self.sets().into_iter().map(compare).collect()
+    }
+
+    fn sets(&self) -> [(&'static str, &Vec<ReferenceRow>); 3] {
+        [(PriceBook::SET, &self.prices), (Directory::SET, &self.owners), (Budgets::SET, &self.budgets)]
+    }
+}
+
+/// The action that was meant, where one is a slip of the pen away: a budget whose action is `blok` never blocks anybody.
+fn slip_of(action: &str) -> Option<&'static str> {
+    const ACTIONS: [&str; 4] = ["notify", "review", "page", "block"];
+    let near = |meant: &&&str| distance(action, meant) <= meant.len().div_ceil(4);
+    if ACTIONS.contains(&action) { None } else { ACTIONS.iter().find(near).copied() }
+}
+
+/// Letters to add, to drop or to change to make one word of another.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (at, letter) in from.chars().enumerate() {
+        let mut before = std::mem::replace(&mut row[0], at + 1);
+        for (column, other) in to.iter().enumerate() {
+            let changed = before + usize::from(letter != *other);
+            before = row[column + 1];
+            row[column + 1] = changed.min(before + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
 }
 
 /// When the newest prices or owners of a log take effect, if others were in force before.
@@ -213,13 +281,20 @@ mod tests {
         };
         let thresholds = "    thresholds: [{share: \"50\", period: month, action: notify, severity: warning}]\n";
         let percent = budget("percent", "platform", "USD") + thresholds;
-        let budgets = [budget("mistyped", "plattform", "USD"), budget("foreign", "platform", "EUR"), percent].concat();
+        let slip = budget("slip", "platform", "USD") + &thresholds.replace("\"50\"", "\"1\"").replace("notify", "blok");
+        let own = budget("own", "search", "USD") + &thresholds.replace("\"50\"", "\"1\"").replace("notify", "wake");
+        let budgets =
+            [budget("mistyped", "plattform", "USD"), budget("foreign", "platform", "EUR"), percent, slip, own].concat();
         example.budgets = parse_budgets("budgets.yaml", &format!("budgets:\n{budgets}")).unwrap();
         let told = example.warnings().unwrap();
         assert!(told[0].contains("budget mistyped bounds team plattform, which the owners do not list"), "{told:?}");
         assert!(told[1].contains("budget foreign is in EUR, but spend is reported in USD"), "{told:?}");
         assert!(told[2].contains("budget percent has a threshold of 50 times its amount"), "{told:?}");
-        assert_eq!(told.len(), 3);
+        assert!(told[3].contains("budget slip has the action \"blok\"") && told[3].contains("block was"), "{told:?}");
+        assert_eq!(told.len(), 4);
+        assert!(example.budgets_of_others("default").unwrap().is_empty());
+        let others = example.budgets_of_others("acme").unwrap();
+        assert!(others.len() == 5 && others[0].contains("read as tenant acme: nothing counts"), "{others:?}");
     }
 
     #[test]

@@ -255,6 +255,8 @@ pub enum Published {
         rows: usize,
         /// Rows that no earlier version had.
         rows_new: usize,
+        /// Rows of the version before that it does not have.
+        rows_gone: usize,
     },
 }
 
@@ -262,8 +264,12 @@ impl std::fmt::Display for Published {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Published::Unchanged { version } => write!(f, "unchanged: version {version} is the newest already"),
-            Published::New { version, effective_at, rows, rows_new } => {
-                write!(f, "version {version}: {rows} rows, {rows_new} of them new, effective {effective_at}")
+            Published::New { version, effective_at, rows, rows_new, rows_gone } => {
+                write!(
+                    f,
+                    "version {version}: {rows} rows, {rows_new} of them new, {rows_gone} of the version before gone, \
+                     effective {effective_at}"
+                )
             }
         }
     }
@@ -284,6 +290,35 @@ pub fn publish_reference(
     now: Timestamp,
     effective_after_seconds: i64,
 ) -> anyhow::Result<Published> {
+    let (published, records) = version(log, set, rows, now, effective_after_seconds)?;
+    if !records.is_empty() {
+        log.append(records).with_context(|| format!("publish {set}"))?;
+    }
+    Ok(published)
+}
+
+/// What [`publish_reference`] would do; nothing is written.
+///
+/// # Errors
+/// As [`publish_reference`].
+pub fn compare_reference(
+    log: &dyn Log,
+    set: &str,
+    rows: &[ReferenceRow],
+    now: Timestamp,
+    effective_after_seconds: i64,
+) -> anyhow::Result<Published> {
+    version(log, set, rows, now, effective_after_seconds).map(|(published, _)| published)
+}
+
+/// The version that rows make, and the records that publish it; none when it is the newest already.
+fn version(
+    log: &dyn Log,
+    set: &str,
+    rows: &[ReferenceRow],
+    now: Timestamp,
+    effective_after_seconds: i64,
+) -> anyhow::Result<(Published, Vec<OutRecord>)> {
     ensure!(rows.len() <= MANIFEST_ROWS_MAX, "{set} has {} rows, more than {MANIFEST_ROWS_MAX}", rows.len());
     let topic = format!("ref.{set}");
     ensure!(log.partitions(&topic)?.is_some(), "there is no topic {topic}: create it with `spendstream topics apply`");
@@ -305,9 +340,12 @@ pub fn publish_reference(
     });
     let manifest = reference::manifest(set, rows, now, effective_at);
     let version = manifest.version.clone();
-    if newest.is_some_and(|newest| newest.rows == manifest.rows) {
-        return Ok(Published::Unchanged { version });
+    let before = newest.map(|newest| newest.rows);
+    if before.as_ref() == Some(&manifest.rows) {
+        return Ok((Published::Unchanged { version }, Vec::new()));
     }
+    let now_there: HashSet<_> = manifest.rows.iter().collect();
+    let rows_gone = before.iter().flatten().filter(|row| !now_there.contains(row)).count();
     let format = Format::<ReferenceItem>::new();
     let mut records = Vec::new();
     for row in rows.iter().filter(|row| known.insert(row.row_id)) {
@@ -317,8 +355,7 @@ pub fn publish_reference(
     let rows_new = records.len();
     let key = format!("manifest/{version}/{}", effective_at.micros());
     records.push(out(&topic, key, format.encode(&ReferenceItem::Manifest(manifest))));
-    log.append(records).with_context(|| format!("publish {set}"))?;
-    Ok(Published::New { version, effective_at, rows: rows.len(), rows_new })
+    Ok((Published::New { version, effective_at, rows: rows.len(), rows_new, rows_gone }, records))
 }
 
 /// Writes rows that replace those of the same origin, if the topic still ends where the caller has read it to; see

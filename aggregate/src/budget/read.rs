@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use chrono::NaiveDate;
 use schemas::{Money, ReferenceRow};
 use serde_yaml_ng::Value;
 use stream::reference::row;
@@ -102,9 +103,27 @@ fn definition(mut entry: Value) -> Result<Definition, String> {
             }
         }
     }
-    let definition: Definition = serde_yaml_ng::from_value(entry).map_err(|error| error.to_string())?;
+    for name in ["valid_from", "valid_to"] {
+        if let Some(day) = entry.get(name).and_then(Value::as_str)
+            && day.parse::<NaiveDate>().is_err()
+        {
+            return Err(format!("{name}: {day} is no day of the calendar; write one such as 2026-11-30"));
+        }
+    }
+    let definition: Definition = serde_yaml_ng::from_value(entry.clone()).map_err(|error| named(&entry, &error))?;
     compile(&definition)?;
     Ok(definition)
+}
+
+/// An error of an entry and the field it is about, which is only told of text.
+fn named(entry: &Value, error: &serde_yaml_ng::Error) -> String {
+    let text = serde_yaml_ng::to_string(entry).unwrap_or_default();
+    let told = match serde_yaml_ng::from_str::<Definition>(&text) {
+        Err(told) => told.to_string(),
+        Ok(_) => error.to_string(),
+    };
+    // The place in an entry that was written anew is nowhere in the file.
+    told.rsplit_once(" at line ").map_or(told.as_str(), |(told, _)| told).to_owned()
 }
 
 fn exact(name: &str, value: &mut Value) -> Result<(), String> {

@@ -62,6 +62,12 @@ fn every_finding_names_file_budget_field_and_remedy() {
     ] {
         assert_eq!(findings(&yaml(replace, by)), format!("{place}{message}"));
     }
+    assert_eq!(
+        findings(&yaml("    currency: USD", "    valid_from: 2026-13-01\n    currency: USD")),
+        format!("{place}valid_from: 2026-13-01 is no day of the calendar; write one such as 2026-11-30")
+    );
+    let week = findings(&yaml("{ month: \"100\" }", "{ week: \"100\" }"));
+    assert!(week.starts_with(&format!("{place}amounts")) && !week.contains(" at line "), "{week}");
     assert!(findings(&yaml("0.8", "80%")).contains("write 80 % as \"0.8\""));
     assert!(
         findings(&yaml("{ team:", "{ squad:"))

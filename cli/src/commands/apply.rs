@@ -17,7 +17,7 @@ use crate::configuration::Configuration;
 pub(super) struct Apply {
     /// Folder with prices, owners and budgets; `spendstream init` writes one.
     folder: PathBuf,
-    /// Only validate.
+    /// Only validate, and say how it differs from what is published.
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -27,10 +27,21 @@ pub(super) struct Apply {
 impl Apply {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let configuration = Configuration::read(&self.folder)?;
-        configuration.warnings()?.iter().for_each(|warning| eprintln!("warning: {warning}"));
+        let mut warnings = configuration.warnings()?;
+        if self.log.brokers.is_none() {
+            warnings.extend(configuration.budgets_of_others(&ingest::Config::default().tenant)?);
+        }
+        warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
         if self.dry_run {
             let Configuration { prices, owners, budgets, .. } = &configuration;
             println!("valid: {} price rows, {} owner rows, {} budgets", prices.len(), owners.len(), budgets.len());
+            // Before the first `up` there is nothing to compare with.
+            if self.log.brokers.is_some() || self.log.data.join(stream::local::FILE).is_file() {
+                let log = self.log.inspect()?;
+                for (set, published) in configuration.compare(&*log, now(), EFFECTIVE_AFTER_SECONDS)? {
+                    println!("{set} would be: {published}");
+                }
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let log = self.log.open()?;

@@ -161,7 +161,7 @@ dated! {
 
 /// What a price is for.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "per is neither a whole number, such as 1000000, nor `month`")]
 enum Per {
     Quantity(i64),
     Calendar(Calendrical),

@@ -119,7 +119,7 @@ fn batches(parsed: &[(&ReferenceRow, Row)]) -> Vec<Finding> {
     warnings
 }
 
-/// Prices of contracts that say nothing of size, of what costs more at list in long prompts.
+/// Prices of contracts that say nothing of size, of what costs more at list in long prompts; factors that are no discount.
 fn contracts(parsed: &[(&ReferenceRow, Row)]) -> Vec<Finding> {
     let mut by_size: std::collections::BTreeSet<(&Text, Meter)> = Default::default();
     for (_, row) in parsed {
@@ -130,6 +130,14 @@ fn contracts(parsed: &[(&ReferenceRow, Row)]) -> Vec<Finding> {
         }
     }
     let mut warnings = Vec::new();
+    for (row, discount) in parsed {
+        if let Row::Discount(discount) = discount
+            && discount.factor.0 > Decimal::ONE
+        {
+            let message = format!("factor {} makes it dearer than the list price", discount.factor.0);
+            warnings.push(about(row, message, "write what is left of the list price: 0.92 for 8 % off"));
+        }
+    }
     for (row, rate) in parsed {
         let Row::Rate(rate) = rate else { continue };
         if rate.when.is_contract()

@@ -138,7 +138,9 @@ fn reference_data_is_published_once_and_only_new_rows_are_written() {
     assert_eq!(effective_at, now, "nothing else can be used until then");
     assert_eq!(publish(&rows[..2], now.plus_seconds(60)), Published::Unchanged { version });
     let later = now.plus_seconds(120);
-    let Published::New { effective_at, rows: 2, rows_new: 1, .. } = publish(&rows[1..], later) else { panic!() };
+    let Published::New { effective_at, rows: 2, rows_new: 1, rows_gone: 1, .. } = publish(&rows[1..], later) else {
+        panic!()
+    };
     assert_eq!(effective_at, later.plus_seconds(30));
     assert_eq!(log.range(topics::REF_PRICES, 0).unwrap(), 0..5);
     let Published::New { effective_at: next, .. } = publish(&rows, later.plus_seconds(-5)) else { panic!() };

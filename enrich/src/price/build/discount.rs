@@ -21,6 +21,10 @@ impl Builder<'_> {
                 continue;
             }
             self.positive(place, discount.factor, "factor");
+            if discount.factor.0 >= rust_decimal::Decimal::TEN {
+                let message = format!("factor {} is that many times the list price", discount.factor.0);
+                self.error(place, message, "write what is left of it: 0.92 for 8 % off");
+            }
             let micros = discount.factor.0.checked_mul(rust_decimal::Decimal::from(1_000_000));
             let Some(micros) = micros.filter(|micros| micros.fract().is_zero()) else {
                 self.error(

@@ -56,6 +56,9 @@ fn a_row_for_calls_that_meet_both_resolves_a_tie() {
 fn impossible_figures() {
     check(&rates("      - {per: 1, prices: {output_images: -1}}\n"), &["rates[0]", "negative"]);
     check(&rates("      - {per: 0, prices: {output_images: 1}}\n"), &["per 0 is not above zero"]);
+    check(&rates("      - {per: 1M, prices: {output_images: 1}}\n"), &["rates[0]", "per is neither a whole number"]);
+    let discount = "contracts:\n  - {id: c, when: {account: a}, factor: 92}\n";
+    check(&(rates("      - {per: 1, prices: {output_images: 1}}\n") + discount), &["contract c", "0.92 for 8 % off"]);
     check(&rates("      - {per: 1, prices: {output_images: 1e-6}}\n"), &["plain decimal number"]);
     check(&rates("      - {per: 1, prices: {output_images: 0.0000000000000000001}}\n"), &["decimal places"]);
     check(&rates("      - {per: 1, prices: {output_pictures: 1}}\n"), &["output_pictures"]);
