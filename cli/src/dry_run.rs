@@ -15,6 +15,9 @@ use serde::Serialize;
 pub struct Outcome {
     /// Place of the record in the input, from 1.
     pub record: u64,
+    /// The file it is in, where a folder is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Format; empty when nothing was recognised.
     pub recognised_as: Text,
     /// Billable calls.
@@ -130,8 +133,14 @@ impl Judge {
     /// What becomes of a record.
     pub fn judge(&self, number: u64, record: &RawRecord<'_>) -> Outcome {
         let Decoded { recognised_as, items, .. } = ingest::decode(record, &self.config);
-        let mut outcome =
-            Outcome { record: number, recognised_as, events: Vec::new(), ignored: Vec::new(), rejected: Vec::new() };
+        let mut outcome = Outcome {
+            record: number,
+            file: None,
+            recognised_as,
+            events: Vec::new(),
+            ignored: Vec::new(),
+            rejected: Vec::new(),
+        };
         for (index, item) in items.into_iter().enumerate() {
             let index = i32::try_from(index).unwrap_or(i32::MAX);
             match item {

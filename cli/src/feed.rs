@@ -17,9 +17,9 @@ use schemas::ids::hash_parts;
 use schemas::topics::{Kept, Partitions, RAW, TopicSpec};
 use schemas::{Id128, Timestamp};
 use serde::{Deserialize, Serialize};
-use stream::{Log, OutRecord};
+use stream::{Log, OutRecord, StoredRecord};
 
-use crate::input::{self, FileRecord, FileRecords};
+use crate::input::{self, FileRecord, FileRecords, Foreign};
 use crate::traffic::{Shape, Traffic};
 
 /// How far each source was read.
@@ -30,6 +30,10 @@ const APPEND_RECORDS: usize = 4_000;
 
 /// Bytes of one append.
 const APPEND_BYTES: usize = 8 << 20;
+
+/// Header of a raw record that came from a file: `FILE:LINE`, or the number of the document in it. Read by people alone: it
+/// says where to mend what was rejected.
+const FILE: &str = "spend-file";
 
 /// The topic this module needs beside the catalogue.
 pub fn topic() -> TopicSpec {
@@ -88,6 +92,14 @@ pub enum Unread {
     Half,
     /// It cannot be opened, or not be read from some place on.
     Broken(anyhow::Error),
+    /// It is something that holds no usage.
+    Foreign(Foreign),
+}
+
+/// Where in which file a raw record stood, if it came from one.
+pub fn file_of(record: &StoredRecord) -> Option<String> {
+    let header = record.headers.iter().find(|(name, _)| name == FILE);
+    header.map(|(_, place)| String::from_utf8_lossy(place).into_owned())
 }
 
 /// Appends records to `usage.raw` and remembers how far it came.
@@ -175,10 +187,16 @@ impl<'a> Feeder<'a> {
     /// # Errors
     /// When the log cannot be written. That the file cannot be read is no error: there are others.
     pub fn file(&mut self, path: &Path, now: Timestamp) -> anyhow::Result<FedFile> {
-        let Begun { key, mut records, before, mut chain, is_changed, is_believed } = match self.begin(path) {
+        let Begun { path, key, mut records, before, mut chain, is_changed, is_believed } = match self.begin(path) {
             Ok(Some(begun)) => begun,
             Ok(None) => return Ok(FedFile::default()),
-            Err(error) => return Ok(FedFile { unread: Some(Unread::Broken(error)), ..FedFile::default() }),
+            Err(error) => {
+                let unread = match error.downcast_ref::<Foreign>().copied() {
+                    Some(foreign) => Unread::Foreign(foreign),
+                    None => Unread::Broken(error),
+                };
+                return Ok(FedFile { unread: Some(unread), ..FedFile::default() });
+            }
         };
         let (topic, partitions, config) = (self.topic.clone(), self.partitions, self.config.clone());
         let (mut fed, mut latest, mut oldest, mut unread) = (before, None, None::<Timestamp>, None);
@@ -207,12 +225,14 @@ impl<'a> Feeder<'a> {
                 let timestamp = told.or(latest).unwrap_or(now).min(now);
                 latest = Some(timestamp);
                 oldest = Some(oldest.map_or(timestamp, |oldest| oldest.min(timestamp)));
+                let place = (FILE.to_owned(), Bytes::from(format!("{}:{}", path.display(), record.number)));
+                let headers = record.headers.into_iter().map(|(name, value)| (name, Bytes::from(value)));
                 batch.push(OutRecord {
                     topic: topic.clone(),
                     partition: u32::try_from(fed % u64::from(partitions)).unwrap_or(0),
                     key: None,
                     payload: Some(Bytes::from(record.payload)),
-                    headers: record.headers.into_iter().map(|(name, value)| (name, Bytes::from(value))).collect(),
+                    headers: headers.chain([place]).collect(),
                     timestamp: Some(timestamp),
                 });
                 fed += 1;
@@ -239,10 +259,10 @@ impl<'a> Feeder<'a> {
         };
         let Some(chain) = skip(&mut records, known, known_chain)? else {
             let (records, chain) = (input::open(&path)?.peekable(), Id128::default());
-            return Ok(Some(Begun { key, records, before: 0, chain, is_changed: true, is_believed: false }));
+            return Ok(Some(Begun { path, key, records, before: 0, chain, is_changed: true, is_believed: false }));
         };
         let is_believed = known > 0 && known_chain.is_none();
-        Ok(Some(Begun { key, records, before: known, chain, is_changed: false, is_believed }))
+        Ok(Some(Begun { path, key, records, before: known, chain, is_changed: false, is_believed }))
     }
 
     /// Appends what is made until nothing is, each batch together with how far it comes; the next one is made meanwhile, for an
@@ -287,6 +307,8 @@ impl<'a> Feeder<'a> {
 
 /// A file that is to be gone on with.
 struct Begun {
+    /// Where it is, links followed.
+    path: PathBuf,
     key: String,
     /// What is left of it.
     records: Peekable<FileRecords>,
@@ -431,6 +453,22 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             assert_eq!(counts(&feed(&log, &file)), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_raw_record_says_where_in_which_file_it_stood() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = local(folder.path());
+        let file = folder.path().join("calls");
+        std::fs::write(&file, "{\"a\":1}\n\n{\"a\":2}\n").unwrap();
+        feed(&log, &file);
+        let mut places = Vec::new();
+        for partition in 0..log.partitions(RAW).unwrap().unwrap() {
+            places.extend(log.read(RAW, partition, 0, 10).unwrap().iter().filter_map(file_of));
+        }
+        places.sort();
+        let file = file.canonicalize().unwrap().display().to_string();
+        assert_eq!(places, [format!("{file}:1"), format!("{file}:3")]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! Files of usage, cut into records: JSON lines, one JSON document, several documents one after the other, or a captured
-//! stream. Files whose name ends in `.gz` are unpacked as they are read.
+//! Files of usage, cut into records: JSON lines, one JSON document, several documents one after the other, the rows of a
+//! table, or a captured stream. What gzip or zstd has packed is unpacked as it is read, whatever its name; UTF-16 is read, too.
+//! A picture, an archive or a database is no usage, and is told apart by its first bytes.
 //!
 //! In a transcript of Codex, session and model stand on lines of their own: they go before every line that counts tokens. A
 //! message of Anthropic that was saved a frame a line is one record.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -15,8 +17,11 @@ use schemas::Timestamp;
 /// Largest file that is not made of lines: it is read whole.
 const WHOLE_BYTES_MAX: u64 = 256 << 20;
 
-/// Longest line. A longer one is cut off there, and so rejected with its position.
+/// Longest line, row or document. A longer one is cut off there, and so rejected with its position.
 const LINE_BYTES_MAX: u64 = 16 << 20;
+
+/// Longest record of a file that is used: whatever was not cut off.
+pub const RECORD_BYTES_MAX: usize = LINE_BYTES_MAX as usize - 1;
 
 /// An array longer than this is cut into its elements; a shorter one is one record, as a producer might send it.
 const ARRAY_BYTES_MAX: usize = 1 << 20;
@@ -69,11 +74,49 @@ pub fn open(path: &Path) -> anyhow::Result<FileRecords> {
     }
     anyhow::ensure!(!path.is_dir(), "{} is a folder: name one of its files", path.display());
     let file = File::open(path).with_context(|| format!("read {}", path.display()))?;
-    let bytes: Box<dyn Read> = match path.extension() {
-        Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(file)),
-        _ => Box::new(file),
-    };
-    read(bytes).with_context(|| format!("read {}", path.display()))
+    read(Box::new(file)).with_context(|| format!("read {}", path.display()))
+}
+
+/// A file that cannot hold usage as it is, by its first bytes: what it is, and what would help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foreign(&'static str);
+
+impl std::fmt::Display for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "it is {}", self.0)
+    }
+}
+
+impl std::error::Error for Foreign {}
+
+impl Foreign {
+    fn told_by(start: &[u8]) -> Option<Self> {
+        const KINDS: [(usize, &[u8], &str); 21] = [
+            (0, b"%PDF-", "a PDF document"),
+            (0, b"PK\x03\x04", "a zip archive or an office document: unpack it, or save it as CSV"),
+            (0, b"PK\x05\x06", "an empty zip archive"),
+            (257, b"ustar", "a tar archive: unpack it"),
+            (0, b"BZh", "packed by bzip2: unpack it (gzip and zstd are read as they are)"),
+            (0, b"\xfd7zXZ\0", "packed by xz: unpack it (gzip and zstd are read as they are)"),
+            (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it"),
+            (0, b"PAR1", "a Parquet file: write its rows as JSON lines or CSV"),
+            (0, b"ARROW1", "an Arrow file: write its rows as JSON lines or CSV"),
+            (0, b"Obj\x01", "an Avro file: write its records as JSON lines"),
+            (0, b"SQLite format 3\0", "an SQLite database: write its rows as JSON lines or CSV"),
+            (0, b"\x89PNG\r\n\x1a\n", "a picture"),
+            (0, b"\xff\xd8\xff", "a picture"),
+            (0, b"GIF8", "a picture"),
+            (0, b"RIFF", "a sound, a picture or a video"),
+            (0, b"ID3", "a sound"),
+            (0, b"OggS", "a sound"),
+            (4, b"ftyp", "a video or a sound"),
+            (0, b"\x1aE\xdf\xa3", "a video"),
+            (0, b"\x7fELF", "a program"),
+            (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document: save it as CSV"),
+        ];
+        let is = |(at, mark, _): &&(usize, &[u8], &str)| start.get(*at..).is_some_and(|rest| rest.starts_with(mark));
+        KINDS.iter().find(is).map(|(_, _, what)| Foreign(*what))
+    }
 }
 
 /// What a path means.
@@ -85,7 +128,8 @@ pub struct Found {
     pub unreadable: Vec<String>,
 }
 
-/// The files meant by a path: itself, or every file of a folder and its folders. Hidden files are left out.
+/// The files meant by a path: itself, or every file of a folder and its folders, each once, whatever links lead to it. Hidden
+/// files are left out.
 ///
 /// # Errors
 /// When the folder cannot be listed or holds nothing.
@@ -96,7 +140,13 @@ pub fn files(path: &Path) -> anyhow::Result<Found> {
         return Ok(found);
     }
     let mut folders = vec![path.to_path_buf()];
+    // Links may lead back to a folder that holds them, or to a file that is there already.
+    let mut seen = HashSet::new();
+    let mut is_new = |path: &Path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
     while let Some(folder) = folders.pop() {
+        if !is_new(&folder) {
+            continue;
+        }
         let listed = match entries(&folder) {
             Ok(listed) => listed,
             Err(error) if folder == path => return Err(error),
@@ -108,7 +158,11 @@ pub fn files(path: &Path) -> anyhow::Result<Found> {
         for entry in listed {
             match std::fs::metadata(&entry) {
                 Ok(meta) if meta.is_dir() => folders.push(entry),
-                Ok(meta) if meta.is_file() => found.files.push(entry),
+                Ok(meta) if meta.is_file() => {
+                    if is_new(&entry) {
+                        found.files.push(entry);
+                    }
+                }
                 Ok(_) => found.unreadable.push(unreadable(&entry, "it is no file")),
                 Err(error) => found.unreadable.push(unreadable(&entry, error)),
             }
@@ -131,16 +185,40 @@ fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let listed = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     let mut listed = listed.with_context(|| format!("read folder {}", folder.display()))?;
     listed.retain(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    // In order, so that of two links to one file the same is named every time.
+    listed.sort_by_key(std::fs::DirEntry::file_name);
     Ok(listed.into_iter().map(|entry| entry.path()).collect())
 }
 
+/// What gzip or zstd has packed, as it was before; other bytes as they are.
+fn unpacked(mut bytes: Box<dyn Read>) -> anyhow::Result<Box<dyn Read>> {
+    let mut start = Vec::new();
+    bytes.by_ref().take(4).read_to_end(&mut start)?;
+    let packed_by = start.clone();
+    let whole = Cursor::new(start).chain(bytes);
+    Ok(match packed_by.as_slice() {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(whole)),
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::new(whole)?),
+        _ => Box::new(whole),
+    })
+}
+
 fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
-    let mut bytes = BufReader::with_capacity(PEEK_BYTES, bytes);
+    let mut bytes: Box<dyn Read> = Box::new(BufReader::with_capacity(PEEK_BYTES, unpacked(bytes)?));
     let mut start = Vec::new();
     bytes.by_ref().take(PEEK_BYTES as u64).read_to_end(&mut start)?;
+    if let Some(foreign) = Foreign::told_by(&start) {
+        return Err(foreign.into());
+    }
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = start.as_slice() {
+        let text = utf8(Cursor::new(start).chain(bytes))?;
+        bytes = Box::new(Cursor::new(text));
+        start = Vec::new();
+        bytes.by_ref().take(PEEK_BYTES as u64).read_to_end(&mut start)?;
+    }
     let lines = is_lines(&start, start.len() < PEEK_BYTES);
     let is_table = !lines && is_table(&start);
-    let mut whole: Box<dyn BufRead> = Box::new(BufReader::new(std::io::Cursor::new(start).chain(bytes)));
+    let mut whole: Box<dyn BufRead> = Box::new(BufReader::new(Cursor::new(start).chain(bytes)));
     if lines {
         let lines = Lines { from: whole, number: 0, ahead: None, ends_half: false };
         return Ok(FileRecords { number: 0, from: From::Lines(lines, Codex::default()) });
@@ -150,12 +228,29 @@ fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
         whole.read_until(b'\n', &mut head)?;
         return Ok(FileRecords { number: 1, from: From::Rows(whole, head) });
     }
+    Ok(FileRecords { number: 0, from: From::Documents(documents(bounded(whole)?).into_iter()) })
+}
+
+/// All of a file that has to be read whole.
+fn bounded(bytes: impl Read) -> anyhow::Result<Vec<u8>> {
     let mut text = Vec::new();
-    whole.by_ref().take(WHOLE_BYTES_MAX + 1).read_to_end(&mut text)?;
+    bytes.take(WHOLE_BYTES_MAX + 1).read_to_end(&mut text)?;
     if text.len() as u64 > WHOLE_BYTES_MAX {
-        bail!("longer than {} MiB and not made of lines: write one JSON document a line", WHOLE_BYTES_MAX >> 20);
+        bail!(
+            "longer than {} MiB and not made of lines in UTF-8: write one JSON document a line",
+            WHOLE_BYTES_MAX >> 20
+        );
     }
-    Ok(FileRecords { number: 0, from: From::Documents(documents(text).into_iter()) })
+    Ok(text)
+}
+
+/// UTF-16 with its mark, as Windows' shells write it, in UTF-8 without one.
+fn utf8(bytes: impl Read) -> anyhow::Result<Vec<u8>> {
+    let bytes = bounded(bytes)?;
+    let unit: fn([u8; 2]) -> u16 = if bytes.starts_with(b"\xff\xfe") { u16::from_le_bytes } else { u16::from_be_bytes };
+    let units = bytes.chunks_exact(2).skip(1).map(|pair| unit([pair[0], pair[1]]));
+    let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    Ok(text.into_bytes())
 }
 
 /// Whether a file that begins like this holds a document a line: most of its lines are whole documents.
@@ -181,16 +276,13 @@ fn is_whole(text: &[u8]) -> bool {
     serde_json::from_slice::<&serde_json::value::RawValue>(text).is_ok()
 }
 
-/// Whether a file begins with the head of a table: names between commas, and rows after it.
+/// Whether a file begins with the head of a table, as ingest knows one, and a row of as many cells.
 fn is_table(start: &[u8]) -> bool {
-    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-    let mut lines = text.splitn(2, |byte| *byte == b'\n');
-    let (head, rest) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    let name = |name: &[u8]| {
-        let name = name.trim_ascii();
-        !name.is_empty() && name.len() <= 64 && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.- \"".contains(b))
-    };
-    head.contains(&b',') && !rest.trim_ascii().is_empty() && head.split(|byte| *byte == b',').all(name)
+    let text = String::from_utf8_lossy(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start));
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let (Some(head), Some(row)) = (lines.next(), lines.next()) else { return false };
+    let cells = |line: &str| [',', ';', '\t'].map(|mark| line.matches(mark).count()).into_iter().max();
+    cells(row) >= cells(head) && ingest::is_table(&format!("{head}\n{row}"))
 }
 
 fn documents(text: Vec<u8>) -> Vec<Vec<u8>> {
@@ -454,10 +546,12 @@ impl Iterator for FileRecords {
     type Item = anyhow::Result<FileRecord>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let payload = match self.next_payload().transpose()? {
+        let mut payload = match self.next_payload().transpose()? {
             Ok(payload) => payload,
             Err(error) => return Some(Err(error)),
         };
+        // A document, or a row with a quote that nobody closed, may be as long as its file.
+        payload.truncate(LINE_BYTES_MAX as usize);
         let (number, is_half) = (self.number, self.is_half());
         let looks_wrapped = payload.starts_with(b"{\"key\":") && payload.len() < LINE_BYTES_MAX as usize;
         let record = match looks_wrapped.then(|| serde_json::from_slice::<Wrapped>(&payload)) {
@@ -475,7 +569,7 @@ mod tests {
     use super::*;
 
     fn cut(text: &str) -> Vec<(u64, String)> {
-        let records = read(Box::new(std::io::Cursor::new(text.as_bytes().to_vec()))).unwrap();
+        let records = read(Box::new(Cursor::new(text.as_bytes().to_vec()))).unwrap();
         records.map(|record| record.unwrap()).map(|r| (r.number, String::from_utf8(r.payload).unwrap())).collect()
     }
 
@@ -509,6 +603,78 @@ mod tests {
     }
 
     #[test]
+    fn tables_of_spreadsheets_are_cut_into_rows_and_sentences_are_not() {
+        let cursor =
+            "Date;Model;Input (w/ Cache Write);Cost\r\n2026-08-01;auto;6;\"$ 0,20\"\r\n2026-08-02;auto;7;1\r\n";
+        let head = "Date;Model;Input (w/ Cache Write);Cost";
+        let rows = [(2, "2026-08-01;auto;6;\"$ 0,20\""), (3, "2026-08-02;auto;7;1")];
+        assert_eq!(cut(cursor), rows.map(|(number, row)| numbered(number, &format!("{head}\r\n{row}"))));
+        assert_eq!(cut("\u{feff}a\tb\n1\t2\n3\t4\n").len(), 2);
+        assert_eq!(cut("Dear all, and others\nit rains\nand snows\n").len(), 1);
+    }
+
+    fn opened(bytes: &[u8]) -> anyhow::Result<Vec<String>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("file");
+        std::fs::write(&path, bytes)?;
+        open(&path)?.map(|record| Ok(String::from_utf8(record?.payload)?)).collect()
+    }
+
+    #[test]
+    fn what_is_packed_or_in_utf_16_is_read_whatever_its_name() {
+        let lines = "{\"a\":1}\n{\"a\":\"ü\"}\n";
+        let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut zipped, lines.as_bytes()).unwrap();
+        let marked = format!("\u{feff}{}", lines.replace('\n', "\r\n"));
+        let units = |unit: fn(u16) -> [u8; 2]| -> Vec<u8> { marked.encode_utf16().flat_map(unit).collect() };
+        for bytes in [
+            lines.as_bytes().to_vec(),
+            zipped.finish().unwrap(),
+            zstd::encode_all(lines.as_bytes(), 1).unwrap(),
+            units(u16::to_le_bytes),
+            units(u16::to_be_bytes),
+        ] {
+            assert_eq!(opened(&bytes).unwrap(), ["{\"a\":1}", "{\"a\":\"ü\"}"]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_usage_is_named_for_what_it_is() {
+        for (bytes, says) in [
+            (b"%PDF-1.7\n...".as_slice(), "it is a PDF document"),
+            (b"\x89PNG\r\n\x1a\n...", "it is a picture"),
+            (b"PAR1...", "it is a Parquet file: write its rows as JSON lines or CSV"),
+        ] {
+            let error = opened(bytes).unwrap_err();
+            assert_eq!(error.downcast_ref::<Foreign>().map(ToString::to_string).as_deref(), Some(says));
+        }
+        assert_eq!(opened(b"PK is what it begins with").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_document_that_is_too_long_is_cut_off_and_ends_nobody() {
+        let long = format!("{{\"a\":\n\"{}\"}}", "x".repeat(LINE_BYTES_MAX as usize));
+        let row = format!("a,b\n1,\"{}", "x".repeat(LINE_BYTES_MAX as usize));
+        for text in [long, row] {
+            let lengths: Vec<usize> = cut(&text).iter().map(|(_, record)| record.len()).collect();
+            assert_eq!(lengths.first(), Some(&(RECORD_BYTES_MAX + 1)), "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn links_that_lead_back_are_followed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let within = folder.path().join("within");
+        std::fs::create_dir(&within).unwrap();
+        std::fs::write(within.join("calls"), "{}").unwrap();
+        for (link, to) in [("again", "."), ("back", ".."), ("same", "calls")] {
+            std::os::unix::fs::symlink(to, within.join(link)).unwrap();
+        }
+        let found = files(folder.path()).unwrap();
+        assert_eq!((found.files.len(), found.unreadable.len()), (1, 0), "{found:?}");
+    }
+
+    #[test]
     fn a_message_that_was_saved_a_frame_a_line_is_one_record() {
         let frames = |id: u8| {
             let start =
@@ -534,7 +700,7 @@ mod tests {
     #[test]
     fn only_a_last_line_without_an_end_that_is_no_whole_json_is_half() {
         let halves = |text: &str| -> Vec<bool> {
-            let records = read(Box::new(std::io::Cursor::new(text.as_bytes().to_vec()))).unwrap();
+            let records = read(Box::new(Cursor::new(text.as_bytes().to_vec()))).unwrap();
             records.map(|record| record.unwrap().is_half).collect()
         };
         assert_eq!(halves("{\"a\":1}\n{\"a\":"), [false, true]);
@@ -596,7 +762,7 @@ mod tests {
     #[test]
     fn a_record_of_the_generator_brings_its_own_time() {
         let line = r#"{"key":null,"headers":[["content-type","application/json"]],"timestamp":"2026-11-01T00:00:00Z","slot":7,"payload":"{\"a\":1}"}"#;
-        let record = read(Box::new(std::io::Cursor::new(line.as_bytes().to_vec()))).unwrap().next().unwrap().unwrap();
+        let record = read(Box::new(Cursor::new(line.as_bytes().to_vec()))).unwrap().next().unwrap().unwrap();
         assert_eq!(record.timestamp, Some("2026-11-01T00:00:00Z".parse().unwrap()));
         assert_eq!(record.payload, b"{\"a\":1}");
         assert_eq!(record.headers.len(), 1);

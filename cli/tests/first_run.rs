@@ -225,6 +225,60 @@ fn what_cannot_be_read_of_a_folder_is_named_and_the_rest_is_read() {
     assert!(!folder.path().join("other").exists(), "nothing may be made for a path that does not exist");
 }
 
+#[test]
+fn what_holds_no_usage_is_left_out_and_what_is_rejected_has_its_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    std::fs::create_dir(&input).unwrap();
+    let line = r#"{"id":"1","provider":"openai","model":"gpt-4o","source":"app","usage":{"input_text_tokens":1000}}"#;
+    std::fs::write(input.join("calls.jsonl"), format!("{line}\n{{\"hello\":1}}\n")).unwrap();
+    std::fs::write(input.join("logo.png"), b"\x89PNG\r\n\x1a\n...").unwrap();
+    std::os::unix::fs::symlink(".", input.join("again")).unwrap();
+
+    let checked = spendstream(folder.path(), &["check", "in", "-o", "json"]);
+    let lines: Vec<Value> = text(&checked.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), checked.status.code()), (2, Some(1)), "{lines:#?}");
+    assert!(lines.iter().all(|line| line["file"] == "in/calls.jsonl"), "{lines:#?}");
+    assert!(text(&checked.stderr).contains("in/logo.png is left out: it is a picture"));
+
+    let output = spendstream(folder.path(), &["up", "--input", "in", "--exit-when-idle", "--listen", "127.0.0.1:0"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains("in/logo.png is left out: it is a picture"), "{said}");
+    assert!(text(&output.stdout).contains("spendstream rejected list"), "{}", text(&output.stdout));
+    assert_eq!(report(folder.path())["requests"], 1, "once, though a link leads to it again");
+    let listed = succeed(folder.path(), &["rejected", "list"]);
+    assert!(listed.contains("in/calls.jsonl:2"), "{listed}");
+    let listed: Value = serde_json::from_str(&succeed(folder.path(), &["rejected", "list", "-o", "json"])).unwrap();
+    assert!(listed["file"].as_str().unwrap().ends_with("in/calls.jsonl:2"), "{listed}");
+    let position = &listed["rejection"]["position"];
+    let place = format!("usage.raw/{}/{}", position["partition"], position["offset"]);
+    assert!(succeed(folder.path(), &["rejected", "show", &place]).contains("it came from "));
+
+    let named = ["up", "--input", "in/logo.png", "--data", "other", "--exit-when-idle", "--listen", "127.0.0.1:0"];
+    assert!(
+        fail(folder.path(), &named).contains("in/logo.png cannot be read: it is a picture"),
+        "it was given by name"
+    );
+}
+
+#[test]
+fn a_starter_configuration_is_whole_though_nobody_reads_what_is_said_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    command(folder.path(), &["init", "unread"]).stdout(broken_pipe()).output().unwrap();
+    succeed(folder.path(), &["init", "read"]);
+    let rows = |name: &str| succeed(folder.path(), &["apply", name, "--dry-run"]);
+    assert_eq!(rows("unread"), rows("read"));
+
+    // With a data folder a dry run says how it differs from what is published there, and publishes nothing.
+    succeed(folder.path(), &[UP, &["--sample", "0"]].concat());
+    assert!(rows("read").contains("prices would be: unchanged"), "{}", rows("read"));
+    std::fs::remove_file(folder.path().join("read/prices/voyage.imported.yaml")).unwrap();
+    let changed = rows("read");
+    assert!(rows("read").contains("prices would be: version"), "nothing was published");
+    let gone = changed.split(" 0 of them new, ").nth(1).and_then(|rest| rest.split(' ').next());
+    assert!(gone.and_then(|gone| gone.parse::<u32>().ok()).is_some_and(|gone| gone > 0), "{changed}");
+}
+
 /// A pipe whose reader has gone.
 fn broken_pipe() -> Stdio {
     let mut reader = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();

@@ -52,6 +52,7 @@ mod tests;
 pub use config::{Config, DEPTH_MAX, RAW_USAGE_BYTES_MAX, SKELETON_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX};
 pub use decode::{decode, event_time};
 pub use formats::mapping::Mapping;
+pub use formats::stream::is_table;
 pub use identity::UNIQUE_RESPONSE_IDS;
 pub use item::{Decoded, IgnoreReason, Item, RawRecord};
 pub use ledger::RULES;

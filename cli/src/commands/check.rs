@@ -1,7 +1,7 @@
 //! `spendstream check`: the dry run of a file or of a live topic.
 
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -14,17 +14,19 @@ use stream::reference::{Reference, ReferenceSink};
 
 use super::cat::is_closed_pipe;
 use super::open::{LogArgs, now, partitions};
+use crate::amount;
 use crate::configuration::Configuration;
 use crate::dry_run::{Judge, Outcome};
+use crate::input::{self, Foreign};
 use crate::table::{Style, Table};
-use crate::{amount, input};
 
 /// Show what would become of every record: its format, usage, price and owner, or why it cannot be used.
 ///
 /// Nothing is written and no consumer group is joined. Exit code 1 when a record was rejected.
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// File to read (JSON lines, a JSON document, a captured stream, `.gz`), or `-` for standard input.
+    /// File to read (JSON lines, a JSON document, a table, a captured stream, also packed by gzip or zstd), a folder of them, or
+    /// `-` for standard input.
     #[arg(default_value = "-")]
     file: PathBuf,
     /// Form of the answer. `json` is one line a record, documented and stable.
@@ -68,19 +70,24 @@ impl Check {
             mappings = ingest::read_mappings(file)?;
         }
         let provider = self.provider.as_deref().map(Into::into);
-        let config = ingest::Config { provider, time: self.time, mappings, ..ingest::Config::default() };
+        let mut config = ingest::Config { provider, time: self.time, mappings, ..ingest::Config::default() };
+        if self.topic.is_none() || self.log.brokers.is_none() {
+            // As `spendstream up` reads them; brokers take less.
+            config.record_bytes_max = input::RECORD_BYTES_MAX;
+        }
         let judge = Judge { config, prices, owners };
         let mut seen = Seen { output: self.output, style: Style::of_stdout(), ..Seen::default() };
         let mut out = BufWriter::new(std::io::stdout().lock());
         let done = match &self.topic {
             Some(topic) => self.topic(topic, &judge, &mut seen, &mut out),
-            None => self.file(&judge, &mut seen, &mut out),
+            None if self.file.is_dir() => self.folder(&judge, &mut seen, &mut out),
+            None => self.file(&self.file, &judge, &mut seen, &mut out),
         };
         match done.and_then(|()| seen.finish(&mut out)) {
             Err(error) if is_closed_pipe(&error) => {}
             done => done?,
         }
-        Ok(if seen.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if seen.rejected == 0 && seen.unread == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn reference(&self) -> anyhow::Result<(PriceBook, Directory, Vec<Mapping>)> {
@@ -107,10 +114,34 @@ impl Check {
         Ok((prices, owners, Vec::new()))
     }
 
-    fn file(&self, judge: &Judge, seen: &mut Seen, out: &mut impl Write) -> anyhow::Result<()> {
-        let topic = self.file.display().to_string();
+    /// Every file of the folder; what cannot be read is named and the others are.
+    fn folder(&self, judge: &Judge, seen: &mut Seen, out: &mut impl Write) -> anyhow::Result<()> {
+        let found = input::files(&self.file)?;
+        for problem in &found.unreadable {
+            eprintln!("{problem}");
+            seen.unread += 1;
+        }
+        for file in &found.files {
+            seen.file = Some(file.display().to_string());
+            match self.file(file, judge, seen, out) {
+                Err(error) if is_closed_pipe(&error) => return Err(error),
+                Err(error) => match error.downcast_ref::<Foreign>() {
+                    Some(foreign) => eprintln!("{} is left out: {foreign}", file.display()),
+                    None => {
+                        eprintln!("{}", input::unreadable(file, error.root_cause()));
+                        seen.unread += 1;
+                    }
+                },
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self, file: &Path, judge: &Judge, seen: &mut Seen, out: &mut impl Write) -> anyhow::Result<()> {
+        let topic = file.display().to_string();
         let arrival = now();
-        for (offset, record) in input::open(&self.file)?.enumerate() {
+        for (offset, record) in input::open(file)?.enumerate() {
             let record = record?;
             let headers: Vec<(&str, &[u8])> =
                 record.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
@@ -123,7 +154,7 @@ impl Check {
                 headers: &headers,
                 payload: Some(&record.payload),
             };
-            seen.take(&judge.judge(offset as u64 + 1, &raw), record.number, out)?;
+            seen.take(judge.judge(offset as u64 + 1, &raw), record.number, out)?;
         }
         Ok(())
     }
@@ -146,7 +177,7 @@ impl Check {
                     payload: record.payload.as_deref(),
                 };
                 number += 1;
-                seen.take(&judge.judge(number, &raw), number, out)
+                seen.take(judge.judge(number, &raw), number, out)
             })?;
         }
         Ok(())
@@ -158,6 +189,10 @@ impl Check {
 struct Seen {
     output: Output,
     style: Style,
+    /// The file that is read, of a folder.
+    file: Option<String>,
+    /// Files of a folder that could not be read.
+    unread: u64,
     records: u64,
     events: u64,
     ignored: u64,
@@ -169,7 +204,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, outcome: &Outcome, place: u64, out: &mut impl Write) -> anyhow::Result<()> {
+    fn take(&mut self, mut outcome: Outcome, place: u64, out: &mut impl Write) -> anyhow::Result<()> {
         self.records += 1;
         self.events += outcome.events.len() as u64;
         self.ignored += outcome.ignored.len() as u64;
@@ -182,12 +217,14 @@ impl Seen {
             }
         }
         if self.output == Output::Json {
-            serde_json::to_writer(&mut *out, outcome)?;
+            outcome.file.clone_from(&self.file);
+            serde_json::to_writer(&mut *out, &outcome)?;
             return Ok(out.write_all(b"\n")?);
         }
         let style = self.style;
         let name = if outcome.recognised_as.is_empty() { "not recognised" } else { &outcome.recognised_as };
-        writeln!(out, "{}", style.heading(&format!("{place}  {name}")))?;
+        let file = self.file.as_ref().map_or_else(String::new, |file| format!("{file}:"));
+        writeln!(out, "{}", style.heading(&format!("{file}{place}  {name}")))?;
         for event in &outcome.events {
             let cost = match &event.cost {
                 Some(cost) => format!("{} ({})", money(cost), event.status),

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use ingest::{DecodeSettings, Item};
-use schemas::{RejectReason, Timestamp};
+use schemas::{RejectReason, Rejection, Timestamp};
+use stream::Log;
 
 use super::check::Output;
 use super::open::{LogArgs, now};
+use crate::feed::file_of;
 use crate::rejections::{self, Filter, Place, State};
 use crate::table::{Style, Table};
 
@@ -26,7 +28,8 @@ enum Action {
     Replay(Replay),
 }
 
-/// List what was rejected, oldest first: where it stands, why, and whether it is open, replayed or expired.
+/// List what was rejected, oldest first: where it stands, why, and whether it is open, replayed or expired. What `up --input` fed
+/// has its file and line.
 #[derive(Debug, Args)]
 struct List {
     #[command(flatten)]
@@ -124,14 +127,26 @@ impl List {
         rows.sort_by_key(|(rejection, _)| rejection.received_at);
         let left_out = rows.len().saturating_sub(self.limit);
         let shown = &rows[left_out..];
+        let mut files = Vec::with_capacity(shown.len());
+        for (rejection, state) in shown {
+            files.push(self.file(&*log, rejection, *state)?);
+        }
         if self.output == Output::Json {
-            for (rejection, state) in shown {
-                println!("{}", serde_json::json!({"state": state, "rejection": rejection}));
+            for ((rejection, state), file) in shown.iter().zip(files) {
+                let mut line = serde_json::json!({"state": state, "rejection": rejection});
+                if let Some(file) = file {
+                    line["file"] = file.into();
+                }
+                println!("{line}");
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let mut table = Table::new(&["rejected", "where", ">item", "state", "reason", "message"]);
-        for (rejection, state) in shown {
+        let mut columns = vec!["rejected", "where", ">item", "state", "reason", "message"];
+        if files.iter().any(Option::is_some) {
+            columns.push("file");
+        }
+        let mut table = Table::new(&columns);
+        for ((rejection, state), file) in shown.iter().zip(files) {
             let position = &rejection.position;
             table.row([
                 rejection.received_at.to_string(),
@@ -140,6 +155,7 @@ impl List {
                 state.to_string(),
                 rejection.reason.to_string(),
                 rejection.message.to_string(),
+                file.unwrap_or_default(),
             ]);
         }
         if !table.is_empty() {
@@ -152,6 +168,18 @@ impl List {
             println!("{left_out} older ones are not shown: --limit shows more");
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl List {
+    /// The file a rejected item came from. Only a data folder is fed from files.
+    fn file(&self, log: &dyn Log, rejection: &Rejection, state: State) -> anyhow::Result<Option<String>> {
+        if self.log.brokers.is_some() || state == State::Expired {
+            return Ok(None);
+        }
+        let position = &rejection.position;
+        let place = (position.topic.clone(), position.partition, position.offset);
+        Ok(rejections::original(log, &place, rejection.payload_hash)?.as_ref().and_then(file_of))
     }
 }
 
@@ -183,6 +211,9 @@ impl Show {
             println!("the raw record is not there any more");
             return Ok(ExitCode::SUCCESS);
         };
+        if let Some(file) = file_of(&record) {
+            println!("it came from {file}");
+        }
         let copy = rejections::copy(&self.place, &record, 1, now());
         let decoded = rejections::decode(&copy, &self.decode.config()?);
         let (mut good, mut rejected) = (0, Vec::new());

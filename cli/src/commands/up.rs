@@ -47,14 +47,15 @@ pub(super) struct Up {
     #[arg(long, env = "SPENDSTREAM_DATA", value_name = "DIR", default_value = "spendstream-data")]
     data: PathBuf,
     /// File or folder of usage to read instead of the sample; may be given many times. A file is read once: a later run
-    /// reads only what was added at its end, or all of it when what was read of it has changed.
+    /// reads only what was added at its end, or all of it when what was read of it has changed. Files packed by gzip or zstd
+    /// are read as they are; hidden ones are left out.
     #[arg(long, value_name = "FILE|DIR")]
     input: Vec<PathBuf>,
     /// End when everything is processed, instead of serving on.
     #[arg(long)]
     exit_when_idle: bool,
     /// Where to serve. Other machines are let in only with --keys. Port 0 takes any free one.
-    #[arg(long, env = "SPENDSTREAM_LISTEN", default_value = "127.0.0.1:9464")]
+    #[arg(long, env = "SPENDSTREAM_LISTEN", default_value = "127.0.0.1:9464", value_parser = address)]
     listen: SocketAddr,
     /// Configuration folder (prices, owners, budgets) [default: the built-in example; `spendstream init` writes it].
     #[arg(long, value_name = "DIR")]
@@ -94,6 +95,9 @@ const SAMPLE_RECORDS: u64 = 10_000;
 /// The tables are written this often: what was posted shows in a report soon, at the price of smaller files.
 const FILE_AGE: Duration = Duration::from_secs(10);
 
+/// Most files that are named for holding no usage.
+const FOREIGN_MAX: usize = 10;
+
 /// Longest time that a run works.
 const IDLE_WAIT: Duration = Duration::from_secs(7 * 86_400);
 
@@ -120,9 +124,14 @@ impl Up {
             Some(folder) => Configuration::read(folder)?,
             None => Configuration::example()?,
         };
-        configuration.warnings()?.iter().for_each(|warning| eprintln!("warning: {warning}"));
-        let mut ingest_config =
-            ingest::Config { mappings: configuration.mappings.clone(), ..ingest::Config::default() };
+        let mut ingest_config = ingest::Config {
+            mappings: configuration.mappings.clone(),
+            record_bytes_max: input::RECORD_BYTES_MAX,
+            ..ingest::Config::default()
+        };
+        let mut warnings = configuration.warnings()?;
+        warnings.extend(configuration.budgets_of_others(&ingest_config.tenant)?);
+        warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
         if let Some(file) = &self.mappings {
             ingest_config.mappings = ingest::read_mappings(file)?;
         }
@@ -231,6 +240,7 @@ impl Up {
             fed = feeder.sample(self.seed, sample, now())?;
         }
         let (mut remarks, mut is_whole) = (input.found.unreadable.clone(), input.found.unreadable.is_empty());
+        let mut foreign = Vec::new();
         let mut oldest_fed: Option<Timestamp> = None;
         for file in &input.found.files {
             let FedFile { fed: Fed { new, before }, is_changed, oldest, unread } = feeder.file(file, now())?;
@@ -250,7 +260,19 @@ impl Up {
                     is_whole = false;
                     remarks.push(input::unreadable(file, error.root_cause()));
                 }
+                // Whoever names a folder need not know of every picture in it.
+                Some(Unread::Foreign(kind)) if !self.input.contains(file) => foreign.push((file, kind)),
+                Some(Unread::Foreign(kind)) => {
+                    is_whole = false;
+                    remarks.push(input::unreadable(file, kind));
+                }
             }
+        }
+        remarks.extend(
+            foreign.iter().take(FOREIGN_MAX).map(|(file, kind)| format!("{} is left out: {kind}", file.display())),
+        );
+        if foreign.len() > FOREIGN_MAX {
+            remarks.push(format!("and {} more files that hold no usage", foreign.len() - FOREIGN_MAX));
         }
         if input.is_reconfigured || oldest_fed.is_some() {
             remarks.extend(self.priced_as_then(&**log, input.is_reconfigured, oldest_fed)?);
@@ -318,6 +340,12 @@ impl Up {
              spendstream report --data {data}\n\nCtrl-C stops; `spendstream up --data {data}` goes on."
         )
     }
+}
+
+/// An address to listen on.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let address = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    address.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:9464".to_owned())
 }
 
 /// Waits until budgets that were changed are judged by: that begins when all that arrived before them has been summed, as

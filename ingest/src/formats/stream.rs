@@ -12,8 +12,9 @@ mod documents;
 mod frames;
 mod whole;
 
+pub use documents::is_table;
 pub(crate) use documents::{
-    Document, documents, documents_within, head_and_body, is_event_stream, is_table, joined, lines, logged, malformed,
+    Document, documents, documents_within, head_and_body, is_event_stream, joined, lines, logged, malformed,
     on_one_line,
 };
 use frames::{Family, Stream, frame};

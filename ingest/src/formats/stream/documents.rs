@@ -227,7 +227,7 @@ pub(crate) fn on_one_line(text: &str) -> Option<String> {
 }
 
 /// True when a text can only be a table: its first line is names between commas, semicolons or tabs.
-pub(crate) fn is_table(text: &str) -> bool {
+pub fn is_table(text: &str) -> bool {
     if text.starts_with(['{', '[']) {
         return false;
     }
