@@ -35,7 +35,9 @@ pub use books::{BATCH_BYTES_MAX, BatchWriter, Books, Opened, WATERMARK_BEHIND_SE
 pub use clock::now;
 pub use follow::Follower;
 pub use log::{Log, StoredRecord};
-pub use processor::{Halt, Needs, OutRecord, Output, Processor, Record, Source, Stage, Table, Tick, Write, topic_number};
+pub use processor::{
+    Halt, Needs, OutRecord, Output, Processor, Record, Source, Stage, Table, Tick, Write, topic_number,
+};
 pub use scratch::Scratch;
 pub use service::Service;
 pub use settings::Settings;
