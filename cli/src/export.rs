@@ -41,8 +41,10 @@ pub enum Of {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// RFC 4180 with a header; lists and maps are JSON; null is an empty field.
+    /// RFC 4180 with a header; lists and maps are JSON; null is an empty field; names as they are: for programs.
     Csv,
+    /// CSV for Excel and its like: marked as UTF-8, with an apostrophe before text that they would take for a formula.
+    Spreadsheet,
     /// zstd Parquet, `DECIMAL(38,12)`.
     Parquet,
     /// One JSON object a line; decimals are strings; null is left out.
@@ -70,7 +72,7 @@ impl Of {
 impl Form {
     fn extension(self) -> &'static str {
         match self {
-            Form::Csv => "csv",
+            Form::Csv | Form::Spreadsheet => "csv",
             Form::Parquet => "parquet",
             Form::Jsonl => "jsonl",
         }

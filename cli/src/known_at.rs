@@ -25,6 +25,14 @@ impl FromStr for KnownAt {
     }
 }
 
+/// A day of a period, as written on the command line.
+///
+/// # Errors
+/// When it is none; says how to write one.
+pub fn day(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "write a day of the calendar, such as 2026-11-30".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,14 +3,25 @@
 use std::io::{ErrorKind, Write};
 
 /// Writes to standard output. A reader that has gone ends the process; no command changes anything after it has begun to print.
-///
-/// # Panics
-/// When standard output cannot be written for another reason, as the standard macros do.
+/// So does an output that cannot be written, such as a full disk, with an error.
 pub fn write(text: std::fmt::Arguments<'_>) {
-    match std::io::stdout().write_fmt(text) {
+    end_unless(std::io::stdout().write_fmt(text));
+}
+
+/// As [`write`], of bytes.
+pub fn write_bytes(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    end_unless(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+fn end_unless(written: std::io::Result<()>) {
+    match written {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => panic!("failed printing to stdout: {error}"),
+        Err(error) => {
+            eprintln!("spendstream: write to standard output: {error}");
+            std::process::exit(1);
+        }
     }
 }
 

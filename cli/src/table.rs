@@ -21,7 +21,8 @@ impl Style {
             .iter()
             .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
             .is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"));
-        Style { unicode: terminal && utf8, color: terminal && !set("NO_COLOR") }
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Style { unicode: terminal && utf8, color: terminal && !dumb && !set("NO_COLOR") }
     }
 
     fn paint(self, code: &str, text: &str) -> String {

@@ -45,6 +45,7 @@ duck.execute(f"""
     CREATE TABLE c AS
     SELECT *, CAST(effective_cost * 1000000000000 AS HUGEINT) AS spent,
            CAST(contracted_cost * 1000000000000 AS HUGEINT) AS at_contract, CAST(list_cost * 1000000000000 AS HUGEINT) AS at_list,
+           CAST(reporting_effective_cost * 1000000000000 AS HUGEINT) AS converted,
            {ins} AS ins, {cached} AS cached, {wrote} AS wrote, {outs} AS outs,
            epoch_us(event_time) AS called, epoch_us(received_at) AS arrived, epoch_us(booked_at) AS booked,
            strftime(event_date, '%Y-%m-01') AS month, CAST(event_date AS VARCHAR) AS day
@@ -91,9 +92,13 @@ HOUR, DAY = 3_600_000_000, 86_400_000_000
 
 
 def spend(answer):
+    # Of a row that was converted in part, or into two currencies, there is no whole.
+    converted = "count(DISTINCT reporting_currency) = 1 AND NOT bool_or(spent IS NOT NULL AND converted IS NULL)"
     rows = grouped(answer, {
         "requests": "sum(requests)", "effective_cost": "sum(spent)", "contracted_cost": "sum(at_contract)",
-        "list_cost": "sum(at_list)", "input_tokens": "sum(ins)", "cache_read_tokens": "sum(cached)",
+        "list_cost": "sum(at_list)", "reporting_currency": f"CASE WHEN {converted} THEN any_value(reporting_currency) END",
+        "reporting_effective_cost": f"CASE WHEN {converted} THEN sum(converted) END",
+        "input_tokens": "sum(ins)", "cache_read_tokens": "sum(cached)",
         "cache_write_tokens": "sum(wrote)", "output_tokens": "sum(outs)",
         "unpriced_requests": "sum(CASE WHEN spent IS NULL OR pricing_status = 'partial' THEN requests ELSE 0 END)",
     }, picked(answer), keep=lambda row: row["requests"] or row["effective_cost"])
@@ -105,7 +110,7 @@ def spend(answer):
         # Of what has parts of both signs nothing is a share.
         whole = not {(row["currency"], True), (row["currency"], False)} <= signs
         row["share"] = ratio(row["effective_cost"], totals[row["currency"]]) if whole else None
-        for name in ("effective_cost", "contracted_cost", "list_cost"):
+        for name in ("effective_cost", "contracted_cost", "list_cost", "reporting_effective_cost"):
             row[name] = money(row[name])
     return rows
 
@@ -217,7 +222,7 @@ def plain(value):
 
 def number(name, value):
     """A cell of JSON: amounts are strings there."""
-    words = {"day", "month", "first_day", "last_day", "currency", "kind", "meter", "reason", "aspect", "value"}
+    words = {"day", "month", "first_day", "last_day", "currency", "reporting_currency", "kind", "meter", "reason", "aspect", "value"}
     if name in words or name in WORDS or value is None:
         return plain(value)
     return plain(Decimal(value))

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::open::LogArgs;
-use crate::known_at::KnownAt;
+use crate::known_at::{KnownAt, day};
 
 /// Form of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -15,8 +15,10 @@ pub(super) enum Form {
     /// For people.
     #[default]
     Table,
-    /// RFC 4180 with a header; amounts exact.
+    /// RFC 4180 with a header; amounts exact, names as they are: for programs.
     Csv,
+    /// CSV for Excel and its like: marked as UTF-8, with an apostrophe before text that they would take for a formula.
+    Spreadsheet,
     /// One object; amounts are exact decimal strings.
     Json,
     /// zstd Parquet, `DECIMAL(38,12)`.
@@ -69,10 +71,10 @@ pub(super) struct Ask {
     #[arg(long, value_delimiter = ',', value_name = "DIMENSIONS")]
     by: Option<Vec<String>>,
     /// First day (`event_date`, UTC) [default: the lake's first].
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     from: Option<NaiveDate>,
     /// Last day, itself included [default: the lake's last].
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     to: Option<NaiveDate>,
     /// Leave out what was booked after this time, or after this day (UTC).
     #[arg(long, value_name = "TIME")]
@@ -198,6 +200,7 @@ impl Ask {
         let bytes = match self.output {
             Form::Table => show::table(answer, Style::of_stdout())?.into_bytes(),
             Form::Csv => show::csv(&answer.rows)?.into_bytes(),
+            Form::Spreadsheet => show::spreadsheet(&answer.rows)?.into_bytes(),
             Form::Json => show::json(answer)?.into_bytes(),
             Form::Parquet => show::parquet(&answer.rows)?,
             Form::Html => page::page(answer)?.into_bytes(),
@@ -250,6 +253,7 @@ impl BenchmarkOf {
         let bytes = match self.output {
             Form::Table => table(&found, Style::of_stdout()).into_bytes(),
             Form::Csv => show::csv(&rows(&found)?)?.into_bytes(),
+            Form::Spreadsheet => show::spreadsheet(&rows(&found)?)?.into_bytes(),
             Form::Json => (serde_json::to_string_pretty(&found)? + "\n").into_bytes(),
             Form::Parquet => show::parquet(&rows(&found)?)?,
             Form::Html => page(&found)?.into_bytes(),
@@ -282,9 +286,15 @@ fn dimensions(named: &[String]) -> anyhow::Result<Vec<String>> {
 #[cfg(feature = "reports")]
 pub(super) fn write(out: Option<&std::path::Path>, bytes: &[u8]) -> anyhow::Result<()> {
     use anyhow::Context;
-    use std::io::Write;
+    use std::io::IsTerminal;
     match out {
         Some(path) => std::fs::write(path, bytes).with_context(|| format!("write {}", path.display())),
-        None => std::io::stdout().lock().write_all(bytes).context("write the answer"),
+        None if bytes.starts_with(b"PAR1") && std::io::stdout().is_terminal() => {
+            anyhow::bail!("Parquet is nothing for a terminal: name a file, --out FILE")
+        }
+        None => {
+            crate::stdout::write_bytes(bytes);
+            Ok(())
+        }
     }
 }

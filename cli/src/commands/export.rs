@@ -10,7 +10,7 @@ use super::open::lake_reader;
 use super::report::absolute;
 use crate::amount::count;
 use crate::export::{Form, Job, Of, Outcome, Request, run, verify};
-use crate::known_at::KnownAt;
+use crate::known_at::{KnownAt, day};
 
 /// Write charges, alerts or budgets to files, with a manifest of counts and hashes.
 ///
@@ -44,10 +44,10 @@ struct Create {
     ///
     /// Of charges and alerts days are those of `event_date`, in UTC. Of budgets every state is written whose period has one of
     /// the days, in the budget's own time zone.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     from: Option<NaiveDate>,
     /// Last day, itself included [default: the lake's last].
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     to: Option<NaiveDate>,
     /// Leave out what was booked after this time, or after this day (UTC).
     #[arg(long, value_name = "TIME")]

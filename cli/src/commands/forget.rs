@@ -44,6 +44,12 @@ impl Forget {
         ensure!(!users.is_empty(), "no user is given: name one, or give one a line on standard input");
         let log = self.log.open()?;
         let Outcome { renewed, gone } = forget(&*log, &users)?;
+        let within = SECRETS_GONE_WITHIN.as_secs();
+        ensure!(
+            gone,
+            "their keys are replaced, but the old ones are still in {REF_USERS} after {within} s: compare its settings with \
+             `spendstream topics diff`, see that the brokers' log cleaner runs (log.cleaner.backoff.ms), and run this again"
+        );
         // Users are counted, never named: this may end in a log.
         println!("forgotten: {} {}", users.len(), if users.len() == 1 { "user" } else { "users" });
         if renewed > 0 {
@@ -51,12 +57,6 @@ impl Forget {
                 "{renewed} of 256 buckets were full and began anew: everybody in them has another pseudonym from now on"
             );
         }
-        let within = SECRETS_GONE_WITHIN.as_secs();
-        ensure!(
-            gone,
-            "their keys are replaced, but the old ones are still in {REF_USERS} after {within} s: compare its settings with \
-             `spendstream topics diff`, see that the brokers' log cleaner runs (log.cleaner.backoff.ms), and run this again"
-        );
         println!("their keys are gone from the log");
         Ok(ExitCode::SUCCESS)
     }

@@ -27,7 +27,10 @@ impl Init {
             let folder = path.parent().unwrap_or(&self.folder);
             std::fs::create_dir_all(folder).with_context(|| format!("make folder {}", folder.display()))?;
             std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
-            println!("wrote {}", path.display());
+        }
+        // Only when all is there: who reads no further must not end with a part of it.
+        for (name, _) in EXAMPLE {
+            println!("wrote {}", self.folder.join(name).display());
         }
         println!(
             "\nEdit them, then: spendstream up --config {0}   or   spendstream apply {0} --brokers HOST:PORT",

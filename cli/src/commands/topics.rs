@@ -109,12 +109,13 @@ impl Topics {
             Layout { raw: cluster.raw_partitions, internal: cluster.partitions, replication: cluster.replication };
         if apply_it {
             let created = apply(&cluster.connection, &wanted, layout).context("create topics")?;
+            let log = KafkaLog::connect(&cluster.connection, "spendstream-cli")?;
+            let made_keys = make_keys(&log).context("make the keys of users");
             for topic in &created {
                 println!("created {topic}");
             }
             println!("{} of {} topics created, the others were there", created.len(), wanted.len());
-            let log = KafkaLog::connect(&cluster.connection, "spendstream-cli")?;
-            if make_keys(&log).context("make the keys of users")? {
+            if made_keys? {
                 println!("made the keys that users are pseudonymised with");
             }
             return Ok(ExitCode::SUCCESS);

@@ -23,8 +23,36 @@ fn quoted(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Rows of a CSV file.
+/// The first line of a CSV file for spreadsheets: the mark of UTF-8, without which Excel takes another encoding, comes first.
+pub(crate) fn spreadsheet_header(schema: &Schema) -> String {
+    format!("\u{feff}{}", header(schema))
+}
+
+/// Text that a spreadsheet would take for a formula, behind an apostrophe: names come from whoever sends events.
+fn no_formula(text: &str) -> Cow<'_, str> {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{text}").into(),
+        false => text.into(),
+    }
+}
+
+/// Text as it is.
+fn exact(text: &str) -> Cow<'_, str> {
+    text.into()
+}
+
+/// Rows of a CSV file: exact, for programs.
 pub(crate) fn csv(batch: &RecordBatch) -> anyhow::Result<String> {
+    rows(batch, exact)
+}
+
+/// Rows of a CSV file for spreadsheets.
+pub(crate) fn spreadsheet(batch: &RecordBatch) -> anyhow::Result<String> {
+    rows(batch, no_formula)
+}
+
+/// Rows of CSV, their texts (and no numbers, which may be negative) through a function.
+fn rows(batch: &RecordBatch, of_text: fn(&str) -> Cow<'_, str>) -> anyhow::Result<String> {
     let mut text = String::new();
     let mut cell = String::new();
     for row in 0..batch.num_rows() {
@@ -37,6 +65,7 @@ pub(crate) fn csv(batch: &RecordBatch) -> anyhow::Result<String> {
             }
             cell.clear();
             match plain(column, row, &mut cell)? {
+                true if *column.data_type() == DataType::Utf8 => text.push_str(&quoted(&of_text(&cell))),
                 true => text.push_str(&quoted(&cell)),
                 false => {
                     json(column, row, &mut cell)?;
@@ -210,6 +239,18 @@ mod tests {
         assert_eq!(quoted("a,b"), "\"a,b\"");
         assert_eq!(quoted("say \"hi\"\n"), "\"say \"\"hi\"\"\n\"");
         assert_eq!(quoted(""), "\"\"");
+    }
+
+    #[test]
+    fn what_a_spreadsheet_would_reckon_is_text_in_its_own_form_alone() {
+        let teams = arrow::array::StringArray::from(vec!["=cmd|' /C calc'!A0", "@cf/meta/llama", "plain"]);
+        let counts = arrow::array::Int64Array::from(vec![-1, 2, 3]);
+        let columns: [(&str, std::sync::Arc<dyn Array>); 2] =
+            [("team", std::sync::Arc::new(teams)), ("calls", std::sync::Arc::new(counts))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        assert_eq!(csv(&batch).unwrap(), "=cmd|' /C calc'!A0,-1\r\n@cf/meta/llama,2\r\nplain,3\r\n");
+        assert_eq!(spreadsheet(&batch).unwrap(), "'=cmd|' /C calc'!A0,-1\r\n'@cf/meta/llama,2\r\nplain,3\r\n");
+        assert_eq!(spreadsheet_header(&batch.schema()), "\u{feff}team,calls\r\n");
     }
 
     #[test]

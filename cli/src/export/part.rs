@@ -67,9 +67,12 @@ impl Part {
                 Writer::Parquet(Box::new(ArrowWriter::try_new(hashed, schema.clone(), Some(properties))?))
             }
             form => {
-                if form == Form::Csv {
-                    hashed.write_all(encode::header(schema).as_bytes())?;
-                }
+                let header = match form {
+                    Form::Csv => encode::header(schema),
+                    Form::Spreadsheet => encode::spreadsheet_header(schema),
+                    Form::Jsonl | Form::Parquet => String::new(),
+                };
+                hashed.write_all(header.as_bytes())?;
                 Writer::Text(form, hashed)
             }
         };
@@ -86,7 +89,11 @@ impl Part {
         match &mut self.writer {
             Writer::Parquet(writer) => writer.write(batch).map_err(anyhow::Error::from),
             Writer::Text(form, out) => {
-                let text = if *form == Form::Csv { encode::csv(batch)? } else { encode::json_lines(batch)? };
+                let text = match form {
+                    Form::Csv => encode::csv(batch)?,
+                    Form::Spreadsheet => encode::spreadsheet(batch)?,
+                    Form::Jsonl | Form::Parquet => encode::json_lines(batch)?,
+                };
                 out.write_all(text.as_bytes()).map_err(anyhow::Error::from)
             }
         }

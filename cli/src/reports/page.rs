@@ -136,7 +136,9 @@ fn charts(rows: &RecordBatch, column: &str) -> anyhow::Result<Charts> {
     let place = schema.index_of(column).with_context(|| format!("the answer has no column {column}"))?;
     let currency = schema.index_of("currency").context("the answer has no column currency")?;
     let words = |of: &DataType| matches!(of, DataType::Utf8 | DataType::Boolean | DataType::Int32 | DataType::Date32);
-    let named = schema.fields().iter().enumerate().filter(|(at, field)| *at != currency && words(field.data_type()));
+    // Currencies of amounts name no row.
+    let named = schema.fields().iter().enumerate();
+    let named = named.filter(|(_, field)| !field.name().ends_with("currency") && words(field.data_type()));
     let named: Vec<usize> = named.map(|(at, _)| at).collect();
     let mut charts = Charts::default();
     for row in 0..rows.num_rows() {

@@ -85,7 +85,7 @@ impl What {
 
     /// True when its rows are parts of a whole: no call is in two of them, and all of one currency count the same things.
     pub(super) fn adds_up(self) -> bool {
-        matches!(self, What::Spend | What::Unallocated)
+        matches!(self, What::Spend | What::UnitCost | What::Unallocated | What::Late)
     }
 
     /// Columns that are added to what the query finds.

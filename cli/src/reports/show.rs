@@ -1,17 +1,19 @@
 //! An answer as text and files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::Arc;
 
 use anyhow::Context;
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type};
 use chrono::NaiveDate;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use schemas::{Money, PICO, Timestamp};
 
+use super::ratio::{Ratio, Whole};
 use super::{Answer, ratio};
 use crate::amount;
 use crate::export::encode;
@@ -46,14 +48,15 @@ fn kind(name: &str, of: &DataType) -> Kind {
     }
 }
 
-/// A cell for people; null is a dash.
+/// A cell for people; null is a dash, and as a team unallocated.
 ///
 /// # Errors
 /// When the column holds what no answer holds.
 pub fn cell(rows: &RecordBatch, at: usize, row: usize) -> anyhow::Result<String> {
     let (schema, column) = (rows.schema(), rows.column(at));
     if column.is_null(row) {
-        return Ok("-".to_owned());
+        // As the first report has it: nobody pays for that.
+        return Ok(if schema.field(at).name() == "team" { "unallocated" } else { "-" }.to_owned());
     }
     let kind = kind(schema.field(at).name(), column.data_type());
     if kind == Kind::Words {
@@ -75,8 +78,9 @@ fn figure(kind: Kind, picos: i128) -> anyhow::Result<String> {
     })
 }
 
-/// What the rows of each currency add up to, where they are parts of a whole and more than one; for people only: whoever
-/// sums a column of a file must not find its sum there. Cells that cannot be added are empty.
+/// What the rows of each currency add up to, where they are parts of a whole and more than one, and those of all currencies in
+/// the one that they were converted to; for people only: whoever sums a column of a file must not find its sum there. Cells
+/// that cannot be added are empty.
 ///
 /// # Errors
 /// When a column holds what no answer holds.
@@ -97,8 +101,18 @@ pub fn totals(answer: &Answer) -> anyhow::Result<Vec<Vec<String>>> {
             Kind::UnitPrice | Kind::Share | Kind::Words => Ok(BTreeMap::new()),
         })
         .collect::<anyhow::Result<_>>()?;
+    let of_whole = |name: &str| answer.request.what.ratios().iter().find(|ratio| ratio.name == name);
     let cell = |code: &str, at: usize| {
         let field = schema.field(at);
+        // What a ratio divides is added up, never ratios.
+        if let Some(Ratio { part, whole: Whole::Column(whole), times, .. }) = of_whole(field.name()) {
+            let sum = |name: &str| schema.index_of(name).ok().and_then(|at| sums[at].get(code).copied());
+            let divided = sum(part).zip(sum(whole)).and_then(|(part, whole)| ratio::divide(part, whole, *times));
+            return match divided {
+                Some(divided) => figure(kind(field.name(), field.data_type()), divided),
+                None => Ok(String::new()),
+            };
+        }
         match (at, sums[at].get(code)) {
             (0, None) => Ok("total".to_owned()),
             (at, None) if at == currency => Ok(code.to_owned()),
@@ -109,7 +123,43 @@ pub fn totals(answer: &Answer) -> anyhow::Result<Vec<Vec<String>>> {
             (_, Some(sum)) => figure(kind(field.name(), field.data_type()), *sum),
         }
     };
-    count.keys().map(|code| (0..rows.num_columns()).map(|at| cell(code, at)).collect()).collect()
+    let mut totals = count
+        .keys()
+        .map(|code| (0..rows.num_columns()).map(|at| cell(code, at)).collect())
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    totals.extend(converted(rows)?);
+    Ok(totals)
+}
+
+/// What rows of several currencies are together in the one that all were converted to; nothing where some were not.
+fn converted(rows: &RecordBatch) -> anyhow::Result<Option<Vec<String>>> {
+    let text = |name: &str| rows.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    let (Some(currency), Some(reporting)) = (text("currency"), text("reporting_currency")) else { return Ok(None) };
+    let (Some(cost), Some(converted)) =
+        (rows.column_by_name("effective_cost"), rows.column_by_name("reporting_effective_cost"))
+    else {
+        return Ok(None);
+    };
+    let into: BTreeSet<&str> = reporting.iter().flatten().collect();
+    let (1, Some(into), 2..) = (into.len(), into.first(), rows.num_rows()) else { return Ok(None) };
+    let mut all = 0i128;
+    for row in 0..rows.num_rows() {
+        let amount = match (ratio::picos(converted, row)?, ratio::picos(cost, row)?.unwrap_or(0)) {
+            (Some(converted), _) => converted,
+            (None, 0) => 0,
+            (None, cost) if currency.value(row) == *into => cost,
+            (None, _) => return Ok(None),
+        };
+        all = all.checked_add(amount).context("a sum needs more than 38 digits")?;
+    }
+    let schema = rows.schema();
+    let cell = |(at, field): (usize, &Arc<Field>)| match (at, field.name().as_str()) {
+        (0, _) => Ok(format!("all, in {into}")),
+        (_, "currency" | "reporting_currency") => Ok((*into).to_owned()),
+        (_, "reporting_effective_cost") => figure(Kind::Money, all),
+        _ => Ok(String::new()),
+    };
+    schema.fields().iter().enumerate().map(cell).collect::<anyhow::Result<_>>().map(Some)
 }
 
 fn words(column: &dyn Array, row: usize) -> anyhow::Result<String> {
@@ -177,6 +227,14 @@ pub fn csv(rows: &RecordBatch) -> anyhow::Result<String> {
     Ok(encode::header(&rows.schema()) + &encode::csv(rows)?)
 }
 
+/// CSV for spreadsheets, which know UTF-8 by its mark and begin formulas at some characters.
+///
+/// # Errors
+/// When a column holds what no answer holds.
+pub fn spreadsheet(rows: &RecordBatch) -> anyhow::Result<String> {
+    Ok(encode::spreadsheet_header(&rows.schema()) + &encode::spreadsheet(rows)?)
+}
+
 /// One JSON object: what was asked, the query, and the rows; amounts are exact strings, null is left out.
 ///
 /// # Errors
@@ -217,8 +275,6 @@ pub fn parquet(rows: &RecordBatch) -> anyhow::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{ArrayRef, Decimal128Array, Int64Array, StringArray};
 
     use super::*;
@@ -244,6 +300,49 @@ mod tests {
     fn parts_of_a_whole_are_added_up_by_currency_and_nothing_known_is_no_zero() {
         let euro = ["total", "EUR", "1,234", "999.0000", ""];
         assert_eq!(totals(&answer(What::Spend)).unwrap(), [euro, ["total", "JPY", "11", "-", ""]]);
+    }
+
+    #[test]
+    fn what_a_call_costs_altogether_is_all_cost_by_all_calls_and_no_sum_or_mean() {
+        let picos = |units: [i128; 3]| {
+            let picos = units.map(|units| units * PICO).to_vec();
+            Arc::new(Decimal128Array::from(picos).with_precision_and_scale(38, 12).unwrap()) as ArrayRef
+        };
+        let rows = RecordBatch::try_from_iter([
+            ("team", Arc::new(StringArray::from(vec![Some("a"), None, Some("b")])) as ArrayRef),
+            ("currency", Arc::new(StringArray::from(vec!["USD", "USD", "EUR"]))),
+            ("requests", Arc::new(Int64Array::from(vec![10, 40, 1]))),
+            ("priced_requests", Arc::new(Int64Array::from(vec![10, 30, 1]))),
+            ("effective_cost", picos([10, 10, 5])),
+            ("priced_tokens", picos([1_000_000, 3_000_000, 1])),
+        ]);
+        let rows = ratio::add(&rows.unwrap(), What::UnitCost.ratios()).unwrap();
+        let answer = Answer { rows, ..answer(What::UnitCost) };
+        let all = ["total", "USD", "50", "40", "20.0000", "4,000,000", "0.50000000", "5.0000", "80.0 %"];
+        assert_eq!(totals(&answer).unwrap(), [all]);
+        assert!(table(&answer, Style::default()).unwrap().contains("  unallocated  USD"));
+    }
+
+    #[test]
+    fn what_was_all_converted_has_one_total_and_what_was_in_part_has_none() {
+        let rows = |yen: Option<i128>| {
+            let money = |units: [Option<i128>; 3]| {
+                let picos = units.map(|units| units.map(|units| units * PICO)).to_vec();
+                Arc::new(Decimal128Array::from(picos).with_precision_and_scale(38, 12).unwrap()) as ArrayRef
+            };
+            let of_yen = yen.map(|_| "USD");
+            RecordBatch::try_from_iter([
+                ("team", Arc::new(StringArray::from(vec!["a", "a", "b"])) as ArrayRef),
+                ("currency", Arc::new(StringArray::from(vec!["EUR", "JPY", "USD"]))),
+                ("effective_cost", money([Some(100), Some(1000), Some(7)])),
+                ("reporting_currency", Arc::new(StringArray::from(vec![Some("USD"), of_yen, None]))),
+                ("reporting_effective_cost", money([Some(110), yen, None])),
+            ])
+            .unwrap()
+        };
+        let answer = Answer { rows: rows(Some(6)), ..answer(What::Spend) };
+        assert_eq!(totals(&answer).unwrap(), [["all, in USD", "USD", "", "USD", "123.0000"]]);
+        assert!(totals(&Answer { rows: rows(None), ..answer }).unwrap().is_empty(), "yen have no rate");
     }
 
     #[test]

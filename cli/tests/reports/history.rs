@@ -4,7 +4,7 @@
 use schemas::codec::Format;
 use schemas::ids::{charge_id, dedup_key, hash_parts};
 use schemas::{
-    Batch, BatchItem, BudgetPeriod, BudgetState, Carries, Charge, ChargeClass, CorrectionReason, CostBasis,
+    Batch, BatchItem, BudgetPeriod, BudgetState, Carries, Charge, ChargeClass, CorrectionReason, CostBasis, Costs,
     Counterfactual, CounterfactualKind, CurrencySum, Dimensions, Fact, FactKind, Flag, Lineage, Meter, Metered, Money,
     Position, PricingStatus, Quantity, Text, Timestamp, UnpricedMeter, fixture, topics,
 };
@@ -125,6 +125,8 @@ fn charge(dice: &mut Dice, number: u64, day: i64) -> Charge {
             .map(|used| UnpricedMeter { meter: used.meter, quantity: used.quantity, reason: "unknown_model".into() })
             .collect();
     }
+    // What one provider charges was converted.
+    charge.reporting = (provider == "openai").then(|| converted(&charge.costs));
     charge.owner = Dimensions::default();
     if !dice.percent(4) {
         // The incident is one team's.
@@ -141,6 +143,18 @@ fn charge(dice: &mut Dice, number: u64, day: i64) -> Charge {
         charge.flags = vec![Flag::TimeAssumed, Flag::AliasedModel];
     }
     charge
+}
+
+/// Costs in the currency of the reports.
+fn converted(costs: &Costs) -> Costs {
+    let euros = |amount: Option<Money>| amount.map(|amount| picos((amount.picos() * 9 / 10) as i64));
+    Costs {
+        currency: "EUR".into(),
+        list: euros(costs.list),
+        contracted: euros(costs.contracted),
+        effective: euros(costs.effective),
+        billed: None,
+    }
 }
 
 /// What the call would have cost otherwise: without a cache, in no batch, on another model, without a seat.
@@ -184,6 +198,7 @@ fn corrected(standing: &Charge, days: i64) -> [Charge; 2] {
     let costs = &mut back.costs;
     (costs.list, costs.contracted, costs.effective) =
         (turned(costs.list), turned(costs.contracted), turned(costs.effective));
+    back.reporting = standing.reporting.as_ref().map(|_| converted(&back.costs));
     for other in &mut back.counterfactuals {
         other.cost = turned(Some(other.cost)).expect("a small amount");
     }
@@ -196,6 +211,7 @@ fn corrected(standing: &Charge, days: i64) -> [Charge; 2] {
     let costs = &mut anew.costs;
     (costs.list, costs.contracted, costs.effective) =
         (dearer(costs.list), dearer(costs.contracted), dearer(costs.effective));
+    anew.reporting = standing.reporting.as_ref().map(|_| converted(&anew.costs));
     [back, anew]
 }
 

@@ -1,5 +1,6 @@
 -- What was charged, net of corrections, and the usage it was charged for. What adds up to nothing is left out; usage without a
--- price is no nothing.
+-- price is no nothing. Beside costs in another currency than the reports' stands what they are in that, where all of a row was
+-- converted.
 WITH picked AS (
   SELECT *, event_date AS day,
          CAST(date_trunc('week', event_date) AS DATE) AS week,
@@ -15,6 +16,10 @@ SELECT /*by*/team,/*end*/ currency,
        sum(effective_cost) AS effective_cost,
        sum(contracted_cost) AS contracted_cost,
        sum(list_cost) AS list_cost,
+       CASE WHEN count(reporting_effective_cost) = count(effective_cost) AND min(reporting_currency) = max(reporting_currency)
+            THEN min(reporting_currency) END AS reporting_currency,
+       CASE WHEN count(reporting_effective_cost) = count(effective_cost) AND min(reporting_currency) = max(reporting_currency)
+            THEN sum(reporting_effective_cost) END AS reporting_effective_cost,
        coalesce(sum(input_text_tokens), 0) + coalesce(sum(input_audio_tokens), 0)
          + coalesce(sum(input_image_tokens), 0) + coalesce(sum(input_video_tokens), 0) AS input_tokens,
        coalesce(sum(cache_read_text_tokens), 0) + coalesce(sum(cache_read_audio_tokens), 0)
