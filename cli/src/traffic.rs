@@ -22,7 +22,7 @@ pub use random::Random;
 /// What the traffic is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Shape {
-    /// The story the first run tells: everything listed in this module, in realistic proportion.
+    /// The story the first run tells: several teams, with copies, late and broken records, unknown keys and models.
     #[default]
     Sample,
     /// Only well-formed calls with owners and prices: nothing is late, twice or wrong.

@@ -146,6 +146,11 @@ pub(super) fn lake_config(address: &str) -> anyhow::Result<LakeConfig> {
     Ok(environment.lake)
 }
 
+/// Says that an answer is by the built-in example, which whoever has applied their own would not expect.
+pub(super) fn by_the_example() {
+    eprintln!("by the built-in example, whatever was applied: --config names a folder of yours");
+}
+
 /// The wall clock.
 pub(super) fn now() -> Timestamp {
     Timestamp::from(chrono::Utc::now())

@@ -19,7 +19,7 @@ mod package;
 use self::build::Build;
 use self::diff::Diff;
 use super::cat::is_closed_pipe;
-use super::open::now;
+use super::open::{by_the_example, now};
 use crate::configuration::{Configuration, EXAMPLE};
 
 /// Inspect price books, and make price rows from the data of litellm and genai-prices.
@@ -148,7 +148,10 @@ impl Book {
     fn rows(&self) -> anyhow::Result<Vec<ReferenceRow>> {
         match &self.config {
             Some(path) => rows(path),
-            None => Ok(Configuration::example()?.prices),
+            None => {
+                by_the_example();
+                Ok(Configuration::example()?.prices)
+            }
         }
     }
 
@@ -241,12 +244,37 @@ impl Compile {
     }
 }
 
+/// Whose models have this name in a book, as `show` wants to be asked.
+fn offered(rows: &[ReferenceRow], model: &str) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        sku: Option<Sku>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Sku {
+        provider: String,
+        models: Vec<String>,
+    }
+    let named = rows.iter().filter_map(|row| serde_json::from_str::<Row>(&row.body).ok()?.sku);
+    let mut named: Vec<String> = named
+        .filter(|sku| sku.models.iter().any(|name| name == model))
+        .map(|sku| format!("{}/{model}", sku.provider))
+        .collect();
+    named.sort();
+    named.dedup();
+    named
+}
+
 impl Show {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        let book = self.book.compile()?;
         let Some((provider, model)) = self.model.split_once('/') else {
-            bail!("say whose model it is, as in openai/gpt-5");
+            let offered = offered(&self.book.rows()?, &self.model);
+            match offered.is_empty() {
+                true => bail!("say whose model it is, as in openai/gpt-5"),
+                false => bail!("say whose model it is: {}", offered.join(", ")),
+            }
         };
+        let book = self.book.compile()?;
         let question = Question {
             event_id: self.model.as_str().into(),
             provider: provider.into(),

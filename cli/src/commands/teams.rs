@@ -13,7 +13,7 @@ use enrich::{Directory, Severity};
 use schemas::{PriceContext, ReferenceRow, Tag, Text, Timestamp};
 use stream::reference::{Compiled, manifest};
 
-use super::open::{key_value, now};
+use super::open::{by_the_example, key_value, now};
 use crate::configuration::{Configuration, EXAMPLE};
 
 /// Inspect directories of owners: teams, projects, keys, rules.
@@ -168,7 +168,10 @@ impl Who {
     fn run(self) -> anyhow::Result<ExitCode> {
         let rows = match &self.config {
             Some(path) => rows(path)?,
-            None => Configuration::example()?.owners,
+            None => {
+                by_the_example();
+                Configuration::example()?.owners
+            }
         };
         let directory = compile(&rows)?;
         let at = self.at.unwrap_or_else(now);

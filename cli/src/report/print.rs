@@ -278,6 +278,9 @@ fn attention(report: &Report, style: Style, page: &mut String) {
     if more > 0 {
         let _ = writeln!(page, "  and {more} more");
     }
+    if !report.rejected.is_empty() && report.ledger.is_some() {
+        let _ = writeln!(page, "  `spendstream rejected list` says of each rejected item where it stands and why");
+    }
 }
 
 /// What of a model's usage has no price: its tokens, and whatever else was used of it.
@@ -391,11 +394,11 @@ fn lake(report: &Report, style: Style, page: &mut String) {
     );
     let _ = writeln!(
         page,
-        "  duckdb -c \"SELECT team, sum(effective_cost) AS cost FROM delta_scan('{address}/charges') GROUP BY ALL ORDER BY cost DESC\""
+        "  duckdb -c \"SELECT team, currency, sum(effective_cost) AS cost FROM delta_scan('{address}/charges') GROUP BY ALL ORDER BY cost DESC\""
     );
     let _ = writeln!(
         page,
-        "  python -c \"from deltalake import DeltaTable; print(DeltaTable('{address}/charges').to_pandas().groupby('team').effective_cost.sum())\""
+        "  python -c \"from deltalake import DeltaTable; print(*DeltaTable('{address}/charges').to_pyarrow_table().group_by(['team', 'currency']).aggregate([('effective_cost', 'sum')]).to_pylist(), sep='\\n')\""
     );
 }
 
