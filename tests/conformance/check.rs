@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use schemas::codec::Format;
@@ -12,7 +12,7 @@ use stream::log::{ledger, scan};
 use stream::{Log, OutRecord};
 
 use super::names;
-use super::stages::AGAIN;
+use super::stages::{AGAIN, UNTIL};
 
 /// Longest wait for something that is bound to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,7 +52,23 @@ struct Line {
     sum: i64,
 }
 
+/// While brokers come and go they cannot always say what they have: asks again.
+fn patiently<T>(what: &str, ask: impl Fn() -> anyhow::Result<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(error) => assert!(Instant::now() < deadline, "{what}: {error:#}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 fn lines(log: &dyn Log, topic: &str, partition: u32) -> Vec<Line> {
+    patiently("read the output", || try_lines(log, topic, partition))
+}
+
+fn try_lines(log: &dyn Log, topic: &str, partition: u32) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
     scan(log, topic, partition, 0, |record| {
         let text = |bytes: &Option<Bytes>| String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
@@ -67,9 +83,8 @@ fn lines(log: &dyn Log, topic: &str, partition: u32) -> Vec<Line> {
             sum: number(3),
         });
         Ok(())
-    })
-    .expect("read the output");
-    lines
+    })?;
+    Ok(lines)
 }
 
 /// Deposits visible in the output.
@@ -119,10 +134,14 @@ pub fn balance(log: &dyn Log, prefix: &str) {
 }
 
 fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
+    patiently("read outputs, state and books", || try_imbalance(log, prefix))
+}
+
+fn try_imbalance(log: &dyn Log, prefix: &str) -> anyhow::Result<Vec<String>> {
     let [_, middle, output] = names(prefix);
     let format = Format::<LedgerEntry>::new();
     let partitions = log.partitions(&output).expect("ask for partitions").expect("the output topic exists");
-    let entries = ledger(log).expect("read the ledger");
+    let entries = ledger(log)?;
     let mut problems = Vec::new();
     let (mut put_out, mut state) = (BTreeMap::<String, (i64, String)>::new(), BTreeMap::new());
     for partition in 0..partitions {
@@ -145,9 +164,8 @@ fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
                 accounts.insert(account, String::from_utf8_lossy(value).into_owned());
             }
             Ok(())
-        })
-        .expect("read the changelog");
-        let lines = lines(log, &output, partition);
+        })?;
+        let lines = try_lines(log, &output, partition)?;
         for line in &lines {
             let newest = put_out.entry(line.account.clone()).or_default();
             if line.count > newest.0 {
@@ -179,7 +197,23 @@ fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
     if put_out != state {
         problems.push(format!("outputs {put_out:?}, state {state:?}"));
     }
-    problems
+    Ok(problems)
+}
+
+/// Keeps whoever works on partition 0 of `split` busy for so long from now on.
+pub fn keep_busy(log: &dyn Log, prefix: &str, time: Duration) {
+    let [input, ..] = names(prefix);
+    let until = SystemTime::now() + time;
+    let millis = until.duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970").as_millis();
+    let record = OutRecord {
+        topic: Arc::from(&*input),
+        partition: 0,
+        key: None,
+        payload: Some(Bytes::from(format!("{UNTIL}{millis}"))),
+        headers: Vec::new(),
+        timestamp: None,
+    };
+    log.append(vec![record]).expect("send it");
 }
 
 /// Asks `split` for the deposits at these offsets of partition 0 once more, and waits: the sum of their amounts, and how

@@ -7,7 +7,7 @@
 mod check;
 mod stages;
 
-pub use check::{Sent, again, appear, balance, order_skip, order_skip_to, send, settled};
+pub use check::{Sent, again, appear, balance, keep_busy, order_skip, order_skip_to, send, settled};
 pub use stages::{Deposit, Split, Sum};
 
 use schemas::topics::{self, Kept, Partitions, TopicSpec};

@@ -1,6 +1,7 @@
 //! Two stages: one that packs batches, one that keeps state.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use schemas::codec::Format;
@@ -30,6 +31,9 @@ impl BatchItem for Deposit {
 
 /// Before an offset: asks for the amount of the deposit there once more.
 pub(super) const AGAIN: &str = "again ";
+
+/// Before milliseconds since 1970: whoever processes it does nothing else until then.
+pub(super) const UNTIL: &str = "until ";
 
 /// Packs deposits into batches by account.
 pub struct Split {
@@ -104,6 +108,12 @@ impl Processor for Splitting {
             let (account, payload) = (text(record.key), text(record.payload));
             if let Some(offset) = payload.strip_prefix(AGAIN) {
                 self.read_again(offset, books)?;
+                continue;
+            }
+            if let Some(until) = payload.strip_prefix(UNTIL) {
+                let until = until.parse().map_err(|_| Halt::State(format!("{until:?} is no time")))?;
+                let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(until);
+                std::thread::sleep(moment.duration_since(SystemTime::now()).unwrap_or_default());
                 continue;
             }
             let Some((id, amount)) = payload.split_once(' ') else {

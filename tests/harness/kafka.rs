@@ -1,4 +1,4 @@
-//! A real Kafka broker from its published jars: KRaft, one node, small, gone with the test.
+//! A real Kafka broker from its published jars: KRaft, one node, small, gone with the test. `cluster` starts three.
 
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
@@ -18,15 +18,30 @@ use schemas::topics::TopicSpec;
 use stream::kafka::topics::{Layout, apply};
 use stream::settings::Connection;
 
+use crate::administer::{self, Right};
 use crate::proxy::Proxy;
 
 /// A running broker. Killed with everything it started when dropped, or when the test process dies.
 pub struct Kafka {
     port: u16,
     proxy: Proxy,
-    process: Child,
+    process: Broker,
     folder: tempfile::TempDir,
-    secured: Option<u16>,
+    /// Port of the listener besides the plain ones.
+    beside: Option<u16>,
+}
+
+/// A broker's process.
+pub(crate) struct Broker(Child);
+
+/// What a broker listens for besides plain connections, which may do everything.
+#[derive(Clone, Copy)]
+enum Beside<'a> {
+    Nothing,
+    /// Connections with TLS and SCRAM-SHA-512.
+    Secured,
+    /// Connections of these users, whose passwords are their names and who may do only what they were allowed.
+    Guarded(&'a [&'a str]),
 }
 
 /// User of the listener that demands TLS and SCRAM, and its password.
@@ -111,6 +126,34 @@ fn spawn(mut command: Command) -> Child {
     child.recv().expect("the spawner answers").expect("these tests run against real Kafka: install Java 17 or newer")
 }
 
+/// Adds a listener to a broker's settings.
+fn listen(lines: &mut [String], name: &str, port: u16, protocol: &str) {
+    for line in lines {
+        match line.split_once('=').map_or("", |(key, _)| key) {
+            "listeners" => line.push_str(&format!(",{name}://127.0.0.1:{port}")),
+            "advertised.listeners" => line.push_str(&format!(",{name}://localhost:{port}")),
+            "listener.security.protocol.map" => line.push_str(&format!(",{name}:{protocol}")),
+            _ => {}
+        }
+    }
+}
+
+/// Adds a listener for users whose rights are checked to a broker's settings; its port. Who comes by the others may do
+/// everything: the harness, and the broker itself.
+fn guard(users: &[&str], lines: &mut Vec<String>) -> u16 {
+    let port = free_port();
+    listen(lines, "GUARDED", port, "SASL_PLAINTEXT");
+    let users: String = users.iter().map(|user| format!(" user_{user}=\"{user}\"")).collect();
+    let login = "org.apache.kafka.common.security.plain.PlainLoginModule required";
+    lines.extend([
+        "listener.name.guarded.sasl.enabled.mechanisms=PLAIN".to_owned(),
+        format!("listener.name.guarded.plain.sasl.jaas.config={login}{users};"),
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer".to_owned(),
+        "super.users=User:ANONYMOUS".to_owned(),
+    ]);
+    port
+}
+
 /// Adds a listener that demands TLS and SCRAM to a broker's settings; its port. Leaves the certificate that clients are to
 /// trust in the folder.
 fn secure(folder: &Path, lines: &mut Vec<String>) -> u16 {
@@ -126,14 +169,7 @@ fn secure(folder: &Path, lines: &mut Vec<String>) -> u16 {
     let names = "san=dns:localhost,ip:127.0.0.1";
     keytool(&["-genkeypair", "-keyalg", "EC", "-groupname", "secp256r1", "-dname", "CN=localhost", "-ext", names]);
     keytool(&["-exportcert", "-rfc", "-file", &authority]);
-    for line in lines.iter_mut() {
-        match line.split_once('=').map_or("", |(key, _)| key) {
-            "listeners" => line.push_str(&format!(",SECURED://127.0.0.1:{port}")),
-            "advertised.listeners" => line.push_str(&format!(",SECURED://localhost:{port}")),
-            "listener.security.protocol.map" => line.push_str(",SECURED:SASL_SSL"),
-            _ => {}
-        }
-    }
+    listen(lines, "SECURED", port, "SASL_SSL");
     let login = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
     lines.extend([
         format!("ssl.keystore.location={store}"),
@@ -145,30 +181,101 @@ fn secure(folder: &Path, lines: &mut Vec<String>) -> u16 {
     port
 }
 
+/// Settings of every broker, which keeps so many copies of a record and acknowledges it when all but one have it.
+pub(crate) fn common_settings(copies: usize) -> Vec<String> {
+    let own = |topic: &str| {
+        [format!("{topic}.replication.factor={copies}"), format!("{topic}.min.isr={}", 1.max(copies - 1))]
+    };
+    let mut lines = [own("transaction.state.log"), own("share.coordinator.state.topic")].concat();
+    lines.push(format!("offsets.topic.replication.factor={copies}"));
+    let settings = [
+        "process.roles=broker,controller",
+        "inter.broker.listener.name=PLAINTEXT",
+        "controller.listener.names=CONTROLLER",
+        "auto.create.topics.enable=false",
+        "num.network.threads=2",
+        "num.io.threads=4",
+        "offsets.topic.num.partitions=2",
+        "transaction.state.log.num.partitions=2",
+        "group.initial.rebalance.delay.ms=0",
+        "group.min.session.timeout.ms=1000",
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms=500",
+        "log.index.size.max.bytes=1048576",
+        "log.cleaner.dedupe.buffer.size=2097152",
+        "log.cleaner.threads=1",
+        // A client that was told to keep to a quota may have two seconds' worth at once.
+        "quota.window.num=3",
+    ];
+    lines.extend(settings.map(str::to_owned));
+    lines
+}
+
+/// Makes ready the folder of a broker with these settings.
+pub(crate) fn format(settings: &Path) -> Command {
+    let mut format = java(&jars(), SMALL, "kafka.tools.StorageTool");
+    format.args(["format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c"]).arg(settings);
+    format.args(["--add-scram", &format!("SCRAM-SHA-512=[name={},password={}]", USER.0, USER.1)]);
+    format
+}
+
+impl Broker {
+    /// Starts it. What it logs goes behind what is in the file.
+    pub(crate) fn start(options: &[&str], settings: &Path, log: &Path) -> Self {
+        let log = std::fs::File::options().create(true).append(true).open(log).expect("open the broker's log");
+        let mut broker = java(&jars(), options, "kafka.Kafka");
+        broker.arg(settings).stdin(Stdio::null());
+        broker.stdout(log.try_clone().expect("share the log")).stderr(log);
+        Broker(spawn(broker))
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.0.try_wait().expect("ask for the broker's state")
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: i32) {
+        // SAFETY: the process was started by this value and is reaped only when it is dropped.
+        unsafe { libc::kill(self.0.id() as i32, signal) };
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // SAFETY: the group was created by the broker's own setsid, and the broker is not reaped yet.
+        unsafe { libc::kill(-(self.0.id() as i32), libc::SIGKILL) };
+        let _ = self.0.wait();
+    }
+}
+
 impl Kafka {
     /// Starts a broker and waits until it answers.
     pub fn start() -> Self {
-        Kafka::run(SMALL, false)
+        Kafka::run(SMALL, Beside::Nothing)
     }
 
     /// Starts one with another listener, which demands TLS and SCRAM-SHA-512.
     pub fn secured() -> Self {
-        Kafka::run(SMALL, true)
+        Kafka::run(SMALL, Beside::Secured)
+    }
+
+    /// Starts one with another listener for these users, who may do nothing until [`Kafka::allow`] says so.
+    pub fn guarded(users: &[&str]) -> Self {
+        Kafka::run(SMALL, Beside::Guarded(users))
     }
 
     /// Starts one with a Java virtual machine set up to carry a load.
     pub fn start_for_load() -> Self {
-        Kafka::run(FOR_LOAD, false)
+        Kafka::run(FOR_LOAD, Beside::Nothing)
     }
 
-    fn run(options: &[&str], secured: bool) -> Self {
-        let jars = jars();
+    fn run(options: &[&str], beside: Beside<'_>) -> Self {
         let folder = crate::temporary_folder();
         let (port, controller, inner) = (free_port(), free_port(), free_port());
         let proxy = Proxy::start(inner);
         let settings = folder.path().join("server.properties");
-        let mut lines = vec![
-            "process.roles=broker,controller".to_owned(),
+        let mut lines = common_settings(1);
+        lines.extend([
             "node.id=1".to_owned(),
             format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
             // Clients that come through the proxy are told the proxy's port, so that they stay there.
@@ -177,41 +284,18 @@ impl Kafka {
             ),
             format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{}", proxy.port()),
             "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
-            "inter.broker.listener.name=PLAINTEXT".to_owned(),
-            "controller.listener.names=CONTROLLER".to_owned(),
             format!("log.dirs={}", folder.path().join("data").display()),
-            "auto.create.topics.enable=false".to_owned(),
-            "num.network.threads=2".to_owned(),
-            "num.io.threads=4".to_owned(),
-            "offsets.topic.replication.factor=1".to_owned(),
-            "offsets.topic.num.partitions=2".to_owned(),
-            "transaction.state.log.replication.factor=1".to_owned(),
-            "transaction.state.log.min.isr=1".to_owned(),
-            "transaction.state.log.num.partitions=2".to_owned(),
-            "share.coordinator.state.topic.replication.factor=1".to_owned(),
-            "share.coordinator.state.topic.min.isr=1".to_owned(),
-            "group.initial.rebalance.delay.ms=0".to_owned(),
-            "group.min.session.timeout.ms=1000".to_owned(),
-            "transaction.abort.timed.out.transaction.cleanup.interval.ms=500".to_owned(),
-            "log.index.size.max.bytes=1048576".to_owned(),
-            "log.cleaner.dedupe.buffer.size=2097152".to_owned(),
-            "log.cleaner.threads=1".to_owned(),
-        ];
-        let secured = secured.then(|| secure(folder.path(), &mut lines));
+        ]);
+        let beside = match beside {
+            Beside::Nothing => None,
+            Beside::Secured => Some(secure(folder.path(), &mut lines)),
+            Beside::Guarded(users) => Some(guard(users, &mut lines)),
+        };
         std::fs::write(&settings, lines.join("\n")).expect("write the broker's settings");
-        let output = java(&jars, SMALL, "kafka.tools.StorageTool")
-            .args(["format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c"])
-            .arg(&settings)
-            .args(["--add-scram", &format!("SCRAM-SHA-512=[name={},password={}]", USER.0, USER.1)])
-            .output()
-            .expect("these tests run against real Kafka: install Java 17 or newer");
+        let output = format(&settings).output().expect("these tests run against real Kafka: install Java 17 or newer");
         assert!(output.status.success(), "format: {}", String::from_utf8_lossy(&output.stderr));
-        let log = folder.path().join("broker.log");
-        let file = std::fs::File::create(&log).expect("create the broker's log");
-        let mut broker = java(&jars, options, "kafka.Kafka");
-        broker.arg(&settings).stdin(Stdio::null());
-        broker.stdout(file.try_clone().expect("share the log")).stderr(file);
-        let mut kafka = Kafka { port, proxy, process: spawn(broker), folder, secured };
+        let process = Broker::start(options, &settings, &folder.path().join("broker.log"));
+        let mut kafka = Kafka { port, proxy, process, folder, beside };
         kafka.wait_until_it_answers();
         kafka
     }
@@ -224,7 +308,7 @@ impl Kafka {
             if up {
                 return;
             }
-            let ended = self.process.try_wait().expect("ask for the broker's state");
+            let ended = self.process.ended();
             if ended.is_some() || Instant::now() > deadline {
                 panic!("the broker did not start ({ended:?}):\n{}", self.log());
             }
@@ -250,7 +334,7 @@ impl Kafka {
     /// # Panics
     /// When the broker was started without one.
     pub fn secured_connection(&self) -> Connection {
-        let port = self.secured.expect("the broker was started by Kafka::secured");
+        let port = self.beside.expect("the broker was started by Kafka::secured");
         let authority = self.folder.path().join("authority.pem").display().to_string();
         let options = [
             ("security.protocol", "SASL_SSL"),
@@ -263,6 +347,32 @@ impl Kafka {
         Connection { brokers: format!("localhost:{port}"), options, schema_registry: None }
     }
 
+    /// How one of the users of [`Kafka::guarded`] reaches it.
+    ///
+    /// # Panics
+    /// When the broker was started without them.
+    pub fn connection_of(&self, user: &str) -> Connection {
+        let port = self.beside.expect("the broker was started by Kafka::guarded");
+        let options = [
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.username", user),
+            ("sasl.password", user),
+        ];
+        let options = options.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        Connection { brokers: format!("localhost:{port}"), options, schema_registry: None }
+    }
+
+    /// Allows users of [`Kafka::guarded`] what they are to do.
+    pub fn allow(&self, rights: &[Right<'_>]) {
+        administer::allow(&self.brokers(), rights);
+    }
+
+    /// Bounds what clients of this `client.id` may write, in bytes a second.
+    pub fn limit(&self, client: &str, bytes: f64) {
+        administer::limit(&self.brokers(), client, bytes);
+    }
+
     /// Folder of everything the broker writes; its log files are in `data`.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -270,7 +380,7 @@ impl Kafka {
 
     /// Id of the broker's process.
     pub fn process_id(&self) -> u32 {
-        self.process.id()
+        self.process.0.id()
     }
 
     /// `host:port`.
@@ -323,8 +433,7 @@ impl Kafka {
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", self.brokers()).create().expect("the settings are librdkafka's")
+        admin(&self.brokers())
     }
 
     /// Deletes topics, all of which must be there.
@@ -350,10 +459,7 @@ impl Kafka {
 
     /// Gives a topic a setting, and the default of every other.
     pub fn configure(&self, topic: &str, name: &str, value: &str) {
-        let settings = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
-        let answered = futures::executor::block_on(self.admin().alter_configs(&[settings], &AdminOptions::new()));
-        let answered = answered.expect("the broker answers");
-        assert!(answered.iter().all(Result::is_ok), "alter {topic}: {answered:?}");
+        configure(&self.admin(), topic, name, value);
     }
 
     /// Deletes the records of a partition before an offset.
@@ -368,15 +474,18 @@ impl Kafka {
 
     /// Sends a signal to the broker: `libc::SIGSTOP`, `libc::SIGCONT`.
     pub fn signal(&self, signal: i32) {
-        // SAFETY: the process was started by this value and is reaped only when it is dropped.
-        unsafe { libc::kill(self.process.id() as i32, signal) };
+        self.process.signal(signal);
     }
 }
 
-impl Drop for Kafka {
-    fn drop(&mut self) {
-        // SAFETY: the group was created by the broker's own setsid, and the broker is not reaped yet.
-        unsafe { libc::kill(-(self.process.id() as i32), libc::SIGKILL) };
-        let _ = self.process.wait();
-    }
+pub(crate) fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", brokers).create().expect("the settings are librdkafka's")
+}
+
+/// Gives a topic a setting, and the default of every other.
+pub(crate) fn configure(admin: &AdminClient<DefaultClientContext>, topic: &str, name: &str, value: &str) {
+    let settings = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+    let answered = futures::executor::block_on(admin.alter_configs(&[settings], &AdminOptions::new()));
+    let answered = answered.expect("the broker answers");
+    assert!(answered.iter().all(Result::is_ok), "alter {topic}: {answered:?}");
 }

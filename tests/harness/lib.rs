@@ -3,7 +3,9 @@
 extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
+pub mod administer;
 pub mod books;
+pub mod cluster;
 #[path = "../conformance/mod.rs"]
 pub mod conformance;
 pub mod deployment;

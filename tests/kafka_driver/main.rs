@@ -5,8 +5,12 @@
 extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
+mod absence;
+mod cluster;
 mod crashes;
 mod deaf;
+mod permissions;
+mod quotas;
 mod secrets;
 mod stops;
 mod tables;
@@ -55,7 +59,8 @@ impl Run {
         probe.env("SPENDSTREAM_BROKERS", kafka().brokers()).env("SPENDSTREAM_LANES", "1");
         probe.args(["--environment", environment, "--instance", instance]);
         probe.args(["--prefix", self.prefix, "--listen", "127.0.0.1:0"]);
-        probe.args(["--transaction-timeout", "4s", "--session-timeout", "6s", "--commit-interval", "50ms"]);
+        probe.args(["--transaction-timeout", "4s", "--session-timeout", "6s"]);
+        probe.env("SPENDSTREAM_COMMIT_INTERVAL", "50ms");
         probe.args(flags);
         Process::start(probe)
     }

@@ -7,6 +7,7 @@ mod shelf;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use spendstream_tests::conformance::{Split, Sum, names};
@@ -27,10 +28,16 @@ struct Config {
     /// Instead of stages, keep a table of the input in this folder.
     #[arg(long)]
     shelf: Option<PathBuf>,
+    /// Longest time between two polls; no flag of services.
+    #[arg(long, value_parser = stream::settings::parse_duration)]
+    poll_interval_max: Option<Duration>,
 }
 
 fn main() -> anyhow::Result<()> {
-    let config = Config::parse();
+    let mut config = Config::parse();
+    if let Some(longest) = config.poll_interval_max {
+        config.settings.poll_interval_max = longest;
+    }
     telemetry::init(config.settings.telemetry.log_format)?;
     if let Some(folder) = config.shelf {
         let [input, ..] = names(&config.prefix);
