@@ -115,7 +115,7 @@ impl Foreign {
             (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document: save it as CSV"),
         ];
         let is = |(at, mark, _): &&(usize, &[u8], &str)| start.get(*at..).is_some_and(|rest| rest.starts_with(mark));
-        KINDS.iter().find(is).map(|(_, _, what)| Foreign(*what))
+        KINDS.iter().find(is).map(|(_, _, what)| Foreign(what))
     }
 }
 
