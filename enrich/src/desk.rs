@@ -17,11 +17,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::{
-    Batch, Carries, Charge, ChargeClass, Costs, CurrencySum, EventItem, Id128, IdentityKind, Money, PricingStatus,
-    Text, Timestamp, UsageEvent, ids, topics,
+    Batch, Carries, Charge, ChargeClass, Costs, EventItem, Id128, IdentityKind, PricingStatus, Text, Timestamp,
+    UsageEvent, ids, topics,
 };
 use smallvec::SmallVec;
-use stream::books::add_money;
 use stream::reference::{Reference, Versions};
 use stream::{BatchWriter, Books, Halt, Output, Processor, Record, Scratch, Source, Tick};
 
@@ -60,12 +59,7 @@ struct Turn<'a> {
     owners: Arc<Versions<Directory>>,
     now: Timestamp,
     books: &'a mut Books,
-    tally: Tally,
 }
-
-/// What nearly every event adds to, on its way to the books: by name the count, and the money by currency.
-#[derive(Default)]
-struct Tally(SmallVec<[(&'static str, i64, Vec<CurrencySum>); 4]>);
 
 /// Reference data a row is made with.
 #[derive(Clone)]
@@ -109,8 +103,7 @@ impl Desk {
     }
 
     fn turn<'a>(&self, tick: &Tick, books: &'a mut Books) -> Turn<'a> {
-        let (prices, owners) = (self.prices.versions(), self.owners.versions());
-        Turn { prices, owners, now: tick.now, books, tally: Tally::default() }
+        Turn { prices: self.prices.versions(), owners: self.owners.versions(), now: tick.now, books }
     }
 
     /// The reference data a copy is charged by: what held when it arrived, unless a correction has chosen otherwise.
@@ -256,8 +249,8 @@ impl Desk {
             ChargeClass::Original => ("originals", 1),
             ChargeClass::Allocation => ("allocations", 1),
         };
-        turn.tally.add(class, row.money())?;
-        turn.tally.add("charges", row.money())?;
+        tally(turn.books, class, 1, &row.costs)?;
+        tally(turn.books, "charges", 1, &row.costs)?;
         if row.class == ChargeClass::Allocation {
             return self.send(row, event_written);
         }
@@ -305,13 +298,12 @@ impl Processor for Desk {
                 }
             }
         }
-        turn.close()
+        Ok(())
     }
 
     fn finish(&mut self, tick: &Tick, books: &mut Books, out: &mut Output) -> Result<(), Halt> {
         let mut turn = self.turn(tick, books);
         self.heal(&mut turn)?;
-        turn.close()?;
         self.earlier.release();
         let expired = self.calls.age(tick.now) as i64;
         books.count("corrections.expired", expired);
@@ -355,32 +347,7 @@ impl Drop for Desk {
     }
 }
 
-impl Tally {
-    /// Adds one to a count that never goes down.
-    fn add(&mut self, name: &'static str, money: Option<(&Text, Money)>) -> Result<(), Halt> {
-        let at = self.0.iter().position(|(known, ..)| *known == name);
-        let at = at.unwrap_or_else(|| {
-            self.0.push((name, 0, Vec::new()));
-            self.0.len() - 1
-        });
-        let (_, count, sums) = &mut self.0[at];
-        *count += 1;
-        money.map_or(Ok(()), |(currency, amount)| add_money(sums, currency, amount))
-    }
-}
-
 impl Turn<'_> {
-    /// Puts what was tallied into the books.
-    fn close(self) -> Result<(), Halt> {
-        for (name, count, sums) in self.tally.0 {
-            self.books.count(name, count);
-            for sum in sums {
-                self.books.count_money(name, 0, &sum.currency, sum.amount)?;
-            }
-        }
-        Ok(())
-    }
-
     fn book_at(&self, received_at: Timestamp) -> Result<Arc<PriceBook>, Halt> {
         self.prices.check(received_at)?;
         self.prices.at(received_at).cloned().ok_or_else(|| none_published("price book"))

@@ -306,8 +306,9 @@ struct Chunk {
 /// same, for the price of moving them.
 const HEADER_BYTES: usize = 512;
 
-/// Buffers kept to be filled again, of half a megabyte as a rule: as many as a transaction behind a backlog fills.
-const GIVEN_MAX: usize = 16;
+/// Buffers kept to be filled again, of half a megabyte as a rule: about as many as two partitions fill each that share a
+/// transaction behind a backlog.
+const GIVEN_MAX: usize = 8;
 
 /// Idle sources send header-only batches this often, so that watermarks and the ledger move on.
 const HEARTBEAT_SECONDS: i64 = 1;

@@ -18,7 +18,7 @@ impl Desk {
         written: Option<&[u8]>,
         came_in: Place,
     ) -> Result<(), Halt> {
-        turn.tally.add("events", None)?;
+        turn.books.count("events", 1);
         self.calls.clock.latest = self.calls.clock.latest.max(event.received_at);
         if matches!(event.identity, IdentityKind::Span | IdentityKind::EventId) {
             let call = call_id(&event.tenant, &event.call_key);
