@@ -74,7 +74,7 @@ fn records() -> Vec<(&'static str, &'static str, Option<Vec<u8>>)> {
         ("white space", "rejected.empty", Some(b" \n\t ".to_vec())),
         ("an empty list", "rejected.empty", Some(b"[]".to_vec())),
         ("no value at all", "ignored.tombstone", None),
-        ("two megabytes", "rejected.too_large", Some(vec![b'x'; 2 << 20])),
+        ("two megabytes that are no JSON", "rejected.malformed", Some(vec![b'x'; 2 << 20])),
         ("a hundred thousand levels", "rejected.too_large", Some(deep(100_000))),
         (
             "a Confluent header with an unknown schema id",
