@@ -59,7 +59,10 @@ impl Run {
         probe.env("SPENDSTREAM_BROKERS", kafka().brokers()).env("SPENDSTREAM_LANES", "1");
         probe.args(["--environment", environment, "--instance", instance]);
         probe.args(["--prefix", self.prefix, "--listen", "127.0.0.1:0"]);
-        probe.args(["--transaction-timeout", "4s", "--session-timeout", "6s"]);
+        probe.args(["--transaction-timeout", "4s"]);
+        if !flags.contains(&"--session-timeout") {
+            probe.args(["--session-timeout", "6s"]);
+        }
         probe.env("SPENDSTREAM_COMMIT_INTERVAL", "50ms");
         probe.args(flags);
         Process::start(probe)

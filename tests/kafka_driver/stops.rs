@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rdkafka::ClientConfig;
@@ -167,6 +167,37 @@ fn a_topic_that_was_created_again_is_not_taken_for_the_old_one() {
     let mut probe = run.start("a", &[]);
     probe.wait_for("was deleted and created again", PATIENCE);
     assert_eq!(appear(&log, run.prefix), 50, "nothing of the new topic");
+}
+
+#[test]
+fn a_topic_that_is_created_again_beneath_a_running_process_stops_its_stages_and_tables() {
+    let run = Run::new("anew-beneath", 1);
+    let [input, ..] = conformance::names(run.prefix);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("open"), "").unwrap();
+    let mut sent = Sent::default();
+    let session = ["--session-timeout", "60s"];
+    let mut stages = run.start("a", &session);
+    let mut table = run.start("b", &[&["--shelf", folder.path().to_str().unwrap()][..], &session].concat());
+    send(&*run.log, run.prefix, &mut sent, 50);
+    settled(&*run.log, run.prefix, &sent);
+    run.until("every row is there", || rows(folder.path()).len() == 50);
+    // They stand still, so that they do not see the topic missing.
+    [&stages, &table].iter().for_each(|probe| probe.signal(libc::SIGSTOP));
+    let stopped = Instant::now();
+    kafka().delete(&[&input]);
+    kafka().create(&conformance::topics(run.prefix), 1);
+    // More than there were, so that the old position is inside.
+    let log = KafkaLog::connect(&kafka().connection(), "tests").unwrap();
+    send(&log, run.prefix, &mut Sent::default(), 200);
+    // So long a stage goes by what it was told.
+    std::thread::sleep(Duration::from_secs(6).saturating_sub(stopped.elapsed()));
+    [&stages, &table].iter().for_each(|probe| probe.signal(libc::SIGCONT));
+    stages.wait_for("was deleted and created again", PATIENCE);
+    table.wait_for("partition stopped: its rows are of the topic", PATIENCE);
+    assert!(!stages.ended() && !table.ended(), "{}{}", stages.log(), table.log());
+    assert_eq!(appear(&log, run.prefix), 50, "nothing of the new topic");
+    assert_eq!(rows(folder.path()).len(), 50, "nothing of the new topic");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::codec::Format;
@@ -130,6 +130,7 @@ pub(crate) struct Lane {
     pub(super) changelog: String,
     /// What the changelogs are about; `None` until the brokers have said which topic the input is.
     pub(super) origin: Option<Origin>,
+    /// When they were last asked; `None` when they are to be asked before the next commit.
     origin_asked_at: Option<Instant>,
     /// How long the client does not say what is asked before partitions start.
     silence: Silence,
@@ -396,7 +397,7 @@ impl Lane {
         }
     }
 
-    /// Asks which topic the input is, once for each assignment: it may have been created again meanwhile.
+    /// Asks which topic the input is, anew for each assignment: it may have been created again meanwhile.
     fn ask_origin(&mut self) -> anyhow::Result<()> {
         let just_asked = self.origin_asked_at.is_some_and(|at| at.elapsed() < Duration::from_millis(200));
         if self.origin.is_some() || self.tasks.is_empty() || just_asked {
@@ -416,6 +417,39 @@ impl Lane {
             }
         }
         Ok(())
+    }
+
+    /// Asks again which topic the input is, before something is committed. Where it is another one its partitions stop, and what is
+    /// open is left out: nobody knows of which of the two it is.
+    pub(super) fn ask_origin_again(&mut self) -> anyhow::Result<()> {
+        let just_asked = self.origin_asked_at.is_some_and(|at| at.elapsed() < origin::ASKED_EVERY);
+        let Some(known) = self.origin.as_ref().filter(|_| !just_asked && !self.tasks.is_empty()) else { return Ok(()) };
+        self.origin_asked_at = Some(Instant::now());
+        let (stage, input) = (self.of.stage.name(), self.of.stage.input());
+        let topic = match origin::topic_id(&self.consumer, input, LISTEN_TIMEOUT) {
+            Ok(Some(topic)) => topic,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                tracing::debug!(lane = self.id, %error, "not told which topic it reads");
+                if matches!(error, RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) {
+                    // It may just be made anew.
+                    self.origin_asked_at = None;
+                }
+                return Ok(());
+            }
+        };
+        let found = Origin { topic: Some(topic), ..known.clone() };
+        let why = known.unusable(&found, input);
+        self.origin = Some(found);
+        let Some(why) = why else { return Ok(()) };
+        let mut halted = Vec::new();
+        for (partition, task) in &mut self.tasks {
+            if let Some(halt) = task.displaced(&why) {
+                report_halt(stage, task, &halt);
+                halted.push(*partition);
+            }
+        }
+        self.pause_halted(&halted)
     }
 
     /// Restores for a while.
@@ -552,7 +586,7 @@ impl Lane {
 
     /// Takes what the client has, and processes it partition by partition.
     fn take(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let Lane { consumer, name, tasks, of, bytes, opened_at, taken_at, behind, halved, .. } = self;
+        let Lane { consumer, name, tasks, of, bytes, opened_at, taken_at, behind, halved, origin_asked_at, .. } = self;
         let most = halved.of(of.transaction_bytes_max());
         let round_bytes_max = (*bytes + of.settings.batch_bytes_max).min(most);
         let mut runs: BTreeMap<i32, Vec<BorrowedMessage<'_>>> = BTreeMap::new();
@@ -584,6 +618,8 @@ impl Lane {
                 }
                 Some(Err(error)) => {
                     let (stage, input) = (of.stage.name(), of.stage.input());
+                    // It may be another topic by now.
+                    *origin_asked_at = None;
                     refused = group::trouble(&error, stage, name.group(), input, &of.settings.instance)?;
                     break;
                 }

@@ -12,6 +12,9 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::client::Events;
 use super::described::describe;
 
+/// How often whoever reads a topic asks which one it is. The client does not say when another one takes its place: it reads on there.
+pub(crate) const ASKED_EVERY: Duration = Duration::from_secs(5);
+
 /// What a changelog is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {

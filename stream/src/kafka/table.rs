@@ -118,6 +118,8 @@ struct Driver {
     silence: Silence,
     /// Which topic it is, where brokers say so.
     number: Option<i64>,
+    /// When they were last asked.
+    number_asked_at: Instant,
     /// True when the last write failed: that the store can be read then does not mean that it is well.
     write_failed: bool,
     /// Until the group has said for the first time which partitions are its own.
@@ -191,6 +193,7 @@ pub fn run_table(
         retry_at: Instant::now(),
         silence: Silence::default(),
         number: None,
+        number_asked_at: Instant::now(),
         write_failed: false,
         joining,
     };
@@ -220,6 +223,9 @@ impl Driver {
             if visited_at.elapsed() > Duration::from_secs(1) {
                 visited_at = Instant::now();
                 self.visit(self.failures > 0);
+            }
+            if self.number_asked_at.elapsed() > origin::ASKED_EVERY {
+                self.ask_number_again(LISTEN_TIMEOUT)?;
             }
             self.rebalance()?;
             self.ask()?;
@@ -429,6 +435,32 @@ impl Driver {
         self.halt(&refused)
     }
 
+    /// Asks again which topic it is. Where it is another one what is buffered is dropped, since nobody knows of which of the two it is,
+    /// and the table is asked anew: true then.
+    fn ask_number_again(&mut self, patience: Duration) -> anyhow::Result<bool> {
+        self.number_asked_at = Instant::now();
+        let (Some(known), false) = (self.number, self.parts.is_empty()) else { return Ok(false) };
+        let found = match origin::topic_id(&self.consumer, &self.topic, patience) {
+            Ok(id) => id.as_deref().map(topic_number),
+            Err(error) => {
+                tracing::debug!(topic = self.topic, %error, "not told which topic it reads");
+                None
+            }
+        };
+        if found.is_none_or(|found| found == known) {
+            return Ok(false);
+        }
+        self.number = found;
+        self.end_write()?;
+        tracing::warn!(
+            table = self.table.name(),
+            topic = self.topic,
+            "the topic was deleted and created again: what was read and is not written is dropped"
+        );
+        self.ask_anew()?;
+        Ok(true)
+    }
+
     /// So many failures in a row.
     fn told(&mut self, failures: u32) {
         self.failures = failures;
@@ -609,7 +641,7 @@ impl Driver {
 
     /// Begins to write the buffer on a thread of its own; more is read meanwhile.
     fn begin_write(&mut self) -> anyhow::Result<()> {
-        if Instant::now() < self.retry_at {
+        if Instant::now() < self.retry_at || self.ask_number_again(START_TIMEOUT)? {
             return Ok(());
         }
         let began = Instant::now();
@@ -653,17 +685,22 @@ impl Driver {
     fn unwritten(&mut self, error: &anyhow::Error) -> anyhow::Result<()> {
         self.write_failed = true;
         self.failed("table cannot be written", error);
+        self.parts.values().for_each(|part| part.watch.aborted(telemetry::Outcome::Unknown));
+        self.ask_anew()
+    }
+
+    /// Drops what is buffered, and asks the table from where to read.
+    fn ask_anew(&mut self) -> anyhow::Result<()> {
         let partitions: Vec<i32> = self.parts.keys().copied().collect();
         self.give_up(&partitions);
         for part in self.parts.values_mut() {
-            part.watch.aborted(telemetry::Outcome::Unknown);
             if !matches!(part.phase, Phase::Halted(_)) {
                 part.phase = Phase::Asking;
             }
         }
         // What would come until the table has answered could only be dropped.
         let list = group::list(&self.topic, &partitions, Offset::Invalid)?;
-        self.consumer.pause(&list).context("pause while the store fails")
+        self.consumer.pause(&list).context("pause until the table has answered")
     }
 
     fn written(&mut self, began: Instant, covers: &[(i32, i64, usize)]) -> anyhow::Result<()> {

@@ -250,6 +250,20 @@ impl Task {
         Ok(())
     }
 
+    /// Its topic was replaced by another one of the name: it stops, and what it took since the last commit is left out. `None` where
+    /// it has stopped for something else, or compares its changelog anyway before it goes on.
+    pub(crate) fn displaced(&mut self, why: &str) -> Option<Halt> {
+        match &self.phase {
+            Phase::Restoring(_) => return None,
+            Phase::Halted(halted) if halted.cure != Cure::Order => return None,
+            Phase::Halted(_) | Phase::Starting | Phase::Running => {}
+        }
+        self.undo();
+        let halt = Halt::State(why.to_owned());
+        self.rest(halt.clone(), 0, Cure::Restart);
+        Some(halt)
+    }
+
     fn rest(&mut self, reason: Halt, skips: usize, cure: Cure) {
         self.watch.halted(&reason);
         self.phase = Phase::Halted(Halted { reason, skips, cure, at: Instant::now() });

@@ -28,6 +28,7 @@ const END_TIMEOUT: Duration = Duration::from_millis(500);
 impl Lane {
     /// Commits what was processed, and the books of partitions that had nothing when a heartbeat is due.
     pub(super) fn transact(&mut self) -> anyhow::Result<()> {
+        self.ask_origin_again()?;
         let beat = self.beaten_at.elapsed() >= self.heartbeat();
         if beat {
             self.beaten_at = Instant::now();
