@@ -52,23 +52,7 @@ struct Line {
     sum: i64,
 }
 
-/// While brokers come and go they cannot always say what they have: asks again.
-fn patiently<T>(what: &str, ask: impl Fn() -> anyhow::Result<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match ask() {
-            Ok(answer) => return answer,
-            Err(error) => assert!(Instant::now() < deadline, "{what}: {error:#}"),
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 fn lines(log: &dyn Log, topic: &str, partition: u32) -> Vec<Line> {
-    patiently("read the output", || try_lines(log, topic, partition))
-}
-
-fn try_lines(log: &dyn Log, topic: &str, partition: u32) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
     scan(log, topic, partition, 0, |record| {
         let text = |bytes: &Option<Bytes>| String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
@@ -83,8 +67,9 @@ fn try_lines(log: &dyn Log, topic: &str, partition: u32) -> anyhow::Result<Vec<L
             sum: number(3),
         });
         Ok(())
-    })?;
-    Ok(lines)
+    })
+    .expect("read the output");
+    lines
 }
 
 /// Deposits visible in the output.
@@ -134,14 +119,10 @@ pub fn balance(log: &dyn Log, prefix: &str) {
 }
 
 fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
-    patiently("read outputs, state and books", || try_imbalance(log, prefix))
-}
-
-fn try_imbalance(log: &dyn Log, prefix: &str) -> anyhow::Result<Vec<String>> {
     let [_, middle, output] = names(prefix);
     let format = Format::<LedgerEntry>::new();
     let partitions = log.partitions(&output).expect("ask for partitions").expect("the output topic exists");
-    let entries = ledger(log)?;
+    let entries = ledger(log).expect("read the ledger");
     let mut problems = Vec::new();
     let (mut put_out, mut state) = (BTreeMap::<String, (i64, String)>::new(), BTreeMap::new());
     for partition in 0..partitions {
@@ -164,8 +145,9 @@ fn try_imbalance(log: &dyn Log, prefix: &str) -> anyhow::Result<Vec<String>> {
                 accounts.insert(account, String::from_utf8_lossy(value).into_owned());
             }
             Ok(())
-        })?;
-        let lines = try_lines(log, &output, partition)?;
+        })
+        .expect("read the changelog");
+        let lines = lines(log, &output, partition);
         for line in &lines {
             let newest = put_out.entry(line.account.clone()).or_default();
             if line.count > newest.0 {
@@ -197,7 +179,7 @@ fn try_imbalance(log: &dyn Log, prefix: &str) -> anyhow::Result<Vec<String>> {
     if put_out != state {
         problems.push(format!("outputs {put_out:?}, state {state:?}"));
     }
-    Ok(problems)
+    problems
 }
 
 /// Keeps whoever works on partition 0 of `split` busy for so long from now on.

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rdkafka::client::ClientContext;
@@ -20,6 +20,9 @@ use crate::settings::{Connection, Settings};
 
 /// Longest wait for an answer to a question that any healthy cluster answers at once.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who was given none because brokers come and go asks again after so long.
+pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Most records of a partition in one request of a producer, and most bytes before they are packed.
 pub(crate) const REQUEST_RECORDS_MAX: usize = 10_000;
@@ -306,6 +309,21 @@ impl ConsumerContext for Events {
     }
 }
 
+/// Asks until there is an answer, for [`ANSWER_TIMEOUT`] in all; each time it is given what is left of it. A question to a broker that goes
+/// away fails at once, and another one takes its place within seconds.
+pub(crate) fn patiently<T, E>(ask: impl FnMut(Duration) -> Result<T, E>) -> Result<T, E> {
+    ask_until(Instant::now() + ANSWER_TIMEOUT, ask)
+}
+
+fn ask_until<T, E>(deadline: Instant, mut ask: impl FnMut(Duration) -> Result<T, E>) -> Result<T, E> {
+    loop {
+        match ask(deadline.saturating_duration_since(Instant::now())) {
+            Err(_) if Instant::now() + ASK_AGAIN < deadline => std::thread::sleep(ASK_AGAIN),
+            answer => return answer,
+        }
+    }
+}
+
 /// Creates a client. The only way this fails is a setting librdkafka does not accept.
 pub(crate) fn create<T: FromClientConfigAndContext<Events>>(client: &ClientConfig) -> anyhow::Result<T> {
     client.create_with_context(Events::default()).context("create Kafka client: check the --kafka settings")
@@ -322,7 +340,7 @@ pub(crate) struct Extent {
 /// Asks for every topic, its partitions and their copies.
 pub(crate) fn extents(connection: &Connection) -> anyhow::Result<BTreeMap<String, Extent>> {
     let consumer: BaseConsumer<Events> = create(&asking(connection))?;
-    let metadata = consumer.fetch_metadata(None, ANSWER_TIMEOUT).map_err(|error| {
+    let metadata = patiently(|left| consumer.fetch_metadata(None, left)).map_err(|error| {
         anyhow::anyhow!(
             "no Kafka broker answers at {} within {} s ({error}); check --brokers and the TLS or SASL settings",
             connection.brokers,
@@ -360,6 +378,19 @@ pub(crate) fn close_bounded(consumer: BaseConsumer<Events>, bound: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_that_fails_is_asked_again_until_its_time_is_over() {
+        let mut asked = 0;
+        let answer = patiently(|left| {
+            asked += 1;
+            if asked < 3 { Err("the broker went away") } else { Ok(left < ANSWER_TIMEOUT) }
+        });
+        assert_eq!((answer, asked), (Ok(true), 3));
+        let deadline = Instant::now() + ASK_AGAIN * 3;
+        assert_eq!(ask_until(deadline, |_| Err::<(), _>("nobody is there")), Err("nobody is there"));
+        assert!(Instant::now() + ASK_AGAIN >= deadline);
+    }
 
     #[test]
     fn brokers_know_each_service_by_its_own_name() {

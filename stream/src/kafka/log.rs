@@ -17,7 +17,7 @@ use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
 use super::client::{self, ANSWER_TIMEOUT, Events};
 use super::fate::Step;
 use super::producer::{Failure, Producer, headers};
-use super::reader::{Read, Reader};
+use super::reader::{Read, Reader, Unreadable};
 use crate::log::{Log, StoredRecord};
 use crate::processor::OutRecord;
 use crate::settings::Connection;
@@ -243,16 +243,19 @@ impl Log for KafkaLog {
         self.check(topic, partition)?;
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (topic.to_owned(), partition);
-        // After trouble the next one asks with a new client.
-        let kept = readers.remove(&key);
-        let mut open = match kept {
-            Some(open) => open,
-            None => {
-                let reader = Reader::open(&self.connection, topic, partition as i32, None)?;
-                Open { reader, next: -1, read_to: -1 }
-            }
-        };
-        let (first, end) = open.reader.range()?;
+        let mut kept = readers.remove(&key);
+        let (mut open, (first, end)) = client::patiently(|left| {
+            // After trouble the next one asks with a new client.
+            let open = match kept.take() {
+                Some(open) => open,
+                None => {
+                    let reader = Reader::open(&self.connection, topic, partition as i32, None)?;
+                    Open { reader, next: -1, read_to: -1 }
+                }
+            };
+            let range = open.reader.range_within(left)?;
+            anyhow::Ok((open, range))
+        })?;
         if open.next < 0 {
             open.next = first;
         }
@@ -279,20 +282,34 @@ impl Log for KafkaLog {
         let mut bytes = 0;
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         while from < range.end && open.read_to < range.end && (records.is_empty() || bytes < bytes_max) {
-            match open.reader.next(Duration::from_millis(100))? {
-                Read::Record(fetched) => {
+            let denied = match open.reader.next(Duration::from_millis(100)) {
+                Ok(Read::Record(fetched)) => {
                     let record = stored(&fetched.record());
                     bytes += record.size();
                     open.next = record.offset + 1;
                     records.push(record);
+                    false
                 }
-                Read::End(offset) => open.read_to = offset,
-                Read::Nothing => ensure!(
-                    Instant::now() < deadline,
-                    "{topic}/{partition} could not be read to offset {} within {} s",
-                    range.end,
-                    ANSWER_TIMEOUT.as_secs()
-                ),
+                Ok(Read::End(offset)) => {
+                    open.read_to = offset;
+                    false
+                }
+                Ok(Read::Nothing) => {
+                    ensure!(
+                        Instant::now() < deadline,
+                        "{topic}/{partition} could not be read to offset {} within {} s",
+                        range.end,
+                        ANSWER_TIMEOUT.as_secs()
+                    );
+                    false
+                }
+                // A broker that has just come back may say so of a topic that another one has given the range of.
+                Err(error) if Instant::now() < deadline && is_denied(&error) => true,
+                Err(error) => return Err(error),
+            };
+            if denied {
+                std::thread::sleep(client::ASK_AGAIN);
+                open.reader = Reader::open(&self.connection, topic, partition as i32, Some(open.next))?;
             }
         }
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -339,6 +356,11 @@ impl Log for KafkaLog {
             Err(Failure { step, error }) => bail!("append to {}: {step:?} failed: {error}", first.topic),
         }
     }
+}
+
+/// Whether a client was told that there is no such partition.
+fn is_denied(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Unreadable>().is_some_and(Unreadable::is_denied)
 }
 
 /// A record with bytes of its own.

@@ -211,8 +211,13 @@ impl Reader {
 
     /// Asks where committed records begin and end now.
     pub(crate) fn range(&self) -> anyhow::Result<(i64, i64)> {
+        self.range_within(client::ANSWER_TIMEOUT)
+    }
+
+    /// As [`range`](Self::range), with an answer within so long.
+    pub(crate) fn range_within(&self, patience: Duration) -> anyhow::Result<(i64, i64)> {
         self.consumer
-            .fetch_watermarks(&self.topic, self.partition, client::ANSWER_TIMEOUT)
+            .fetch_watermarks(&self.topic, self.partition, patience)
             .with_context(|| format!("ask for the range of {}/{}", self.topic, self.partition))
     }
 }
