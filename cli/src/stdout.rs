@@ -8,7 +8,7 @@ pub fn write(text: std::fmt::Arguments<'_>) {
     end_unless(std::io::stdout().write_fmt(text));
 }
 
-/// As [`write`], of bytes.
+/// As [`write()`], of bytes.
 pub fn write_bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     end_unless(out.write_all(bytes).and_then(|()| out.flush()));
