@@ -108,11 +108,6 @@ impl Proxy {
         self.port
     }
 
-    /// Connections that were made so far.
-    pub fn connections(&self) -> usize {
-        self.rules.connections.load(Ordering::SeqCst)
-    }
-
     /// Applies a fault to every request of this kind that contains a text, a transactional id for example.
     pub fn cut(&self, key: i16, text: &str, fault: Fault) -> Cut {
         let (struck, healed) = (AtomicUsize::new(0), AtomicBool::new(false));

@@ -27,12 +27,8 @@ fn a_stage_whose_clients_are_told_that_its_topics_are_not_there_comes_out_of_it_
     let mut probe = run.start("a", &["--stages", "split", "--brokers", &kafka().proxied()]);
     run.until("a client has asked", || cut.struck());
     send(&*run.log, run.prefix, &mut sent, 100);
-    // Every client of the stage has its connections, however busy the machine is, when there come no more.
-    let (mut known, connections) = (0, || kafka().proxy().connections());
-    while known != connections() {
-        known = connections();
-        std::thread::sleep(Duration::from_secs(4));
-    }
+    // Every client has its connections by then, on a busy machine as well; those that ask again and again make new ones all the time.
+    std::thread::sleep(Duration::from_secs(10));
     assert!(!probe.log().contains("state restored"), "{}", probe.log());
     cut.spare_new_connections();
     probe.wait_for("state restored", PATIENCE);
