@@ -187,6 +187,11 @@ impl Halt {
         goes_on || self.offset().is_some_and(|offset| order.leaves_out(offset))
     }
 
+    /// True when one of these orders is for this partition of the reader that stopped, and lets it go on.
+    pub(crate) fn is_lifted(&self, orders: &[Skip], reader: &str, topic: &str, partition: u32) -> bool {
+        orders.iter().any(|order| order.is_for(reader, topic, partition) && self.is_lifted_by(order))
+    }
+
     /// Offset of the record it stopped at, where there is one: what comes before it is good.
     pub fn offset(&self) -> Option<i64> {
         match self {

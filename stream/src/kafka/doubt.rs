@@ -9,21 +9,22 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::client::{self, Events};
-use super::origin;
+use super::{group, origin};
 use crate::settings::Connection;
 
 /// A client may give no answer for so long before it is doubted.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A client that says that there is more than it has fetched may fetch nothing for so long: brokers that keep it to a quota do not
 /// answer for a while.
-pub(crate) const FETCH_PATIENCE: Duration = Duration::from_secs(60);
+const FETCH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A partition of which nothing has come for so long is asked about, so often: an idle one, or one of which the client knows nothing.
-pub(crate) const LISTEN_EVERY: Duration = Duration::from_secs(5);
+const LISTEN_EVERY: Duration = Duration::from_secs(5);
 
 /// Longest wait for the answer: others are held up by it. Who is too slow for it is given more before it is doubted.
 pub(crate) const LISTEN_TIMEOUT: Duration = Duration::from_millis(250);
@@ -70,6 +71,79 @@ impl Silence {
     }
 }
 
+/// What a reader hears of one of its partitions from its client.
+#[derive(Debug)]
+pub(crate) struct Hearing {
+    /// When something of it came, or it was asked about.
+    heard_at: Instant,
+    /// How long the client says nothing about it.
+    silence: Silence,
+    /// How long the client fetches nothing of it that it says is there.
+    unfetched: Silence,
+}
+
+impl Default for Hearing {
+    fn default() -> Self {
+        Hearing { heard_at: Instant::now(), silence: Silence::default(), unfetched: Silence::of(FETCH_PATIENCE) }
+    }
+}
+
+impl Hearing {
+    /// The client has given something of it.
+    pub(crate) fn heard(&mut self) {
+        *self = Hearing::default();
+    }
+
+    /// It could not be put to its position. True when the client is to be doubted for it.
+    pub(crate) fn refused(&mut self) -> bool {
+        self.silence.goes_on(Instant::now())
+    }
+
+    /// True when nothing has come of it for a while.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.heard_at.elapsed() > LISTEN_EVERY
+    }
+
+    /// Asks whether the client is still told of it, and fetches what there is. True when the client is to be doubted.
+    ///
+    /// # Errors
+    /// [`Deaf`] when it has long fetched nothing of what it says there is.
+    pub(crate) fn listen(
+        &mut self,
+        client: &BaseConsumer<Events>,
+        who: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Result<bool, Deaf> {
+        let now = Instant::now();
+        self.heard_at = now;
+        match client.fetch_watermarks(topic, partition, LISTEN_TIMEOUT) {
+            Ok((_, end)) => {
+                self.silence.ends();
+                if group::known_end(client, topic, partition).is_some_and(|known| end <= known) {
+                    self.unfetched.ends();
+                } else if self.unfetched.goes_on(now) {
+                    let what = format!("the records of {topic}/{partition} that it says there are");
+                    return Err(Deaf { who: who.to_owned(), what });
+                }
+                Ok(false)
+            }
+            Err(error) => {
+                tracing::debug!(who, topic, partition, %error, "no answer about an idle partition");
+                Ok(self.silence.goes_on(now))
+            }
+        }
+    }
+}
+
+/// Whether it was said that there is no such topic or partition, by the brokers or by the client, which may believe so.
+pub(crate) fn is_denial(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition
+    )
+}
+
 /// What a client is asked.
 #[derive(Debug)]
 pub(crate) enum Question<'a> {
@@ -97,13 +171,6 @@ impl std::fmt::Display for Question<'_> {
 pub(crate) struct Deaf {
     who: String,
     what: String,
-}
-
-impl Deaf {
-    /// It fetches nothing of a partition, though it says itself that there is more.
-    pub(crate) fn to_records(who: &str, topic: &str, partition: i32) -> Self {
-        Deaf { who: who.to_owned(), what: format!("the records of {topic}/{partition} that it says there are") }
-    }
 }
 
 fn answers(client: &BaseConsumer<Events>, question: &Question<'_>) -> bool {

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::codec::Format;
 use schemas::{LedgerEntry, Timestamp, topics};
 
 use super::client::{self, Events, Rebalance};
-use super::doubt::{self, Deaf, LISTEN_EVERY, LISTEN_TIMEOUT, Question, Silence};
+use super::doubt::{self, LISTEN_TIMEOUT, Question, Silence};
 use super::fate::{Mark, Standing, UNMARKED};
 use super::name::Name;
 use super::origin::{self, Origin};
@@ -172,14 +172,7 @@ impl Lane {
             client::close_bounded(consumer, CLOSE_MAX);
             let Err(error) = worked else { return Ok(()) };
             name = ours;
-            // Under its own name it joins anew, and goes on from what is committed.
-            match error.downcast_ref::<Deaf>() {
-                Some(deaf) => {
-                    tracing::warn!(stage, "{deaf}: joining anew with a new one");
-                    of.telemetry.client_replaced(stage);
-                }
-                None => name.reclaim(&settings, error, &of.shutdown)?,
-            }
+            name.reclaim(&settings, &of.telemetry, stage, error, &of.shutdown)?;
         }
     }
 
@@ -359,29 +352,12 @@ impl Lane {
     /// Asks about a partition of which nothing has come for a while: whether the client is still told of it, and fetches what there
     /// is. One a round, since the others wait for the answer.
     fn listen(&mut self) -> anyhow::Result<()> {
-        let input = self.of.stage.input();
-        let quiet = |task: &Task| task.running() && task.heard_at.elapsed() > LISTEN_EVERY;
+        let (stage, input) = (self.of.stage.name(), self.of.stage.input());
+        let quiet = |task: &Task| task.running() && task.hearing.is_quiet();
         let Some((partition, task)) = self.tasks.iter_mut().find(|(_, task)| quiet(task)) else { return Ok(()) };
-        let now = Instant::now();
-        task.heard_at = now;
-        match self.consumer.fetch_watermarks(input, *partition, LISTEN_TIMEOUT) {
-            Ok((_, end)) => {
-                task.silence.ends();
-                if group::known_end(&self.consumer, input, *partition).is_some_and(|known| end <= known) {
-                    task.unfetched.ends();
-                } else if task.unfetched.goes_on(now) {
-                    return Err(Deaf::to_records(self.of.stage.name(), input, *partition).into());
-                }
-            }
-            Err(error) => {
-                tracing::debug!(input, partition, %error, "no answer about an idle partition");
-                if task.silence.goes_on(now) {
-                    let partition = *partition;
-                    self.doubt(&Question::Range(input, partition))?;
-                }
-            }
-        }
-        Ok(())
+        let partition = *partition;
+        let doubted = task.hearing.listen(&self.consumer, stage, input, partition)?;
+        if doubted { self.doubt(&Question::Range(input, partition)) } else { Ok(()) }
     }
 
     /// Asks how far a partition is behind that commits nothing for now: only a commit says it otherwise. One a visit, since
@@ -431,7 +407,7 @@ impl Lane {
             Ok(None) => return Ok(()),
             Err(error) => {
                 tracing::debug!(lane = self.id, %error, "not told which topic it reads");
-                if matches!(error, RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) {
+                if doubt::is_denial(error) {
                     // It may just be made anew.
                     self.origin_asked_at = None;
                 }
@@ -537,11 +513,11 @@ impl Lane {
                 Ok(()) => {
                     task.phase = Phase::Running;
                     task.watch.running();
-                    task.heard();
+                    task.hearing.heard();
                 }
                 Err(error) => {
                     tracing::debug!(input, partition, %error, "cannot start yet");
-                    if task.silence.goes_on(Instant::now()) {
+                    if task.hearing.refused() {
                         doubted = Some(*partition);
                     }
                 }
@@ -613,7 +589,7 @@ impl Lane {
                     patience = Duration::ZERO;
                     if let Some(task) = tasks.get_mut(&partition) {
                         task.at_end = true;
-                        task.heard();
+                        task.hearing.heard();
                     }
                 }
                 Some(Err(error)) => {
@@ -631,7 +607,7 @@ impl Lane {
             let Some(task) = tasks.get_mut(partition) else { continue };
             *taken_at = Instant::now();
             opened_at.get_or_insert(*taken_at);
-            task.heard();
+            task.hearing.heard();
             if let Err(halt) = task.process(messages, moment, &skips) {
                 report_halt(of.stage.name(), task, &halt);
                 halted.push(*partition);

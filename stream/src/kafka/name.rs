@@ -13,9 +13,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::client::{self, ANSWER_TIMEOUT, Events};
+use super::doubt::Deaf;
 use super::group::Fenced;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
+use crate::telemetry::Telemetry;
 
 /// Losses of the name are counted within so many sessions.
 const SESSIONS: u32 = 10;
@@ -63,16 +65,23 @@ impl Name {
         };
     }
 
-    /// Work has ended with an error: passes when a new client may go on under the name.
+    /// Work of a stage or table has ended with an error: passes when a new client may go on under the name, from what is committed.
     ///
     /// # Errors
     /// The error itself, when it is another one, or when another process has the name; and when it is lost again and again.
     pub(crate) fn reclaim(
         &mut self,
         settings: &Settings,
+        telemetry: &Telemetry,
+        who: &str,
         error: anyhow::Error,
         shutdown: &Shutdown,
     ) -> anyhow::Result<()> {
+        if let Some(deaf) = error.downcast_ref::<Deaf>() {
+            tracing::warn!(who, "{deaf}: joining anew with a new one");
+            telemetry.client_replaced(who);
+            return Ok(());
+        }
         if !error.is::<Fenced>() {
             return Err(error);
         }

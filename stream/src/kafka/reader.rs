@@ -12,6 +12,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::Timestamp;
 
 use super::client::{self, Events};
+use super::doubt::is_denial;
 use crate::processor::Record;
 use crate::settings::Connection;
 
@@ -127,12 +128,7 @@ impl Unreadable {
 
     /// Whether the client was told that there is no such partition, or believes so.
     pub(crate) fn is_denied(&self) -> bool {
-        matches!(
-            self.code,
-            RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownPartition
-                | RDKafkaErrorCode::UnknownTopicOrPartition
-        )
+        is_denial(self.code)
     }
 }
 

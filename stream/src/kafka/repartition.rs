@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::codec::Format;
 use schemas::ids::SLOTS;
-use schemas::{LedgerEntry, Skip, topics as names};
+use schemas::{LedgerEntry, topics as names};
 
 use super::changelog::{GENERATION_KEY, Kept, Refused};
 use super::client::{self, ANSWER_TIMEOUT, Events};
@@ -424,8 +424,7 @@ impl Seat<'_> {
             let halt = not_whole(changelog, partition as i32, first, &lost);
             let log = KafkaLog::connect(&change.connection, "spendstream")?;
             let (stage, input) = (self.stage.name(), self.stage.input());
-            let lifts = |skip: &Skip| skip.is_for(stage, input, partition) && halt.is_lifted_by(skip);
-            ensure!(crate::log::skips(&log)?.iter().any(lifts), "{halt}");
+            ensure!(halt.is_lifted(&crate::log::skips(&log)?, stage, input, partition), "{halt}");
         }
         kept.processor.restored().map_err(|halt| anyhow::anyhow!("{changelog}/{partition}: {halt}"))?;
         Ok(kept)

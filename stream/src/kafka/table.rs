@@ -13,7 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::{Skip, topics};
 
 use super::client::{self, Events, Rebalance};
-use super::doubt::{self, Deaf, FETCH_PATIENCE, LISTEN_EVERY, LISTEN_TIMEOUT, Question, Silence};
+use super::doubt::{self, Hearing, LISTEN_TIMEOUT, Question, Silence};
 use super::name::Name;
 use super::rights::{self, Right};
 use super::watch::Watch;
@@ -49,35 +49,20 @@ struct Part {
     stands: Option<i64>,
     /// When it was last asked how far it is behind.
     lag_asked_at: Instant,
-    /// When the client last gave something of it, or was asked about it.
-    heard_at: Instant,
-    /// How long the client has said nothing about it.
-    silence: Silence,
-    /// How long the client has fetched nothing of it that it says is there.
-    unfetched: Silence,
+    hearing: Hearing,
 }
 
 impl Part {
     fn new(watch: telemetry::Watch) -> Self {
-        let now = Instant::now();
         Part {
             phase: Phase::Asking,
             watch,
             at_end: false,
             records: 0,
             stands: None,
-            lag_asked_at: now,
-            heard_at: now,
-            silence: Silence::default(),
-            unfetched: Silence::of(FETCH_PATIENCE),
+            lag_asked_at: Instant::now(),
+            hearing: Hearing::default(),
         }
-    }
-
-    /// The client has given something of it.
-    fn heard(&mut self) {
-        self.heard_at = Instant::now();
-        self.silence.ends();
-        self.unfetched.ends();
     }
 }
 
@@ -202,13 +187,16 @@ pub fn run_table(
         let worked = driver.work();
         let ended = match worked {
             Ok(()) => Ok(()),
-            Err(error) => match driver.lost(error) {
-                Ok(()) => {
-                    driver.rejoin()?;
-                    continue;
+            Err(error) => {
+                let Driver { name, settings, telemetry, table, shutdown, .. } = &mut driver;
+                match name.reclaim(settings, telemetry, table.name(), error, shutdown) {
+                    Ok(()) => {
+                        driver.rejoin()?;
+                        continue;
+                    }
+                    Err(error) => Err(error),
                 }
-                Err(error) => Err(error),
-            },
+            }
         };
         client::close_bounded(driver.consumer, CLOSE_MAX);
         return ended;
@@ -274,16 +262,6 @@ impl Driver {
         }
     }
 
-    /// Work has ended with an error: passes when it may go on with another client, from where the table stands.
-    fn lost(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
-        let Some(deaf) = error.downcast_ref::<Deaf>() else {
-            return self.name.reclaim(&self.settings, error, &self.shutdown);
-        };
-        tracing::warn!(table = self.table.name(), "{deaf}: joining anew with a new one");
-        self.telemetry.client_replaced(self.table.name());
-        Ok(())
-    }
-
     /// The client has given no answer for long: it is replaced where another one is given it.
     fn doubt(&self, question: &Question<'_>) -> anyhow::Result<()> {
         doubt::doubt(&self.consumer, &self.settings.connection, self.name.group(), self.table.name(), question)
@@ -292,28 +270,11 @@ impl Driver {
     /// Asks about a partition of which nothing has come for a while: whether the client is still told of it, and fetches what there
     /// is. One a round, since the others wait for the answer.
     fn listen(&mut self) -> anyhow::Result<()> {
-        let quiet = |part: &Part| matches!(part.phase, Phase::Running(_)) && part.heard_at.elapsed() > LISTEN_EVERY;
+        let quiet = |part: &Part| matches!(part.phase, Phase::Running(_)) && part.hearing.is_quiet();
         let Some((partition, part)) = self.parts.iter_mut().find(|(_, part)| quiet(part)) else { return Ok(()) };
-        let now = Instant::now();
-        part.heard_at = now;
-        match self.consumer.fetch_watermarks(&self.topic, *partition, LISTEN_TIMEOUT) {
-            Ok((_, end)) => {
-                part.silence.ends();
-                if group::known_end(&self.consumer, &self.topic, *partition).is_some_and(|known| end <= known) {
-                    part.unfetched.ends();
-                } else if part.unfetched.goes_on(now) {
-                    return Err(Deaf::to_records(self.table.name(), &self.topic, *partition).into());
-                }
-            }
-            Err(error) => {
-                tracing::debug!(topic = self.topic, partition, %error, "no answer about an idle partition");
-                if part.silence.goes_on(now) {
-                    let partition = *partition;
-                    self.doubt(&Question::Range(&self.topic, partition))?;
-                }
-            }
-        }
-        Ok(())
+        let partition = *partition;
+        let doubted = part.hearing.listen(&self.consumer, self.table.name(), &self.topic, partition)?;
+        if doubted { self.doubt(&Question::Range(&self.topic, partition)) } else { Ok(()) }
     }
 
     fn is_due(&self) -> bool {
@@ -519,11 +480,11 @@ impl Driver {
                 Ok(()) => {
                     part.phase = Phase::Running(offset);
                     part.watch.running();
-                    part.heard();
+                    part.hearing.heard();
                 }
                 Err(error) => {
                     tracing::debug!(topic, partition, %error, "cannot start yet");
-                    if part.silence.goes_on(Instant::now()) {
+                    if part.hearing.refused() {
                         doubted = Some(*partition);
                     }
                 }
@@ -595,7 +556,7 @@ impl Driver {
                     patience = Duration::ZERO;
                     if let Some(part) = parts.get_mut(&partition) {
                         part.at_end = true;
-                        part.heard();
+                        part.hearing.heard();
                     }
                 }
                 Some(Err(error)) => {
@@ -610,7 +571,7 @@ impl Driver {
         for (partition, messages) in &runs {
             let Some(part) = parts.get_mut(partition) else { continue };
             let Some(position) = messages.last().map(|last| last.offset() + 1) else { continue };
-            part.heard();
+            part.hearing.heard();
             let left_out = |message: &&BorrowedMessage<'_>| {
                 skipped(&orders, table.name(), topic, message.partition(), message.offset())
             };

@@ -9,7 +9,7 @@ use schemas::codec::Format;
 use schemas::{LedgerEntry, Skip, Timestamp};
 
 use super::changelog::{Ends, Kept, Refused};
-use super::doubt::{FETCH_PATIENCE, Silence};
+use super::doubt::{Hearing, Silence};
 use super::fate::{self, Mark, Standing, Start};
 use super::origin::Origin;
 use super::reader::{Read, Reader, Unreadable};
@@ -119,12 +119,7 @@ pub(crate) struct Task {
     pub(crate) ends: Ends,
     /// When it was last asked how far it is behind.
     pub(crate) lag_asked_at: Instant,
-    /// When the client last gave something of it, or was asked about it.
-    pub(crate) heard_at: Instant,
-    /// How long the client has said nothing about it.
-    pub(crate) silence: Silence,
-    /// How long the client has fetched nothing of it that it says is there.
-    pub(crate) unfetched: Silence,
+    pub(crate) hearing: Hearing,
     pub(crate) watch: Watch,
 }
 
@@ -153,17 +148,8 @@ impl Task {
             origin_at: None,
             ends: Ends::default(),
             lag_asked_at: Instant::now(),
-            heard_at: Instant::now(),
-            silence: Silence::default(),
-            unfetched: Silence::of(FETCH_PATIENCE),
+            hearing: Hearing::default(),
         }
-    }
-
-    /// The client has given something of it.
-    pub(crate) fn heard(&mut self) {
-        self.heard_at = Instant::now();
-        self.silence.ends();
-        self.unfetched.ends();
     }
 
     /// True when its changelog should say what it is about.
@@ -329,13 +315,13 @@ impl Task {
     /// Reads its changelog once more when it disagreed with the offset and that was a while ago, or when what is left of it is to do.
     pub(crate) fn read_again(&mut self, stage: &dyn Stage, skips: &[Skip]) {
         let Phase::Halted(Halted { cure, at, reason, .. }) = &self.phase else { return };
-        let ours = |skip: &Skip| skip.is_for(stage.name(), &self.source.topic, self.source.partition);
+        let (topic, partition) = (&self.source.topic, self.source.partition);
         match cure {
             Cure::Agreement(after) if at.elapsed() > *after => {
                 self.forget(stage);
                 self.phase = Phase::Restoring(Restore { again: true, ..Restore::default() });
             }
-            Cure::Ordered if skips.iter().any(|skip| ours(skip) && reason.is_lifted_by(skip)) => self.forget(stage),
+            Cure::Ordered if reason.is_lifted(skips, stage.name(), topic, partition) => self.forget(stage),
             _ => {}
         }
     }
@@ -443,8 +429,7 @@ impl Task {
             if let Some(lost) = kept.lost(first, stage.needs()) {
                 let changelog = schemas::topics::changelog(stage.name(), &self.source.topic);
                 let halt = not_whole(&changelog, partition, first, &lost);
-                let ours = |skip: &Skip| skip.is_for(stage.name(), &self.source.topic, self.source.partition);
-                if !skips.iter().any(|skip| ours(skip) && halt.is_lifted_by(skip)) {
+                if !halt.is_lifted(skips, stage.name(), &self.source.topic, self.source.partition) {
                     self.rest(halt, 0, Cure::Ordered);
                     return Ok(());
                 }

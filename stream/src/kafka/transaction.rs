@@ -10,6 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::{Timestamp, topics};
 
 use super::changelog::{ENDS_KEY, ORIGIN_KEY};
+use super::doubt::is_denial;
 use super::fate::{self, Fate, Mark, Outcome, Step};
 use super::lane::{Lane, POLL_MIN, report_halt};
 use super::origin::Origin;
@@ -279,8 +280,7 @@ impl Lane {
 
 /// Whether the client says that there is no such topic or partition.
 fn denied(failure: &Failure) -> bool {
-    let code = failure.error.rdkafka_error_code();
-    matches!(code, Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition))
+    failure.error.rdkafka_error_code().is_some_and(is_denial)
 }
 
 /// Refuses what no retry will mend.

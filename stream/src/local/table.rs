@@ -255,8 +255,7 @@ impl TableLane {
         self.orders = Arc::new(crate::log::skips(&*self.log)?);
         self.table.heed(&self.orders);
         let Partition { number, halted: Some(halt), .. } = &self.partitions[index] else { return Ok(false) };
-        let lifts = |skip: &Skip| skip.is_for(self.table.name(), &self.input, *number) && halt.is_lifted_by(skip);
-        Ok(self.orders.iter().any(lifts))
+        Ok(halt.is_lifted(&self.orders, self.table.name(), &self.input, *number))
     }
 
     /// Writes what is buffered; on an error the table says anew where it stands. False when it was not written.
