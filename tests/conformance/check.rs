@@ -182,34 +182,31 @@ fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
     problems
 }
 
+/// What asks `split` for something else than a deposit, in partition 0.
+fn request(input: &str, payload: String) -> OutRecord {
+    OutRecord {
+        topic: Arc::from(input),
+        partition: 0,
+        key: None,
+        payload: Some(Bytes::from(payload)),
+        headers: Vec::new(),
+        timestamp: None,
+    }
+}
+
 /// Keeps whoever works on partition 0 of `split` busy for so long from now on.
 pub fn keep_busy(log: &dyn Log, prefix: &str, time: Duration) {
     let [input, ..] = names(prefix);
     let until = SystemTime::now() + time;
     let millis = until.duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970").as_millis();
-    let record = OutRecord {
-        topic: Arc::from(&*input),
-        partition: 0,
-        key: None,
-        payload: Some(Bytes::from(format!("{UNTIL}{millis}"))),
-        headers: Vec::new(),
-        timestamp: None,
-    };
-    log.append(vec![record]).expect("send it");
+    log.append(vec![request(&input, format!("{UNTIL}{millis}"))]).expect("send it");
 }
 
 /// Asks `split` for the deposits at these offsets of partition 0 once more, and waits: the sum of their amounts, and how
 /// many are gone, counted from the beginning of the run.
 pub fn again(log: &dyn Log, prefix: &str, offsets: &[i64]) -> (i64, i64) {
     let [input, ..] = names(prefix);
-    let asked = |offset: &i64| OutRecord {
-        topic: Arc::from(&*input),
-        partition: 0,
-        key: None,
-        payload: Some(Bytes::from(format!("{AGAIN}{offset}"))),
-        headers: Vec::new(),
-        timestamp: None,
-    };
+    let asked = |offset: &i64| request(&input, format!("{AGAIN}{offset}"));
     log.append(offsets.iter().map(asked).collect()).expect("ask");
     let end = log.range(&input, 0).expect("ask for the range").end;
     let deadline = Instant::now() + PATIENCE;

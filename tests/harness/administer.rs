@@ -2,11 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// Key of the request that gives rights.
 const CREATE_ACLS: i16 = 30;
 /// Key of the request that sets quotas.
 const ALTER_CLIENT_QUOTAS: i16 = 49;
+
+/// Longest wait for an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// A right of a user, in the words of `kafka-acls.sh`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +56,10 @@ fn errors(mut results: &[u8], count: usize) -> Vec<(i16, String)> {
     (0..count).map(each).collect()
 }
 
-/// Sends one request; what follows the time that the answer says to wait, and how many results there are.
+/// Sends one request; what its answer holds behind the time to wait and the number of results.
 fn ask(broker: &str, key: i16, version: i16, body: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(broker).expect("the broker listens");
+    stream.set_read_timeout(Some(ANSWER_MAX)).expect("set an option of a socket");
     // Key, version, correlation id, no client id.
     let head = [&key.to_be_bytes()[..], &version.to_be_bytes(), &[0; 4], &(-1i16).to_be_bytes()].concat();
     let request = [&count(head.len() + body.len())[..], &head, body].concat();

@@ -67,8 +67,7 @@ fn killed_at_every_step_of_a_transaction_it_is_there_whole_or_not_at_all() {
         settled(&*run.log, run.prefix, &sent);
         // What was held back arrives while the successor is at work under the same name.
         drop(cut);
-        send(&*run.log, run.prefix, &mut sent, 100);
-        settled(&*run.log, run.prefix, &sent);
+        run.settle(&mut sent, 100);
         successor.kill();
     }
     // All that was read above was read while this stood in the same partitions. On a busy machine a cut may only ever have struck
@@ -83,8 +82,7 @@ fn paused(prefix: &'static str, step: i16, fault: Fault) {
     let run = Run::new(prefix, 1);
     let mut sent = Sent::default();
     let mut a = run.start("a", &["--brokers", &kafka().proxied()]);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
     let cut = kafka().proxy().cut(step, &lane(&run, "a"), fault);
     send(&*run.log, run.prefix, &mut sent, 100);
     run.until("it is inside a transaction", || cut.struck());
@@ -92,12 +90,10 @@ fn paused(prefix: &'static str, step: i16, fault: Fault) {
     let _b = run.start("b", &[]);
     settled(&*run.log, run.prefix, &sent);
     drop(cut);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
     a.signal(libc::SIGCONT);
     a.wait_for("transaction failed", PATIENCE);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
 }
 
 #[test]
@@ -121,15 +117,13 @@ fn unanswered(prefix: &'static str, fault: Fault, outcome: &str) {
     let mut sent = Sent::default();
     let mut probe = run.start("a", &["--stages", "sum", "--brokers", &kafka().proxied()]);
     let _split = run.start("b", &["--stages", "split"]);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
     let cut = kafka().proxy().cut(END_TXN, &lane(&run, "a"), fault);
     send(&*run.log, run.prefix, &mut sent, 100);
     probe.wait_for("fate=Unknown", PATIENCE);
     probe.wait_for(outcome, PATIENCE);
     drop(cut);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
 }
 
 #[test]
@@ -148,16 +142,14 @@ fn offsets_that_are_never_answered_for_are_given_up_with_their_transaction() {
     let mut sent = Sent::default();
     let mut probe = run.start("a", &["--stages", "sum", "--brokers", &kafka().proxied()]);
     let _split = run.start("b", &["--stages", "split"]);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
     let cut = kafka().proxy().cut(TXN_OFFSET_COMMIT, &lane(&run, "a"), Fault::HoldRequest);
     send(&*run.log, run.prefix, &mut sent, 100);
     run.until("the request is caught", || cut.struck());
     // The client itself waits for its answer for a minute, and after some answers for ever.
     probe.wait_for("step=Offsets", Duration::from_secs(30));
     drop(cut);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
 }
 
 #[test]
@@ -165,11 +157,9 @@ fn a_name_that_is_started_twice_ends_the_older_process() {
     let run = Run::new("twice", 2);
     let mut sent = Sent::default();
     let mut older = run.start("a", &[]);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
     let _newer = run.start("a", &[]);
     let (well, log) = older.wait(PATIENCE);
     assert!(!well && log.contains("give each its own --instance"), "{log}");
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use spendstream_tests::conformance::{self, Sent, balance, send, settled};
 use spendstream_tests::proxy::{Fault, LIST_OFFSETS};
 
-use crate::tables::rows;
+use crate::tables::{open_shelf, rows};
 use crate::{PATIENCE, Run, kafka};
 
 /// What a lane or table says when it leaves a client behind.
@@ -17,8 +17,7 @@ fn a_stage_whose_clients_are_told_that_its_topics_are_not_there_comes_out_of_it_
     let [input, ..] = conformance::names(run.prefix);
     let mut sent = Sent::default();
     let probe = run.start("a", &[]);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
     let (well, log) = probe.stop(PATIENCE);
     assert!(well, "{log}");
 
@@ -42,8 +41,7 @@ fn a_stage_whose_clients_are_told_that_its_topics_are_not_there_comes_out_of_it_
     let idle = kafka().proxy().cut(LIST_OFFSETS, &input, Fault::AskForAnother);
     idle.spare_new_connections();
     run.until("the client of an idle lane is replaced", || replaced() > before);
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
     for process in [probe, sum] {
         let (well, log) = process.stop(PATIENCE);
         assert!(well, "{log}");
@@ -55,8 +53,7 @@ fn a_stage_whose_clients_are_told_that_its_topics_are_not_there_comes_out_of_it_
 fn a_table_waits_with_its_client_while_nobody_is_answered_and_replaces_it_when_others_are() {
     let run = Run::new("unheard", 1);
     let [input, ..] = conformance::names(run.prefix);
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("open"), "").unwrap();
+    let folder = open_shelf();
     let mut sent = Sent::default();
     send(&*run.log, run.prefix, &mut sent, 100);
     let cut = kafka().proxy().cut(LIST_OFFSETS, &input, Fault::AskForAnother);

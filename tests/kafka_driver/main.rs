@@ -59,13 +59,17 @@ impl Run {
         probe.env("SPENDSTREAM_BROKERS", kafka().brokers()).env("SPENDSTREAM_LANES", "1");
         probe.args(["--environment", environment, "--instance", instance]);
         probe.args(["--prefix", self.prefix, "--listen", "127.0.0.1:0"]);
-        probe.args(["--transaction-timeout", "4s"]);
-        if !flags.contains(&"--session-timeout") {
-            probe.args(["--session-timeout", "6s"]);
-        }
+        // What a flag says stands above these.
+        probe.env("SPENDSTREAM_TRANSACTION_TIMEOUT", "4s").env("SPENDSTREAM_SESSION_TIMEOUT", "6s");
         probe.env("SPENDSTREAM_COMMIT_INTERVAL", "50ms");
         probe.args(flags);
         Process::start(probe)
+    }
+
+    /// Sends this many deposits and waits until they, and all before them, have come out.
+    fn settle(&self, sent: &mut Sent, count: usize) {
+        send(&*self.log, self.prefix, sent, count);
+        settled(&*self.log, self.prefix, sent);
     }
 
     /// The books of a stage for a partition, as they stand.
@@ -96,8 +100,7 @@ fn what_goes_in_comes_out_once_and_a_stop_is_clean() {
     assert!(well, "{log}");
     // Started again it goes on from its state.
     let probe = run.start("a", &[]);
-    send(&*run.log, run.prefix, &mut sent, 500);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 500);
     assert!(probe.log().contains("state restored"));
     assert_eq!(appear(&*run.log, run.prefix), 1_500);
     balance(&*run.log, run.prefix);
@@ -137,8 +140,7 @@ fn a_stage_without_work_commits_rarely_and_at_once_when_there_is_some() {
     std::thread::sleep(Duration::from_secs(62));
     let quiet = commits(Duration::from_secs(25));
     assert!((1..=4).contains(&quiet), "{quiet} in twenty-five quiet seconds");
-    send(&*run.log, run.prefix, &mut sent, 50);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 50);
 }
 
 #[test]
@@ -146,16 +148,13 @@ fn a_partition_moves_with_its_state() {
     let run = Run::new("moving", 2);
     let mut sent = Sent::default();
     let a = run.start("a", &[]);
-    send(&*run.log, run.prefix, &mut sent, 200);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 200);
     let mut b = run.start("b", &[]);
     b.wait_for("state restored", PATIENCE);
-    send(&*run.log, run.prefix, &mut sent, 200);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 200);
     // A killed instance gives nothing back: the other takes over when its session ends.
     a.kill();
-    send(&*run.log, run.prefix, &mut sent, 200);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 200);
 }
 
 #[test]
@@ -167,8 +166,7 @@ fn the_number_of_partitions_changes_there_and_back_and_state_moves_with_its_slot
     let away = run.start("away", &["--stages", "split"]);
     for partitions in [4, 3] {
         let probe = run.start("a", &[]);
-        send(&*run.log, run.prefix, &mut sent, 200);
-        settled(&*run.log, run.prefix, &sent);
+        run.settle(&mut sent, 200);
         away.signal(libc::SIGSTOP);
         let change = |patience| Change {
             connection: kafka().connection(),
@@ -194,12 +192,10 @@ fn the_number_of_partitions_changes_there_and_back_and_state_moves_with_its_slot
     assert!(!well && log.contains("the number of partitions was changed"), "{log}");
     let _probe = run.start("a", &["--lanes", "2"]);
     settled(&*run.log, run.prefix, &sent);
-    send(&*run.log, run.prefix, &mut sent, 200);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 200);
     // Partitions that are left over are idle.
     let idle = run.log.range(&middle, 3).unwrap();
-    send(&*run.log, run.prefix, &mut sent, 200);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 200);
     assert_eq!(run.log.range(&middle, 3).unwrap(), idle);
 }
 
@@ -239,8 +235,7 @@ fn a_broker_that_is_away_is_not_reported_in_the_words_of_the_client() {
     let brokers = format!("127.0.0.1:{},{}", free_port(), kafka().brokers());
     let probe = run.start("a", &["--brokers", &brokers]);
     let mut sent = Sent::default();
-    send(&*run.log, run.prefix, &mut sent, 100);
-    settled(&*run.log, run.prefix, &sent);
+    run.settle(&mut sent, 100);
     let (well, log) = probe.stop(PATIENCE);
     assert!(well && !log.contains("|FAIL|"), "{log}");
 }

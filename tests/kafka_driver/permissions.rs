@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use spendstream_tests::administer::Right;
 use spendstream_tests::deployment::{example, program};
@@ -62,6 +62,7 @@ fn post(ingest: &mut Process) -> String {
     };
     let body = format!("[{}, {}]", call("chatcmpl-1"), call("chatcmpl-2"));
     let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = format!("content-type: application/json\r\ncontent-length: {}\r\nconnection: close", body.len());
     write!(stream, "POST /v1/events HTTP/1.1\r\nhost: {address}\r\n{head}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
@@ -104,7 +105,7 @@ fn services_work_with_the_rights_that_the_runbook_lists_and_without_one_of_them_
     while !written.exists() {
         let logs: String = running.iter().map(Process::log).collect();
         assert!(Instant::now() < deadline && !running.iter_mut().any(Process::ended), "no charge is written:\n{logs}");
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
     }
     for process in running {
         let (well, log) = process.stop(PATIENCE);

@@ -422,6 +422,13 @@ fn a_table_that_is_full_keeps_its_partitions_and_is_read_for_again_when_it_is_no
     assert_eq!(rows(), sent.0.len());
 }
 
+/// A folder for a shelf whose writes do not wait.
+pub(crate) fn open_shelf() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("open"), "").unwrap();
+    folder
+}
+
 /// The rows of a shelf, sorted.
 pub(crate) fn rows(folder: &Path) -> Vec<String> {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());

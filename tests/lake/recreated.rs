@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use schemas::{Skip, Timestamp, topics};
 use sink::{Lake, LakeConfig, TABLES};
-use stream::{Halt, Record};
+use stream::Halt;
 
 use crate::ground::Ground;
 use crate::releases::{copy, folder};
-use crate::sample::{NOW, Sample, held};
+use crate::sample::{NOW, Sample, held, rest};
 
 /// Numbers of the topic that was, and of the one that has its name.
 const OLD: i64 = 4_711;
@@ -33,12 +33,8 @@ fn fill(lake: &Lake, sample: &Sample, number: Option<i64>, orders: &[Skip]) -> a
             table.revoke(&[partition]);
             continue;
         }
-        for (offset, payload) in &partitions[&partition] {
-            if position.is_some_and(|position| *offset < position) {
-                continue;
-            }
-            let payload = Some(payload.as_slice());
-            let record = Record { offset: *offset, timestamp: NOW, key: None, payload, headers: Vec::new() };
+        for record in rest(&partitions[&partition], position) {
+            let offset = record.offset;
             table.append(partition, &[record], offset + 1)?;
             // What goes on after a flush goes on in the same topic.
             if offset % 2 == 0 {

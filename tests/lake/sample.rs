@@ -12,7 +12,7 @@ use schemas::{
 };
 use sink::read::{Cells, Days};
 use sink::{Lake, LakeConfig, LakeReader, TABLES};
-use stream::{Record, Table};
+use stream::Record;
 
 /// 2026-01-05T12:00:00Z: long enough ago that its days are settled.
 pub const NOW: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
@@ -294,24 +294,11 @@ pub fn drive_table(lake: &Lake, name: &str, sample: &Sample, flush_every: usize)
     let mut table = spec.open(lake, &LakeConfig::at("unused"))?;
     let partitions = &sample.topics[spec.topic];
     let assigned: Vec<u32> = partitions.keys().copied().collect();
-    feed(table.as_mut(), partitions, &assigned, flush_every)
-}
-
-fn feed(
-    table: &mut dyn Table,
-    partitions: &BTreeMap<u32, Partition>,
-    assigned: &[u32],
-    flush_every: usize,
-) -> anyhow::Result<()> {
     let mut waiting = 0;
-    for (partition, position) in table.assign(assigned)? {
-        for (offset, payload) in &partitions[&partition] {
-            if position.is_some_and(|position| *offset < position) {
-                continue;
-            }
-            let payload = Some(payload.as_slice());
-            let record = Record { offset: *offset, timestamp: NOW, key: None, payload, headers: Vec::new() };
-            table.append(partition, &[record], offset + 1)?;
+    for (partition, position) in table.assign(&assigned)? {
+        for record in rest(&partitions[&partition], position) {
+            let next = record.offset + 1;
+            table.append(partition, &[record], next)?;
             waiting += 1;
             if waiting == flush_every {
                 table.flush(NOW)?;
@@ -320,6 +307,15 @@ fn feed(
         }
     }
     table.flush(NOW)
+}
+
+/// Records of a partition from a position on, as a driver hands them over.
+pub fn rest(partition: &[(i64, Vec<u8>)], position: Option<i64>) -> impl Iterator<Item = Record<'_>> {
+    let from = position.unwrap_or(i64::MIN);
+    partition.iter().filter(move |(offset, _)| *offset >= from).map(|(offset, payload)| {
+        let payload = Some(payload.as_slice());
+        Record { offset: *offset, timestamp: NOW, key: None, payload, headers: Vec::new() }
+    })
 }
 
 /// What a lake holds.

@@ -40,15 +40,6 @@ impl Shelf {
         let known: i64 = std::fs::read_to_string(self.folder.join("topic")).ok()?.parse().ok()?;
         (known != self.topic?).then_some(known)
     }
-
-    fn halt(&self, partition: u32) -> Option<Halt> {
-        Some(Halt::Unfounded {
-            why: format!("its rows are of the topic {}", self.other()?),
-            source_topic: self.input.clone(),
-            source_partition: partition as i32,
-            sequence: self.topic?,
-        })
-    }
 }
 
 impl Table for Shelf {
@@ -69,12 +60,17 @@ impl Table for Shelf {
     }
 
     fn refuses(&self, partition: u32) -> Option<Halt> {
-        self.halt(partition)
+        Some(Halt::Unfounded {
+            why: format!("its rows are of the topic {}", self.other()?),
+            source_topic: self.input.clone(),
+            source_partition: partition as i32,
+            sequence: self.topic?,
+        })
     }
 
     fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
         let lifted = |halt: Halt| self.orders.iter().any(|order| halt.is_lifted_by(order));
-        if partitions.iter().any(|partition| self.halt(*partition).is_some_and(lifted)) {
+        if partitions.iter().any(|partition| self.refuses(*partition).is_some_and(lifted)) {
             // What it had is put away: it begins the other topic from its first record.
             let away = self.folder.join("before");
             std::fs::create_dir_all(&away)?;
