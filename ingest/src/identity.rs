@@ -153,6 +153,8 @@ mod tests {
             "sk-proj-abcdefghijklmnop",
             "spend_0a1b2c3d_abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789",
             "eyJhbGciOiJub25lIn0.eyJhYmNkZWYiOjF9.abcdef",
+            "ya29.a0abcdefabcdefabcdef",
+            "ABSKabcdefabcdefabcdef",
         ] {
             let hashed = key_id(secret);
             assert!(hashed.starts_with("key_") && !hashed.contains("abcdef"), "{hashed}");

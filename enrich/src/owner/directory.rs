@@ -215,12 +215,8 @@ impl CompiledRule {
 
     /// The dimensions the rule states for this event.
     fn owner_of(&self, event: &UsageEvent) -> Dimensions {
-        let mut owner = self.owner.clone();
-        for (name, key) in &self.rule.from_tags {
-            if let (Some(field), Some(value)) = (dimension(&mut owner, name), tag(event, key)) {
-                *field = Some(value.clone());
-            }
-        }
+        let mut owner = Dimensions::default();
+        self.fill(&mut owner, event);
         owner
     }
 

@@ -263,16 +263,13 @@ pub(super) fn with_caches(counts: &Object<'_>) -> Option<String> {
     if let Some((short, long)) = lasting {
         json::put_field(&mut whole, names[1], &(short + long).to_string());
         let each = format!("{{\"ephemeral_5m_input_tokens\":{short},\"ephemeral_1h_input_tokens\":{long}}}");
-        match () {
-            () if counts.has("inputTokens") => {
-                let each = format!(r#"[{{"inputTokens":{short},"ttl":"5m"}},{{"inputTokens":{long},"ttl":"1h"}}]"#);
-                json::put_field(&mut whole, "cacheDetails", &each);
-            }
-            () if counts.has("input_tokens") => json::put_field(&mut whole, "cache_creation", &each),
-            () if !counts.has("prompt_tokens_details") => {
-                json::put_field(&mut whole, "prompt_tokens_details", &format!("{{\"cache_creation\":{each}}}"));
-            }
-            () => {}
+        if counts.has("inputTokens") {
+            let each = format!(r#"[{{"inputTokens":{short},"ttl":"5m"}},{{"inputTokens":{long},"ttl":"1h"}}]"#);
+            json::put_field(&mut whole, "cacheDetails", &each);
+        } else if counts.has("input_tokens") {
+            json::put_field(&mut whole, "cache_creation", &each);
+        } else if !counts.has("prompt_tokens_details") {
+            json::put_field(&mut whole, "prompt_tokens_details", &format!("{{\"cache_creation\":{each}}}"));
         }
     }
     whole.push('}');

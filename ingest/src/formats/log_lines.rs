@@ -18,6 +18,9 @@ use crate::printed;
 use crate::problem::{Problem, Result};
 use crate::recognise;
 
+/// Longest labels that a call is looked for in: those of a stream are read anew with each of its lines, of which a record has thousands.
+const LABELS_BYTES_MAX: usize = 16 * 1024;
+
 /// True for streams of lines, and for rows of a query that hold a message.
 pub(crate) fn is_answer(object: &Object<'_>) -> bool {
     streams(object).is_some() || rows(object).is_some()
@@ -49,8 +52,9 @@ pub(crate) fn read<'a>(object: &Object<'a>, envelope: &Envelope<'a>, wrappers: u
             own.time = value.first().and_then(|time| crate::number::time_text(&time.string()?));
             // What a log record of OTLP had as attributes, a query answers among the labels.
             let labels = [value.get(2).copied(), stream.get("stream")].into_iter().flatten();
-            let mut records = labels.filter(|labels| labels.text().contains("\"event_name\""));
-            if let Some(record) = records.next().map(|labels| format!("{{\"attributes\":{}}}", labels.text()))
+            let labels = labels.map(Json::text).filter(|labels| labels.len() <= LABELS_BYTES_MAX);
+            let mut records = labels.filter(|labels| labels.contains("\"event_name\""));
+            if let Some(record) = records.next().map(|labels| format!("{{\"attributes\":{labels}}}"))
                 && let Ok(record) = Json::parse(&record)
                 && record.object().is_some_and(|record| exported::is_entry(&record))
             {
@@ -77,11 +81,15 @@ fn line(text: Option<Cow<'_, str>>, envelope: Envelope<'_>, wrappers: u8, out: &
         return out.reject(Problem::new(RejectReason::TooLarge, "line", "the line nests too deeply"), None);
     }
     let text = as_json(&text).map_or(text, Cow::Owned);
-    let entry = Json::parse(&text).ok().or_else(|| logged(&text));
-    match entry.filter(|line| line.object().is_some()) {
+    match entry(&text) {
         Some(entry) => formats::item(entry, None, envelope.shorter(), wrappers + 1, out),
         None => out.ignore(IgnoreReason::NotAModelCall),
     }
+}
+
+/// The object that a line is, or ends with.
+fn entry(text: &str) -> Option<Json<'_>> {
+    Json::parse(text).ok().or_else(|| logged(text)).filter(|entry| entry.object().is_some())
 }
 
 /// A line that is written otherwise than as JSON, as the JSON it would be.
@@ -90,22 +98,23 @@ fn as_json(text: &str) -> Option<String> {
     pairs.or_else(|| if logged(text).is_none() { printed::within(text) } else { None })
 }
 
+/// False for what says nothing of what a call used, as nearly all that programs print.
+pub(crate) fn may_be_of_a_call(text: &[u8]) -> bool {
+    ["oken", "sage"].iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some())
+}
+
 /// Reads a line that speaks of a call, or only one that is an answer; `false`, and nothing is read, where it does not.
 pub(crate) fn call(text: &str, answers_only: bool, envelope: &Envelope<'_>, out: &mut Out<'_>) -> bool {
-    // Nearly all that programs print says nothing of what a call used.
-    if !["oken", "sage"].iter().any(|word| text.contains(word)) || deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
+    if deeper_than(text.as_bytes(), crate::DEPTH_MAX) {
         return false;
     }
     let plain = as_json(text);
     let text = plain.as_deref().unwrap_or(text);
-    let entry = Json::parse(text).ok().or_else(|| logged(text));
     let answers = |line: Json<'_>| {
         line.object().and_then(|line| recognise::recognise(&line)).is_some_and(|(shape, _)| recognise::is_call(shape))
     };
     let told = |line: Json<'_>| if answers_only { answers(line) } else { recognise::speaks_of_a_call(line) };
-    let Some(entry) = entry.filter(|entry| entry.object().is_some() && told(*entry)) else {
-        return false;
-    };
+    let Some(entry) = entry(text).filter(|entry| told(*entry)) else { return false };
     formats::item(entry, None, envelope.shorter(), 1, out);
     true
 }

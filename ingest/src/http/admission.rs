@@ -94,10 +94,10 @@ impl Door {
             let message = format!("{most} requests{whose} are being written; come back");
             Refused::new(StatusCode::TOO_MANY_REQUESTS, message)
         };
-        let of_key =
-            key.map(|key| self.of_keys.take(&key.id).ok_or_else(|| full(REQUESTS_OF_KEY_MAX, " with this key")));
-        let any = Arc::clone(&self.room).try_acquire_owned().map_err(|_| full(REQUESTS_MAX, ""));
-        Ok(Room { _of_key: of_key.transpose()?, _any: any? })
+        let place = |key: &Key| self.of_keys.take(&key.id).ok_or_else(|| full(REQUESTS_OF_KEY_MAX, " with this key"));
+        let of_key = key.map(place).transpose()?;
+        let any = Arc::clone(&self.room).try_acquire_owned().map_err(|_| full(REQUESTS_MAX, ""))?;
+        Ok(Room { _of_key: of_key, _any: any })
     }
 
     /// The key a request shows: `authorization: Bearer KEY`, or `x-api-key: KEY`.

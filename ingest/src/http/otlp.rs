@@ -120,7 +120,7 @@ pub(super) fn take(
         let message = format!("the batch is {} bytes long; as JSON the most is {most}: send protobuf", body.len());
         return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message));
     };
-    let headers = vec![("spend-format".to_owned(), Bytes::from_static(shape.as_str().as_bytes()))];
+    let headers = vec![(super::FORMAT.to_owned(), Bytes::from_static(shape.as_str().as_bytes()))];
     let mut stripped = 0;
     for batch in &batches {
         let decoded = door.foresee(batch, &headers, key, now);

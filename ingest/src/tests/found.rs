@@ -33,7 +33,9 @@ fn what_a_program_prints_is_a_call_where_the_collector_passes_it_on() {
         {"key":"tried","value":{"arrayValue":{"values":[{"stringValue":"a"},{}]}}}"#;
     let nested = format!(
         r#"{{"key":"id","value":{{"stringValue":"chatcmpl-B"}}}},{{"key":"object","value":{{"stringValue":"chat.completion"}}}},
-        {{"key":"model","value":{{"stringValue":"gpt-5.4"}}}},{{"key":"usage","value":{{"kvlistValue":{{"values":[{}]}}}}}}"#,
+        {{"key":"model","value":{{"stringValue":"gpt-5.4"}}}},{{"key":"usage","value":{{"kvlistValue":{{"values":[{}]}}}}}},
+        {{"key":"about","value":{{"kvlistValue":{{"values":[{{"key":"rate","value":{{"doubleValue":"NaN"}}}},{{"key":"nothing"}},
+        {{"key":"seen","value":{{"intValue":{{"low":7,"high":0}}}}}},{{"key":"raw","value":{{"bytesValue":"AAA="}}}}]}}}}}}"#,
         r#"{"key":"prompt_tokens","value":{"intValue":"10"}},{"key":"completion_tokens","value":{"intValue":"5"}}"#
     );
     let in_a_span = r#","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7""#;
@@ -389,6 +391,18 @@ fn sums_and_logs_that_count_nothing_are_no_calls() {
             IgnoreReason::RunSummary,
         ),
         (
+            r#"{"teamMemberSpend":[{"userId":1,"spendCents":2450}],"subscriptionCycleStart":1785578390000}"#,
+            IgnoreReason::RunSummary,
+        ),
+        (
+            r#"{"date":1785578390000,"email":"a@example.com","agentRequests":3,"totalLinesAdded":10}"#,
+            IgnoreReason::RunSummary,
+        ),
+        (
+            r#"{"num_turns":3,"total_cost_usd":0.02,"session_id":"s","usage":{"input_tokens":10,"output_tokens":5}}"#,
+            IgnoreReason::RunSummary,
+        ),
+        (
             r#"{"protoPayload":{"@type":"type.googleapis.com/google.cloud.audit.AuditLog","serviceName":"aiplatform.googleapis.com",
                 "methodName":"google.cloud.aiplatform.v1.PredictionService.GenerateContent"},"insertId":"x","logName":"l"}"#,
             IgnoreReason::StatusOnly,
@@ -443,6 +457,11 @@ fn requests_of_coding_agents_are_told_in_any_store_of_logs() {
             "{payload}"
         );
     }
+    // Labels are read again with each line, so not where they are long.
+    let long = format!(r#"{{"event_name":"api_request","said":"{}",{claude}}}"#, "x".repeat(16 * 1024));
+    let long =
+        format!(r#"{{"streams":[{{"stream":{long},"values":[["1785578390000000000","claude_code.api_request"]]}}]}}"#);
+    assert_eq!(ignored(&long), [IgnoreReason::NotAModelCall]);
     let gemini = r#"{"insertId":"i","jsonPayload":{"message":"API response"},"labels":{"event.name":"gemini_cli.api_response",
         "session.id":"s2","event.timestamp":"2026-08-01T09:59:50.000Z","model":"gemini-2.5-pro","input_token_count":"1200","output_token_count":"30","cached_content_token_count":
         "1000","thoughts_token_count":"20","tool_token_count":"0"},"timestamp":"2026-08-01T09:59:50Z","logName":"l"}"#;

@@ -128,6 +128,18 @@ fn a_contract_that_takes_over_long_prompts_unsaid_is_worth_a_look() {
 }
 
 #[test]
+fn a_discount_that_makes_dearer_is_worth_a_look() {
+    let said = |factor: &str| {
+        let rates = rates("      - {per: 1, prices: {output_images: 1}}\n");
+        let contract = format!("contracts:\n  - {{id: c, when: {{account: a}}, factor: {factor}}}\n");
+        text(&lint(&format!("source: s\nchecked: 2026-11-22\n{rates}{contract}")))
+    };
+    let dearer = said("1.08");
+    assert!(dearer.contains("factor 1.08 makes it dearer than the list price"), "{dearer}");
+    assert_eq!(said("0.92"), "");
+}
+
+#[test]
 fn a_calendar_that_ends_within_two_months_is_worth_a_look() {
     let said = |days: &str| {
         text(&lint(&format!("source: s\nchecked: 2026-11-22\ncalendars:\n  - {{calendar: CN, days: [{days}]}}\n")))

@@ -158,7 +158,8 @@ fn of_a_program<'a>(item: Item<'_, 'a>, envelope: &Envelope<'a>, out: &mut Out<'
         (None, None) => None,
     };
     let parsed = if item.attributes.has(PARSED) { attributes() } else { None };
-    let lines = [entry.body.as_deref(), parsed.as_deref()];
+    let lines = [entry.body.as_deref(), parsed.as_deref()]
+        .map(|line| line.filter(|line| log_lines::may_be_of_a_call(line.as_bytes())));
     if lines.iter().all(Option::is_none) {
         return false;
     }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
 use super::exported;
+use crate::formats::log_lines;
 use crate::json::{self, Json, Kind, Object, Opened};
 use crate::problem::{Problem, Result};
 
@@ -79,7 +80,7 @@ fn entry<'a>(json: Json<'a>, object: &Object<'a>) -> Entry<'a> {
         Some(inner) => match inner.first(&["stringValue", "string_value"]) {
             Some((_, text)) => text.string(),
             // What a receiver has parsed, where it may be of a call.
-            None if ["oken", "sage"].iter().any(|word| body.text().contains(word)) => {
+            None if log_lines::may_be_of_a_call(body.text().as_bytes()) => {
                 let mut whole = String::new();
                 put(body, &mut whole).map(|()| Cow::Owned(whole))
             }
@@ -140,14 +141,23 @@ fn listed<'a>(found: &mut Attributes<'a>, list: Json<'a>) {
 
 /// The attributes of a log record as the JSON object that a receiver has made them of.
 pub(super) fn attributes_of(record: Json<'_>) -> Option<String> {
-    let attributes = record.object()?.get("attributes")?;
-    let mut whole = String::from("{");
-    for field in attributes.array()?.into_iter().filter_map(Json::object) {
-        json::put_field(&mut whole, &field.string("key")?, "");
-        put(field.get("value")?, &mut whole)?;
+    let mut whole = String::new();
+    put_fields(record.object()?.array("attributes")?, &mut whole)?;
+    Some(whole)
+}
+
+/// Writes names and values as an object.
+fn put_fields(fields: Vec<Json<'_>>, whole: &mut String) -> Option<()> {
+    whole.push('{');
+    for field in fields.into_iter().filter_map(Json::object) {
+        json::put_field(whole, &field.string("key")?, "");
+        match field.get("value") {
+            Some(value) => put(value, whole)?,
+            None => whole.push_str("null"),
+        }
     }
     whole.push('}');
-    Some(whole)
+    Some(())
 }
 
 /// Writes a value with its types as the JSON it would be; `None` where it is none. How deeply it nests was checked with the record.
@@ -158,14 +168,7 @@ fn put(value: Json<'_>, whole: &mut String) -> Option<()> {
         return Some(());
     };
     match kind {
-        "kvlistValue" | "kvlist_value" => {
-            whole.push('{');
-            for field in value.object()?.array("values").unwrap_or_default().into_iter().filter_map(Json::object) {
-                json::put_field(whole, &field.string("key")?, "");
-                put(field.get("value")?, whole)?;
-            }
-            whole.push('}');
-        }
+        "kvlistValue" | "kvlist_value" => put_fields(value.object()?.array("values").unwrap_or_default(), whole)?,
         "arrayValue" | "array_value" => {
             whole.push('[');
             for element in value.object()?.array("values").unwrap_or_default() {
@@ -176,8 +179,14 @@ fn put(value: Json<'_>, whole: &mut String) -> Option<()> {
             }
             whole.push(']');
         }
-        "intValue" | "int_value" | "doubleValue" | "double_value" => whole.push_str(value.number()?),
+        "intValue" | "int_value" | "doubleValue" | "double_value" => {
+            let digits = digits(value)?;
+            // Infinity is written as a text, and is no number of JSON.
+            let number = Json::parse(&digits).ok().filter(|number| number.kind() == Kind::Number);
+            whole.push_str(number.map_or("null", Json::text));
+        }
         "boolValue" | "bool_value" => whole.push_str(value.text()),
+        "bytesValue" | "bytes_value" => whole.push_str("null"),
         _ => json::quote(whole, &value.string()?),
     }
     Some(())

@@ -8,6 +8,7 @@ use schemas::RejectReason;
 
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
 use super::text::hexadecimal;
+use crate::formats::log_lines;
 use crate::json;
 use crate::problem::{self, Problem};
 
@@ -253,7 +254,7 @@ const LEVELS_MAX: u8 = 16;
 
 /// What a receiver has parsed, as the JSON it was, where it may be of a call.
 fn parsed(body: &[u8]) -> Option<String> {
-    if !["oken", "sage"].iter().any(|word| memchr::memmem::find(body, word.as_bytes()).is_some()) {
+    if !log_lines::may_be_of_a_call(body) {
         return None;
     }
     let mut whole = String::with_capacity(body.len());
@@ -263,13 +264,22 @@ fn parsed(body: &[u8]) -> Option<String> {
 
 /// The attributes of a log record as the JSON object that a receiver has made them of.
 pub(super) fn attributes_of(record: &[u8]) -> Option<String> {
-    let mut whole = String::from("{");
-    for field in Fields(record) {
-        let (6, Wire::Bytes(pair)) = field.ok()? else { continue };
-        put_pair(pair, 0, &mut whole)?;
+    let mut whole = String::new();
+    put_pairs(record, 6, 0, &mut whole)?;
+    Some(whole)
+}
+
+/// Writes the pairs that a message holds under this number as an object.
+fn put_pairs(message: &[u8], number: u64, level: u8, whole: &mut String) -> Option<()> {
+    whole.push('{');
+    for field in Fields(message) {
+        let (found, Wire::Bytes(pair)) = field.ok()? else { continue };
+        if found == number {
+            put_pair(pair, level, whole)?;
+        }
     }
     whole.push('}');
-    Some(whole)
+    Some(())
 }
 
 fn put_pair(pair: &[u8], level: u8, whole: &mut String) -> Option<()> {
@@ -307,14 +317,7 @@ fn put(value: &[u8], level: u8, whole: &mut String) -> Option<()> {
             }
             whole.push(']');
         }
-        (6, Wire::Bytes(list)) if level < LEVELS_MAX => {
-            whole.push('{');
-            for pair in Fields(list) {
-                let (1, Wire::Bytes(pair)) = pair.ok()? else { continue };
-                put_pair(pair, level + 1, whole)?;
-            }
-            whole.push('}');
-        }
+        (6, Wire::Bytes(list)) if level < LEVELS_MAX => put_pairs(list, 1, level + 1, whole)?,
         (7, Wire::Bytes(_)) => whole.push_str("null"),
         _ => return None,
     }
