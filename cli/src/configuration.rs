@@ -125,8 +125,8 @@ impl Configuration {
     pub fn warnings(&self) -> anyhow::Result<Vec<String>> {
         let (book, directory) = self.compile()?;
         let mut found = Vec::new();
-        for row in &self.budgets {
-            let budget: Definition = serde_json::from_str(&row.body).with_context(|| row.origin.to_string())?;
+        for budget in self.definitions() {
+            let (row, budget) = budget?;
             let Definition { id, currency, .. } = &budget;
             if currency.as_str() != book.reporting_currency() {
                 let reported = book.reporting_currency();
@@ -162,8 +162,8 @@ impl Configuration {
     /// When a validated row cannot be read: a mistake of ours.
     pub fn budgets_of_others(&self, tenant: &str) -> anyhow::Result<Vec<String>> {
         let mut found = Vec::new();
-        for row in &self.budgets {
-            let budget: Definition = serde_json::from_str(&row.body).with_context(|| row.origin.to_string())?;
+        for budget in self.definitions() {
+            let (row, budget) = budget?;
             if budget.tenant.as_str() != tenant {
                 let (id, theirs) = (&budget.id, &budget.tenant);
                 let origin = &row.origin;
@@ -185,10 +185,7 @@ impl Configuration {
         now: Timestamp,
         effective_after_seconds: i64,
     ) -> anyhow::Result<Vec<(&'static str, Published)>> {
-        let publish = |(set, rows): (&'static str, &Vec<ReferenceRow>)| {
-            Ok((set, publish_reference(log, set, rows, now, effective_after_seconds)?))
-        };
-        self.sets().into_iter().map(publish).collect()
+        self.each_set(|set, rows| publish_reference(log, set, rows, now, effective_after_seconds))
     }
 
     /// What [`Self::publish`] would do; nothing is written.
@@ -201,14 +198,23 @@ impl Configuration {
         now: Timestamp,
         effective_after_seconds: i64,
     ) -> anyhow::Result<Vec<(&'static str, Published)>> {
-        let compare = |(set, rows): (&'static str, &Vec<ReferenceRow>)| {
-            Ok((set, compare_reference(log, set, rows, now, effective_after_seconds)?))
-        };
-        self.sets().into_iter().map(compare).collect()
+        self.each_set(|set, rows| compare_reference(log, set, rows, now, effective_after_seconds))
     }
 
-    fn sets(&self) -> [(&'static str, &Vec<ReferenceRow>); 3] {
-        [(PriceBook::SET, &self.prices), (Directory::SET, &self.owners), (Budgets::SET, &self.budgets)]
+    fn each_set(
+        &self,
+        act: impl Fn(&str, &[ReferenceRow]) -> anyhow::Result<Published>,
+    ) -> anyhow::Result<Vec<(&'static str, Published)>> {
+        let sets = [(PriceBook::SET, &self.prices), (Directory::SET, &self.owners), (Budgets::SET, &self.budgets)];
+        sets.into_iter().map(|(set, rows)| Ok((set, act(set, rows)?))).collect()
+    }
+
+    /// Every budget, and the row it is of.
+    fn definitions(&self) -> impl Iterator<Item = anyhow::Result<(&ReferenceRow, Definition)>> {
+        self.budgets.iter().map(|row| {
+            let budget: Definition = serde_json::from_str(&row.body).with_context(|| row.origin.to_string())?;
+            anyhow::Ok((row, budget))
+        })
     }
 }
 

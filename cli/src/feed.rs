@@ -421,6 +421,13 @@ mod tests {
         stream::local::LocalLog::open(folder, &catalogue, None).unwrap()
     }
 
+    /// A folder, a log in it, and where a file in it may be written.
+    fn place(file: &str) -> (tempfile::TempDir, stream::local::LocalLog, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, file) = (local(folder.path()), folder.path().join(file));
+        (folder, log, file)
+    }
+
     /// Feeds a file as a run of its own does.
     fn feed(log: &dyn Log, path: &Path) -> FedFile {
         let mut told = |_: u64| {};
@@ -434,9 +441,7 @@ mod tests {
 
     #[test]
     fn a_file_that_changed_in_what_was_read_of_it_is_read_from_its_beginning() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = local(folder.path());
-        let file = folder.path().join("calls");
+        let (_folder, log, file) = place("calls");
         for (text, expected) in [
             ("{\"log\":1}\n{\"a\":1}\n{\"a\":2}\n", (3, 0, false)),
             ("{\"log\":1}\n{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n", (1, 3, false)),
@@ -457,9 +462,7 @@ mod tests {
 
     #[test]
     fn a_raw_record_says_where_in_which_file_it_stood() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = local(folder.path());
-        let file = folder.path().join("calls");
+        let (_folder, log, file) = place("calls");
         std::fs::write(&file, "{\"a\":1}\n\n{\"a\":2}\n").unwrap();
         feed(&log, &file);
         let mut places = Vec::new();
@@ -473,9 +476,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_being_written_is_left_for_the_next_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = local(folder.path());
-        let file = folder.path().join("calls");
+        let (_folder, log, file) = place("calls");
         for (text, expected, is_half) in [
             ("{\"a\":1}\n{\"a\":", (1, 0, false), true),
             ("{\"a\":1}\n{\"a\":2", (0, 1, false), true),
@@ -491,9 +492,7 @@ mod tests {
 
     #[test]
     fn of_a_file_that_cannot_be_read_to_its_end_the_last_batch_waits_until_it_can() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = local(folder.path());
-        let file = folder.path().join("calls.gz");
+        let (_folder, log, file) = place("calls.gz");
         // Enough for two batches, and of numbers that do not shrink to nothing.
         let line = |nth: usize| format!("{{\"a\":\"{}\"}}\n", hash_parts([nth.to_be_bytes().as_slice()]));
         let lines: String = (0..APPEND_RECORDS + 3_000).map(line).collect();
@@ -514,9 +513,7 @@ mod tests {
 
     #[test]
     fn a_count_of_the_release_before_is_believed_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = local(folder.path());
-        let file = folder.path().join("calls");
+        let (_folder, log, file) = place("calls");
         std::fs::write(&file, "{\"a\":1}\n{\"a\":2}\n").unwrap();
         let path = file.canonicalize().unwrap();
         let first = hash_parts([b"{\"a\":1}".as_slice()]);

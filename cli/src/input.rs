@@ -5,14 +5,19 @@
 //! In a transcript of Codex, session and model stand on lines of their own: they go before every line that counts tokens. A
 //! message of Anthropic that was saved a frame a line is one record.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use flate2::read::MultiGzDecoder;
 use schemas::Timestamp;
+
+mod folder;
+mod lines;
+
+pub use self::folder::{Found, files, unreadable};
+use self::lines::{Codex, Lines, response_id, starts_message};
 
 /// Largest file that is not made of lines: it is read whole.
 const WHOLE_BYTES_MAX: u64 = 256 << 20;
@@ -119,77 +124,6 @@ impl Foreign {
     }
 }
 
-/// What a path means.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// Files, by name.
-    pub files: Vec<PathBuf>,
-    /// Entries of folders that are none and cannot be read, such as links that lead nowhere: each a sentence.
-    pub unreadable: Vec<String>,
-}
-
-/// The files meant by a path: itself, or every file of a folder and its folders, each once, whatever links lead to it. Hidden
-/// files are left out.
-///
-/// # Errors
-/// When the folder cannot be listed or holds nothing.
-pub fn files(path: &Path) -> anyhow::Result<Found> {
-    let mut found = Found::default();
-    if !path.is_dir() {
-        found.files.push(path.to_path_buf());
-        return Ok(found);
-    }
-    let mut folders = vec![path.to_path_buf()];
-    // Links may lead back to a folder that holds them, or to a file that is there already.
-    let mut seen = HashSet::new();
-    let mut is_new = |path: &Path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
-    while let Some(folder) = folders.pop() {
-        if !is_new(&folder) {
-            continue;
-        }
-        let listed = match entries(&folder) {
-            Ok(listed) => listed,
-            Err(error) if folder == path => return Err(error),
-            Err(error) => {
-                found.unreadable.push(unreadable(&folder, error.root_cause()));
-                continue;
-            }
-        };
-        for entry in listed {
-            match std::fs::metadata(&entry) {
-                Ok(meta) if meta.is_dir() => folders.push(entry),
-                Ok(meta) if meta.is_file() => {
-                    if is_new(&entry) {
-                        found.files.push(entry);
-                    }
-                }
-                Ok(_) => found.unreadable.push(unreadable(&entry, "it is no file")),
-                Err(error) => found.unreadable.push(unreadable(&entry, error)),
-            }
-        }
-    }
-    if found.files.is_empty() && found.unreadable.is_empty() {
-        bail!("folder {} holds no files", path.display());
-    }
-    found.files.sort();
-    found.unreadable.sort();
-    Ok(found)
-}
-
-/// Says that something cannot be read, and why.
-pub fn unreadable(path: &Path, why: impl std::fmt::Display) -> String {
-    format!("{} cannot be read: {why}", path.display())
-}
-
-fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let listed = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-    let mut listed = listed.with_context(|| format!("read folder {}", folder.display()))?;
-    listed.retain(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
-    // In order, so that of two links to one file the same is named every time.
-    listed.sort_by_key(std::fs::DirEntry::file_name);
-    Ok(listed.into_iter().map(|entry| entry.path()).collect())
-}
-
 /// What gzip or zstd has packed, as it was before; other bytes as they are.
 fn unpacked(mut bytes: Box<dyn Read>) -> anyhow::Result<Box<dyn Read>> {
     let mut start = Vec::new();
@@ -220,13 +154,19 @@ fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
     let is_table = !lines && is_table(&start);
     let mut whole: Box<dyn BufRead> = Box::new(BufReader::new(Cursor::new(start).chain(bytes)));
     if lines {
-        let lines = Lines { from: whole, number: 0, ahead: None, ends_half: false };
-        return Ok(FileRecords { number: 0, from: From::Lines(lines, Codex::default()) });
+        return Ok(FileRecords { number: 0, from: From::Lines(Lines::new(whole), Codex::default()) });
     }
     if is_table {
-        let mut head = Vec::new();
-        whole.read_until(b'\n', &mut head)?;
-        return Ok(FileRecords { number: 1, from: From::Rows(whole, head) });
+        let (mut head, mut number) = (Vec::<u8>::new(), 0);
+        // Empty lines may come before it.
+        while head.trim_ascii().is_empty() {
+            head.clear();
+            if whole.read_until(b'\n', &mut head)? == 0 {
+                break;
+            }
+            number += 1;
+        }
+        return Ok(FileRecords { number, from: From::Rows(whole, head) });
     }
     Ok(FileRecords { number: 0, from: From::Documents(documents(bounded(whole)?).into_iter()) })
 }
@@ -321,65 +261,6 @@ struct Wrapped {
     payload: String,
 }
 
-/// What the lines of a Codex transcript said so far, as short lines of the same form.
-#[derive(Debug, Default)]
-struct Codex {
-    session: Option<String>,
-    turn: Option<String>,
-    /// Whether the file tells of each request by a record, which the running counts after it repeat.
-    recorded: bool,
-}
-
-/// What is read of a line of a Codex transcript.
-#[derive(serde::Deserialize)]
-struct CodexLine {
-    timestamp: String,
-    r#type: String,
-    payload: CodexPayload,
-}
-
-#[derive(serde::Deserialize)]
-struct CodexPayload {
-    r#type: Option<String>,
-    id: Option<String>,
-    model_provider: Option<String>,
-    model: Option<String>,
-}
-
-impl Codex {
-    /// The record a line makes: itself, after session and model where it counts tokens.
-    fn with_context(&mut self, line: Vec<u8>) -> Vec<u8> {
-        if !line.starts_with(b"{\"timestamp\":") {
-            return line;
-        }
-        let Ok(CodexLine { timestamp, r#type, payload }) = serde_json::from_slice(&line) else { return line };
-        let short =
-            |payload| serde_json::json!({"timestamp": timestamp, "type": r#type, "payload": payload}).to_string();
-        match r#type.as_str() {
-            "session_meta" => {
-                self.session =
-                    Some(short(serde_json::json!({"id": payload.id, "model_provider": payload.model_provider})));
-            }
-            "turn_context" => self.turn = Some(short(serde_json::json!({"model": payload.model}))),
-            "event_msg" | "token_usage_record"
-                if r#type == "token_usage_record" || payload.r#type.as_deref() == Some("token_count") =>
-            {
-                self.recorded |= r#type == "token_usage_record";
-                let told = self.recorded.then(|| {
-                    let recorded = serde_json::json!({"token_usage_records": true});
-                    serde_json::json!({"timestamp": timestamp, "type": "session_meta", "payload": recorded}).to_string()
-                });
-                let context = [&self.session, &self.turn, &told].into_iter().flatten();
-                let mut record: Vec<u8> = context.flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect();
-                record.extend_from_slice(&line);
-                return record;
-            }
-            _ => {}
-        }
-        line
-    }
-}
-
 impl FileRecords {
     /// Whether the record given last is the half line a file ends with, or the frames it goes on.
     fn is_half(&self) -> bool {
@@ -394,15 +275,15 @@ impl FileRecords {
                     return Ok(documents.next());
                 }
                 From::Rows(lines, head) => {
-                    let mut row = head.clone();
-                    // A cell in quotes may hold the ends of lines.
-                    while row.len() == head.len()
-                        || row[head.len()..].iter().filter(|byte| **byte == b'"').count() % 2 == 1
-                    {
+                    let (mut row, mut quotes) = (head.clone(), 0_usize);
+                    // A cell in quotes may hold the ends of lines. One that nobody closes has so many that each line is counted once.
+                    while row.len() == head.len() || quotes % 2 == 1 {
+                        let before = row.len();
                         let read = lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut row)?;
                         if read == 0 || row.len() as u64 > LINE_BYTES_MAX {
                             break;
                         }
+                        quotes += row[before..].iter().filter(|byte| **byte == b'"').count();
                         self.number += 1;
                     }
                     if row.len() == head.len() {
@@ -425,119 +306,6 @@ impl FileRecords {
                     return Ok(Some(record));
                 }
             }
-        }
-    }
-}
-
-/// Lines that are not empty, with their numbers.
-struct Lines {
-    from: Box<dyn BufRead>,
-    number: u64,
-    /// One that was read too far.
-    ahead: Option<(u64, Vec<u8>)>,
-    /// The last one was read, has no end and is not whole JSON.
-    ends_half: bool,
-}
-
-impl Lines {
-    fn next(&mut self) -> anyhow::Result<Option<(u64, Vec<u8>)>> {
-        if let Some(line) = self.ahead.take() {
-            return Ok(Some(line));
-        }
-        loop {
-            let mut line = Vec::new();
-            if self.from.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
-                return Ok(None);
-            }
-            let has_end = line.ends_with(b"\n");
-            let is_too_long = !has_end && line.len() as u64 == LINE_BYTES_MAX;
-            if is_too_long {
-                skip_line(self.from.as_mut())?;
-            }
-            self.number += 1;
-            line.truncate(line.trim_ascii_end().len());
-            line.drain(..line.len() - line.trim_ascii_start().len());
-            if !line.is_empty() {
-                self.ends_half = !has_end && !is_too_long && !is_whole(&line);
-                return Ok(Some((self.number, line)));
-            }
-        }
-    }
-
-    /// A message of Anthropic that was saved a frame a line, from its first frame to its last: apart they would each count
-    /// a part of it, under no common id.
-    fn message(&mut self, first: Vec<u8>) -> anyhow::Result<Vec<u8>> {
-        let mut record = first;
-        while let Some((number, line)) = self.next()? {
-            let kind = kind(&line).filter(|_| ((record.len() + line.len()) as u64) < LINE_BYTES_MAX);
-            match kind.as_deref() {
-                Some("message_stop" | "message_delta" | "ping" | "error") => {}
-                Some(kind) if kind.starts_with("content_block_") => {}
-                _ => {
-                    self.ahead = Some((number, line));
-                    break;
-                }
-            }
-            record.push(b'\n');
-            record.extend_from_slice(&line);
-            if kind.as_deref() == Some("message_stop") {
-                break;
-            }
-        }
-        Ok(record)
-    }
-
-    /// The frames of a stream of Gemini that were saved one a line: each counts all there is so far, under one id.
-    fn frames(&mut self, first: Vec<u8>, response: &str) -> anyhow::Result<Vec<u8>> {
-        let mut record = first;
-        while let Some((number, line)) = self.next()? {
-            let fits = ((record.len() + line.len()) as u64) < LINE_BYTES_MAX;
-            if !fits || response_id(&line).as_deref() != Some(response) {
-                self.ahead = Some((number, line));
-                break;
-            }
-            record.push(b'\n');
-            record.extend_from_slice(&line);
-        }
-        Ok(record)
-    }
-}
-
-/// The id of the response that a frame of Gemini is of.
-fn response_id(line: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Frame {
-        response_id: String,
-    }
-    memchr::memmem::find(line, b"\"responseId\"")?;
-    serde_json::from_slice::<Frame>(line).ok().map(|frame| frame.response_id).filter(|id| !id.is_empty())
-}
-
-/// The type of an object.
-fn kind(line: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Typed {
-        r#type: String,
-    }
-    serde_json::from_slice::<Typed>(line).ok().map(|typed| typed.r#type)
-}
-
-/// Whether a line is the first frame of a stream of Anthropic.
-fn starts_message(line: &[u8]) -> bool {
-    memchr::memmem::find(line, b"\"message_start\"").is_some() && kind(line).as_deref() == Some("message_start")
-}
-
-fn skip_line(lines: &mut dyn BufRead) -> std::io::Result<()> {
-    loop {
-        let buffered = lines.fill_buf()?;
-        let (length, found) = match buffered.iter().position(|byte| *byte == b'\n') {
-            Some(at) => (at + 1, true),
-            None => (buffered.len(), false),
-        };
-        lines.consume(length);
-        if found || length == 0 {
-            return Ok(());
         }
     }
 }
@@ -598,6 +366,7 @@ mod tests {
     fn every_row_of_a_table_is_a_record_with_its_head() {
         let rows = cut("vendor,seats\nacme,\"1\n2\"\n\nother,3\n");
         assert_eq!(rows, [numbered(3, "vendor,seats\nacme,\"1\n2\""), numbered(5, "vendor,seats\nother,3")]);
+        assert_eq!(cut("\r\n\nvendor,seats\nacme,1\n"), [numbered(4, "vendor,seats\nacme,1")]);
         assert_eq!(cut("a sentence, and more\nof it").len(), 1);
         assert_eq!(cut("not json, at all").len(), 1);
     }

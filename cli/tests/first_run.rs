@@ -400,6 +400,9 @@ fn an_address_that_is_taken_is_told_before_a_folder_is_made() {
     let address = taken.local_addr().unwrap().to_string();
     let said = fail(folder.path(), &["up", "--listen", &address]);
     assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+    drop(taken);
+    let said = fail(folder.path(), &["up", "--listen", &address, "--probes-listen", &address]);
+    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
     assert!(!folder.path().join("spendstream-data").exists(), "the next run would feed no sample");
 }
 

@@ -81,7 +81,10 @@ impl Check {
         let done = match &self.topic {
             Some(topic) => self.topic(topic, &judge, &mut seen, &mut out),
             None if self.file.is_dir() => self.folder(&judge, &mut seen, &mut out),
-            None => self.file(&self.file, &judge, &mut seen, &mut out),
+            None => {
+                let read = self.file(&self.file, &judge, &mut seen, &mut out);
+                read.and_then(|unread| unread.map_or(Ok(()), Err))
+            }
         };
         match done.and_then(|()| seen.finish(&mut out)) {
             Err(error) if is_closed_pipe(&error) => {}
@@ -123,26 +126,37 @@ impl Check {
         }
         for file in &found.files {
             seen.file = Some(file.display().to_string());
-            match self.file(file, judge, seen, out) {
-                Err(error) if is_closed_pipe(&error) => return Err(error),
-                Err(error) => match error.downcast_ref::<Foreign>() {
-                    Some(foreign) => eprintln!("{} is left out: {foreign}", file.display()),
-                    None => {
-                        eprintln!("{}", input::unreadable(file, error.root_cause()));
-                        seen.unread += 1;
-                    }
-                },
-                Ok(()) => {}
+            let Some(error) = self.file(file, judge, seen, out)? else { continue };
+            match error.downcast_ref::<Foreign>() {
+                Some(foreign) => eprintln!("{} is left out: {foreign}", file.display()),
+                None => {
+                    eprintln!("{}", input::unreadable(file, error.root_cause()));
+                    seen.unread += 1;
+                }
             }
         }
         Ok(())
     }
 
-    fn file(&self, file: &Path, judge: &Judge, seen: &mut Seen, out: &mut impl Write) -> anyhow::Result<()> {
+    /// Gives why a file cannot be read, or not to its end. That the answer cannot be written is an error: it is of no file.
+    fn file(
+        &self,
+        file: &Path,
+        judge: &Judge,
+        seen: &mut Seen,
+        out: &mut impl Write,
+    ) -> anyhow::Result<Option<anyhow::Error>> {
         let topic = file.display().to_string();
         let arrival = now();
-        for (offset, record) in input::open(file)?.enumerate() {
-            let record = record?;
+        let records = match input::open(file) {
+            Ok(records) => records,
+            Err(error) => return Ok(Some(error)),
+        };
+        for (offset, record) in records.enumerate() {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => return Ok(Some(error)),
+            };
             let headers: Vec<(&str, &[u8])> =
                 record.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
             let raw = RawRecord {
@@ -156,7 +170,7 @@ impl Check {
             };
             seen.take(judge.judge(offset as u64 + 1, &raw), record.number, out)?;
         }
-        Ok(())
+        Ok(None)
     }
 
     fn topic(&self, topic: &str, judge: &Judge, seen: &mut Seen, out: &mut impl Write) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! `spendstream up`: everything in one process, on one folder.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -117,8 +117,9 @@ impl Up {
         log_warnings()?;
         // Read and checked before anything is created.
         let (keys, tls) = self.door.open(self.listen)?;
-        listens(self.listen)?;
-        self.door.probes_listen.map_or(Ok(()), listens)?;
+        // Both are held until both are known to be free: one address does not do for two.
+        let tried = (listens(self.listen)?, self.door.probes_listen.map(listens).transpose()?);
+        drop(tried);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let configuration = match &self.config {
             Some(folder) => Configuration::read(folder)?,
@@ -366,9 +367,8 @@ fn wait_for_budgets(log: &dyn Log, from: Timestamp, shutdown: &Shutdown) -> anyh
 }
 
 /// Fails where nothing can listen: before the folder is made, since the sample is fed to new ones alone.
-fn listens(address: SocketAddr) -> anyhow::Result<()> {
-    let tried = std::net::TcpListener::bind(address);
-    tried.map(drop).with_context(|| format!("cannot listen on {address}: choose another address"))
+fn listens(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}: choose another address"))
 }
 
 /// Lets alerts go out before the process ends, and says how many did not.

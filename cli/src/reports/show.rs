@@ -101,11 +101,11 @@ pub fn totals(answer: &Answer) -> anyhow::Result<Vec<Vec<String>>> {
             Kind::UnitPrice | Kind::Share | Kind::Words => Ok(BTreeMap::new()),
         })
         .collect::<anyhow::Result<_>>()?;
-    let of_whole = |name: &str| answer.request.what.ratios().iter().find(|ratio| ratio.name == name);
+    let ratio_of = |name: &str| answer.request.what.ratios().iter().find(|ratio| ratio.name == name);
     let cell = |code: &str, at: usize| {
         let field = schema.field(at);
         // What a ratio divides is added up, never ratios.
-        if let Some(Ratio { part, whole: Whole::Column(whole), times, .. }) = of_whole(field.name()) {
+        if let Some(Ratio { part, whole: Whole::Column(whole), times, .. }) = ratio_of(field.name()) {
             let sum = |name: &str| schema.index_of(name).ok().and_then(|at| sums[at].get(code).copied());
             let divided = sum(part).zip(sum(whole)).and_then(|(part, whole)| ratio::divide(part, whole, *times));
             return match divided {

@@ -244,12 +244,7 @@ impl Delivery {
         }
         let outcome = match repeats && self.has_arrived(lane, job) {
             true => Outcome::Delivered,
-            false => {
-                let message = Message::of(&job.alert, &job.drivers, self.link.as_deref());
-                let message = message.of_environment(&self.environment);
-                let request = lane.receiver.request(&job.alert, &message, repeats, at);
-                lane.receiver.judge(&self.network.send(&request), stream::now())
-            }
+            false => self.send(lane, &job.alert, &job.drivers, repeats, at),
         };
         let ended = stream::now();
         job.attempts.push(Attempt { at, outcome: Some((ended, outcome.clone())) });
@@ -259,6 +254,13 @@ impl Delivery {
             tracing::warn!(route, alert = %job.place.alert_id, error = format!("{error:#}"), "outcome not recorded");
         }
         Ok(Some(outcome))
+    }
+
+    /// Sends an alert, and says what the answer to it means.
+    fn send(&self, lane: &Lane, alert: &Alert, drivers: &[Driver], repeats: bool, at: Timestamp) -> Outcome {
+        let message = Message::of(alert, drivers, self.link.as_deref()).of_environment(&self.environment);
+        let request = lane.receiver.request(alert, &message, repeats, at);
+        lane.receiver.judge(&self.network.send(&request), stream::now())
     }
 
     /// True when the receiver shows that an earlier attempt arrived.
@@ -394,12 +396,7 @@ impl Delivery {
 pub fn test_route(delivery: &Delivery, route: &str, now: Timestamp) -> anyhow::Result<Outcome> {
     let lane = delivery.routes.iter().find(|lane| lane.route.name == route);
     let lane = lane.with_context(|| format!("there is no route {route}"))?;
-    let send = |direction| {
-        let alert = made_up(route, direction, now);
-        let message = Message::of(&alert, &[], delivery.link.as_deref()).of_environment(&delivery.environment);
-        let answer = delivery.network.send(&lane.receiver.request(&alert, &message, false, now));
-        lane.receiver.judge(&answer, stream::now())
-    };
+    let send = |direction| delivery.send(lane, &made_up(route, direction, now), &[], false, now);
     match send(Direction::Up) {
         Outcome::Delivered if lane.route.recoveries => Ok(send(Direction::Down)),
         outcome => Ok(outcome),

@@ -83,7 +83,8 @@ impl Message {
 /// Text whose characters show themselves. Names of models, keys and use cases are what some caller sent: a line break in one would begin
 /// a line that seems to be ours, and a terminal or a change of direction make it read otherwise.
 pub(super) fn printable(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c }).collect()
 }
 
@@ -232,11 +233,11 @@ pub(crate) mod tests {
     fn a_name_that_a_caller_made_up_begins_no_line_of_its_own() {
         let driver = Driver {
             dimension: "model".to_owned(),
-            value: Some("gpt\nNext: call 555\u{1b}[2J\u{202e}x".to_owned()),
+            value: Some("gpt\nNext: call 555\u{1b}[2J\u{202e}x\u{61c}".to_owned()),
             per_mille: 1000,
         };
         let said = Message::of(&alert(1, Direction::Up), &[driver], None).text();
-        assert!(said.contains("Driven by: model gpt Next: call 555 [2J x (100.0 %)"), "{said}");
+        assert!(said.contains("Driven by: model gpt Next: call 555 [2J x  (100.0 %)"), "{said}");
         assert_eq!(said.lines().filter(|line| line.starts_with("Next:")).count(), 1, "{said}");
     }
 
