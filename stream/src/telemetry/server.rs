@@ -71,7 +71,7 @@ impl Telemetry {
         tls: Option<Tls>,
         shutdown: Shutdown,
     ) -> anyhow::Result<Server> {
-        start(listen, self.probes().merge(routes), tls, shutdown)
+        start(listen, "--listen", self.probes().merge(routes), tls, shutdown)
     }
 
     /// As [`Telemetry::serve`], but with metrics and health at an address of their own where one is given, in the clear. The
@@ -88,8 +88,8 @@ impl Telemetry {
         shutdown: &Shutdown,
     ) -> anyhow::Result<Vec<Server>> {
         let Some(probes) = probes else { return Ok(vec![self.serve(listen, routes, tls, shutdown.clone())?]) };
-        let routes = start(listen, routes, tls, shutdown.clone())?;
-        Ok(vec![routes, start(probes, self.probes(), None, shutdown.clone())?])
+        let routes = start(listen, "--listen", routes, tls, shutdown.clone())?;
+        Ok(vec![routes, start(probes, "--probes-listen", self.probes(), None, shutdown.clone())?])
     }
 
     fn probes(self: &Arc<Self>) -> Router {
@@ -98,9 +98,15 @@ impl Telemetry {
     }
 }
 
-fn start(listen: SocketAddr, routes: Router, tls: Option<Tls>, shutdown: Shutdown) -> anyhow::Result<Server> {
+fn start(
+    listen: SocketAddr,
+    flag: &str,
+    routes: Router,
+    tls: Option<Tls>,
+    shutdown: Shutdown,
+) -> anyhow::Result<Server> {
     let bound = std::net::TcpListener::bind(listen)
-        .with_context(|| format!("cannot listen on {listen}: choose another address with --listen"))?;
+        .with_context(|| format!("cannot listen on {listen}: choose another address with {flag}"))?;
     let address = bound.local_addr().context("read the bound address")?;
     bound.set_nonblocking(true).context("prepare the socket")?;
     let runtime =
