@@ -146,8 +146,9 @@ fn offsets_that_are_never_answered_for_are_given_up_with_their_transaction() {
     let cut = kafka().proxy().cut(TXN_OFFSET_COMMIT, &lane(&run, "a"), Fault::HoldRequest);
     send(&*run.log, run.prefix, &mut sent, 100);
     run.until("the request is caught", || cut.struck());
-    // The client itself waits for its answer for a minute, and after some answers for ever.
-    probe.wait_for("step=Offsets", Duration::from_secs(30));
+    // The client itself waits for its answer for a minute, and after some answers for ever. Where the records come after the
+    // offsets on their way to the broker, they wait as well, and their step is named.
+    probe.wait_for("outcome=Undo", Duration::from_secs(30));
     drop(cut);
     run.settle(&mut sent, 100);
 }
