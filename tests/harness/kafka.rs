@@ -6,13 +6,14 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::topics::TopicSpec;
 use stream::kafka::topics::{Layout, apply};
@@ -77,9 +78,16 @@ fn jars() -> PathBuf {
     folder
 }
 
-/// A port nobody listens on now.
+/// A port nobody listens on now, and that no connection takes for its own end meanwhile: those are numbered from 32,768 on.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 12_000;
+    const PORTS: u16 = 20_000;
+    // Each process begins elsewhere.
+    let begin = (std::process::id().wrapping_mul(7_919) % u32::from(PORTS)) as u16;
+    let candidates = || FIRST + begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(candidates).take(usize::from(PORTS)).find(is_free).expect("a free port")
 }
 
 /// A broker that starts fast and stays small: most tests write little.
@@ -467,9 +475,19 @@ impl Kafka {
         let admin = self.admin();
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset that can be");
-        let deleted = futures::executor::block_on(admin.delete_records(&list, &AdminOptions::new()));
-        let deleted = deleted.expect("the broker answers");
-        assert_eq!(deleted.elements()[0].error(), Ok(()), "delete records of {topic}/{partition}");
+        let delete = || {
+            let deleted = futures::executor::block_on(admin.delete_records(&list, &AdminOptions::new()));
+            deleted.expect("the broker answers").elements()[0].error()
+        };
+        // A broker may not have heard yet that a topic is not compacted any more.
+        let unheard = Err(KafkaError::OffsetFetch(RDKafkaErrorCode::PolicyViolation));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut deleted = delete();
+        while deleted == unheard && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(50));
+            deleted = delete();
+        }
+        assert_eq!(deleted, Ok(()), "delete records of {topic}/{partition}");
     }
 
     /// Sends a signal to the broker: `libc::SIGSTOP`, `libc::SIGCONT`.

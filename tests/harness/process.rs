@@ -32,6 +32,16 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Time that processors have spent on it so far.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).expect("read its accounts");
+        // After the name, which ends with the last parenthesis, come the state and ten numbers before the two times.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.map(|field| field.parse::<u64>().expect("a number of ticks")).sum();
+        // SAFETY: a number is asked for.
+        Duration::from_millis(ticks * 1_000 / unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.unsigned_abs())
+    }
+
     /// Waits until its log has this text.
     pub fn wait_for(&mut self, text: &str, at_most: Duration) {
         let deadline = Instant::now() + at_most;

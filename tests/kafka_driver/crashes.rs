@@ -6,6 +6,7 @@ use spendstream_tests::conformance::{self, Sent, appear, balance, send, settled}
 use spendstream_tests::proxy::{
     ADD_OFFSETS_TO_TXN, ADD_PARTITIONS_TO_TXN, END_TXN, Fault, INIT_PRODUCER_ID, PRODUCE, TXN_OFFSET_COMMIT,
 };
+use stream::log::ledger;
 
 use crate::{PATIENCE, Run, kafka};
 
@@ -151,6 +152,30 @@ fn offsets_that_are_never_answered_for_are_given_up_with_their_transaction() {
     probe.wait_for("outcome=Undo", Duration::from_secs(30));
     drop(cut);
     run.settle(&mut sent, 100);
+}
+
+#[test]
+fn while_a_large_transaction_is_on_its_way_the_client_waits_and_takes_no_processor() {
+    let run = Run::new("waiting", 1);
+    let [input, _, output] = conformance::names(run.prefix);
+    let mut sent = Sent::default();
+    // Several requests of the most records that one may hold.
+    send(&*run.log, run.prefix, &mut sent, 40_000);
+    let split = run.start("b", &["--stages", "split"]);
+    run.until("all is split", || {
+        let entries = ledger(&*run.log).unwrap();
+        entries.iter().any(|entry| entry.stage == "split" && entry.topic == *input && entry.next_offset >= 40_000)
+    });
+    let cut = kafka().proxy().cut(PRODUCE, &output, Fault::HoldRequest);
+    let probe = run.start("a", &["--stages", "sum", "--brokers", &kafka().proxied()]);
+    run.until("the request is caught", || cut.struck());
+    let (before, wait) = (probe.cpu(), Duration::from_secs(2));
+    std::thread::sleep(wait);
+    let taken = probe.cpu() - before;
+    assert!(taken < wait / 5, "{taken:?} of {wait:?}");
+    drop(cut);
+    settled(&*run.log, run.prefix, &sent);
+    split.kill();
 }
 
 #[test]
