@@ -13,7 +13,7 @@ use schemas::codec::Format;
 use schemas::wire::{Reader, Wire, put_long};
 use schemas::{Batch, BatchItem, Count, CurrencySum, LedgerEntry, Lineage, Money, Received, Sent, Text, Timestamp};
 
-use crate::processor::{Halt, OutRecord, Output, Source, Tick};
+use crate::processor::{Halt, OutRecord, Output, Record, Source, Tick};
 
 pub use open::Opened;
 
@@ -25,6 +25,9 @@ pub const BATCH_BYTES_MAX: usize = 512 * 1024;
 
 /// A raw partition's watermark stays this far behind the latest arrival: what arrives beneath it only restates windows.
 pub const WATERMARK_BEHIND_SECONDS: i64 = 30;
+
+/// Header of a batch's record: when the latest of what went into it had arrived on its raw topic, in microseconds since 1970, big-endian.
+const ARRIVED: &str = "spend-arrived";
 
 /// Key of the books in a changelog. No stage's own key begins with a zero byte.
 pub const BOOKS_KEY: &[u8] = b"\0books";
@@ -54,6 +57,8 @@ pub struct Books {
     committed: Pages,
     /// First offset of the open transaction.
     from: Option<i64>,
+    /// When the latest of what was taken so far had arrived, where batches said so.
+    arrived: Option<Timestamp>,
 }
 
 /// Adds an amount to a list of sums by currency.
@@ -75,7 +80,7 @@ pub fn add_money(sums: &mut Vec<CurrencySum>, currency: &Text, amount: Money) ->
 impl Books {
     /// Empty books.
     pub fn new(stage: &'static str, source: Source) -> Self {
-        Books { stage, source, now: Pages::default(), committed: Pages::default(), from: None }
+        Books { stage, source, now: Pages::default(), committed: Pages::default(), from: None, arrived: None }
     }
 
     /// Books as an entry of the changelog left them.
@@ -171,12 +176,17 @@ impl Books {
         least.unwrap_or(Timestamp::MIN).max(self.now.watermark.unwrap_or(Timestamp::MIN))
     }
 
-    /// The latest watermark of any source, or the stage's own where records are raw; `None` before there is one.
-    pub(crate) fn freshest(&self) -> Option<Timestamp> {
-        let watermarks = self.now.received.values().map(|page| page.watermark);
-        // Side channels have no watermark of their own.
-        let latest = watermarks.filter(|watermark| *watermark < Timestamp::MAX).max();
-        latest.or(self.now.watermark).filter(|watermark| *watermark > Timestamp::MIN)
+    /// When the latest of what was taken had arrived on its raw topic; `None` where that is not known. Watermarks would not do: the one of
+    /// a source is the least of its own sources, and one of these that is idle tells its watermark every ten seconds.
+    pub(crate) fn arrived(&self) -> Option<Timestamp> {
+        let raw = self.now.watermark.filter(|watermark| self.now.received.is_empty() && *watermark > Timestamp::MIN);
+        self.arrived.or(raw.map(|watermark| watermark.plus_seconds(WATERMARK_BEHIND_SECONDS)))
+    }
+
+    /// Notes what a batch's record says of the arrival of what is in it.
+    fn note_arrival(&mut self, record: &Record<'_>) {
+        let micros = record.header(ARRIVED).and_then(|value| value.try_into().ok()).map(i64::from_be_bytes);
+        self.arrived = self.arrived.max(micros.map(Timestamp::from_micros));
     }
 
     /// From now on these topics have this many partitions: nothing more is expected of sources beyond.
@@ -441,15 +451,20 @@ impl<T: BatchItem> BatchWriter<T> {
             put_long(&mut header, chunk.items);
         }
         let payload = behind(&header, chunk.bytes);
-        if chunk.items > 0 && self.given.len() < GIVEN_MAX {
-            self.given.push(payload.clone());
+        let mut headers = Vec::new();
+        if chunk.items > 0 {
+            let arrived = books.arrived().map(|at| Bytes::copy_from_slice(&at.micros().to_be_bytes()));
+            headers.extend(arrived.map(|at| (ARRIVED.to_owned(), at)));
+            if self.given.len() < GIVEN_MAX {
+                self.given.push(payload.clone());
+            }
         }
         out.records.push(OutRecord {
             topic: self.topic.clone(),
             partition,
             key: None,
             payload: Some(payload),
-            headers: Vec::new(),
+            headers,
             timestamp: None,
         });
         Ok(())
@@ -536,17 +551,43 @@ mod tests {
     }
 
     #[test]
-    fn the_least_watermark_decides_what_is_final_and_the_latest_what_is_fresh() {
+    fn the_least_watermark_of_any_source_decides_what_is_final() {
         let mut books = Books::new("combine", source("usage.charges"));
-        assert_eq!((books.watermark(), books.freshest()), (Timestamp::MIN, None));
+        assert_eq!(books.watermark(), Timestamp::MIN);
         let (early, late) = (Timestamp::from_millis(1_000), Timestamp::from_millis(2_000));
         // A side channel has no watermark of its own.
         let heard = vec![received(0, late), received(1, early), received(2, Timestamp::MAX)];
         books.restore(LedgerEntry { received: heard, watermark: Timestamp::MIN, ..books.entry(late) });
-        assert_eq!((books.watermark(), books.freshest()), (early, Some(late)));
+        assert_eq!((books.watermark(), books.arrived()), (early, None));
+    }
 
-        let mut raw = Books::new("ingest", books.source().clone());
-        raw.set_watermark(early);
-        assert_eq!((raw.watermark(), raw.freshest()), (early, Some(early)));
+    #[test]
+    fn a_batch_says_when_the_latest_of_what_went_into_it_arrived_and_a_heartbeat_says_nothing() {
+        let tick = Tick { now: Timestamp::from_millis(1), caught_up: false, hurry: false, skips: Arc::default() };
+        let early = Timestamp::from_millis(1_000_000);
+        let late = early.plus_seconds(5);
+        let sent = |partition, arrived: Timestamp, items: &[EventItem]| {
+            let mut raw = Books::new("ingest", Source { partition, ..source("usage.raw") });
+            assert_eq!(raw.arrived(), None, "nothing is known yet");
+            raw.set_watermark(arrived.plus_seconds(-WATERMARK_BEHIND_SECONDS));
+            let (mut writer, mut out) = (BatchWriter::new("usage.events", 1), Output::default());
+            items.iter().for_each(|item| writer.push(0, item).unwrap());
+            writer.finish(&tick, &mut raw, &mut out).unwrap();
+            out.records.remove(0)
+        };
+        let mut books = Books::new("enrich", source("usage.events"));
+        let mut open = |batch: &OutRecord| {
+            let headers = batch.headers.iter().map(|(name, value)| (&**name, &value[..])).collect();
+            let record =
+                Record { offset: 0, timestamp: tick.now, key: None, payload: batch.payload.as_deref(), headers };
+            assert!(books.open::<EventItem>(&Format::new(), &record, &tick).unwrap().is_some());
+            books.arrived()
+        };
+        let items = fixture::event_batch().items;
+        assert_eq!(open(&sent(0, late, &[])), None);
+        assert_eq!(open(&sent(1, early, &items)), Some(early));
+        assert_eq!(open(&sent(2, late, &items)), Some(late));
+        assert_eq!(open(&sent(3, early, &items)), Some(late), "another source is behind");
+        assert_eq!(open(&OutRecord { headers: Vec::new(), ..sent(4, early, &items) }), Some(late), "an older release");
     }
 }

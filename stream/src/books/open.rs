@@ -45,6 +45,9 @@ impl Books {
             self.count("repeated_batches", 1);
             return Ok(None);
         };
+        if !items.is_empty() {
+            self.note_arrival(record);
+        }
         let claimed = missing.then_some(lineage.items_total);
         let source = (lineage.source_topic, lineage.source_partition);
         Ok(Some(Opened { items, source, claimed, offset, count: 0, money: Vec::new() }))

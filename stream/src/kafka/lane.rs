@@ -21,7 +21,6 @@ use super::producer::Producer;
 use super::task::{Phase, Task};
 use super::watch::Watch;
 use super::{group, now};
-use crate::books::WATERMARK_BEHIND_SECONDS;
 use crate::heartbeat;
 use crate::processor::{Source, Stage};
 use crate::settings::Settings;
@@ -249,7 +248,7 @@ impl Lane {
 
     /// How long records wait for the transaction to be committed.
     fn commit_interval(&self) -> Duration {
-        let taken = self.tasks.values().filter(|task| task.dirty).map(|task| task.books.freshest());
+        let taken = self.tasks.values().filter(|task| task.dirty).map(|task| task.books.arrived());
         let age = if self.behind { Duration::MAX } else { age(taken, now()) };
         commit_interval(&self.of.settings, self.of.stage.sums(), age)
     }
@@ -670,11 +669,10 @@ fn left(settings: &Settings, interval: Duration, opened: Duration, quiet: Durati
     interval.saturating_sub(opened).min(patience.saturating_sub(quiet))
 }
 
-/// How long ago the latest of the records arrived that partitions with these latest watermarks give; none where that is not known.
-fn age(watermarks: impl Iterator<Item = Option<Timestamp>>, now: Timestamp) -> Duration {
-    let latest = watermarks.map(|latest| latest.unwrap_or(Timestamp::MAX)).max().unwrap_or(Timestamp::MAX);
-    let micros = now.micros_since(latest.plus_seconds(WATERMARK_BEHIND_SECONDS));
-    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+/// How long ago the latest of what partitions took arrived; none where that is not known.
+fn age(arrived: impl Iterator<Item = Option<Timestamp>>, now: Timestamp) -> Duration {
+    let latest = arrived.map(|at| at.unwrap_or(Timestamp::MAX)).max().unwrap_or(Timestamp::MAX);
+    Duration::from_micros(u64::try_from(now.micros_since(latest)).unwrap_or(0))
 }
 
 pub(super) fn report_halt(stage: &str, task: &mut Task, halt: &crate::Halt) {
@@ -731,8 +729,8 @@ mod tests {
     #[test]
     fn records_are_as_old_as_the_latest_of_them() {
         let now = Timestamp::from_millis(10_000_000);
-        let arrived = |seconds: i64| Some(now.plus_seconds(-seconds - WATERMARK_BEHIND_SECONDS));
-        let age = |watermarks: &[Option<Timestamp>]| age(watermarks.iter().copied(), now).as_secs();
+        let arrived = |seconds: i64| Some(now.plus_seconds(-seconds));
+        let age = |arrived: &[Option<Timestamp>]| age(arrived.iter().copied(), now).as_secs();
         assert_eq!(age(&[arrived(7), arrived(3_600)]), 7);
         assert_eq!(age(&[arrived(-1), arrived(3_600)]), 0, "another clock is ahead");
         assert_eq!(age(&[arrived(7), None]), 0, "nothing is known yet");
