@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod drivers;
 pub mod ledger;
 pub mod message;
+pub mod origin;
 pub mod receiver;
 pub mod route;
 
@@ -22,6 +23,7 @@ mod tests;
 pub use dispatch::{Delivery, Inbox, test_route};
 pub use http::Network;
 pub use ledger::{Ledger, Sending};
+pub use origin::Origin;
 pub use route::{Routes, Secrets};
 
 use std::path::PathBuf;
@@ -46,6 +48,14 @@ pub struct DeliveryConfig {
     /// Longer lets alerts through after a longer outage; shorter spares people old news.
     #[arg(long, env = "SPENDSTREAM_ALERT_AGE_MAX", default_value = "24h", value_parser = stream::settings::parse_duration)]
     pub alert_age_max: Duration,
+
+    /// Name of this installation to those who get its alerts [default: `--environment`; `up` has none].
+    ///
+    /// Two installations that send to one PagerDuty service, channel or webhook need two names: without, each takes the other's
+    /// alerts about budgets they both have for copies, and resolves its incidents. What is open is resolved under the name it
+    /// was opened with, so it may be changed.
+    #[arg(long, env = "SPENDSTREAM_ALERT_ORIGIN", value_name = "NAME", value_parser = stream::settings::parse_name)]
+    pub alert_origin: Option<String>,
 
     /// Address of a page about a budget, linked from messages; `{budget}` and `{alert}` are replaced.
     #[arg(long, env = "SPENDSTREAM_ALERT_LINK", value_name = "URL")]

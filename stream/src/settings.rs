@@ -229,7 +229,10 @@ impl TypedValueParser for ClientSetting {
 }
 
 /// A name that may be part of a group or transactional id.
-fn parse_name(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// Says which characters it may have.
+pub fn parse_name(text: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if !text.is_empty() && text.len() <= 64 && text.chars().all(legal) {
         return Ok(text.to_owned());

@@ -18,6 +18,7 @@ use super::http::Network;
 use super::ledger::{Ledger, Place, Sending};
 use super::message::Message;
 use super::metrics::Metrics;
+use super::origin::Origin;
 use super::receiver::Receiver;
 use super::route::{Route, Routes, Secrets};
 use super::{DeliveryConfig, is_stale};
@@ -39,7 +40,10 @@ pub struct Delivery {
     routes: Vec<Lane>,
     network: Network,
     policy: Policy,
+    /// By which routes are matched.
     environment: String,
+    /// Under which crossings are sent.
+    origin: Origin,
     age_max: Duration,
     link: Option<String>,
     metrics: Metrics,
@@ -69,6 +73,7 @@ struct Job {
     place: Place,
     alert: Arc<Alert>,
     drivers: Arc<[Driver]>,
+    origin: Origin,
     attempts: Vec<Attempt>,
     /// Routes that are not through with the alert yet.
     open: Arc<AtomicUsize>,
@@ -130,6 +135,7 @@ impl Delivery {
             network,
             policy,
             environment: environment.to_owned(),
+            origin: Origin::named(config.alert_origin.as_deref().unwrap_or(environment)),
             age_max: config.alert_age_max,
             link: config.alert_link.clone(),
             drivers: None,
@@ -244,7 +250,7 @@ impl Delivery {
         }
         let outcome = match repeats && self.has_arrived(lane, job) {
             true => Outcome::Delivered,
-            false => self.send(lane, &job.alert, &job.drivers, repeats, at),
+            false => self.send(lane, &job.alert, &job.origin, &job.drivers, repeats, at),
         };
         let ended = stream::now();
         job.attempts.push(Attempt { at, outcome: Some((ended, outcome.clone())) });
@@ -257,9 +263,19 @@ impl Delivery {
     }
 
     /// Sends an alert, and says what the answer to it means.
-    fn send(&self, lane: &Lane, alert: &Alert, drivers: &[Driver], repeats: bool, at: Timestamp) -> Outcome {
-        let message = Message::of(alert, drivers, self.link.as_deref()).of_environment(&self.environment);
-        let request = lane.receiver.request(alert, &message, repeats, at);
+    fn send(
+        &self,
+        lane: &Lane,
+        alert: &Alert,
+        origin: &Origin,
+        drivers: &[Driver],
+        repeats: bool,
+        at: Timestamp,
+    ) -> Outcome {
+        // What an older release took in is sent under no name, and says all the same where it comes from.
+        let from = if origin.name().is_some() { origin } else { &self.origin };
+        let message = Message::of(alert, drivers, self.link.as_deref()).sent_from(from);
+        let request = lane.receiver.request(alert, origin, &message, repeats, at);
         lane.receiver.judge(&self.network.send(&request), stream::now())
     }
 
@@ -267,7 +283,7 @@ impl Delivery {
     fn has_arrived(&self, lane: &Lane, job: &Job) -> bool {
         let Some(first) = job.attempts.first() else { return false };
         let Some(request) = lane.receiver.look_up(first.at) else { return false };
-        lane.receiver.found(&job.alert, &self.network.send(&request)).unwrap_or(false)
+        lane.receiver.found(&job.alert, &job.origin, &self.network.send(&request)).unwrap_or(false)
     }
 
     fn finish(&self, lane: &Lane, job: &Job, fate: &Fate) -> anyhow::Result<()> {
@@ -313,10 +329,10 @@ impl Delivery {
             return self.ledger.settle(partition, &place);
         }
         let (alert, open) = (Arc::new(sending.alert), Arc::new(AtomicUsize::new(lanes.len())));
-        let drivers: Arc<[Driver]> = sending.drivers.into();
+        let (drivers, origin): (Arc<[Driver]>, _) = (sending.drivers.into(), sending.origin);
         for (lane, attempts) in lanes {
             let (alert, drivers, open, place) = (alert.clone(), drivers.clone(), open.clone(), place.clone());
-            lane.jobs().push_back(Job { partition, place, alert, drivers, attempts, open });
+            lane.jobs().push_back(Job { partition, place, alert, drivers, origin: origin.clone(), attempts, open });
         }
         Ok(())
     }
@@ -362,7 +378,7 @@ impl Delivery {
                 (Some(drivers), Some(left)) if alert.direction == Direction::Up => drivers.of(&alert, left),
                 _ => Vec::new(),
             };
-            self.ledger.accept(partition, &alert, &drivers, &routes)?;
+            self.ledger.accept(partition, &alert, &drivers, &routes, &self.origin)?;
             // Not from memory: where it was accepted before, its attempts are known.
             self.enqueue(partition, self.ledger.sending(&Place::of(&alert))?)?;
         }
@@ -382,8 +398,9 @@ impl Delivery {
         let lane = lane.with_context(|| format!("there is no route {route}"))?;
         let attempts = sending.routes.get(route).cloned().unwrap_or_default();
         let number = attempts.len() as u32 + 1;
-        let (alert, drivers) = (Arc::new(sending.alert), sending.drivers.into());
-        let mut job = Job { partition: 0, place: place.clone(), alert, drivers, attempts, open: Arc::default() };
+        let (alert, drivers, origin) = (Arc::new(sending.alert), sending.drivers.into(), sending.origin);
+        let mut job =
+            Job { partition: 0, place: place.clone(), alert, drivers, origin, attempts, open: Arc::default() };
         self.attempt(lane, &mut job, number, false)?.context("another process is sending it")
     }
 }
@@ -396,7 +413,7 @@ impl Delivery {
 pub fn test_route(delivery: &Delivery, route: &str, now: Timestamp) -> anyhow::Result<Outcome> {
     let lane = delivery.routes.iter().find(|lane| lane.route.name == route);
     let lane = lane.with_context(|| format!("there is no route {route}"))?;
-    let send = |direction| delivery.send(lane, &made_up(route, direction, now), &[], false, now);
+    let send = |direction| delivery.send(lane, &made_up(route, direction, now), &delivery.origin, &[], false, now);
     match send(Direction::Up) {
         Outcome::Delivered if lane.route.recoveries => Ok(send(Direction::Down)),
         outcome => Ok(outcome),

@@ -1,10 +1,11 @@
 //! The delivery ledger: a folder of the lake, of small files that are written once.
 //!
 //! ```text
-//! _alerts/ledger/<day>/<alert id>/alert.json               the alert, and the routes it goes to
+//! _alerts/ledger/<day>/<alert id>/alert.json               the alert, the routes it goes to, and the name it is sent under
 //! _alerts/ledger/<day>/<alert id>/<route>/001-attempt.json  about to be sent
 //! _alerts/ledger/<day>/<alert id>/<route>/001-outcome.json  how that went
 //! _alerts/open/<partition>/<day>/<alert id>                 not settled on every route yet
+//! _alerts/origins/<dedup key>                               the name that a crossing is sent under, and so its recovery
 //! _alerts/read/<partition>/<offset>                         where reading `spend.alerts` goes on
 //! ```
 //!
@@ -20,11 +21,12 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt, PutMode, PutOptions};
 use schemas::codec::Format;
-use schemas::{Alert, Id128, Timestamp};
+use schemas::{Alert, Direction, Id128, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{Attempt, Outcome};
 use super::drivers::Driver;
+use super::origin::Origin;
 use crate::lake::Lake;
 
 /// Alerts read at a time. Ten thousand, one after another from a bucket, would take ten minutes, and new ones would wait
@@ -59,6 +61,8 @@ pub struct Sending {
     pub alert: Alert,
     /// What drove its spend when it was taken in.
     pub drivers: Vec<Driver>,
+    /// The name it is sent under.
+    pub origin: Origin,
     /// Attempts on every route it goes to.
     pub routes: BTreeMap<String, Vec<Attempt>>,
 }
@@ -71,6 +75,9 @@ struct Accepted {
     /// Not in ledgers of release 0.1.0.
     #[serde(default)]
     drivers: Vec<Driver>,
+    /// Older releases sent everything under no name.
+    #[serde(default)]
+    origin: Origin,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,17 +113,42 @@ impl Ledger {
         &self.lake
     }
 
-    /// Takes an alert in for these routes. Doing it again changes nothing.
+    /// Takes an alert in for these routes, to be sent under a name. Doing it again changes nothing.
     ///
     /// # Errors
     /// When the lake cannot be written.
-    pub fn accept(&self, partition: u32, alert: &Alert, drivers: &[Driver], routes: &[String]) -> anyhow::Result<()> {
+    pub fn accept(
+        &self,
+        partition: u32,
+        alert: &Alert,
+        drivers: &[Driver],
+        routes: &[String],
+        origin: &Origin,
+    ) -> anyhow::Result<()> {
         let place = Place::of(alert);
-        let (routes, drivers) = (routes.to_vec(), drivers.to_vec());
-        let accepted = Accepted { routes, alert: STANDARD.encode(Format::new().encode(alert)), drivers };
-        self.create(&format!("ledger/{}/alert.json", place.path()), serde_json::to_string(&accepted)?)?;
+        let name = format!("ledger/{}/alert.json", place.path());
+        // What a release took in that knew no names keeps none, also where the process ended before its position moved.
+        if self.lake.wait(self.find::<Accepted>(&self.path(&name)?))?.is_none() {
+            let origin = self.origin(alert, origin)?;
+            let (routes, drivers) = (routes.to_vec(), drivers.to_vec());
+            let accepted = Accepted { routes, alert: STANDARD.encode(Format::new().encode(alert)), drivers, origin };
+            self.create(&name, serde_json::to_string(&accepted)?)?;
+        }
         self.create(&format!("open/{partition:05}/{}", place.path()), String::new())?;
         Ok(())
+    }
+
+    /// The name an alert is sent under: a crossing under ours, which is written down, and a recovery under the one of the
+    /// crossing it resolves. Where that has none, it was sent by a release that knew no names, or not at all.
+    fn origin(&self, alert: &Alert, ours: &Origin) -> anyhow::Result<Origin> {
+        let file = format!("origins/{}", alert.dedup_key);
+        if alert.direction == Direction::Up
+            && ours.name().is_some()
+            && self.create(&file, serde_json::to_string(ours)?)?
+        {
+            return Ok(ours.clone());
+        }
+        Ok(self.lake.wait(self.find(&self.path(&file)?))?.unwrap_or_default())
     }
 
     /// Alerts of a partition that are not settled on every route, in the order they were emitted in: their files are named
@@ -179,7 +211,7 @@ impl Ledger {
                 }
             }
         }
-        Ok(Sending { alert, drivers: accepted.drivers, routes })
+        Ok(Sending { alert, drivers: accepted.drivers, origin: accepted.origin, routes })
     }
 
     /// Alerts that were crossed on a day, or on any.
@@ -275,12 +307,20 @@ impl Ledger {
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, path: &Path) -> anyhow::Result<T> {
-        let file = self.lake.store().get(path).await.with_context(|| format!("read {path}"))?;
+        self.find(path).await?.with_context(|| format!("{path} is not there"))
+    }
+
+    /// What is in a file; `None` where there is none.
+    async fn find<T: serde::de::DeserializeOwned>(&self, path: &Path) -> anyhow::Result<Option<T>> {
+        let file = match self.lake.store().get(path).await {
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            file => file.with_context(|| format!("read {path}"))?,
+        };
         let bytes = file.bytes().await.with_context(|| format!("read {path}"))?;
         if bytes.is_empty() {
             bail!("{path} is empty");
         }
-        serde_json::from_slice(&bytes).with_context(|| format!("read {path}"))
+        serde_json::from_slice(&bytes).map(Some).with_context(|| format!("read {path}"))
     }
 
     fn delete(&self, path: &Path) -> anyhow::Result<()> {

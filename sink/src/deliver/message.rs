@@ -4,6 +4,7 @@
 use schemas::{Alert, Direction, Money, Timestamp, per_mille};
 
 use super::drivers::Driver;
+use super::origin::Origin;
 
 /// An alert in words, the same for every receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,12 +64,10 @@ impl Message {
         Message { title: printable(&title), lines, drivers: drivers.to_vec(), link }
     }
 
-    /// Says which installation it comes from: one of several looks like another. That of a single machine has no name worth telling.
+    /// Says which installation it comes from: one of several looks like another.
     #[must_use]
-    pub fn of_environment(mut self, environment: &str) -> Self {
-        if !matches!(environment, "" | "local") {
-            self.lines.push(("Environment", environment.to_owned()));
-        }
+    pub fn sent_from(mut self, origin: &Origin) -> Self {
+        self.lines.extend(origin.name().map(|name| ("Environment", name.to_owned())));
         self
     }
 
@@ -224,7 +223,7 @@ pub(crate) mod tests {
 
     #[test]
     fn it_says_which_installation_it_comes_from() {
-        let of = |environment| Message::of(&alert(1, Direction::Up), &[], None).of_environment(environment).text();
+        let of = |name| Message::of(&alert(1, Direction::Up), &[], None).sent_from(&Origin::named(name)).text();
         assert!(of("staging").ends_with("\nEnvironment: staging"), "{}", of("staging"));
         assert!(!of("local").contains("Environment"));
     }

@@ -22,6 +22,7 @@ use url::Url;
 
 use super::attempt::Outcome;
 use super::message::{Message, printable};
+use super::origin::Origin;
 use super::route::{Route, Secret, Secrets, check_url};
 
 /// Longest summary PagerDuty takes.
@@ -146,8 +147,8 @@ impl Receiver {
         bail!("route {} has no receiver", route.name)
     }
 
-    /// The request that delivers an alert. `repeats` when an earlier one may have arrived.
-    pub fn request(&self, alert: &Alert, message: &Message, repeats: bool, now: Timestamp) -> Request {
+    /// The request that delivers an alert, under the name of an installation. `repeats` when an earlier one may have arrived.
+    pub fn request(&self, alert: &Alert, origin: &Origin, message: &Message, repeats: bool, now: Timestamp) -> Request {
         let json = ("content-type", "application/json; charset=utf-8".to_owned());
         match self {
             Receiver::SlackWebhook { url } => {
@@ -162,7 +163,7 @@ impl Receiver {
                     "unfurl_links": false,
                     "metadata": {
                         "event_type": METADATA_EVENT,
-                        "event_payload": { "alert_id": alert.alert_id.to_string() },
+                        "event_payload": { "alert_id": origin.mark(alert.alert_id) },
                     },
                 });
                 let headers = vec![json, bearer(token)];
@@ -173,7 +174,7 @@ impl Receiver {
                 let mut body = json!({
                     "routing_key": routing_key.reveal(),
                     "event_action": action,
-                    "dedup_key": alert.dedup_key.to_string(),
+                    "dedup_key": origin.mark(alert.dedup_key),
                 });
                 if alert.direction == Direction::Up {
                     let details: serde_json::Map<String, Value> =
@@ -197,8 +198,8 @@ impl Receiver {
                 Request { url: api.to_string(), headers: vec![json], body: Some(body.to_string()) }
             }
             Receiver::Webhook { url, key } => {
-                let body = webhook_body(alert, message).to_string();
-                let (id, seconds) = (alert.alert_id.to_string(), now.micros().div_euclid(1_000_000).to_string());
+                let body = webhook_body(alert, origin, message).to_string();
+                let (id, seconds) = (origin.mark(alert.alert_id), now.micros().div_euclid(1_000_000).to_string());
                 let signed = format!("{id}.{seconds}.{body}");
                 let signature = format!("v1,{}", STANDARD.encode(hmac_sha256(&key.0, signed.as_bytes())));
                 let headers =
@@ -220,13 +221,13 @@ impl Receiver {
     }
 
     /// Whether the answer to [`Receiver::look_up`] shows the alert; `None` when it does not tell.
-    pub fn found(&self, alert: &Alert, answer: &Answer) -> Option<bool> {
+    pub fn found(&self, alert: &Alert, origin: &Origin, answer: &Answer) -> Option<bool> {
         let Answer::Response { status: 200, body, .. } = answer else { return None };
         let body: Value = serde_json::from_str(body).ok()?;
         if body["ok"] != true {
             return None;
         }
-        let id = alert.alert_id.to_string();
+        let id = origin.mark(alert.alert_id);
         let is_it = |message: &Value| message["metadata"]["event_payload"]["alert_id"] == id.as_str();
         let found = body["messages"].as_array()?.iter().any(is_it);
         // On a page that is not the last, not being there means nothing.
@@ -352,14 +353,17 @@ fn escape(text: &str) -> String {
 }
 
 /// Amounts are text: JSON numbers are floats for most who read them.
-fn webhook_body(alert: &Alert, message: &Message) -> Value {
+///
+/// `alert_id` is the one of the lake; `dedup_key`, by which a receiver finds what a recovery ends, is no other installation's.
+fn webhook_body(alert: &Alert, origin: &Origin, message: &Message) -> Value {
     let kind = if alert.direction == Direction::Up { "budget.threshold_crossed" } else { "budget.recovered" };
     json!({
         "type": kind,
         "timestamp": alert.emitted_at.to_string(),
         "data": {
             "alert_id": alert.alert_id.to_string(),
-            "dedup_key": alert.dedup_key.to_string(),
+            "dedup_key": origin.mark(alert.dedup_key),
+            "environment": origin.name(),
             "tenant": alert.tenant,
             "budget_id": alert.budget_id,
             "budget_revision": alert.budget_revision,
@@ -511,7 +515,7 @@ mod tests {
         let message = Message::of(&alert, &drivers, None);
         let webhook = Receiver::SlackWebhook { url: secret("https://hooks.slack.example/x") };
         for receiver in [slack(), webhook] {
-            let body = receiver.request(&alert, &message, true, NOON).body.unwrap();
+            let body = receiver.request(&alert, &Origin::default(), &message, true, NOON).body.unwrap();
             let body: Value = serde_json::from_str(&body).unwrap();
             assert!(body["text"].as_str().unwrap().starts_with("&lt;!channel&gt; &amp; co: 50 %"), "{body}");
             let sections: Vec<&Value> = body["blocks"]
@@ -535,29 +539,35 @@ mod tests {
     #[test]
     fn a_message_is_found_by_its_metadata_or_it_is_not_known() {
         let alert = super::super::message::tests::alert(1, Direction::Up);
+        let none = Origin::default();
         let page = |messages: &str, more: bool| {
             response(200, &format!(r#"{{"ok":true,"messages":[{messages}],"has_more":{more}}}"#))
         };
         let its = format!(r#"{{"text":"x","metadata":{{"event_payload":{{"alert_id":"{}"}}}}}}"#, alert.alert_id);
-        assert_eq!(slack().found(&alert, &page(&its, true)), Some(true));
-        assert_eq!(slack().found(&alert, &page(r#"{"text":"x"}"#, false)), Some(false));
-        assert_eq!(slack().found(&alert, &page(r#"{"text":"x"}"#, true)), None);
-        assert_eq!(slack().found(&alert, &response(200, r#"{"ok":false,"error":"missing_scope"}"#)), None);
-        assert_eq!(slack().found(&alert, &Answer::NotSent(String::new())), None);
+        assert_eq!(slack().found(&alert, &none, &page(&its, true)), Some(true));
+        assert_eq!(slack().found(&alert, &none, &page(r#"{"text":"x"}"#, false)), Some(false));
+        assert_eq!(slack().found(&alert, &none, &page(r#"{"text":"x"}"#, true)), None);
+        assert_eq!(slack().found(&alert, &none, &response(200, r#"{"ok":false,"error":"missing_scope"}"#)), None);
+        assert_eq!(slack().found(&alert, &none, &Answer::NotSent(String::new())), None);
+        let other = Origin::named("staging");
+        assert_eq!(slack().found(&alert, &other, &page(&its, false)), Some(false), "it is another installation's");
     }
 
     #[test]
     fn a_recovery_resolves_what_the_crossing_opened() {
         let pagerduty =
             Receiver::PagerDuty { routing_key: secret("key"), api: Url::parse("https://x.example/").unwrap() };
-        let body = |direction| {
+        let body = |of, direction| {
             let alert = super::super::message::tests::alert(1, direction);
-            let request = pagerduty.request(&alert, &Message::of(&alert, &[], None), false, alert.emitted_at);
+            let message = Message::of(&alert, &[], None);
+            let request = pagerduty.request(&alert, &Origin::named(of), &message, false, alert.emitted_at);
             serde_json::from_str::<Value>(&request.body.unwrap()).unwrap()
         };
-        let (up, down) = (body(Direction::Up), body(Direction::Down));
+        let (up, down) = (body("staging", Direction::Up), body("staging", Direction::Down));
         assert_eq!((&up["event_action"], &down["event_action"]), (&json!("trigger"), &json!("resolve")));
         assert_eq!(up["dedup_key"], down["dedup_key"]);
         assert_eq!(up["payload"]["severity"], "critical");
+        assert_ne!(up["dedup_key"], body("production", Direction::Up)["dedup_key"]);
+        assert_eq!(body("local", Direction::Up)["dedup_key"], "07070707070707070707070707070707");
     }
 }

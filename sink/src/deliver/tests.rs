@@ -8,6 +8,8 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use schemas::codec::Format;
 use schemas::{Alert, Direction, topics};
 use serde_json::Value;
@@ -156,6 +158,7 @@ fn config() -> DeliveryConfig {
         alert_routes: None,
         alert_allow_private: true,
         alert_age_max: Duration::from_secs(1_000_000_000),
+        alert_origin: None,
         alert_link: None,
     }
 }
@@ -196,9 +199,14 @@ impl Running {
     }
 
     fn with(at: &Path, routes: Routes, at_most: Duration, policy: Policy) -> Self {
+        Self::named("test", at, routes, at_most, policy)
+    }
+
+    /// One of an installation.
+    fn named(environment: &str, at: &Path, routes: Routes, at_most: Duration, policy: Policy) -> Self {
         let lake = folder(at, None);
         let network = Network::new(true, at_most);
-        let delivery = Delivery::new(&lake, routes, &config(), "test", network, policy).unwrap();
+        let delivery = Delivery::new(&lake, routes, &config(), environment, network, policy).unwrap();
         let (delivery, shutdown) = (Arc::new(delivery), Shutdown::new());
         let mut inbox = delivery.inbox();
         inbox.assign(&[0]).unwrap();
@@ -276,7 +284,7 @@ fn whatever_the_server_does_the_alert_arrives_and_every_attempt_carries_the_same
     assert_eq!(kinds(&outcomes[0].1), ["refused", "refused", "unknown", "unknown", "unknown", "delivered"]);
     let seen = server.seen();
     assert_eq!(seen.len(), 6);
-    let id = format!("webhook-id: {}", alert.alert_id);
+    let id = format!("webhook-id: test/{}", alert.alert_id);
     for request in &seen {
         assert!(request.headers.contains(&id) && request.headers.contains("webhook-signature: v1,"), "{request:?}");
         assert_eq!(request.body, seen[0].body);
@@ -366,8 +374,7 @@ fn slack_says_no_with_200_and_is_asked_whether_a_message_arrived() {
     let at = tempfile::tempdir().unwrap();
     let alert = alert(1, Direction::Up);
     let answer = |body: String| Behave::Answer(200, "", body);
-    let found =
-        format!(r#"{{"ok":true,"messages":[{{"metadata":{{"event_payload":{{"alert_id":"{}"}}}}}}]}}"#, alert.alert_id);
+    let found = found(&alert);
     let server = Server::start([
         answer(r#"{"ok":false,"error":"ratelimited"}"#.to_owned()),
         // It arrived, but nobody says so.
@@ -381,6 +388,79 @@ fn slack_says_no_with_200_and_is_asked_whether_a_message_arrived() {
     assert_eq!(paths[..2], ["/api/chat.postMessage", "/api/chat.postMessage"]);
     assert!(paths[2].starts_with("/api/conversations.history?channel=C1&oldest="), "{}", paths[2]);
     assert_eq!(paths.len(), 3);
+}
+
+/// What Slack answers when it is asked for the newest messages and has this one.
+fn found(alert: &Alert) -> String {
+    let payload = format!(r#"{{"event_payload":{{"alert_id":"test/{}"}}}}"#, alert.alert_id);
+    format!(r#"{{"ok":true,"messages":[{{"metadata":{payload}}}]}}"#)
+}
+
+#[test]
+fn installations_with_the_same_budgets_do_not_resolve_each_others_incidents() {
+    let server = Server::start([]);
+    let (up, down) = (alert(1, Direction::Up), alert(2, Direction::Down));
+    let start = |name: &str, at: &Path| {
+        let routes = routes(at, &server.address, &["pagerduty", "hook"]);
+        Running::named(name, at, routes, Duration::from_secs(5), policy())
+    };
+    let (staging, production) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (name, at) in [("staging", staging.path()), ("production", production.path())] {
+        let mut running = start(name, at);
+        running.take(5, &up);
+        running.outcomes(&up);
+    }
+    // Under another name, as after it was changed, what is open is resolved all the same.
+    let mut renamed = start("production-2", production.path());
+    renamed.take(6, &down);
+    renamed.outcomes(&down);
+    assert_eq!(
+        keys(&server),
+        [
+            "trigger staging/07070707070707070707070707070707",
+            "trigger production/07070707070707070707070707070707",
+            "resolve production/07070707070707070707070707070707"
+        ]
+    );
+    let hooks: Vec<Seen> = server.seen().into_iter().filter(|seen| seen.path == "/hook").collect();
+    let about = |seen: &Seen| serde_json::from_str::<Value>(&seen.body).unwrap()["data"].clone();
+    assert!(hooks[0].headers.contains(&format!("webhook-id: staging/{}", up.alert_id)), "{:?}", hooks[0]);
+    assert_eq!(about(&hooks[0])["alert_id"], about(&hooks[1])["alert_id"], "the lake's");
+    assert_ne!(about(&hooks[0])["dedup_key"], about(&hooks[1])["dedup_key"]);
+    assert_eq!(about(&hooks[2])["dedup_key"], about(&hooks[1])["dedup_key"]);
+    assert_eq!(about(&hooks[0])["environment"], "staging");
+}
+
+#[test]
+fn what_a_release_without_names_opened_is_resolved_and_sent_again_as_it_was_opened() {
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start([]);
+    let (up, down) = (alert(1, Direction::Up), alert(2, Direction::Down));
+    // As such a release left it: taken in, and its position perhaps not moved.
+    let ledger = at.path().join("_alerts/ledger/2026-11-11").join(up.alert_id.to_string());
+    std::fs::create_dir_all(&ledger).unwrap();
+    let payload = STANDARD.encode(Format::new().encode(&up));
+    std::fs::write(ledger.join("alert.json"), format!(r#"{{"routes":["pagerduty"],"alert":"{payload}"}}"#)).unwrap();
+    let mut running = Running::start(at.path(), &server.address, &["pagerduty"], Duration::from_secs(5));
+    running.take(5, &up);
+    running.outcomes(&up);
+    running.take(6, &down);
+    running.outcomes(&down);
+    let place = ledger::Place::of(&up);
+    assert_eq!(running.delivery.resend(&place, "pagerduty").unwrap(), Outcome::Delivered);
+    let key = "07070707070707070707070707070707";
+    let expected = ["trigger", "resolve", "trigger"].map(|action| format!("{action} {key}"));
+    assert_eq!(keys(&server), expected);
+    assert!(server.seen()[0].body.contains(r#""Environment":"test""#), "{:?}", server.seen()[0]);
+}
+
+/// What PagerDuty was told to do with which incident, in order.
+fn keys(server: &Server) -> Vec<String> {
+    let told = |seen: Seen| {
+        let body: Value = serde_json::from_str(&seen.body).unwrap();
+        format!("{} {}", body["event_action"].as_str().unwrap(), body["dedup_key"].as_str().unwrap())
+    };
+    server.seen().into_iter().filter(|seen| seen.path == "/enqueue").map(told).collect()
 }
 
 #[test]
@@ -593,8 +673,7 @@ fn sends() {
 #[test]
 fn killed_between_attempt_and_outcome() {
     let alert = alert(1, Direction::Up);
-    let found =
-        format!(r#"{{"ok":true,"messages":[{{"metadata":{{"event_payload":{{"alert_id":"{}"}}}}}}]}}"#, alert.alert_id);
+    let found = found(&alert);
     for (route, messages, says_repeated) in
         [("slack-webhook", 2, true), ("slack", 1, false), ("pagerduty", 2, false), ("hook", 2, false)]
     {
@@ -622,7 +701,7 @@ fn killed_between_attempt_and_outcome() {
         match route {
             "pagerduty" => assert_eq!(sent[0].body, sent[1].body),
             "hook" => {
-                assert!(sent.iter().all(|seen| seen.headers.contains(&format!("webhook-id: {}", alert.alert_id))))
+                assert!(sent.iter().all(|seen| seen.headers.contains(&format!("webhook-id: test/{}", alert.alert_id))))
             }
             _ => {}
         }
