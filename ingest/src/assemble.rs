@@ -136,6 +136,17 @@ impl Tokens {
     }
 }
 
+/// What an event does not say of the call it is of.
+#[derive(Debug, Clone, Copy)]
+struct About {
+    /// Which iteration it is, where the envelope says so.
+    iteration: Option<i32>,
+    /// Its time was stated.
+    timed: bool,
+    /// Its customer is a person.
+    personal: bool,
+}
+
 /// One of the days of a period, and what it costs.
 #[derive(Debug, Clone)]
 pub(crate) struct Share {
@@ -289,6 +300,7 @@ impl<'r> Out<'r> {
         if let Some(bound) = self.bound {
             self.claims_not_allowed += i64::from(bound.bind(&mut envelope));
         }
+        let personal = config.conceal(&mut envelope.claimed);
         let received_at = self.record.timestamp;
         let mut flags = call.flags.union(envelope.flags);
 
@@ -403,7 +415,8 @@ impl<'r> Out<'r> {
             reported_cost: call.reported_cost.or(envelope.reported_cost),
             stated_cost: envelope.stated_cost,
         });
-        self.expand(template, call.parts, &model, flags, (envelope.iteration, stated_time.is_some()));
+        let about = About { iteration: envelope.iteration, timed: stated_time.is_some(), personal };
+        self.expand(template, call.parts, &model, flags, about);
         self.items.extend(links.into_iter().map(Item::Link));
         Ok(())
     }
@@ -423,21 +436,21 @@ impl<'r> Out<'r> {
         Ok(event_time)
     }
 
-    /// An event for each part, of what they have in common. Which iteration it is the envelope may say, and whether a time was stated.
+    /// An event for each part, of what they have in common.
     fn expand(
         &mut self,
         template: Box<UsageEvent>,
         parts: SmallVec<[Part; 1]>,
         model: &Text,
         flags: Flags,
-        (iteration, timed): (Option<i32>, bool),
+        about: About,
     ) {
         let last = parts.len().saturating_sub(1);
         let mut template = Some(template);
         for (index, part) in parts.into_iter().enumerate() {
             let template = if index == last { template.take() } else { template.clone() };
             let Some(mut event) = template else { break };
-            event.iteration = iteration.unwrap_or(part.iteration);
+            event.iteration = about.iteration.unwrap_or(part.iteration);
             // The body's own model is the same call under whichever of its names a copy knows it by, so only the model
             // of a part that ran elsewhere (an advisor) tells it apart.
             let apart = part.model.as_deref().unwrap_or("");
@@ -455,7 +468,7 @@ impl<'r> Out<'r> {
                 // What the producer reports is for the whole body: it stands once.
                 event.reported_cost = None;
             }
-            event.content_hash = content_hash(&mut event, timed, &mut self.hashed);
+            event.content_hash = content_hash(&mut event, &about, &mut self.hashed);
             self.items.push(Item::Event(event));
         }
     }
@@ -578,8 +591,9 @@ fn fill_context(body: &mut PriceContext, envelope: PriceContext) {
 }
 
 /// Everything a charge depends on, and nothing that differs between two sendings of the same call: not where or when it
-/// arrived, so not a time that was assumed from it either; and not the user, who is another pseudonym once forgotten.
-fn content_hash(event: &mut UsageEvent, time_stated: bool, bytes: &mut Vec<u8>) -> Id128 {
+/// arrived, so not a time that was assumed from it either; and not the user, nor a customer who is a person: they are other
+/// pseudonyms once forgotten.
+fn content_hash(event: &mut UsageEvent, about: &About, bytes: &mut Vec<u8>) -> Id128 {
     bytes.clear();
     bytes.reserve(512);
     event.provider.put(bytes);
@@ -588,7 +602,7 @@ fn content_hash(event: &mut UsageEvent, time_stated: bool, bytes: &mut Vec<u8>) 
     event.operation.put(bytes);
     event.price_context.put(bytes);
     event.usage.put(bytes);
-    put_long(bytes, if time_stated { event.event_time.micros() } else { 0 });
+    put_long(bytes, if about.timed { event.event_time.micros() } else { 0 });
     event.charge_period_start.put(bytes);
     event.charge_period_end.put(bytes);
     event.key_id.put(bytes);
@@ -596,8 +610,12 @@ fn content_hash(event: &mut UsageEvent, time_stated: bool, bytes: &mut Vec<u8>) 
     event.source.put(bytes);
     event.tags.put(bytes);
     let user = event.claimed.user.take();
+    let person = event.claimed.customer.take_if(|_| about.personal);
     event.claimed.put(bytes);
     event.claimed.user = user;
+    if person.is_some() {
+        event.claimed.customer = person;
+    }
     event.cost_basis.put(bytes);
     event.charge_category.put(bytes);
     event.stated_cost.put(bytes);

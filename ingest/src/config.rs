@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use schemas::{Text, Timestamp, topics};
+use schemas::{Dimensions, Text, Timestamp, topics};
 
 use crate::formats::mapping::Mapping;
+use crate::identity;
 use crate::recognise::Shape;
 use crate::users::Keys;
 
@@ -21,6 +22,18 @@ pub const TEXT_BYTES_MAX: usize = 512;
 pub const RAW_USAGE_BYTES_MAX: usize = 16 * 1024;
 /// Longest skeleton of a rejected item in bytes.
 pub const SKELETON_BYTES_MAX: usize = 16 * 1024;
+
+/// Whom customers are: LiteLLM's `end_user` is a company to one who resells calls, and a colleague to another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Customers {
+    /// Kept as they are stated.
+    Companies,
+    /// E-mail addresses, and what Claude Code calls its user, are people; everybody else is a company.
+    #[default]
+    Mixed,
+    /// Nobody is kept as stated.
+    People,
+}
 
 /// Settings of decoding. The same configuration gives the same items for the same record.
 #[derive(Debug, Clone)]
@@ -39,6 +52,8 @@ pub struct Config {
     pub time: Option<Timestamp>,
     /// Keys that users are pseudonymised with. Without them user ids are dropped.
     pub users: Option<Arc<Keys>>,
+    /// Whom customers are: those who are people are treated as users are.
+    pub customers: Customers,
     /// Tag names that are kept; `None` keeps all (within the bounds).
     pub tag_keys: Option<BTreeSet<Text>>,
     /// Largest record in bytes.
@@ -57,9 +72,25 @@ impl Default for Config {
             provider: None,
             time: None,
             users: None,
+            customers: Customers::default(),
             tag_keys: None,
             record_bytes_max: 1024 * 1024,
             items_max: 10_000,
         }
+    }
+}
+
+impl Config {
+    /// Puts a pseudonym in place of a customer who is a person, as in place of a user, or nothing where there are no keys. True
+    /// for such a customer.
+    pub(crate) fn conceal(&self, claimed: &mut Dimensions) -> bool {
+        let is_person = |customer: &str| match self.customers {
+            Customers::Companies => false,
+            Customers::Mixed => identity::names_person(customer),
+            Customers::People => !customer.is_empty(),
+        };
+        let Some(person) = claimed.customer.take_if(|customer| is_person(customer)) else { return false };
+        claimed.customer = self.users.as_ref().map(|keys| keys.pseudonym(&person));
+        true
     }
 }

@@ -100,6 +100,14 @@ pub(crate) fn pseudonym(key: &[u8], identifier: &str) -> Text {
     outer[..16].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+/// True for what names a person whatever it stands under: an e-mail address, or what Claude Code calls its user, which gateways pass
+/// on as the end user (`user_<hash>_account_<uuid>_session_<uuid>`, in newer versions an object of these parts; from knowledge of its
+/// requests, 2026-11-30).
+pub(crate) fn names_person(text: &str) -> bool {
+    let address = text.rsplit_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+    address || (text.contains("account_") && text.contains("session_"))
+}
+
 /// A key id as it may be stored: what looks like the key itself is replaced by a hash, which still tells keys apart.
 pub(crate) fn key_id(text: &str) -> Text {
     // The last ones: keys of our own front door, tokens (JWT) of any gateway, of Google's clouds, and Bedrock's keys.

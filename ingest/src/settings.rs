@@ -8,7 +8,7 @@ use schemas::topics;
 use stream::reload::Reloaded;
 use stream::telemetry::Tls;
 
-use crate::config::Config;
+use crate::config::{Config, Customers};
 use crate::formats::mapping::Mapping;
 use crate::keys::Keys;
 use crate::recognise::Shape;
@@ -22,7 +22,7 @@ pub struct IngestSettings {
     #[arg(long = "topic", env = "SPENDSTREAM_TOPICS", value_delimiter = ',', default_value = topics::RAW)]
     pub topics: Vec<String>,
 
-    /// Leave users out of events, instead of putting a pseudonym in place of each.
+    /// Leave users, and customers who are people, out of events, instead of putting a pseudonym in place of each.
     ///
     /// Pseudonyms are made with the keys on `ref.users`; `spendstream forget` destroys a user's.
     #[arg(long, env = "SPENDSTREAM_DROP_USERS")]
@@ -55,6 +55,13 @@ pub struct DecodeSettings {
     #[arg(long, env = "SPENDSTREAM_PROVIDER")]
     pub provider: Option<String>,
 
+    /// Whom customers are (LiteLLM's `end_user`, the `subject` of CloudEvents, `customer` of any event): of those who are people
+    /// pseudonyms are kept, as of users, which `spendstream forget` reaches.
+    ///
+    /// Owners, rate cards and reports know a pseudonym only as that.
+    #[arg(long, env = "SPENDSTREAM_CUSTOMERS", value_enum, default_value_t)]
+    pub customers: Customers,
+
     /// Names of tags to keep; without it all are kept. Tags end in the lake: keep contents and persons out of them.
     #[arg(long = "tag", env = "SPENDSTREAM_TAGS", value_delimiter = ',')]
     pub tags: Option<Vec<String>>,
@@ -76,6 +83,7 @@ impl DecodeSettings {
             tenant: self.tenant.as_str().into(),
             formats: self.formats.iter().map(|(topic, shape)| (topic.as_str().into(), *shape)).collect(),
             provider: self.provider.as_deref().map(crate::envelope::provider_name),
+            customers: self.customers,
             tag_keys: self.tags.as_ref().map(|tags| tags.iter().map(|tag| tag.as_str().into()).collect()),
             record_bytes_max: self.record_bytes_max,
             ..Config::default()

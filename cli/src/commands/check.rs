@@ -47,6 +47,9 @@ pub(super) struct Check {
     /// Provider of bodies that do not name one, such as `openai`.
     #[arg(long)]
     provider: Option<String>,
+    /// Whom customers are, as ingest is told: those who are people match no rule by name.
+    #[arg(long, env = "SPENDSTREAM_CUSTOMERS", value_enum, default_value_t)]
+    customers: ingest::Customers,
     /// Time of events that state none (RFC 3339 or a date).
     #[arg(long)]
     time: Option<Timestamp>,
@@ -70,7 +73,8 @@ impl Check {
             mappings = ingest::read_mappings(file)?;
         }
         let provider = self.provider.as_deref().map(Into::into);
-        let mut config = ingest::Config { provider, time: self.time, mappings, ..ingest::Config::default() };
+        let customers = self.customers;
+        let mut config = ingest::Config { provider, time: self.time, mappings, customers, ..ingest::Config::default() };
         if self.topic.is_none() || self.log.brokers.is_none() {
             // As `spendstream up` reads them; brokers take less.
             config.record_bytes_max = input::RECORD_BYTES_MAX;

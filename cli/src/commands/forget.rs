@@ -10,7 +10,7 @@ use schemas::topics::{REF_USERS, SECRETS_GONE_WITHIN};
 use super::open::LogArgs;
 use crate::forget::{Outcome, forget};
 
-/// Forget users: nobody can tell any more which pseudonym was theirs. Totals do not change.
+/// Forget users, and customers who are people: nobody can tell any more which pseudonym was theirs. Totals do not change.
 ///
 /// Destroys the key that a user's pseudonym is made with, and waits until it is gone from the log: up to a minute on
 /// Kafka. What the user sends from then on has another pseudonym. Services need no restart. The command cannot know
@@ -19,7 +19,7 @@ use crate::forget::{Outcome, forget};
 /// log.
 #[derive(Debug, Args)]
 pub(super) struct Forget {
-    /// User as the producers name them, letter by letter; may be given many times. `-` reads one a line from standard
+    /// User or customer as the producers name them, letter by letter; may be given many times. `-` reads one a line from standard
     /// input, which keeps ids out of the shell's history.
     #[arg(required = true, value_name = "USER")]
     users: Vec<String>,

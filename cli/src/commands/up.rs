@@ -63,6 +63,10 @@ pub(super) struct Up {
     /// File of house formats to map [default: `formats.yaml` of the folder given by --config].
     #[arg(long, env = "SPENDSTREAM_MAPPINGS", value_name = "FILE")]
     mappings: Option<PathBuf>,
+    /// Whom customers are (LiteLLM's `end_user`, the `subject` of CloudEvents, `customer` of any event): of those who are people
+    /// pseudonyms are kept, as of users.
+    #[arg(long, env = "SPENDSTREAM_CUSTOMERS", value_enum, default_value_t)]
+    customers: ingest::Customers,
     /// Partitions of a new data folder; more use more cores [default: 4].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     partitions: Option<u32>,
@@ -127,6 +131,7 @@ impl Up {
         };
         let mut ingest_config = ingest::Config {
             mappings: configuration.mappings.clone(),
+            customers: self.customers,
             record_bytes_max: input::RECORD_BYTES_MAX,
             ..ingest::Config::default()
         };

@@ -208,7 +208,8 @@ pub(crate) fn state(
     let call_key = said("call_key")?.or_else(|| about.keys().map(|keys| keys.strongest));
     let unit = said("unit")?.filter(|unit| *unit != name);
     let tenant = out.config.tenant.clone();
-    let (id, claimed) = (envelope.event_id, envelope.claimed);
+    let (id, mut claimed) = (envelope.event_id, envelope.claimed);
+    out.config.conceal(&mut claimed);
     let mut tags = envelope.tags;
     tags.sort_unstable();
     out.fact(|position| {

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use schemas::{CostBasis, Flag, IdentityKind};
 
 use super::{arrival, check, check_rejected, config, decoded, event, events, line, record};
-use crate::{Item, decode};
+use crate::users::Keys;
+use crate::{Config, Customers, Item, decode};
 
 const EVENT: &str = r#"{"specversion":"1.0","type":"ai.usage","id":"7","source":"checkout","time":"2026-08-01T09:59:59Z",
     "datacontenttype":"application/json","data":{"provider":"openai","model":"gpt-5.4","operation":"chat",
@@ -212,4 +215,64 @@ fn contents_never_leave() {
         let shown = format!("{:?}", decoded(&body).items);
         assert!(!shown.contains(secret), "{shown}");
     }
+}
+
+#[test]
+fn a_customer_who_is_a_person_is_a_pseudonym_that_can_be_forgotten_and_a_company_is_itself() {
+    let about = |customer: &str| {
+        let stated = serde_json::Value::from(customer);
+        format!(
+            r#"{{"id":"1","source":"s","provider":"openai","model":"gpt-5","customer":{stated},"usage":{{"input_text_tokens":1}}}}"#
+        )
+    };
+    let keys = Keys::new(|| *b"sixteen byte key");
+    let read = |customers: Customers, keys: Option<Keys>, customer: &str| {
+        let config = Config { customers, users: keys.map(Arc::new), ..Config::default() };
+        let payload = about(customer);
+        let decoded = decode(&record(payload.as_bytes(), &[]), &config);
+        events(&decoded)[0].clone()
+    };
+    let claude = "user_5f2e_account_0b7c3b2e-0000-4000-8000-000000000000_session_9d1c3b2e-0000-4000-8000-000000000000";
+    for (customers, customer, is_person) in [
+        (Customers::Mixed, "acme-gmbh", false),
+        (Customers::Mixed, "cus_NffrFeUfNV2Hib", false),
+        (Customers::Mixed, "@acme", false),
+        (Customers::Mixed, "alice@example.com", true),
+        (Customers::Mixed, "Alice <alice@example.com>", true),
+        (Customers::Mixed, claude, true),
+        (Customers::Companies, "alice@example.com", false),
+        (Customers::People, "acme-gmbh", true),
+    ] {
+        let event = read(customers, Some(keys.clone()), customer);
+        let expected = if is_person { keys.pseudonym(customer) } else { customer.into() };
+        assert_eq!(event.claimed.customer, Some(expected), "{customer}");
+        let without = read(customers, None, customer).claimed.customer;
+        assert_eq!(without.is_none(), is_person, "without keys, {customer}");
+        // Sent once more after they were forgotten, the call is a copy and no conflict.
+        let mut forgotten = keys.clone();
+        forgotten.forget(customer, [2; 16]);
+        let again = read(customers, Some(forgotten), customer);
+        assert_eq!(again.content_hash, event.content_hash, "{customer}");
+        assert_eq!(again.claimed.customer != event.claimed.customer, is_person, "{customer}");
+    }
+    let (acme, other) = (read(Customers::Mixed, None, "acme"), read(Customers::Mixed, None, "other"));
+    assert_ne!(acme.content_hash, other.content_hash, "whom a company resells a call to is part of it");
+}
+
+#[test]
+fn whoever_a_gateway_or_a_cloudevent_or_a_fact_is_about_is_no_clear_address() {
+    let litellm = r#"{"id":"c1","call_type":"acompletion","model":"gpt-4o-mini","custom_llm_provider":"openai","end_user":"alice@example.com",
+        "startTime":1785578390.0,"endTime":1785578391.0,"response_cost":0.1,"prompt_tokens":7,"completion_tokens":2,"total_tokens":9,
+        "metadata":{"user_api_key_alias":"k"}}"#;
+    let openmeter = r#"{"specversion":"1.0","type":"prompt","id":"1","source":"app","subject":"alice@example.com",
+        "time":"2026-08-01T09:59:50Z","data":{"tokens":"5","model":"gpt-4o","type":"input"}}"#;
+    for payload in [litellm, openmeter] {
+        let customer = event(payload).claimed.customer.unwrap();
+        assert_eq!(customer, Keys::new(|| *b"sixteen byte key").pseudonym("alice@example.com"), "{payload}");
+    }
+    let fact = r#"{"specversion":"1.0","type":"ai.value_unit","id":"1","source":"crm","time":"2026-08-01T09:59:50Z",
+        "subject":"alice@example.com","data":{"name":"resolution","quantity":"1"}}"#;
+    let decoded = decoded(fact);
+    let [Item::Fact(fact)] = &decoded.items[..] else { panic!("{decoded:?}") };
+    assert!(fact.claimed.customer.as_deref().is_some_and(|customer| !customer.contains('@')), "{fact:?}");
 }
