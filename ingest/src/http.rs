@@ -21,7 +21,7 @@ use anyhow::Context;
 use axum::Json as JsonBody;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use schemas::ids::{hash_parts, slot};
@@ -106,6 +106,8 @@ impl Door {
             .route(grpc::TRACES, post(grpc::traces))
             .route(grpc::LOGS, post(grpc::logs))
             .route(grpc::METRICS, post(grpc::metrics))
+            .method_not_allowed_fallback(other_method)
+            .fallback(nowhere)
             .with_state(Arc::new(self))
     }
 
@@ -207,6 +209,9 @@ impl Refused {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
         headers
     }
 }
@@ -216,6 +221,28 @@ impl IntoResponse for Refused {
         let body = serde_json::json!({"error": self.message, "items": self.items});
         (self.status, self.headers(), JsonBody(body)).into_response()
     }
+}
+
+/// Where events are taken, for those who knock elsewhere.
+const PLACES: &str = "POST events to /v1/events, and OTLP to /v1/traces, /v1/logs or /v1/metrics";
+
+/// Most bytes of a path that an answer repeats.
+const PATH_BYTES_MAX: usize = 200;
+
+/// The answer at a path where nothing is: an exporter that was given a wrong address logs what it says.
+async fn nowhere(uri: Uri) -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, format!("there is nothing at {}: {PLACES}", beginning(uri.path())))
+}
+
+/// The answer to a method that a path does not take.
+async fn other_method(method: Method, uri: Uri) -> Refused {
+    let message = format!("{} takes POST, not {}: {PLACES}", beginning(uri.path()), beginning(method.as_str()));
+    Refused::new(StatusCode::METHOD_NOT_ALLOWED, message)
+}
+
+/// Paths and methods are ASCII, so they can be cut anywhere.
+fn beginning(text: &str) -> &str {
+    text.get(..PATH_BYTES_MAX).unwrap_or(text)
 }
 
 async fn events(State(door): State<Arc<Door>>, headers: HeaderMap, body: Body) -> Response {

@@ -122,6 +122,28 @@ async fn what_ingest_will_reject_is_stored_and_said() {
 }
 
 #[tokio::test]
+async fn who_knocks_elsewhere_or_otherwise_is_told_where_and_how() {
+    let server = serve(Config::default()).await;
+    let (status, answer) = server.post_to("/v1/event", "", event("1").as_bytes()).await;
+    assert_eq!(status, 404, "{answer}");
+    assert!(answer.contains(r#"{"error":"there is nothing at /v1/event: POST events to /v1/events, "#), "{answer}");
+    let long = format!("/{}", "x".repeat(1000));
+    let (status, answer) = server.post_to(&long, "", b"").await;
+    assert!(status == 404 && answer.contains(&long[..200]) && !answer.contains(&long[..201]), "{answer}");
+    for (method, path) in [("GET", "/v1/events"), ("PUT", "/v1/traces")] {
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("allow: POST\r\n"), "{answer}");
+        let says = format!(r#"{{"error":"{path} takes POST, not {method}: POST events to /v1/events, "#);
+        assert!(answer.contains(&says), "{answer}");
+    }
+    assert!(server.stored().is_empty());
+}
+
+#[tokio::test]
 async fn bad_requests_are_told_apart() {
     let server = serve(Config::default()).await;
     for (headers, body, status) in [
