@@ -498,6 +498,29 @@ with localcontext(prec=60):
         figures += agreed
         print(f"{path.stem}: {agreed} figures agree")
 print(f"{figures} figures agree")
+    # Rows in columns of FOCUS: all of the costs, by owner and month, and the same rows in both engines.
+    shipped = duck.execute((Path(__file__).parents[2] / "schemas/lake/focus.sql").read_text())
+    names = [column[0] for column in shipped.description]
+    rows = [dict(zip(names, row)) for row in shipped.fetchall()]
+    table = session.sql((Path(__file__).parents[2] / "schemas/lake/focus.sql").read_text()).to_arrow_table().to_pylist()
+    cells = lambda rows: [[plain(cell) for cell in row.values()] for row in rows]
+    differ("rows of FOCUS in DuckDB and DataFusion", cells(rows), cells(table), names)
+    sums, priced = {}, 0
+    for row in rows:
+        owner = json.loads(row["Tags"])
+        group = (row["BillingCurrency"], row["ChargePeriodStart"][:7], owner.get("team"), owner.get("business_unit"))
+        costs = sums.setdefault(group, [Decimal(0)] * 3)
+        for at, name in enumerate(("EffectiveCost", "ContractedCost", "ListCost")):
+            costs[at] += row[name] or 0
+        priced += row["SkuPriceId"] is not None
+    expected = {row[:4]: [money(cell) for cell in row[4:]] for row in duck.execute("""
+        SELECT currency, month[:7], team, business_unit, sum(spent), sum(at_contract), sum(at_list)
+        FROM c GROUP BY ALL HAVING sum(spent) IS NOT NULL""").fetchall()}
+    sums, expected = ({group: costs for group, costs in of.items() if any(costs)} for of in (sums, expected))
+    if sums != expected or not priced:
+        sys.exit(f"rows of FOCUS: {sums} is not {expected}, {priced} with a price")
+    figures += len(rows) * len(names) + 3 * len(sums)
+    print(f"{len(rows)} rows of FOCUS agree")
 
 # Their libraries have threads of their own, which may abort an interpreter that is ending. Everything has been said.
 sys.stdout.flush()

@@ -112,12 +112,20 @@ fn charge(dice: &mut Dice, number: u64, day: i64) -> Charge {
     (charge.costs.list, charge.costs.contracted, charge.costs.effective) =
         (Some(list), Some(contracted), Some(contracted));
     charge.costs.billed = None;
-    charge.lines.clear();
+    // Some of the prices are told by lines.
+    charge.lines.truncate(usize::from(number.is_multiple_of(10)));
+    for line in &mut charge.lines {
+        line.meter = Meter::InputTextTokens;
+        (line.quantity, line.billed_quantity) = (Quantity::from_units(input), Quantity::from_units(input));
+        line.rate_id = format!("{name}/{input_price}").into();
+        (line.list_cost, line.contracted_cost) = (list, contracted);
+    }
     compare(dice, &mut charge, (input + wrote + cached) * input_price + (output + thought) * output_price);
     if model == UNPRICED {
         charge.status = PricingStatus::Unpriced;
         (charge.costs.list, charge.costs.contracted, charge.costs.effective) = (None, None, None);
         charge.counterfactuals.clear();
+        charge.lines.clear();
         charge.unpriced = charge
             .event
             .usage
@@ -199,6 +207,11 @@ fn corrected(standing: &Charge, days: i64) -> [Charge; 2] {
     (costs.list, costs.contracted, costs.effective) =
         (turned(costs.list), turned(costs.contracted), turned(costs.effective));
     back.reporting = standing.reporting.as_ref().map(|_| converted(&back.costs));
+    for line in &mut back.lines {
+        for cost in [&mut line.list_cost, &mut line.contracted_cost] {
+            *cost = turned(Some(*cost)).expect("a small amount");
+        }
+    }
     for other in &mut back.counterfactuals {
         other.cost = turned(Some(other.cost)).expect("a small amount");
     }
@@ -211,6 +224,11 @@ fn corrected(standing: &Charge, days: i64) -> [Charge; 2] {
     let costs = &mut anew.costs;
     (costs.list, costs.contracted, costs.effective) =
         (dearer(costs.list), dearer(costs.contracted), dearer(costs.effective));
+    for line in &mut anew.lines {
+        for cost in [&mut line.list_cost, &mut line.contracted_cost] {
+            *cost = dearer(Some(*cost)).expect("a small amount");
+        }
+    }
     anew.reporting = standing.reporting.as_ref().map(|_| converted(&anew.costs));
     [back, anew]
 }
