@@ -289,7 +289,9 @@ fn facts(dice: &mut Dice, day: i64) -> Vec<Fact> {
 
 fn budgets() -> Vec<BudgetState> {
     let mut states = Vec::new();
-    for (team, (name, _)) in TEAMS.iter().enumerate() {
+    // The last is of a business unit whose teams have budgets within it.
+    let owners = TEAMS.iter().map(|(name, _)| *name).chain(["finance"]).enumerate();
+    for (team, name) in owners {
         for (month, days) in [(0, 30), (30, 31), (61, 30)] {
             // The last comes after an edit of the scope, of which the count of upserts begins anew.
             for (state, revision) in [(1, 7), (2, 8), (3, 1)] {
@@ -299,7 +301,7 @@ fn budgets() -> Vec<BudgetState> {
                 states.push(BudgetState {
                     tenant: "acme".into(),
                     budget_id: format!("budget-{name}").into(),
-                    name: (*name).into(),
+                    name: name.into(),
                     budget_revision: if state < 3 { "r1" } else { "r2" }.into(),
                     period: BudgetPeriod::Month,
                     period_start: start,
@@ -315,8 +317,12 @@ fn budgets() -> Vec<BudgetState> {
                     crossed: None,
                     revision,
                     emitted_at: start.plus_seconds(state * 9 * DAY),
-                    team: Some((*name).into()),
-                    business_unit: (team < 2).then(|| "retail".into()),
+                    team: (team < TEAMS.len()).then(|| name.into()),
+                    business_unit: match team {
+                        0 | 1 => Some("retail".into()),
+                        2 | 3 => Some("finance".into()),
+                        _ => (team == TEAMS.len()).then(|| "finance".into()),
+                    },
                 });
             }
         }

@@ -25,20 +25,38 @@ enum Whose {
     BusinessUnit(String),
 }
 
-/// Budgets together.
+/// Budgets together. A budget of a part lies within the budget of the whole: where there is one of the whole, it alone counts.
 #[derive(Debug, Default)]
 struct Together {
-    overspent: i128,
-    amount: i128,
-    budgets: i128,
+    /// Those whose scope names nobody else, by tenant, and those of a part.
+    whole: BTreeMap<String, Sum>,
+    parts: BTreeMap<String, Sum>,
     /// `2026-10`.
     month: String,
 }
 
+#[derive(Debug, Default, Clone, Copy)]
+struct Sum {
+    overspent: i128,
+    amount: i128,
+    budgets: i128,
+}
+
+impl Sum {
+    fn add(&mut self, other: Sum) {
+        self.overspent = self.overspent.saturating_add(other.overspent);
+        self.amount = self.amount.saturating_add(other.amount);
+        self.budgets += other.budgets;
+    }
+}
+
 impl Together {
     fn found(&self) -> Found {
-        let of = self.budgets * PICO;
-        Found { numerator: self.overspent, denominator: Some(self.amount), answered: of, of }
+        let mut all = Sum::default();
+        let parts = self.parts.iter().filter(|(tenant, _)| !self.whole.contains_key(*tenant));
+        self.whole.values().chain(parts.map(|(_, sum)| sum)).for_each(|sum| all.add(*sum));
+        let of = all.budgets * PICO;
+        Found { numerator: all.overspent, denominator: Some(all.amount), answered: of, of }
     }
 }
 
@@ -53,12 +71,14 @@ fn kept(lines: &[Line]) -> BTreeMap<Kept, Together> {
         let budget = Whose::Budget { tenant: word("tenant"), name: word("name"), id: word("budget_id") };
         let team = line.words.get("team").cloned().map(Whose::Team);
         let unit = line.words.get("business_unit").cloned().map(Whose::BusinessUnit);
-        for whose in [Some(budget), team, unit].into_iter().flatten() {
+        let names_both = team.is_some() && unit.is_some();
+        let this = Sum { overspent: sum("overspent"), amount: sum("amount"), budgets: 1 };
+        for (whose, is_part) in [(Some(budget), false), (team, names_both), (unit, names_both)] {
+            let Some(whose) = whose else { continue };
             let key = Kept { whose, period: period.clone(), place, currency: word("currency") };
             let together = kept.entry(key).or_default();
-            together.overspent = together.overspent.saturating_add(sum("overspent"));
-            together.amount = together.amount.saturating_add(sum("amount"));
-            together.budgets += 1;
+            let into = if is_part { &mut together.parts } else { &mut together.whole };
+            into.entry(word("tenant")).or_default().add(this);
             together.month = day.get(..7).unwrap_or_default().to_owned();
         }
     }
@@ -90,8 +110,10 @@ pub(super) fn measure(now: &Sums, then: &Sums) -> anyhow::Result<Measure> {
     Ok(Measure {
         name: "budget_variance",
         definition: "What was spent above a budget (below it: negative), as a share of it. The newest state of each budget's \
-                     months and quarter, and those together whose scopes name a team or a business unit: where such budgets \
-                     overlap, each counts. The quarter before: its quarter, or the month at the same place in it. A state is known \
+                     months and quarter, each period by itself, and those together whose scopes name a team or a business unit. \
+                     Where some name the business unit and no team, they alone are its budget, else those of its teams add up; \
+                     likewise those of a team that name no business unit. Budgets of one scope that differ in other dimensions \
+                     (environment, model) add up, also where they overlap. The quarter before: its quarter, or the month at the same place in it. A state is known \
                      from the moment it was written, by the clock on the wall: as of a day before data was fed with `--input` \
                      there is none.",
         unit: "share",
@@ -115,6 +137,53 @@ mod tests {
             words: words.map(|(name, word)| (name.to_owned(), word.to_owned())).collect(),
             sums: sums.map(|(name, sum)| (name.to_owned(), sum)).into(),
         }
+    }
+
+    #[test]
+    fn a_budget_within_another_is_not_counted_twice() {
+        let without = |mut line: Line, dimension: &str, id: &str| {
+            line.words.remove(dimension);
+            line.words.insert("budget_id".to_owned(), id.to_owned());
+            line.words.insert("name".to_owned(), id.to_owned());
+            line
+        };
+        let of = |tenant: &str, mut line: Line| {
+            line.words.insert("tenant".to_owned(), tenant.to_owned());
+            line
+        };
+        let day = "2026-11-16";
+        let quarter = |mut line: Line| {
+            line.words.insert("period".to_owned(), "quarter".to_owned());
+            line
+        };
+        let (whole, of_a) = (line("x", day, 1000, -500), line("a", day, 100, 20));
+        let lines = [
+            without(whole.clone(), "team", "unit"),
+            quarter(without(whole, "team", "unit")),
+            of_a.clone(),
+            line("b", day, 300, -120),
+            without(line("a", day, 200, 0), "business_unit", "a-alone"),
+            // Another tenant's business unit has no budget of its own: its teams' are counted.
+            of("other", line("a", day, 100, 100)),
+        ];
+        let said: Vec<String> = kept(&lines)
+            .into_iter()
+            .filter(|(key, _)| !matches!(key.whose, Whose::Budget { .. }))
+            .map(|(key, together)| {
+                let Found { numerator, denominator, answered, .. } = together.found();
+                let [over, amount, budgets] = [numerator, denominator.unwrap(), answered].map(|sum| sum / PICO);
+                format!("{:?} {}: {over} of {amount} in {budgets}", key.whose, key.period)
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "Team(\"a\") month: 100 of 300 in 2",
+                "Team(\"b\") month: -120 of 300 in 1",
+                "BusinessUnit(\"retail\") month: -400 of 1100 in 2",
+                "BusinessUnit(\"retail\") quarter: -500 of 1000 in 1",
+            ]
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 -- The newest state of every budget's months and quarters. A period belongs to the quarter its fifteenth day is in,
--- whatever its time zone. In DuckDB: SET TimeZone = 'UTC'.
+-- whatever its time zone. What a business unit's budget is, is reckoned from these rows: of one tenant and period those that name it
+-- and no team, and only where there is none those of its teams, since these lie within it; a team's likewise, first those that name
+-- no business unit. Months and quarters are never added. In DuckDB: SET TimeZone = 'UTC'.
 SELECT tenant, budget_id, name, team, business_unit, period, CAST(period_start + INTERVAL '15' DAY AS DATE) AS day_within, currency, amount, spent,
        spent - amount AS overspent
 FROM (
