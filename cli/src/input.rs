@@ -158,8 +158,8 @@ fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
     }
     if is_table {
         let (mut head, mut number) = (Vec::<u8>::new(), 0);
-        // Empty lines may come before it.
-        while head.trim_ascii().is_empty() {
+        // Lines that are none of its rows may come before it.
+        while is_before_head(&head) {
             head.clear();
             if whole.read_until(b'\n', &mut head)? == 0 {
                 break;
@@ -216,10 +216,19 @@ fn is_whole(text: &[u8]) -> bool {
     serde_json::from_slice::<&serde_json::value::RawValue>(text).is_ok()
 }
 
+/// A mark that a text is in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether a line may stand before the head of a table: it is empty, or tells spreadsheets what separates its cells (`sep=;`).
+fn is_before_head(line: &[u8]) -> bool {
+    let line = line.strip_prefix(MARK).unwrap_or(line).trim_ascii();
+    line.is_empty() || line.len() <= 5 && line.starts_with(b"sep=")
+}
+
 /// Whether a file begins with the head of a table, as ingest knows one, and a row of as many cells.
 fn is_table(start: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start));
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let text = String::from_utf8_lossy(start.strip_prefix(MARK).unwrap_or(start));
+    let mut lines = text.lines().filter(|line| !is_before_head(line.as_bytes()));
     let (Some(head), Some(row)) = (lines.next(), lines.next()) else { return false };
     let cells = |line: &str| [',', ';', '\t'].map(|mark| line.matches(mark).count()).into_iter().max();
     cells(row) >= cells(head) && ingest::is_table(&format!("{head}\n{row}"))
@@ -387,6 +396,19 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, bytes)?;
         open(&path)?.map(|record| Ok(String::from_utf8(record?.payload)?)).collect()
+    }
+
+    #[test]
+    fn a_table_may_begin_with_a_mark_empty_lines_and_the_separator_of_its_cells() {
+        for before in ["\u{feff}", "\u{feff}\n", "\r\n\r\n", "sep=;\r\n", "\u{feff}sep=;\r\n\r\n", "sep=\t\n"] {
+            let rows = cut(&format!("{before}vendor;seats\nacme;1\nother;3\n"));
+            let number = before.matches('\n').count() as u64 + 2;
+            let head = if before == "\u{feff}" { "\u{feff}vendor;seats" } else { "vendor;seats" };
+            let row = |number, row: &str| numbered(number, &format!("{head}\n{row}"));
+            assert_eq!(rows, [row(number, "acme;1"), row(number + 1, "other;3")], "{before:?}");
+        }
+        // A column of that name is a column.
+        assert_eq!(cut("sep=x,a\n1,2\n3,4\n").len(), 1);
     }
 
     #[test]
