@@ -338,13 +338,16 @@ impl Sums {
     }
 }
 
-/// True for the charge of a call, as `unit_cost.sql` tells one: seats, bills of machines, credits, entries of the ledger and shares
-/// of shared charges are none.
+/// Operations whose money was paid for no call: bills of machines, credits, seats, entries of the ledger. The queries that ship say the
+/// same.
+const NO_CALLS: [&str; 4] = ["gpu", "credits", "seat", "ledger_entry"];
+
+/// True for the charge of a call: what [`NO_CALLS`] names and shares of shared charges are none.
 fn of_call(cells: Cells<'_>, row: usize) -> anyhow::Result<bool> {
     let usage = cells.text("charge_category", row)? == Some(ChargeCategory::Usage.as_str());
     let share = cells.text("class", row)? == Some(ChargeClass::Allocation.as_str());
     let operation = cells.text("operation", row)?;
-    Ok(usage && !share && !matches!(operation, Some("gpu" | "credits" | "seat" | "ledger_entry")))
+    Ok(usage && !share && !operation.is_some_and(|operation| NO_CALLS.contains(&operation)))
 }
 
 fn group(
@@ -376,6 +379,36 @@ fn group(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_query_that_counts_calls_leaves_out_the_same_operations() {
+        let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/lake/reports")];
+        let mut queries = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("the queries are there") {
+                let path = entry.expect("a file").path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => queries.push(path),
+                }
+            }
+        }
+        let listed = NO_CALLS.map(|operation| format!("'{operation}'")).join(", ");
+        let mut counting = Vec::new();
+        for path in queries {
+            let text = std::fs::read_to_string(&path).expect("a query");
+            let shown = path.display();
+            let lists = text.matches("operation NOT IN").count();
+            assert_eq!(text.matches(&format!("operation NOT IN ({listed})")).count(), lists, "{shown}");
+            if lists > 0 {
+                assert_eq!(text.matches("class <> 'allocation'").count(), lists, "{shown}");
+                assert_eq!(text.matches("charge_category = 'usage'").count(), lists, "{shown}");
+                counting.push(path.file_name().expect("a name").to_string_lossy().into_owned());
+            }
+        }
+        counting.sort();
+        assert_eq!(counting, ["books.sql", "cache.sql", "charges.sql", "savings.sql", "unit_cost.sql"]);
+    }
 
     #[test]
     fn what_was_charged_in_several_currencies_is_added_up_when_all_of_it_can_be() {
