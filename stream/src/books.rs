@@ -525,6 +525,29 @@ mod tests {
     }
 
     #[test]
+    fn buffers_are_kept_for_a_backlog_and_let_go_of_when_there_is_no_more() {
+        let partitions = 3 * GIVEN_MAX as u32;
+        let mut books = Books::new("ingest", source("usage.raw"));
+        let mut writer = BatchWriter::new("usage.events", partitions);
+        let item = fixture::event_batch().items.remove(0);
+        let mut now = Timestamp::from_millis(1);
+        let mut finish = |writer: &mut BatchWriter<EventItem>| {
+            now = now.plus_seconds(HEARTBEAT_SECONDS);
+            let tick = Tick { now, caught_up: false, hurry: false, skips: Arc::default() };
+            let mut out = Output::default();
+            writer.finish(&tick, &mut books, &mut out).unwrap();
+            out.records.len()
+        };
+        (0..partitions).for_each(|partition| writer.push(partition, &item).unwrap());
+        assert_eq!(finish(&mut writer), partitions as usize);
+        assert_eq!(writer.given.len(), GIVEN_MAX);
+        for _ in 0..GIVEN_MAX {
+            finish(&mut writer);
+        }
+        assert!(writer.given.is_empty());
+    }
+
+    #[test]
     fn a_header_that_needs_more_room_than_was_left_moves_the_items() {
         for length in [0, 1, HEADER_BYTES, HEADER_BYTES + 1, 3 * HEADER_BYTES] {
             let (header, items) = (vec![7; length], [vec![0; HEADER_BYTES], vec![1, 2]].concat());

@@ -17,8 +17,10 @@ mod python;
 mod savings;
 mod unit_cost;
 
+use std::fs::File;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use cli::reports::benchmark::{Benchmark, benchmark};
@@ -143,6 +145,44 @@ fn spendstream(arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_spendstream")).args(arguments).output().expect("the command runs");
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     (output.status.success(), text.concat())
+}
+
+/// Runs the command with this for its standard output; gives whether it succeeded, and what it said on standard error.
+fn into(stdout: Stdio, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spendstream"));
+    let output = command.args(arguments).stdout(stdout).output().expect("the command runs");
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A terminal: the end that programs write to, and the end that shows it.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    let (mut shows, mut writes) = (-1, -1);
+    let none = std::ptr::null_mut();
+    // SAFETY: both numbers outlive the call, and nothing else is asked for.
+    let opened = unsafe { libc::openpty(&raw mut shows, &raw mut writes, none, none.cast(), none.cast()) };
+    assert_eq!(opened, 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: both were opened just now and are nobody else's.
+    unsafe { (OwnedFd::from_raw_fd(writes), OwnedFd::from_raw_fd(shows)) }
+}
+
+#[test]
+fn an_output_that_is_full_is_an_error_and_parquet_is_not_written_to_a_terminal() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let address = folder.path().join("lake").display().to_string();
+    history::write(&Lake::open(&LakeConfig::at(&address)).expect("a lake"), 1, 30);
+    for output in ["csv", "table", "parquet"] {
+        let full = File::options().write(true).open("/dev/full").expect("Linux has it");
+        let (ok, said) = into(full.into(), &["report", "spend", "--lake", &address, "--output", output]);
+        assert!(!ok && said.contains("spendstream: write to standard output: No space left"), "{output}: {said}");
+    }
+    let spend = ["report", "spend", "--lake", &address, "--output"];
+    let (writes, _shows) = terminal();
+    let (ok, said) = into(writes.into(), &[&spend[..], &["parquet"]].concat());
+    assert!(!ok && said.contains("Parquet is nothing for a terminal: name a file, --out FILE"), "{said}");
+    let (writes, _shows) = terminal();
+    // Little enough for a terminal that nobody looks at.
+    let (ok, said) = into(writes.into(), &[&spend[..], &["csv", "--by", "total"]].concat());
+    assert!(ok, "{said}");
 }
 
 #[test]
