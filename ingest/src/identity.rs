@@ -27,6 +27,8 @@ pub const UNIQUE_RESPONSE_IDS: &[(&str, &str)] = &[
     ("perplexity", "https://docs.perplexity.ai/api-reference/chat-completions-post"),
     ("together_ai", "https://docs.together.ai/reference/chat-completions-1"),
     ("fireworks", "https://docs.fireworks.ai/api-reference/post-chatcompletions"),
+    // Copilot and its models pass on the ids of those they ask (answers that others published, read 2026-11-30).
+    ("github", "https://docs.github.com/en/rest/models/inference"),
     // "The unique identifier of this call" (read in copies 2026-11-30).
     ("dashscope", "https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference"),
     // Jobs, whose answers are asked for until they are done, and as often afterwards as somebody wants to see them: each such answer has the

@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope;
-use crate::formats::{families, house};
+use crate::formats::{copilot, families, house, openai};
 use crate::json::{Json, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, raw, rest};
@@ -32,6 +32,11 @@ static USAGE_FIELDS: NameSet = NameSet::new(&[
     "type",
     "model",
     "fallback_credit",
+    // New API
+    "claude_cache_creation_5_m_tokens",
+    "claude_cache_creation_1_h_tokens",
+    "usage_semantic",
+    "usage_source",
     envelope::GATEWAY,
     // OpenRouter
     "cost",
@@ -52,7 +57,7 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         _ => None,
     };
     // Others' models speak like Anthropic on their makers' servers.
-    let others = call.model.as_deref().filter(|model| families::is_of_others(model) || families::is_of_bedrock(model));
+    let others = call.model.as_deref().filter(|model| families::is_owned(model));
     call.usual_provider = others.map_or("anthropic", |model| families::family(model).unwrap_or("unknown"));
     // An event of a session of Managed Agents, which does not name the model of its agent
     // (<https://platform.claude.com/docs/en/managed-agents/events-and-streaming>, not opened; events in public code, 2026-11-30).
@@ -86,6 +91,7 @@ pub(crate) fn message<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         Some(text) => parts(&Object::of(&text).unwrap_or_default(), model)?,
         None => read?,
     };
+    copilot::told(object, &mut call);
     if object.is("stop_reason", "refusal") && !call.parts.iter().any(Part::puts_out) {
         // Its tokens are told, and not billed ([`answered`]).
         call.parts.clear();
@@ -225,6 +231,10 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
         }
         None => (0, 0),
     };
+    let split = match written {
+        Some(written) if written > 0 && split == (0, 0) => renamed_lifetimes(&counts, written)?,
+        _ => split,
+    };
     part.checked = "prompt = input + cache read + cache written";
     match (written, split) {
         // No lifetime is stated: the shorter, which is the default.
@@ -253,6 +263,13 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
+}
+
+/// How long what was written lasts, where New API says so for all of it.
+fn renamed_lifetimes(counts: &Counts<'_, '_>, written: i64) -> Result<(i64, i64)> {
+    let [short, long] = openai::CLAUDE_LIFETIMES.map(|name| counts.or_zero(name));
+    let (short, long) = (short?, long?);
+    Ok(if short + long == written { (short, long) } else { (0, 0) })
 }
 
 /// What of an output was thinking.

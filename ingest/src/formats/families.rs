@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use crate::formats::copilot;
 use crate::json::{Json, Object};
 
 /// Who serves a body that does not say so, told by fields only that provider writes.
@@ -13,7 +14,9 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     // A field that is there and empty is what a client prints of a type that knows many providers.
     let named = |prove: fn(&str) -> bool| object.string("model").is_some_and(|model| prove(&model));
     let fingerprint = object.string("system_fingerprint");
-    if usage.and_then(|usage| usage.object("extra_properties")).is_some_and(|about| about.has("google")) {
+    if copilot::is_told(object) {
+        Some(copilot::PROVIDER)
+    } else if usage.and_then(|usage| usage.object("extra_properties")).is_some_and(|about| about.has("google")) {
         Some("gcp.vertex_ai")
     } else if object.has("model_id") && (object.has("model_version") || object.has("created_at")) {
         Some("ibm.watsonx.ai")
@@ -32,7 +35,7 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("x_ai")
     } else if gateway(object).is_some() {
         Some("vercel")
-    } else if ((object.get("provider").is_some() || named(|model| model.contains('/')))
+    } else if ((object.get("provider").is_some() || named(is_slug))
         && object.string("id").is_some_and(|id| id.starts_with("gen-")))
         || has("is_byok")
     {
@@ -55,7 +58,7 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
         Some("together_ai")
     } else if object.get("x_nanogpt_pricing").is_some() {
         Some("nano_gpt")
-    } else if object.get("venice_parameters").is_some() {
+    } else if object.get("venice_parameters").is_some() || object.object("cost").is_some_and(|cost| cost.has("diem")) {
         Some("venice")
     } else if object.get("time_info").is_some() {
         Some("cerebras")
@@ -89,6 +92,12 @@ pub(super) fn by_fields(object: &Object<'_>, usage: Option<&Object<'_>>) -> Opti
     } else {
         None
     }
+}
+
+/// True for a model as OpenRouter writes it: maker and model in small letters. Others, who number their answers alike, write the names
+/// of Hugging Face (Doubleword: answers that others published, read 2026-11-30).
+fn is_slug(model: &str) -> bool {
+    model.contains('/') && !model.contains(|c: char| c.is_ascii_uppercase())
 }
 
 /// True for a model under the name of whoever made it, as those write it who serve the models of many.
@@ -140,6 +149,7 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("gpt-oss", ""),
         ("gpt-j-", ""),
         ("gpt-neo", ""),
+        ("gpt-35-", "azure.ai.openai"),
         ("gpt-", "openai"),
         ("chatgpt-", "openai"),
         ("o1-", "openai"),
@@ -177,16 +187,33 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("codestral-", "mistral_ai"),
         ("devstral-", "mistral_ai"),
         ("pixtral-", "mistral_ai"),
+        ("open-mistral-", "mistral_ai"),
+        ("open-mixtral-", "mistral_ai"),
+        ("open-codestral-", "mistral_ai"),
+        ("mistral-saba-2502", "mistral_ai"),
+        ("mistral-saba-latest", "mistral_ai"),
         ("voxtral-", "mistral_ai"),
         ("command-", "cohere"),
         ("embed-english", "cohere"),
         ("embed-multilingual", "cohere"),
         ("embed-v4", "cohere"),
+        ("embed-v5", "cohere"),
+        ("c4ai-", "cohere"),
         ("rerank-lite-1", "voyageai"),
         ("rerank-1", "voyageai"),
         ("rerank-2", "voyageai"),
+        ("rerank-3", "voyageai"),
         ("rerank-", "cohere"),
         ("sonar", "perplexity"),
+        ("pplx-", "perplexity"),
+        // Names of its own for models of open weights.
+        ("llama-3.1-8b-instant", "groq"),
+        ("llama-3.1-70b-versatile", "groq"),
+        ("llama-3.3-70b-versatile", "groq"),
+        ("llama-3.3-70b-specdec", "groq"),
+        ("llama3-8b-8192", "groq"),
+        ("llama3-70b-8192", "groq"),
+        ("mixtral-8x7b-32768", "groq"),
         ("sora-", "openai"),
         ("@cf/", "cloudflare"),
         ("@hf/", "cloudflare"),
@@ -195,6 +222,7 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("kimi-k2-0711-preview", "moonshot_ai"),
         ("kimi-k2-0905-preview", "moonshot_ai"),
         ("kimi-k2-turbo-preview", "moonshot_ai"),
+        ("kimi-k2-thinking-turbo", "moonshot_ai"),
         ("glm-4-plus", "zai"),
         ("glm-4-air", "zai"),
         ("glm-4-flash", "zai"),
@@ -205,15 +233,29 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("doubao-", "volcengine"),
         ("palmyra-", "writer"),
         ("jamba-", "ai21"),
-        ("qwen-max", "dashscope"),
-        ("qwen-plus", "dashscope"),
-        ("qwen-turbo", "dashscope"),
-        ("qwen-flash", "dashscope"),
-        ("qwen3-max", "dashscope"),
+        ("hunyuan-", "tencent"),
+        ("ernie-3.5", "qianfan"),
+        ("ernie-4.0", "qianfan"),
+        ("ernie-4.5-turbo", "qianfan"),
+        ("ernie-5.", "qianfan"),
+        ("ernie-x1", "qianfan"),
+        ("ernie-speed", "qianfan"),
+        ("ernie-lite", "qianfan"),
+        ("ernie-char", "qianfan"),
+        ("step-1", "stepfun"),
+        ("step-2", "stepfun"),
+        ("abab", "minimax"),
+        ("eleven_", "elevenlabs"),
+        ("scribe_v", "elevenlabs"),
+        ("solar-pro", "upstage"),
+        ("solar-mini", "upstage"),
         ("document-parse", "upstage"),
         ("GigaChat", "gigachat"),
         ("text-embedding-004", "gcp.gemini"),
         ("text-embedding-005", "gcp.vertex_ai"),
+        ("text-multilingual-embedding-0", "gcp.vertex_ai"),
+        ("textembedding-gecko", "gcp.vertex_ai"),
+        ("multimodalembedding", "gcp.vertex_ai"),
     ];
     if is_weights(model) {
         return None;
@@ -229,8 +271,44 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
     if model.contains(':') && tagged {
         return None;
     }
-    let found = FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix));
-    found.map(|(_, provider)| *provider).filter(|provider| !provider.is_empty())
+    if is_of_vertex(model) {
+        return Some("gcp.vertex_ai");
+    }
+    match FAMILIES.iter().find(|(prefix, _)| model.starts_with(prefix)) {
+        Some((_, provider)) => Some(*provider).filter(|provider| !provider.is_empty()),
+        None => edition(model),
+    }
+}
+
+/// Who serves an edition of a model that is named by its speed or its rank: makers of open weights keep those for themselves, and name
+/// the weights by their size.
+fn edition(model: &str) -> Option<&'static str> {
+    const RANKS: [&str; 5] = ["-max", "-plus", "-turbo", "-flash", "-long"];
+    // Who serves the models of many writes the maker before them; Fireworks writes no points.
+    if model.contains('/') || model.contains("3p") {
+        return None;
+    }
+    let lower = model.to_ascii_lowercase();
+    let begins = |makers: &[&str]| makers.iter().any(|maker| lower.starts_with(maker));
+    let ends = |editions: &[&str]| editions.iter().any(|edition| lower.ends_with(edition));
+    if begins(&["qwen", "qwq-", "qvq-"]) && RANKS.iter().any(|rank| lower.contains(rank)) {
+        return Some("dashscope");
+    }
+    if begins(&["minimax-"]) && ends(&["-highspeed", "-lightning"]) {
+        return Some("minimax");
+    }
+    if begins(&["kimi-"]) && ends(&["-highspeed"]) {
+        return Some("moonshot_ai");
+    }
+    (begins(&["glm-"]) && ends(&["-x", "-airx", "-flashx"])).then_some("zai")
+}
+
+/// True for a name with its version as Vertex AI alone writes it: `claude-sonnet-4-5@20250929`, `codestral@latest`.
+fn is_of_vertex(model: &str) -> bool {
+    let version = model.split_once('@').filter(|(name, _)| !name.is_empty()).map(|(_, version)| version);
+    version.is_some_and(|version| {
+        matches!(version, "default" | "latest") || version.starts_with(|first: char| first.is_ascii_digit())
+    })
 }
 
 /// True for a file of weights, which whoever has it serves.
@@ -240,9 +318,9 @@ fn is_weights(model: &str) -> bool {
 
 /// True for a name as Bedrock alone writes it: maker, dot, model, perhaps after the region of a profile
 /// (<https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html>, not opened).
-pub(super) fn is_of_bedrock(model: &str) -> bool {
-    const REGIONS: [&str; 8] = ["us.", "eu.", "apac.", "global.", "us-gov.", "jp.", "au.", "ca."];
-    const MAKERS: [&str; 12] = [
+fn is_of_bedrock(model: &str) -> bool {
+    const REGIONS: [&str; 9] = ["us.", "eu.", "apac.", "global.", "us-gov.", "jp.", "au.", "ca.", "in."];
+    const MAKERS: [&str; 18] = [
         "anthropic.claude",
         "amazon.",
         "meta.llama",
@@ -255,15 +333,27 @@ pub(super) fn is_of_bedrock(model: &str) -> bool {
         "stability.",
         "twelvelabs.",
         "writer.",
+        "google.gemma",
+        "minimax.minimax",
+        "moonshot.kimi",
+        "moonshotai.kimi",
+        "nvidia.nemotron",
+        "zai.glm",
     ];
     let within = REGIONS.iter().find_map(|region| model.strip_prefix(region));
     let name = within.unwrap_or(model);
-    // Oracle, too, writes the models of OpenAI in this way, but has no profiles.
-    MAKERS.iter().any(|maker| name.starts_with(maker)) || within.is_some_and(|name| name.starts_with("openai."))
+    // Oracle, too, writes the models of OpenAI and xAI in this way, but has no profiles.
+    let profiled = |name: &str| name.starts_with("openai.") || name.starts_with("xai.");
+    MAKERS.iter().any(|maker| name.starts_with(maker)) || within.is_some_and(profiled)
+}
+
+/// True for a name that says that another than Anthropic serves it, in Anthropic's own tongue.
+pub(super) fn is_owned(model: &str) -> bool {
+    is_of_others(model) || is_of_bedrock(model) || is_of_vertex(model)
 }
 
 /// True for a model of Claude's rivals: servers that speak like Anthropic serve them, and Anthropic does not.
-pub(super) fn is_of_others(model: &str) -> bool {
+fn is_of_others(model: &str) -> bool {
     const OTHERS: [&str; 10] =
         ["glm-", "kimi", "minimax", "deepseek", "qwen", "gpt-", "gemini", "grok", "llama", "mistral"];
     let model = model.to_ascii_lowercase();

@@ -40,7 +40,11 @@ static FIELDS: NameSet = NameSet::new(&[
     "groundingToolCount",
     // The same tokens before and after the cache, and model call by model call.
     "raw_prompt_token",
+    "rawPromptToken",
     "model_invocation_token_counts",
+    "modelInvocationTokenCounts",
+    "non_grounding_model_invocation_token_counts",
+    "nonGroundingModelInvocationTokenCounts",
 ]);
 
 /// A whole interaction, or what the events of its stream add up to.

@@ -9,6 +9,7 @@ pub(crate) mod bifrost;
 pub(crate) mod billing;
 pub(crate) mod codex;
 mod cohere;
+mod copilot;
 pub(crate) mod dashscope;
 pub(crate) mod event;
 mod exports;

@@ -15,11 +15,11 @@ pub(crate) use media::{image, is_grok_heard, is_prediction, live_session, ocr, s
 pub(crate) use responses::{response, tools};
 pub(crate) use spelling::{AI_SDK, CHAT, CODEX, IMAGES, RESPONSES, SPEECH, Spelling};
 use spelling::{CAMEL, YANDEX};
-pub(crate) use usage::{is_known, usage};
+pub(crate) use usage::{CLAUDE_LIFETIMES, is_known, usage};
 
 use crate::assemble::{Call, Part, precedence};
 use crate::envelope::{self, time};
-use crate::formats::{families, gemini};
+use crate::formats::{copilot, families, gemini};
 use crate::json::{Json, Kind, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
@@ -34,9 +34,12 @@ pub(crate) fn stated<'a>(object: &Object<'a>) -> Option<Json<'a>> {
     if empty { Some(groq) } else { usage }
 }
 
-/// The tier that served a call. `auto` is a request, not a tier.
-fn served_tier(object: &Object<'_>) -> Result<Option<Text>> {
-    Ok(envelope::owned(object, "service_tier")?.filter(|tier| tier != "auto"))
+/// The tier that served a call. `auto` is a request, not a tier. Mistral says it with the counts (answers that others published, read
+/// 2026-11-30).
+fn served_tier(object: &Object<'_>, usage: Option<&Object<'_>>) -> Result<Option<Text>> {
+    let told = envelope::owned(object, "service_tier")?;
+    let told = told.or_else(|| envelope::owned(usage?, "service_tier").unwrap_or(None));
+    Ok(told.filter(|tier| tier != "auto"))
 }
 
 /// What all of these bodies have in common.
@@ -71,7 +74,8 @@ fn call<'a>(
     let created =
         ["created", "created_at"].into_iter().find(|name| object.get(name).is_some_and(|at| at.text() != "0"));
     call.time = created.map(|name| time(object, name)).transpose()?.flatten();
-    call.context = PriceContext { service_tier: served_tier(object)?, ..PriceContext::default() };
+    call.context =
+        PriceContext { service_tier: served_tier(object, usage_object.as_ref())?, ..PriceContext::default() };
     call.raw_usage = Cow::Borrowed(raw(usage_value));
     call.parts = match &usage_object {
         // What was drawn is counted by the piece where only its cost is stated.
@@ -99,6 +103,11 @@ fn call<'a>(
             call.reported_cost =
                 costs.find_map(|name| envelope::cost(&told, name, "billed_by_provider").unwrap_or(None));
         }
+        // Its own coin stands beside dollars (answers that others published, read 2026-11-30).
+        Some("venice") => {
+            let told = object.object("cost").unwrap_or_default();
+            call.reported_cost = envelope::cost(&told, "usd", "billed_by_provider").unwrap_or(None);
+        }
         _ => {}
     }
     // Bifrost says in the answer itself that its cache gave it.
@@ -109,6 +118,7 @@ fn call<'a>(
     if call.provider.as_deref().is_some_and(families::is_self_hosted) {
         call.cost_basis = Some(schemas::CostBasis::SelfHosted);
     }
+    copilot::told(object, &mut call);
     if let Some(found) = &usage_object {
         let told = call.reported_cost.take();
         call.reported_cost = reported_cost(found)?.or_else(|| envelope::gateway_cost(found)).or(told);

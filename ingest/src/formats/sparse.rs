@@ -100,7 +100,12 @@ const UNCOUNTED: [Uncounted; 8] = [
         evidence: "results with an index and a relevanceScore",
         provider: "aws.bedrock",
         operation: "rerank",
-        is: |object| object.first_of("results").is_some_and(|first| first.has("relevanceScore") && first.has("index")),
+        is: |object| {
+            // Models that are invoked spell it otherwise, as do others, who count.
+            let alone = || object.iter().all(|(name, _)| name == "results");
+            let scored = |first: Object<'_>| first.has("relevanceScore") || (first.has("relevance_score") && alone());
+            object.first_of("results").is_some_and(|first| first.has("index") && scored(first))
+        },
     },
 ];
 

@@ -28,7 +28,8 @@ pub(super) fn is_named(name: &str) -> bool {
         "trace",
         "billing.meter_event",
     ];
-    const FAMILIES: [&str; 9] = [
+    const FAMILIES: [&str; 10] = [
+        "skill",
         "thread.",
         "thread",
         "fine_tuning.",

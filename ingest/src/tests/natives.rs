@@ -389,7 +389,7 @@ fn providers_elsewhere_count_by_names_of_their_own() {
             r#"{"id":"as-1","object":"chat.completion","created":1785578390,"model":"ernie-4.0","choices":[],"usage":{"prompt_tokens":110,
                 "completion_tokens":5,"total_tokens":115,"prompt_tokens_details":{"search_tokens":100}}}"#,
             "openai.chat_completion",
-            "unknown ernie-4.0: input_text_tokens 110, output_text_tokens 5 [id_from_position]",
+            "qianfan ernie-4.0: input_text_tokens 110, output_text_tokens 5 [id_from_position]",
         ),
     ] {
         check(payload, recognised, &[expected]);

@@ -526,8 +526,6 @@ fn qwens_explicit_cache_is_inside_the_prompt() {
             "text_tokens":1500,"cache_creation":{"ephemeral_5m_input_tokens":1400},"cache_creation_input_tokens":1400,
             "cache_type":"ephemeral"}}}"#,
         "openai.chat_completion",
-        &[
-            "unknown qwen3-coder-plus: input_text_tokens 100, cache_write_5m_tokens 1400, output_text_tokens 5 [id_from_position]",
-        ],
+        &["dashscope qwen3-coder-plus: input_text_tokens 100, cache_write_5m_tokens 1400, output_text_tokens 5"],
     );
 }

@@ -222,7 +222,7 @@ fn agents_on_a_desk_write_their_requests_in_ways_of_their_own() {
             "message":{"role":"model","parts":[]},"usageMetadata":{"promptTokenCount":10000,"candidatesTokenCount":100,
             "thoughtsTokenCount":50,"totalTokenCount":10150,"cachedContentTokenCount":8000}}"#,
             "qwen_code.chat",
-            "unknown qwen3-coder-plus: input_text_tokens 2000, cache_read_text_tokens 8000, output_text_tokens 100, \
+            "dashscope qwen3-coder-plus: input_text_tokens 2000, cache_read_text_tokens 8000, output_text_tokens 100, \
              output_reasoning_tokens 50",
         ),
         (

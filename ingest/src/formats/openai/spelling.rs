@@ -172,6 +172,22 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "cached_input_tokens",
     "cache_write_input_tokens",
     "reasoning_output_tokens",
+    // Mistral: how it was served, and how many requests were
+    "service_tier",
+    "request_count",
+    // New API: whose counts these are and how they are meant, and how long what was written lasts
+    "usage_semantic",
+    "usage_source",
+    "cache_creation",
+    "claude_cache_creation_5_m_tokens",
+    "claude_cache_creation_1_h_tokens",
+    // mistral.rs: timings
+    "avg_compl_tok_per_sec",
+    "avg_prompt_tok_per_sec",
+    "avg_tok_per_sec",
+    "total_completion_time_sec",
+    "total_prompt_time_sec",
+    "total_time_sec",
     // Groq: timings
     "queue_time",
     "prompt_time",
@@ -193,6 +209,7 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     "num_sources_used",
     "num_server_side_tools_used",
     "server_side_tool_usage_details",
+    "server_side_tools_used",
     // The size of the last turn's context: already in the counts.
     "context_details",
     // Azure: timings
@@ -273,6 +290,10 @@ pub(super) static INPUT_DETAIL_FIELDS: NameSet = NameSet::new(&[
     "cached_write_tokens",
     // Requesty
     "caching_tokens",
+    // New API
+    "cached_creation_tokens",
+    // Mistral: the same, message by message
+    "messages",
     // Qwen's explicit cache
     "cache_creation",
     "cache_type",

@@ -8,6 +8,9 @@ use crate::json::{Json, Kind, NameSet, Object};
 use crate::problem::{Problem, Result};
 use crate::usage::{Counts, Usage, rest};
 
+/// New API's names of what was written for five minutes, and for an hour.
+pub(crate) const CLAUDE_LIFETIMES: [&str; 2] = ["claude_cache_creation_5_m_tokens", "claude_cache_creation_1_h_tokens"];
+
 /// Anthropic's names of its cache counts.
 const ANTHROPIC_CACHES: [&str; 2] = ["cache_read_input_tokens", "cache_creation_input_tokens"];
 
@@ -27,6 +30,11 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     let names = &spelling.names;
     let sides = Sides::of(&counts, spelling)?;
     let mut given = Given::of(&counts, spelling)?;
+    let audio_seconds = counts.quantity_or_none("prompt_audio_seconds")?;
+    if audio_seconds.is_some() && given.cached > sides.input {
+        // What was heard is no part of the prompt, and billed by the second whether a cache had it or not.
+        given.cached = 0;
+    }
     given.tell_cached_apart(sides.input);
     let mut part = Part::default();
     // Anthropic's writes have two prices; others have one, and no lifetime to assume.
@@ -47,7 +55,6 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
         ],
     )?;
     let put_out = PutOut::of(&counts, spelling, model)?;
-    let audio_seconds = counts.quantity_or_none("prompt_audio_seconds")?;
     let beyond = Beyond::of(&counts, spelling, model, &sides, &given, &caches, &put_out)?;
     part.checked = beyond.checked;
     if let Some(flag) = beyond.flag {
@@ -228,6 +235,7 @@ impl Given {
                 "cacheWriteTokens",
                 "cache_creation_input_tokens",
                 "cached_write_tokens",
+                "cached_creation_tokens",
                 "caching_tokens",
             ])?;
             given.read(&inner)?;
@@ -235,6 +243,7 @@ impl Given {
         }
         given.cached = agree(spelling.names.cached, cached, counts.alias(&CACHED)?)?;
         given.written = agree(spelling.names.written, written, counts.alias(&WRITTEN)?)?;
+        given.read_lifetimes(counts)?;
         given.written_1h = given.written_1h.min(given.written);
         Ok(given)
     }
@@ -260,6 +269,29 @@ impl Given {
             self.told_apart = true;
         }
         Ok(())
+    }
+
+    /// Lifetimes that stand beside the counts: as Anthropic names them, and as New API does (its answers, published by others, read
+    /// 2026-11-30).
+    fn read_lifetimes(&mut self, counts: &Counts<'_, '_>) -> Result<()> {
+        if let Some(split) = counts.object.object("cache_creation") {
+            let split = counts.within("cache_creation", &split);
+            self.take_lifetimes(
+                split.or_zero("ephemeral_5m_input_tokens")?,
+                split.or_zero("ephemeral_1h_input_tokens")?,
+            );
+        }
+        let [short, long] = CLAUDE_LIFETIMES.map(|name| counts.or_zero(name));
+        self.take_lifetimes(short?, long?);
+        Ok(())
+    }
+
+    fn take_lifetimes(&mut self, short: i64, long: i64) {
+        if short + long > 0 {
+            self.written_1h = long;
+            self.lasting = true;
+            self.written = if self.written == 0 { short + long } else { self.written };
+        }
     }
 
     /// Without a split, cached tokens are text as far as the text goes; the rest can only be audio, then images.
@@ -289,7 +321,9 @@ struct Caches {
 impl Caches {
     fn of(object: &Object<'_>, sides: &Sides, given: &Given) -> Self {
         let all = given.cached + given.written;
-        let told = sides.total == Some(sides.sum() + all) && object.has("input_tokens_cache_read");
+        // New API says so where it passes Anthropic's counts on as they came.
+        let said = object.is("usage_semantic", "anthropic");
+        let told = said || (sides.total == Some(sides.sum() + all) && object.has("input_tokens_cache_read"));
         let larger = all > sides.input && ANTHROPIC_CACHES.iter().any(|name| object.has(name));
         Caches { beside: larger || (told && all > 0), told }
     }
@@ -452,6 +486,17 @@ fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Re
         let files = tools.or_zero("file_search_calls")? + tools.or_zero("document_search_calls")?;
         vector.add(Meter::FileSearches, files);
         *unknown |= tools.or_zero("image_generation_calls")? > 0;
+    }
+    // Its own SDK names the tool of each use (recordings that others published, read 2026-11-30).
+    for used in counts.object.array("server_side_tools_used").unwrap_or_default() {
+        match used.string().as_deref().map(|name| name.trim_start_matches("SERVER_SIDE_TOOL_")) {
+            Some("WEB_SEARCH" | "X_SEARCH") => vector.add(Meter::WebSearches, 1),
+            Some("CODE_EXECUTION") => vector.add(Meter::CodeSessions, 1),
+            Some("COLLECTIONS_SEARCH" | "ATTACHMENT_SEARCH") => vector.add(Meter::FileSearches, 1),
+            // Looking at pictures and videos takes tokens, servers of tools are one's own.
+            Some("VIEW_IMAGE" | "VIEW_X_VIDEO" | "MCP") => {}
+            _ => *unknown = true,
+        }
     }
     if let Some(connectors) = counts.inner("connectors")? {
         let connectors = counts.within("connectors", &connectors);

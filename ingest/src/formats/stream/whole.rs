@@ -30,7 +30,7 @@ impl<'a> Stream<'a> {
         }
         let mut text = String::from("{\"object\":\"chat.completion\"");
         // Fields that name the provider are kept with those that name the call.
-        const NAMES: [&str; 13] = [
+        const NAMES: [&str; 15] = [
             "id",
             "created",
             "model",
@@ -43,6 +43,8 @@ impl<'a> Stream<'a> {
             "model_id",
             "model_version",
             "base_resp",
+            "copilot_usage",
+            "cost",
             METRICS,
         ];
         for name in NAMES {
@@ -122,6 +124,7 @@ impl<'a> Stream<'a> {
         // A request that was refused before anything was put out is not billed.
         let stopped = |frame: &Object<'a>| frame.object("delta")?.get("stop_reason");
         put(&mut text, "stop_reason", self.frames.iter().rev().find_map(stopped));
+        put(&mut text, "copilot_usage", self.frames.iter().rev().find_map(|frame| frame.get("copilot_usage")));
         // Bedrock's own counts, in the last frame of its streams, say who served it.
         if metrics.is_some() {
             text.push_str(",\"amazon-bedrock-invocationMetrics\":{}");
