@@ -1,5 +1,6 @@
-//! Recordings of HTTP as YAML, the cassettes of VCR (Ruby), vcrpy (Python) and go-vcr. They are read as the JSON they would be
-//! (recordings that others published, read 2026-11-30).
+//! Recordings of HTTP as YAML: the cassettes of VCR (Ruby), vcrpy (Python), go-vcr and php-vcr, documents of httpmock (Rust), archives
+//! that Polly writes (JavaScript), and what `responses` records (Python). They are read as the JSON they would be (recordings that others
+//! published, read 2026-11-30; those of php-vcr and `responses` from knowledge of them).
 
 use std::fmt;
 
@@ -7,27 +8,89 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use crate::json::{self, Json};
+use crate::json::{self, Json, Object};
 
-/// What the first line of a recording begins with, after the mark of a document.
-const BEGINNINGS: [&str; 4] = ["interactions:", "http_interactions:", "version:", "recorded_with:"];
+/// What the first line of a recording begins with, after the marks of documents and lists, and what stands further on.
+const BEGINNINGS: [(&str, &str); 8] = [
+    ("interactions:", "interactions:"),
+    ("http_interactions:", "interactions:"),
+    ("version:", "interactions:"),
+    ("recorded_with:", "interactions:"),
+    ("when:", "then:"),
+    ("log:", "entries:"),
+    ("responses:", "response:"),
+    ("request:", "response:"),
+];
 
 /// JSON is at most so many times as long as the YAML it is made of. A name may stand for the same again and again there.
 const GROWTH_MAX: usize = 4;
 
 /// The recording as one JSON object; `None` if it is none.
 pub(crate) fn json(text: &str) -> Option<String> {
-    let first = text.lines().find(|line| !line.is_empty() && !line.starts_with(['#', '-', '%']))?;
-    let begun = BEGINNINGS.iter().any(|beginning| first.starts_with(beginning));
-    if !begun || !text.contains("interactions:") {
+    let mut lines = text.lines().map(|line| line.trim_start_matches(['-', ' ']));
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', '%']))?;
+    let mut told = BEGINNINGS.iter().filter(|(beginning, _)| first.starts_with(beginning));
+    if !told.any(|(_, further)| text.contains(further)) {
         return None;
     }
-    let mut whole = String::with_capacity(text.len());
-    let yaml = serde_yaml_ng::Deserializer::from_str(text);
-    Written { out: &mut whole, most: text.len().saturating_mul(GROWTH_MAX), named: false }.deserialize(yaml).ok()?;
-    let is_recording = Json::parse_object(&whole)
-        .is_some_and(|(_, object)| object.first(&["interactions", "http_interactions"]).is_some());
-    is_recording.then_some(whole)
+    let most = text.len().saturating_mul(GROWTH_MAX);
+    let (mut documents, mut length) = (Vec::new(), 0);
+    for document in serde_yaml_ng::Deserializer::from_str(text) {
+        let mut whole = String::new();
+        Written { out: &mut whole, most, named: false }.deserialize(document).ok()?;
+        length += whole.len();
+        if length > most {
+            return None;
+        }
+        documents.push(whole);
+    }
+    match &documents[..] {
+        [whole] => recording(whole),
+        several => listed(several.iter().map(|document| exchange(&Object::of(document)?))),
+    }
+}
+
+/// A document as the recording it is.
+fn recording(whole: &str) -> Option<String> {
+    let Some(object) = Object::of(whole) else {
+        let exchanges = Json::parse(whole).ok()?.array()?;
+        let answered = exchanges.first()?.object().is_some_and(|first| first.has("response"));
+        return answered.then(|| format!("{{\"interactions\":{whole}}}"));
+    };
+    let archive = object.object("log").is_some_and(|log| log.has("entries"));
+    if archive || object.first(&["interactions", "http_interactions"]).is_some() {
+        return Some(whole.to_owned());
+    }
+    match object.array("responses") {
+        Some(answers) => listed(answers.into_iter().map(|answer| Some(answer.text().to_owned()))),
+        None => listed(std::iter::once(exchange(&object))),
+    }
+}
+
+/// Exchanges as one recording.
+fn listed(exchanges: impl Iterator<Item = Option<String>>) -> Option<String> {
+    let exchanges: Vec<String> = exchanges.collect::<Option<_>>()?;
+    (!exchanges.is_empty()).then(|| format!("{{\"interactions\":[{}]}}", exchanges.join(",")))
+}
+
+/// What httpmock answers to what was asked, in the words of the others.
+fn exchange(mock: &Object<'_>) -> Option<String> {
+    let (asked, answered) = (mock.object("when")?, mock.object("then")?);
+    let mut whole = String::from("{");
+    for (name, side) in [("request", asked), ("response", answered)] {
+        json::put_field(&mut whole, name, "{");
+        for (name, value) in side.iter() {
+            let name = match name {
+                "header" => "headers",
+                "path" => "url",
+                name => name,
+            };
+            json::put_field(&mut whole, name, value.text());
+        }
+        whole.push('}');
+    }
+    whole.push('}');
+    Some(whole)
 }
 
 /// Writes a value as JSON, without what that has not: tags (of binary texts, whose Base64 is told by itself), and names that are no

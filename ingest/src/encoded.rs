@@ -22,6 +22,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The Base64 of a text, before which some recorders say what it is.
+fn bare(text: &str) -> &str {
+    text.strip_prefix("base64:").unwrap_or(text)
+}
+
 /// True for a text that begins as JSON, events of a stream, or either zipped begin in Base64; or as frames of AWS do, whose first
 /// header stands behind twelve bytes of lengths.
 pub(crate) fn is_encoded(text: &str) -> bool {
@@ -30,6 +35,7 @@ pub(crate) fn is_encoded(text: &str) -> bool {
         ["eyJ", "ewo", "ew0", "eyA", "W3s", "Wwo", "ZGF0YT", "ZXZlbnQ6", "H4sI", "eJ", "eN", "eA", "eF"];
     // `:event-type`, `:message-type`, `:content-type` and `:exception-type`, each after its length.
     const HEADERS: [&str; 4] = ["CzpldmVudC10eXBl", "DTptZXNzYWdlLXR5", "DTpjb250ZW50LXR5", "DzpleGNlcHRpb24t"];
+    let text = bare(text);
     let framed = || text.get(16..).is_some_and(|text| HEADERS.iter().any(|header| text.starts_with(header)));
     text.len() >= BYTES_MIN && (BEGINNINGS.iter().any(|beginning| text.starts_with(beginning)) || framed())
 }
@@ -91,9 +97,14 @@ pub(crate) fn plain(text: &str) -> Option<String> {
     let bytes = match uri(text) {
         Some(Uri { base64: false, data, .. }) => head::decoded(data).into_bytes(),
         Some(Uri { data, .. }) => decoded(data)?,
-        None if is_encoded(text) => decoded(text)?,
+        None if is_encoded(text) => decoded(bare(text))?,
         None => return None,
     };
+    self::text(bytes)
+}
+
+/// The text of a body from its bytes: unzipped, and out of the frames of AWS.
+pub(crate) fn text(bytes: Vec<u8>) -> Option<String> {
     let bytes = match is_zipped(&bytes) {
         true => unzipped(&bytes, BYTES_MAX).filter(|unzipped| unzipped.len() as u64 <= BYTES_MAX)?,
         false => bytes,
@@ -103,7 +114,7 @@ pub(crate) fn plain(text: &str) -> Option<String> {
 }
 
 /// The bytes of a text in Base64, also in the alphabet for addresses.
-fn decoded(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
     let plain = |byte| match byte {
         b'-' => b'+',
         b'_' => b'/',

@@ -56,9 +56,13 @@ impl<'a> Json<'a> {
 
     /// The object a text begins with, whatever follows it.
     pub(crate) fn parse_first(text: &'a str) -> Option<Self> {
+        Self::first_value(text).filter(|json| json.kind() == Kind::Object)
+    }
+
+    /// The value that a text begins with.
+    pub(crate) fn first_value(text: &'a str) -> Option<Self> {
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<&'a RawValue>();
-        let first = Json(values.next()?.ok()?.get());
-        Some(first).filter(|json| json.kind() == Kind::Object)
+        Some(Json(values.next()?.ok()?.get()))
     }
 
     /// Reads a whole document that is one object, in one pass; `None` when it is anything else.

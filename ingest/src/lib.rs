@@ -35,6 +35,7 @@ mod ledger;
 mod logfmt;
 mod number;
 mod php;
+mod pieces;
 mod printed;
 mod problem;
 mod recognise;

@@ -12,6 +12,7 @@ use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, house, 
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object, deeper_than};
 use crate::number;
+use crate::pieces;
 use crate::problem::{Problem, Result};
 use crate::recognise::{self, Shape};
 use crate::usage::{Counts, raw};
@@ -283,7 +284,7 @@ pub(crate) fn records<'a>(object: &Object<'a>, mut envelope: Envelope<'a>, wrapp
 /// The chunks of a captured stream.
 fn chunks<'a>(body: Json<'a>, envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
     // Frames that were kept as the texts they came as.
-    if let Some(frames) = stream::joined(body) {
+    if let Some(frames) = stream::joined(body).or_else(|| pieces::joined(body)) {
         if let Err(problem) = captured(&frames, envelope, wrappers, out) {
             out.reject(problem, Some(body));
         }

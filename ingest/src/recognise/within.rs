@@ -11,7 +11,7 @@ use super::{FLAT, Shape, asked, recognise, row};
 use crate::formats::stream::logged;
 use crate::formats::{house, langchain, tools};
 use crate::json::{Json, Kind, Object};
-use crate::{collector, encoded, logfmt, printed};
+use crate::{collector, encoded, logfmt, pieces, printed};
 
 /// The body that an object holds as a producer's envelope does. Beside usage of the object's own, it is one only if it speaks of
 /// a call: answers are logged under the same names.
@@ -23,7 +23,10 @@ pub(crate) fn body<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> 
         && (!is_counted(object) || speaks_of_a_call(body))
         && !(is_prose(body) && has_another(object, name))
         && !(name == "body" && asked::is_written(object));
-    wraps.then_some((name, body))
+    // Its head may stand beside the pieces it came in.
+    let bodiless = || body.object().is_some_and(|head| head.get("body").is_none() && head.has("status"));
+    let pieces = object.get("chunks").filter(|chunks| pieces::is_list(*chunks) && bodiless());
+    wraps.then_some(pieces.map_or((name, body), |chunks| ("chunks", chunks)))
 }
 
 /// True for a text that is no document, stream or print of an answer: what was said, without its call.
@@ -55,7 +58,7 @@ pub(super) fn is_counted(object: &Object<'_>) -> bool {
 pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a>)> {
     // Lists are looked into where their name says that they are pieces of one answer.
     const LISTS: [&str; 3] = ["chunks", "events", "stream"];
-    const NAMES: [&str; 45] = [
+    const NAMES: [&str; 47] = [
         "chunks",
         "events",
         "stream",
@@ -82,6 +85,9 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
         "content",
         "string",
         "base64_string",
+        // ReqLLM's fixtures.
+        "b64",
+        "base64",
         // Envoy's tap.
         "as_string",
         "as_bytes",
@@ -287,7 +293,10 @@ pub(crate) fn speaks_of_a_call(body: Json<'_>) -> bool {
             let streamed = list
                 .first()
                 .is_some_and(|first| ["\"data:", "\"event:"].iter().any(|begun| first.text().starts_with(begun)));
-            streamed || list.into_iter().take(RECORDS_SEEN).filter_map(Json::object).any(|inner| told(&inner))
+            let in_pieces = || list.first().is_some_and(|first| pieces::is_first(*first));
+            streamed
+                || in_pieces()
+                || list.into_iter().take(RECORDS_SEEN).filter_map(Json::object).any(|inner| told(&inner))
         }
         // Contents are texts, too: only what is a whole object, or a stream, is looked into.
         Kind::String => match body.text().get(1..).unwrap_or_default() {
@@ -303,6 +312,11 @@ pub(crate) fn speaks_of_a_call(body: Json<'_>) -> bool {
                 // Lines of Base64 end within the text.
                 let text = body.string().and_then(|text| encoded::plain(&text)).unwrap_or_default();
                 text.starts_with("data:") || text.starts_with("event:") || at_the_ends(&text).iter().any(told)
+            }
+            text if text.starts_with("[\\\"")
+                && body.string().is_some_and(|text| Json::parse(&text).is_ok_and(pieces::is_list)) =>
+            {
+                true
             }
             text if text.starts_with(['{', '[']) => at_the_ends(&body.string().unwrap_or_default()).iter().any(told),
             _ => false,
@@ -369,7 +383,7 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
             answers.object().and_then(|nested| Some(nested.first(&["inlinedResponses", "inlined_responses"])?.1));
         return Some(("inlinedResponses", nested.unwrap_or(answers).array()?));
     }
-    if let Some((name, list)) = object.first(&["records", "interactions", "observations", "Records"]) {
+    if let Some((name, list)) = object.first(&["records", "interactions", "observations", "Records", "Entries"]) {
         return Some((name, list.array()?));
     }
     // A page of answers that were stored, runs or videos, as OpenAI's API gives them back.

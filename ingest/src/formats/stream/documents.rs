@@ -7,6 +7,7 @@ use schemas::RejectReason;
 use crate::formats::{langchain, table};
 use crate::head;
 use crate::json::{Json, Kind, Object};
+use crate::pieces;
 use crate::printed;
 use crate::problem::{Problem, Result};
 
@@ -108,7 +109,16 @@ pub(crate) fn logged(line: &str) -> Option<Json<'_>> {
     }
     let mut objects = line.match_indices('{').take(TRIES).filter_map(|(place, _)| Json::parse_first(&line[place..]));
     // One without fields is a value within what a program prints.
-    objects.find(|json| json.text().contains('"'))
+    objects.find(|json| json.text().contains('"')).or_else(|| quoted(line))
+}
+
+/// The text of an object that a line of a log has in quotes: a value of pairs, what `%q` and `repr` print of a body. What was asked may
+/// stand there, too, so it must count.
+fn quoted(line: &str) -> Option<Json<'_>> {
+    const TRIES: usize = 4;
+    let mut texts =
+        line.match_indices("\"{\\\"").take(TRIES).filter_map(|(place, _)| Json::first_value(&line[place..]));
+    texts.find(|text| text.text().contains("\\\"usage"))
 }
 
 /// True for a text that begins as JSON: what stands within it is a part of something. Loggers write times, levels and names in
@@ -188,23 +198,25 @@ pub(crate) fn head_and_body(text: &str) -> (&str, &str) {
     (head, body)
 }
 
-/// The texts of a list of frames, one after the other; `None` if they are no texts.
+/// The texts of a list of frames, one after the other, or of the pieces that a stream came in, cut anywhere; `None` if they are no
+/// texts.
 pub(crate) fn joined(list: Json<'_>) -> Option<String> {
     let frames = list.array().filter(|frames| !frames.is_empty())?;
-    let frame = |frame: &Json<'_>| {
-        let frame = frame.string()?;
-        let frame = frame.trim_ascii();
-        let told = ["{", "data:", "event:", ":", "id:", "retry:"].iter().any(|start| frame.starts_with(start));
-        (told || frame.is_empty()).then(|| frame.to_owned())
+    let frames: Vec<_> = frames.iter().map(|frame| frame.string()).collect::<Option<_>>()?;
+    let begun = |frame: &str| {
+        frame.is_empty() || ["{", "data:", "event:", ":", "id:", "retry:"].iter().any(|start| frame.starts_with(start))
     };
-    let frames: Vec<String> = frames.iter().map(frame).collect::<Option<_>>()?;
-    Some(frames.join("\n"))
+    if frames.iter().all(|frame| begun(frame.trim_ascii())) {
+        let frames: Vec<&str> = frames.iter().map(|frame| frame.trim_ascii()).collect();
+        return Some(frames.join("\n"));
+    }
+    ["data:", "event:"].iter().any(|start| frames[0].starts_with(start)).then(|| frames.concat())
 }
 
 /// A stream whose events spread their data over several lines, or were kept as a list of texts, with each on one.
 pub(crate) fn on_one_line(text: &str) -> Option<String> {
     if text.starts_with("[\"") {
-        return Json::parse(text).ok().and_then(joined);
+        return Json::parse(text).ok().and_then(|list| joined(list).or_else(|| pieces::joined(list)));
     }
     if !is_event_stream(text) {
         return None;
