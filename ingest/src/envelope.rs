@@ -13,6 +13,8 @@ use crate::number;
 use crate::problem::{Problem, Result};
 use crate::usage::Flags;
 
+mod asked;
+
 /// What surrounds a body. Boxed: it is a kilobyte, and goes from hand to hand.
 pub(crate) type Envelope<'a> = Box<Surroundings<'a>>;
 
@@ -194,6 +196,7 @@ pub(crate) fn host_provider(text: &str) -> Option<&'static str> {
         (".volces.com", "volcengine"),
         ("ai-gateway.vercel.sh", "vercel"),
         ("models.github.ai", "github"),
+        ("githubcopilot.com", "github"),
         ("api.ai21.com", "ai21"),
         ("api.jina.ai", "jina"),
         ("api.assemblyai.com", "assemblyai"),
@@ -412,48 +415,7 @@ impl<'a> Surroundings<'a> {
             self.read_price_context(&inner)?;
         }
         put_text(&mut self.price_context.requested_tier, object, "requested_tier")?;
-        if let Some(request) = object.object("request") {
-            self.read_request(&request)?;
-            // A captured request: the host it went to says who served it, its body what was asked for.
-            let stated = request.string("url").or_else(|| request.string("uri"));
-            let listed = || request.get("headers").filter(|headers| headers.kind() == Kind::Array);
-            if let Some(url) = stated.or_else(|| head::address(listed()?).map(Cow::Owned)) {
-                self.provider = self.provider.take().or_else(|| host_provider(&url).map(Text::const_new));
-                self.requested_model = self.requested_model.take().or_else(|| head::model(&url).map(Text::from));
-                head::place(&url, &mut self.price_context);
-            }
-            // An archive of HTTP keeps it as the text of what was posted.
-            let posted = || request.object("postData")?.get("text");
-            let body = request.first(&["body", "parsed_body"]).map(|(_, body)| body).or_else(posted);
-            match body.map(|body| (body.object(), body.string())) {
-                Some((Some(body), _)) => {
-                    self.read_request(&body)?;
-                    // Recorders that say how its text is encoded.
-                    if let Some(text) = body.string("string").filter(|text| text.starts_with('{'))
-                        && let Some((_, body)) = Json::parse_object(&text)
-                    {
-                        self.read_request(&body)?;
-                    }
-                }
-                Some((None, Some(text))) => {
-                    if let Some((_, body)) = Json::parse_object(&text) {
-                        self.read_request(&body)?;
-                    }
-                }
-                _ => {}
-            }
-        }
-        // HTTP clients and recorders that note the address beside the answer, or with the settings of the call.
-        let settings = object.object("config");
-        let addresses = [
-            object.first(&["url", "uri", "request_url", "requestUrl", "endpoint", "scope"]),
-            settings.as_ref().and_then(|settings| settings.first(&["url"])),
-        ];
-        for address in addresses.into_iter().flatten().filter_map(|(_, address)| address.string()) {
-            self.provider = self.provider.take().or_else(|| host_provider(&address).map(Text::const_new));
-            self.requested_model = self.requested_model.take().or_else(|| head::model(&address).map(Text::from));
-            head::place(&address, &mut self.price_context);
-        }
+        self.read_asked(object)?;
         // What a recorded answer says in its head, where the body says nothing.
         if let Some(headers) = head::headers(object).or_else(|| head::headers_within(object.get("response")?)) {
             self.time = self.time.or_else(|| head::date(headers));
@@ -465,19 +427,6 @@ impl<'a> Surroundings<'a> {
             self.response_id = self.response_id.take().or_else(request_id);
         }
         Ok(self)
-    }
-
-    /// What was asked for, and what a price may depend on where the answer does not repeat it.
-    fn read_request(&mut self, request: &Object<'_>) -> Result<()> {
-        for name in ["model_id", "model"] {
-            put_text(&mut self.requested_model, request, name)?;
-        }
-        put_text(&mut self.price_context.requested_tier, request, "service_tier")?;
-        let plain = |name: &str| request.string(name).filter(|text| text != "auto" && text.len() <= TEXT_BYTES_MAX);
-        let context = &mut self.price_context;
-        context.size = context.size.take().or_else(|| plain("size").map(Text::from));
-        context.quality = context.quality.take().or_else(|| plain("quality").map(Text::from));
-        Ok(())
     }
 
     fn read_period(&mut self, object: &Object<'_>) -> Result<()> {

@@ -31,9 +31,11 @@ pub(crate) fn header<'a>(headers: Json<'a>, name: &str) -> Option<Cow<'a, str>> 
     found.and_then(text).filter(|text| !text.is_empty() && text.len() <= TEXT_BYTES_MAX)
 }
 
-/// The headers beside a body: of a recorded answer, or as the AWS SDK for Python hands them on.
+/// The headers beside a body: of a recorded answer, or as the AWS SDK for Python hands them on. Beside both, the plain name is often that of
+/// what was sent.
 pub(crate) fn headers<'a>(answer: &Object<'a>) -> Option<Json<'a>> {
-    answer.get("headers").or_else(|| answer.object("ResponseMetadata")?.get("HTTPHeaders"))
+    const NAMES: [&str; 4] = ["response_headers", "responseHeaders", "ResponseHeaders", "headers"];
+    answer.first(&NAMES).map(|(_, headers)| headers).or_else(|| answer.object("ResponseMetadata")?.get("HTTPHeaders"))
 }
 
 /// As [`headers`], of an answer that is opened only if its text says that there are any: most are whole bodies.

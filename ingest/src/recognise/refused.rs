@@ -132,9 +132,30 @@ fn says_one(value: Json<'_>) -> bool {
 
 /// True for what a recorder or proxy noted of an answer with a status of HTTP from 400 on.
 pub(super) fn is_failed_answer(object: &Object<'_>) -> bool {
-    const NOTED: [&str; 9] =
-        ["headers", "body", "content", "response", "request", "data", "statusText", "reason", "responseBody"];
-    let status = object.first(&["status", "status_code", "statusCode", "http_status", "httpStatus"]);
+    const NOTED: [&str; 11] = [
+        "headers",
+        "body",
+        "content",
+        "response",
+        "request",
+        "data",
+        "statusText",
+        "reason",
+        "response_body",
+        "responseBody",
+        "ResponseBody",
+    ];
+    const STATUS: [&str; 8] = [
+        "status",
+        "status_code",
+        "statusCode",
+        "http_status",
+        "httpStatus",
+        "response_status",
+        "responseStatus",
+        "StatusCode",
+    ];
+    let status = object.first(&STATUS);
     let code = status.and_then(|(_, status)| status.number().or_else(|| status.object()?.get("code")?.number()));
     let code = code.and_then(|code| number::count(code).ok());
     code.is_some_and(|code| (400..600).contains(&code)) && NOTED.iter().any(|name| object.has(name))
@@ -142,17 +163,27 @@ pub(super) fn is_failed_answer(object: &Object<'_>) -> bool {
 
 /// True for what a recorder kept of an answer that is no call: a resource, a list of them, the state of a job.
 pub(super) fn is_recorded_state(object: &Object<'_>) -> bool {
+    // The recordings of Azure's SDKs, in which a body that is none is null.
+    if object.has("RequestMethod") && object.has("ResponseBody") {
+        return match object.get("ResponseBody") {
+            Some(body) => body.object().is_some_and(|body| is_state(&body)),
+            None => true,
+        };
+    }
     let asked = object.object("request").is_some_and(|request| request.has("method"));
     let Some(response) = object.object("response").filter(|_| asked) else { return false };
-    let state = |body: &Object<'_>| matches!(super::recognise(body), Some((super::Shape::Status, _)));
     if let Some(body) = response.object("parsed_body") {
-        return state(&body);
+        return is_state(&body);
     }
     let text = response.object("body").map_or_else(|| response.string("body"), |body| body.string("string"));
     text.is_some_and(|text| {
         !deeper_than(text.as_bytes(), crate::DEPTH_MAX)
-            && Json::parse_object(text.trim_ascii()).is_some_and(|(_, body)| state(&body))
+            && Json::parse_object(text.trim_ascii()).is_some_and(|(_, body)| is_state(&body))
     })
+}
+
+fn is_state(body: &Object<'_>) -> bool {
+    matches!(super::recognise(body), Some((super::Shape::Status, _)))
 }
 
 /// What a job says of itself: that it is not done, or that nothing came of it.
