@@ -356,7 +356,7 @@ fn counts_text<'a>(input: &Object<'a>, output: &Object<'a>) -> String {
 
 /// The model of an ARN: foundation models and system profiles name it; an application's profile is an alias that only
 /// the operator can resolve, so the whole ARN stands.
-fn resolve<'a>(model: &Cow<'a, str>, flags: &mut crate::usage::Flags) -> Cow<'a, str> {
+pub(super) fn resolve<'a>(model: &Cow<'a, str>, flags: &mut crate::usage::Flags) -> Cow<'a, str> {
     if !model.starts_with("arn:") {
         return model.clone();
     }

@@ -4,6 +4,7 @@
 mod ai_sdk;
 pub(crate) mod anthropic;
 pub(crate) mod bedrock;
+pub(crate) mod bedrock_agent;
 pub(crate) mod bedrock_stream;
 pub(crate) mod bifrost;
 pub(crate) mod billing;
@@ -203,6 +204,7 @@ fn shaped<'a>(
         Shape::BedrockChunk => {
             return bedrock_stream::read(std::slice::from_ref(object), envelope, wrappers, out);
         }
+        Shape::BedrockAgent => return bedrock_agent::traced(json, object, envelope, out),
         Shape::BedrockLog => return bedrock::log(json, object, envelope, out),
         Shape::Cohere => cohere::response(object)?,
         Shape::Ollama => ollama::response(object)?,

@@ -3,7 +3,8 @@
 
 use crate::assemble::Out;
 use crate::envelope::Envelope;
-use crate::formats::{self, codex, gemini_cli, opencode};
+use crate::formats::{self, bedrock_agent, codex, gemini_cli, opencode};
+use crate::item::IgnoreReason;
 use crate::json::{Json, Kind, Object};
 use crate::problem::Result;
 use crate::recognise::{Shape, captured, recognise};
@@ -39,6 +40,7 @@ pub(crate) fn items<'a>(
     let mut context = envelope;
     // The model that transcribes what is said in a session; it is another than the session's.
     let mut transcriber = None;
+    let mut traced = false;
     let count = documents.len();
     let many = count > 1;
     for (index, document) in documents.into_iter().enumerate() {
@@ -59,6 +61,11 @@ pub(crate) fn items<'a>(
         };
         let object = object.or_else(|| json.object());
         let shape = object.as_ref().and_then(|object| told(object, hint));
+        // Among the steps of a turn, what an agent says in the end counts nothing.
+        if traced && object.as_ref().is_some_and(bedrock_agent::is_said) {
+            out.ignore(IgnoreReason::StreamFragment);
+            continue;
+        }
         let frame = object.as_ref().and_then(|object| {
             let whole = || open.as_ref().is_some_and(|stream| stream.ends_in(object, shape));
             frame(object, shape, many).or_else(|| whole().then_some((Family::OpenAiChat, None)))
@@ -67,6 +74,10 @@ pub(crate) fn items<'a>(
             match shape {
                 Shape::CodexTranscript => codex::context(object, &mut context),
                 Shape::Opencode => opencode::context(object, &mut context),
+                Shape::BedrockAgent => {
+                    traced = true;
+                    bedrock_agent::context(object, &mut context);
+                }
                 Shape::GeminiCliChat => gemini_cli::chat_context(object, &mut context),
                 Shape::OpenAiResponseEvent if object.has("session") => {
                     transcriber = transcriber.or_else(|| transcribing(object));

@@ -73,6 +73,8 @@ schemas::symbols! {
         BedrockHeaders = "bedrock.response_headers",
         /// A chunk of Bedrock's InvokeModelWithResponseStream, around an event of a model's own stream.
         BedrockChunk = "bedrock.stream_chunk",
+        /// A step that an agent of Bedrock traced of a turn.
+        BedrockAgent = "bedrock.agent_trace",
         /// What a session with Nova Sonic used since it last said so.
         NovaSonic = "bedrock.speech_session",
         /// A line of a Bedrock batch output.

@@ -5,7 +5,7 @@ use std::cell::LazyCell;
 use super::within::{RECORDS_SEEN, is_counted, several, speaks_of_a_call};
 use super::{Shape, body, captured, recognise, records, refused};
 use crate::formats::otlp::printed;
-use crate::formats::{bedrock, billing, gemini_cli, house, langchain, speech};
+use crate::formats::{bedrock, bedrock_agent, billing, gemini_cli, house, langchain, speech};
 use crate::json::{Json, Kind, Object};
 use crate::number;
 
@@ -36,6 +36,9 @@ pub(super) fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> 
         && metadata.object("usage").is_some_and(|usage| usage.has("inputTokens"))
     {
         return Some((Shape::BedrockConverseEvent, "metadata.usage.inputTokens"));
+    }
+    if let Some(name) = bedrock_agent::told(object) {
+        return Some((Shape::BedrockAgent, name));
     }
     if object.has("recordId") && object.has("modelOutput") {
         return Some((Shape::BedrockBatchLine, "recordId and modelOutput"));

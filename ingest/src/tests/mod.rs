@@ -27,6 +27,7 @@ mod published;
 mod published_within;
 mod quirks;
 mod recordings;
+mod relays;
 mod reports;
 mod resources;
 mod services;

@@ -24,7 +24,7 @@ fn recorded(text: &str) -> [String; 3] {
 }
 
 /// A frame of AWS: lengths, their checksum (which nobody asks for here), headers, the payload, a checksum.
-fn frame(kind: (&str, &str), payload: &str) -> Vec<u8> {
+pub(super) fn frame(kind: (&str, &str), payload: &str) -> Vec<u8> {
     let mut headers = Vec::new();
     for (name, value) in [kind, (":content-type", "application/json"), (":message-type", "event")] {
         headers.push(u8::try_from(name.len()).unwrap());

@@ -509,6 +509,13 @@ pub(super) const ROWS: &[Row] = &[
         Rejected(r#"{"predictions":[{}],"metadata":{"tokenMetadata":{"inputTokenCount":{"totalTokens":"many"}}}}"#,
             "invalid_field", "metadata.tokenMetadata.totalTokens"),
     ]),
+    ("bedrock.agent_trace", [
+        See("relays::each_model_that_an_agent_of_bedrock_asks_is_a_call"),
+        Never("it tells no caches"),
+        See("relays::each_model_that_an_agent_of_bedrock_asks_is_a_call"),
+        Never("it does not keep the tier"),
+        See("relays::each_model_that_an_agent_of_bedrock_asks_is_a_call"),
+    ]),
     ("bedrock.speech_session", [
         See("sparse::nova_sonic_counts_what_was_used_since_it_last_did"),
         Never("it has no cache"),
