@@ -219,7 +219,7 @@ mod tests {
         let said = |field: &str| {
             let problem = Problem::missing(field, "send it");
             let rejection =
-                reject(problem, "x", None, position.clone(), schemas::Id128([0; 16]), &record, &Config::default());
+                reject(problem, "x", None, position.clone(), Id128([0; 16]), &record, &Config::default());
             format!("{} | {}", rejection.field, rejection.message)
         };
         assert_eq!(said("usage.alice@example.com"), "(23 bytes) | (23 bytes) is missing; send it");
