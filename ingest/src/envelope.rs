@@ -137,7 +137,11 @@ pub(crate) fn provider_name(text: &str) -> Text {
         }
         // LiveKit names the host.
         Some(_) => host_provider(&lower).unwrap_or(&lower).into(),
-        None => lower.into(),
+        // Dify names who made a plugin, the plugin, and last the provider.
+        None => match lower.rsplit_once('/') {
+            Some((_, provider)) if !provider.is_empty() => provider_name(provider),
+            _ => lower.into(),
+        },
     }
 }
 
@@ -330,6 +334,11 @@ impl<'a> Surroundings<'a> {
                 "asctime",
                 "capturedAt",
                 "eventTime",
+                // What a row or a run around an answer says of when it was made or begun.
+                "created_at",
+                "createdAt",
+                "started_at",
+                "start_time",
             ]
         {
             if self.time.is_none() {

@@ -10,6 +10,7 @@ mod export;
 mod marker;
 mod plain;
 mod refused;
+mod remarks;
 mod resources;
 mod shape;
 mod usage;
@@ -101,6 +102,9 @@ fn by_failure(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if langchain::is_fragment(object) {
         return Some((Shape::Fragment, "a piece of a message"));
+    }
+    if let Some(evidence) = remarks::evidence(object) {
+        return Some((Shape::Fragment, evidence));
     }
     if object.is("op", "d") && object.has("before") {
         return Some((Shape::Status, "a row that was deleted"));

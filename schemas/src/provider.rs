@@ -48,9 +48,9 @@ pub fn carried_name(lower: &str) -> Option<&'static str> {
         "perplexity-ai" | "perplexity_ai" | "pplx" => "perplexity",
         "moonshot" | "moonshotai" => "moonshot_ai",
         "zhipu" | "zhipuai" | "z.ai" | "z-ai" | "z_ai" => "zai",
-        "alibaba" | "aliyun" | "qwen" | "alibaba_cloud" => "dashscope",
+        "alibaba" | "aliyun" | "qwen" | "alibaba_cloud" | "tongyi" => "dashscope",
         "voyage" | "voyage_ai" | "voyage-ai" => "voyageai",
-        "ark" | "doubao" | "volcano" | "bytedance" => "volcengine",
+        "ark" | "doubao" | "volcano" | "bytedance" | "volcengine_maas" => "volcengine",
         "watsonx" | "watsonx.ai" | "ibm_watsonx" => "ibm.watsonx.ai",
         _ => return None,
     })

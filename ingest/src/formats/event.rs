@@ -8,7 +8,9 @@ use smallvec::{SmallVec, smallvec};
 use crate::assemble::{Call, Out, Part, precedence};
 use crate::decode::readable;
 use crate::envelope::{self, Envelope};
-use crate::formats::{self, ai_sdk, anthropic, bedrock, families, gemini, house, langfuse, openai, resource, stream};
+use crate::formats::{
+    self, ai_sdk, anthropic, bedrock, families, gemini, house, langfuse, openai, resource, runs, stream,
+};
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object, deeper_than};
 use crate::number;
@@ -249,6 +251,9 @@ fn prose(problem: Problem, text: &str) -> Problem {
 
 /// The records of a list within one object, each told by itself.
 pub(crate) fn records<'a>(object: &Object<'a>, mut envelope: Envelope<'a>, wrappers: u8, out: &mut Out<'_>) {
+    if let Some(run) = runs::run(object) {
+        return runs::read(run, envelope, wrappers, out);
+    }
     let found = recognise::records(object).or_else(|| Some(("", recognise::several(object)?)));
     let (name, list) = found.unwrap_or_default();
     // The answers of a batch of Gemini whose requests were sent within it.

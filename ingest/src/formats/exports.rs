@@ -20,7 +20,7 @@ use crate::usage::{Counts, raw, rest};
 /// A message of LangChain: `input_tokens` includes the cache, `output_tokens` the reasoning
 /// (<https://python.langchain.com/api_reference/core/messages/langchain_core.messages.ai.UsageMetadata.html>, from memory,
 /// not opened).
-pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+pub(crate) fn langchain<'a>(object: &Object<'a>, envelope: &Envelope<'a>) -> Result<Call<'a>> {
     let mut call = Call::new("langchain.message", "chat", precedence::SPAN);
     // Written down by LangChain itself, the message stands within its `kwargs`.
     let inner = object.object("kwargs");
@@ -61,6 +61,11 @@ pub(crate) fn langchain<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     }
     if call.response_id.is_none() {
         call.response_id = langchain::generated(object);
+    }
+    // Some of its integrations never name the model: what was used is counted, and visibly unpriced.
+    if call.model.is_none() && envelope.model.is_none() {
+        let asked = envelope.requested_model.as_ref().map(|model| Cow::Owned(model.to_string()));
+        call.model = asked.or(Some(Cow::Borrowed("unknown")));
     }
     Ok(call)
 }
@@ -146,9 +151,11 @@ pub(crate) fn langsmith<'a>(
     let extra = object.object("extra").unwrap_or_default();
     let metadata = extra.object("metadata").unwrap_or_default();
     call.provider = envelope::text(&metadata, "ls_provider")?.map(|name| provider_name(&name));
-    call.model = envelope::text(&metadata, "ls_model_name")?;
+    let asked = envelope::text(&metadata, "ls_model_name")?;
     call.time = time(object, "start_time")?;
     let outputs = object.object("outputs").unwrap_or_default();
+    call.requested_model = asked.as_deref().map(Text::from);
+    call.model = answered_by(&outputs).or(asked);
     let usage =
         outputs.get("usage_metadata").or_else(|| metadata.get("usage_metadata")).or_else(|| generated(&outputs));
     let answered = outputs.get("usage");
@@ -216,13 +223,27 @@ fn details(run: &Object<'_>) -> String {
     format!("{{{}}}", found.collect::<Vec<_>>().join(","))
 }
 
-/// The usage in the message of the first generation, where LangChain's own tracer puts it.
-fn generated<'a>(outputs: &Object<'a>) -> Option<Json<'a>> {
+/// The message of the first generation, where LangChain's own tracer puts it.
+fn first_message<'a>(outputs: &Object<'a>) -> Option<Object<'a>> {
     let first = |list: Json<'a>| list.array().and_then(|list| list.first().copied());
     let generation = first(outputs.get("generations")?)?;
     let generation = first(generation).unwrap_or(generation).object()?;
     let message = generation.object("message")?;
-    let message = message.object("kwargs").unwrap_or(message);
+    Some(message.object("kwargs").unwrap_or(message))
+}
+
+/// The model that the answer names: the run knows what was asked for.
+fn answered_by<'a>(outputs: &Object<'a>) -> Option<Cow<'a, str>> {
+    let about = first_message(outputs).and_then(|message| message.object("response_metadata"));
+    let named = |about: &Object<'a>| about.string("model_name").or_else(|| about.string("model"));
+    let whole = || outputs.string("model").filter(|_| outputs.has("choices"));
+    let model = about.as_ref().and_then(named).or_else(whole)?;
+    Some(model).filter(|model| !model.is_empty() && model.len() <= crate::TEXT_BYTES_MAX)
+}
+
+/// The usage in that message.
+fn generated<'a>(outputs: &Object<'a>) -> Option<Json<'a>> {
+    let message = first_message(outputs)?;
     message.get("usage_metadata").filter(|usage| usage.object().is_some_and(|usage| usage.has("input_tokens")))
 }
 
@@ -299,7 +320,7 @@ pub(crate) fn helicone<'a>(
     Ok(())
 }
 
-/// A log of Portkey (<https://portkey.ai/docs/product/observability/logs-export>, from documentation only).
+/// A log of Portkey (<https://portkey.ai/docs/product/observability/logs-export>, read in a copy 2026-11-30).
 pub(crate) fn portkey<'a>(
     json: Json<'a>,
     object: &Object<'a>,
@@ -329,8 +350,13 @@ pub(crate) fn portkey<'a>(
             envelope.add_label(label, &value, true, out.config);
         }
     }
+    // It is counted in cents.
     envelope.reported_cost = claimed_cost(object, "cost");
-    if object.string("cache_status").is_some_and(|status| status.eq_ignore_ascii_case("hit")) {
+    if let Some(cost) = &mut envelope.reported_cost {
+        cost.amount = schemas::Money::from_picos(cost.amount.picos() / 100).unwrap_or_default();
+    }
+    let answered = object.string("cache_status").map(|status| status.to_ascii_lowercase());
+    if matches!(answered.as_deref(), Some("hit" | "semantic hit" | "semantic_hit")) {
         envelope.cost_basis = Some(schemas::CostBasis::GatewayCache);
     } else if let Some(body) = body(object, "response") {
         envelope.precedence = Some(precedence::GATEWAY);

@@ -37,6 +37,7 @@ pub(crate) mod pictures;
 pub(crate) mod pydantic_ai;
 pub(crate) mod replicate;
 mod resource;
+pub(crate) mod runs;
 pub(crate) mod searches;
 pub(crate) mod seats;
 pub(crate) mod servers;
@@ -249,7 +250,7 @@ fn shaped<'a>(
             return Ok(());
         }
         Shape::Langfuse => return langfuse::langfuse(json, object, envelope, out),
-        Shape::LangChain => exports::langchain(object)?,
+        Shape::LangChain => exports::langchain(object, &envelope)?,
         Shape::LangSmith => return exports::langsmith(json, object, envelope, out),
         Shape::Helicone => return exports::helicone(json, object, envelope, wrappers, out),
         Shape::Portkey => return exports::portkey(json, object, envelope, wrappers, out),

@@ -41,6 +41,8 @@ pub(crate) fn items<'a>(
     // The model that transcribes what is said in a session; it is another than the session's.
     let mut transcriber = None;
     let mut traced = false;
+    // A workflow of Dify tells of each node that asked a model, and at its end adds them up.
+    let mut of_a_workflow = false;
     let count = documents.len();
     let many = count > 1;
     for (index, document) in documents.into_iter().enumerate() {
@@ -60,6 +62,13 @@ pub(crate) fn items<'a>(
             }
         };
         let object = object.or_else(|| json.object());
+        if many && let Some(object) = &object {
+            of_a_workflow |= object.is("event", "workflow_started");
+            if of_a_workflow && object.is("event", "message_end") {
+                out.ignore(IgnoreReason::RunSummary);
+                continue;
+            }
+        }
         let shape = object.as_ref().and_then(|object| told(object, hint));
         // Among the steps of a turn, what an agent says in the end counts nothing.
         if traced && object.as_ref().is_some_and(bedrock_agent::is_said) {

@@ -150,6 +150,9 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if object.has("usage_including_cached_inference") {
         return Some("sums of a chat of AutoGen");
     }
+    if let Some(evidence) = of_an_app(object) {
+        return Some(evidence);
+    }
     const LISTS: [&str; 6] = ["daily", "weekly", "monthly", "sessions", "blocks", "data"];
     let sums = |list: Vec<Json<'_>>| {
         let first = list.first().and_then(|first| first.object());
@@ -157,6 +160,65 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     };
     let listed = LISTS.iter().any(|name| object.array(name).is_some_and(sums));
     listed.then_some("a report of sums")
+}
+
+/// Sums of applications that are built of models, and of those who read what others wrote (reports and answers in public code that
+/// reads them, and from knowledge of their interfaces, 2026-11-30).
+fn of_an_app(object: &Object<'_>) -> Option<&'static str> {
+    let within = |name: &str, fields: &[&str]| {
+        object.object(name).is_some_and(|inner| fields.iter().all(|field| inner.has(field)))
+    };
+    if object.has("totals_by_ide") || object.has("totals_by_feature") || object.has("totals_by_model_feature") {
+        return Some("a day of GitHub Copilot");
+    }
+    if object.has("token_used") && object.has("quota") && object.has("count") {
+        return Some("an hour of a model in New API");
+    }
+    let day = |day: &Object<'_>| {
+        let metrics = day.object("metrics").filter(|_| day.has("breakdown"));
+        metrics.is_some_and(|metrics| metrics.has("api_requests") && metrics.has("spend"))
+    };
+    if day(object) || object.first_of("results").is_some_and(|first| day(&first)) {
+        return Some("days of LiteLLM");
+    }
+    if object.has("spend") && object.object("models").is_some() && object.object("users").is_some() {
+        return Some("a day of LiteLLM");
+    }
+    if object.has("costUSD") && object.has("totalTokens") && object.object("models").is_some() {
+        return Some("sums by model");
+    }
+    if (object.has("contributions") && within("summary", &["totalTokens", "totalCost"]))
+        || (object.has("entries") && object.has("totalInput") && object.has("totalOutput"))
+    {
+        return Some("sums by day or model of Tokscale");
+    }
+    let data = object.object("data").unwrap_or_default();
+    const RUN: [&str; 2] = ["total_steps", "total_tokens"];
+    if [object, &data].iter().any(|run| RUN.iter().all(|name| run.has(name))) || within("workflow_run", &RUN) {
+        return Some("sums of a run of a workflow of Dify");
+    }
+    let vapi = |call: &Object<'_>| call.object("costBreakdown").is_some_and(|sums| sums.has("llmPromptTokens"));
+    let message = || object.object("message").filter(|_| !object.has("model"));
+    if vapi(object) || message().is_some_and(|message| vapi(&message)) {
+        return Some("sums of a call of Vapi");
+    }
+    if (object.has("llm_token_usage") && object.has("call_id")) || within("call", &["llm_token_usage", "call_id"]) {
+        return Some("sums of a call of Retell");
+    }
+    let charged = |call: &Object<'_>| {
+        let metadata = call.object("metadata").filter(|_| call.has("conversation_id"));
+        metadata.and_then(|metadata| metadata.object("charging")).is_some_and(|charged| charged.has("llm_usage"))
+    };
+    if charged(object) || charged(&data) {
+        return Some("sums of a conversation with an agent of ElevenLabs");
+    }
+    if data.has("total_credits") && data.has("total_usage") {
+        return Some("the balance of an account of OpenRouter");
+    }
+    if object.has("ResultsByTime") {
+        return Some("sums of AWS Cost Explorer");
+    }
+    None
 }
 
 /// True where the number of requests is one: such a record is that call.

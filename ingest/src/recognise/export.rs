@@ -2,8 +2,8 @@
 
 use super::{Shape, asked};
 use crate::formats::{
-    bifrost, billing, codex, event, gemini_cli, kong, librechat, opencode, pydantic_ai, replicate, seats, snowflake,
-    sums, tools,
+    bifrost, billing, codex, event, gemini_cli, kong, librechat, opencode, pydantic_ai, replicate, runs, seats,
+    snowflake, sums, tools,
 };
 use crate::json::{Json, Object};
 
@@ -13,6 +13,10 @@ pub(super) fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     let kept = |shape: Shape| shape == Shape::Metered && asked::contents(object).contains(&"properties");
     if let Some(shape) = tools::told(object).filter(|shape| !kept(*shape)) {
         return Some((shape, "fields that mark a tool"));
+    }
+    // What adds up a run may keep its calls, too.
+    if let Some(run) = runs::run(object) {
+        return Some((Shape::Records, run.evidence));
     }
     if let Some(evidence) = sums::told(object) {
         return Some((Shape::Sum, evidence));

@@ -53,6 +53,12 @@ pub(super) fn by_marker(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     }
     if let Some(kind) = object.string("type") {
         let shape = match &*kind {
+            // Agents write a line of that type, too, and count in a spelling of their own.
+            "message"
+                if object.has("message") && object.object("usage").is_some_and(|usage| usage.has("inputTokens")) =>
+            {
+                return None;
+            }
             "message" if object.has("usage") => Shape::AnthropicMessage,
             // A session of Managed Agents tells of each request by an event; it adds them up itself.
             "span.model_request_end" if object.has("model_usage") => Shape::AnthropicMessage,

@@ -439,7 +439,9 @@ pub(crate) fn records<'a>(object: &Object<'a>) -> Option<(&'static str, Vec<Json
         return Some(("results", results));
     }
     // What tools send and answer: a page of rows. Lists of these names hold anything, so the rows must be told.
-    const PAGES: [&str; 11] = [
+    const PAGES: [&str; 12] = [
+        // Flowise: what each node of a flow did.
+        "agentFlowExecutedData",
         "events",
         "usageEvents",
         "usageItems",

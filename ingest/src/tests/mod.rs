@@ -1,6 +1,7 @@
 //! Tests of the whole crate: raw bytes in, items out. Fixtures are composed from the providers' documentation.
 
 mod anthropic;
+mod apps;
 mod audited;
 mod bad_input;
 mod bodies;

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value};
-use super::{agents, read, text};
+use super::{agents, mastra, read, text};
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
 use crate::json::{Json, Kind, Object};
@@ -52,7 +52,7 @@ const PARENT: [&str; 9] = [
     "ParentId",
 ];
 const NAME: [&str; 7] = ["name", "SpanName", "operationName", "span.name", "Name", "EventName", "description"];
-const TIME: [&str; 13] = [
+const TIME: [&str; 15] = [
     "startTimeUnixNano",
     "start_time_unix_nano",
     "start_time",
@@ -66,7 +66,13 @@ const TIME: [&str; 13] = [
     "TimeGenerated",
     "timeUnixNano",
     "ts",
+    "hrTime",
+    // Mastra's
+    "startedAt",
 ];
+
+/// SigNoz keeps attributes apart by their types.
+const BY_TYPE: [&str; 3] = ["attributes_string", "attributes_number", "attributes_bool"];
 
 /// Most levels of attributes that are objects within one another.
 const LEVELS_MAX: u8 = 8;
@@ -76,7 +82,7 @@ const ATTRIBUTES_MAX: usize = 1_024;
 
 /// True for a span or log record whose identity and attributes stand under the names of a store, and which speaks of models.
 pub(crate) fn is_entry(object: &Object<'_>) -> bool {
-    if is_go(object) || of_an_agent(object).is_some() {
+    if is_go(object) || is_script_log(object) || of_an_agent(object).is_some() {
         return true;
     }
     let identified = TRACE.iter().any(|name| object.has(name)) || object.has("LogAttributes") || is_elastic(object);
@@ -158,12 +164,24 @@ fn is_go(object: &Object<'_>) -> bool {
     object.object("SpanContext").is_some_and(|context| context.has("TraceID")) && object.has("Attributes")
 }
 
+/// True for a log record as the SDK for JavaScript keeps it, and exporters to files write it down: its time as two halves
+/// (<https://github.com/microsoft/vscode-copilot-chat>, and others in public code and test data, read 2026-11-30).
+fn is_script_log(object: &Object<'_>) -> bool {
+    object.has("hrTime") && object.object("attributes").is_some()
+}
+
 /// The attributes of an entry. Containers whose name says little must hold a name of the conventions.
 fn attributes_of<'a>(object: &Object<'a>) -> Option<Json<'a>> {
     let spans = TRACE.iter().any(|name| object.has(name)) && SPAN[..7].iter().any(|name| object.has(name));
     let named = object.has("name") || object.has("operationName");
     if let Some(attributes) = of_an_agent(object) {
         return Some(attributes);
+    }
+    if is_script_log(object) || mastra::kind(object).is_some() {
+        return object.get("attributes");
+    }
+    if let Some(strings) = object.get(BY_TYPE[0]).filter(|strings| speaks_of_models(*strings)) {
+        return Some(strings);
     }
     if is_elastic(object) {
         return object.first(&["labels", "numeric_labels"]).map(|(_, labels)| labels);
@@ -255,9 +273,11 @@ fn push<'a>(
 ) -> Signal {
     batch.resources.push(resource(object, trace));
     batch.scopes.push(scope(object));
-    let go = object.object("SpanContext");
-    let identity = |names: &[&'static str], go_name: &str, digits: usize| {
-        let own = go.as_ref().and_then(|context| context.get(go_name));
+    let context = object.object("SpanContext").or_else(|| object.object("spanContext"));
+    // Cloud Trace's first version writes a span's id as a number.
+    let counted = trace.is_some_and(|trace| trace.has("projectId"));
+    let identity = |names: &[&'static str], within_context: [&'static str; 2], digits: usize| {
+        let own = context.as_ref().and_then(|context| Some(context.first(&within_context)?.1));
         let stated = || {
             let stated = |object: &Object<'a>| object.first(names).map(|(_, value)| value);
             stated(object).or_else(|| trace.filter(|_| digits == 32).and_then(stated))
@@ -266,15 +286,23 @@ fn push<'a>(
             let owner = if digits == 32 { &["trace"][..] } else { &["span", "transaction"] };
             owner.iter().find_map(|owner| nested(object, owner, "id"))
         };
-        text::identity(own.or_else(stated).or_else(within)?)
+        let id = plain_id(text::identity(own.or_else(stated).or_else(within)?)?);
+        match id.parse::<u64>() {
+            Ok(number) if counted && digits == 16 => Some(Cow::Owned(format!("{number:016x}"))),
+            _ => Some(id),
+        }
     };
-    let logged = object.has("LogAttributes") || of_an_agent(object).is_some();
-    let body = object.get("Body").or_else(|| object.get("body")).and_then(Json::string);
+    let logged = object.has("LogAttributes") || is_script_log(object) || of_an_agent(object).is_some();
+    let body = object.first(&["Body", "body", "_body"]).and_then(|(_, body)| body.string());
     let elastic = is_elastic(object);
     let mut attributes = match elastic {
         true => labels(object),
+        false if object.has(BY_TYPE[0]) => by_type(object),
         false => attributes_of(object).or_else(|| object.get("attributes")).map(all).unwrap_or_default(),
     };
+    if let Some(kind) = mastra::kind(object) {
+        mastra::translate(kind, &mut attributes);
+    }
     if let Some(kind) = object.string("span_kind").filter(|_| object.has("context.span_id")) {
         attributes.push("openinference.span.kind".into(), Value::Text(Cow::Owned(kind.into_owned())));
     }
@@ -286,10 +314,12 @@ fn push<'a>(
             .and_then(Json::string)
             .unwrap_or_default(),
         body,
-        trace_id: identity(&TRACE, "TraceID", 32),
-        span_id: identity(&SPAN, "SpanID", 16),
+        trace_id: identity(&TRACE, ["TraceID", "traceId"], 32),
+        span_id: identity(&SPAN, ["SpanID", "spanId"], 16),
         parent_id: parent(object),
-        time: TIME.iter().find_map(|name| time(object, name).ok().flatten()),
+        time: TIME
+            .iter()
+            .find_map(|name| time(object, name).ok().flatten().or_else(|| text::halves(object.get(name)?))),
         attributes,
         json: Some(json),
         ..Entry::default()
@@ -303,7 +333,33 @@ fn parent<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
     let script = || object.object("parentSpanContext")?.get("spanId");
     let jaeger = || object.first_of("references")?.get("spanID");
     let stated = object.first(&PARENT).map(|(_, value)| value).or_else(|| nested(object, "parent", "id"));
-    text::identity(stated.or_else(go).or_else(script).or_else(jaeger)?)
+    text::identity(stated.or_else(go).or_else(script).or_else(jaeger)?).map(plain_id)
+}
+
+/// An id that is written as a UUID, without its dashes, and what fills a span's up to that length (Laminar's interface, from knowledge of
+/// it, 2026-11-30).
+fn plain_id(id: Cow<'_, str>) -> Cow<'_, str> {
+    if id.len() != 36 || !id.bytes().enumerate().all(|(at, byte)| (byte == b'-') == matches!(at, 8 | 13 | 18 | 23)) {
+        return id;
+    }
+    let digits = id.replace('-', "");
+    match digits.strip_prefix("0000000000000000") {
+        Some(of_a_span) => Cow::Owned(of_a_span.to_owned()),
+        None => Cow::Owned(digits),
+    }
+}
+
+/// What a resource says, in whichever form.
+pub(super) fn of_resource<'a>(resource: &Object<'a>) -> Attributes<'a> {
+    let stated = resource.first(&["attributes", "_rawAttributes", "_attributes"]);
+    match stated {
+        Some((_, attributes)) => all(attributes),
+        None => {
+            let mut found = Attributes::default();
+            fill(&mut found, "", resource, 0);
+            found
+        }
+    }
 }
 
 /// What the entry's process says of itself.
@@ -319,8 +375,9 @@ fn resource<'a>(object: &Object<'a>, trace: Option<&Object<'a>>) -> Attributes<'
     let process = object.object("process").or_else(process);
     let inner = object.object("resource");
     let stated = [
-        inner.as_ref().and_then(|inner| inner.get("attributes")),
+        inner.as_ref().and_then(|inner| Some(inner.first(&["attributes", "_rawAttributes", "_attributes"])?.1)),
         object.get("ResourceAttributes"),
+        object.get("resources_string"),
         object.get("Resource"),
         process.as_ref().and_then(|process| process.get("tags")),
     ];
@@ -366,7 +423,14 @@ fn all<'a>(container: Json<'a>) -> Attributes<'a> {
 }
 
 fn pairs<'a>(found: &mut Attributes<'a>, list: Json<'a>) {
-    for pair in list.array().unwrap_or_default().into_iter().take(ATTRIBUTES_MAX).filter_map(Json::object) {
+    for pair in list.array().unwrap_or_default().into_iter().take(ATTRIBUTES_MAX) {
+        // The SDK for JavaScript keeps those of its resource as lists of two.
+        if let Some([key, value]) = pair.array().as_deref()
+            && let (Some(key), Some(value)) = (key.string(), text::plain_value(*value))
+        {
+            found.push(key, value);
+        }
+        let Some(pair) = pair.object() else { continue };
         let (Some((_, key)), Some((_, value))) = (pair.first(&["key", "Key"]), pair.first(&["value", "Value"])) else {
             continue;
         };
@@ -374,6 +438,15 @@ fn pairs<'a>(found: &mut Attributes<'a>, list: Json<'a>) {
             found.push(key, value);
         }
     }
+}
+
+/// Attributes that are kept apart by their types, together.
+fn by_type<'a>(object: &Object<'a>) -> Attributes<'a> {
+    let mut found = Attributes::default();
+    for held in BY_TYPE.iter().filter_map(|name| object.object(name)) {
+        fill(&mut found, "", &held, 0);
+    }
+    found
 }
 
 /// The attributes of a plain object; those of objects within it have names joined by dots.

@@ -10,6 +10,7 @@ mod batch;
 mod counts;
 pub(crate) mod exported;
 mod genkit;
+mod mastra;
 mod metadata;
 mod names;
 pub(crate) mod printed;
@@ -128,6 +129,11 @@ fn log_record<'a>(item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<
     if let Some(call) = agents::call(&name, item, &mut envelope, out)? {
         describe(item, &mut envelope, out);
         out.call(call, envelope, item.entry.json);
+        return Ok(());
+    }
+    if name.ends_with(".agent.turn") {
+        // Copilot tells of each answer, and again of the turn it was given in.
+        out.ignore(IgnoreReason::AgentSpan);
         return Ok(());
     }
     let counted = item.attributes.has(names::INPUT) || item.attributes.has(names::OUTPUT);
@@ -252,7 +258,11 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     }
     call.reported_cost = reported(attributes, names::COST, "stated_by_producer").or_else(|| langfuse_cost(attributes));
     call.raw_usage = Cow::Owned(attributes.raw(names::is_usage));
-    // What Copilot's users ask is paid for by its seats and credits.
+    unprefix(&mut call, item.scope);
+    // What Copilot's users ask is paid for by its seats and credits. Its log records do not say who serves it.
+    if call.provider.is_none() && item.scope.name.contains("copilot") {
+        call.provider = Some(Text::const_new("github"));
+    }
     if call.provider.as_deref() == Some("github")
         && (item.scope.name.contains("copilot") || attributes.has(names!["github.copilot.nano_aiu"]))
     {
@@ -282,6 +292,41 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     call.parts = smallvec![part];
     Ok(call)
 }
+
+/// Takes the provider off the model it stands before. DSPy, CrewAI and smolagents name models as LiteLLM does; others so where they say
+/// whom they asked, too.
+fn unprefix(call: &mut Call<'_>, scope: &Scope<'_>) {
+    let Some((prefix, rest)) = call.model.as_deref().and_then(|model| model.split_once('/')) else { return };
+    let named = provider_name(prefix);
+    let of_litellm = ["dspy", "crewai", "smolagents"].iter().any(|framework| scope.name.contains(framework));
+    let known = || DIRECT.contains(&named.as_str());
+    let same = call.provider.as_deref() == Some(&*named);
+    if !rest.is_empty() && (same && named.as_str() != "openrouter" || of_litellm && call.provider.is_none() && known())
+    {
+        call.model = Some(Cow::Owned(rest.to_owned()));
+        call.provider = Some(named);
+    }
+}
+
+/// Providers that LiteLLM puts before a model, and that no maker of models is called.
+const DIRECT: [&str; 16] = [
+    "openai",
+    "anthropic",
+    "gcp.gemini",
+    "gcp.vertex_ai",
+    "aws.bedrock",
+    "azure.ai.openai",
+    "azure.ai.inference",
+    "groq",
+    "openrouter",
+    "together_ai",
+    "fireworks",
+    "x_ai",
+    "cohere",
+    "deepinfra",
+    "cerebras",
+    "perplexity",
+];
 
 /// Model and id of an answer that MLflow keeps whole, where it keeps neither by itself (traces others published, 2026-11-29).
 fn answered(attributes: &Attributes<'_>, call: &mut Call<'_>) {

@@ -72,6 +72,8 @@ pub(super) const INPUT: &Names = names![
     "braintrust.metrics.prompt_tokens",
     "langwatch.metrics.prompt_tokens",
     "langwatch.metrics.promptTokens",
+    // DeepEval's
+    "confident.llm.input_token_count",
 ];
 pub(super) const OUTPUT: &Names = names![
     "gen_ai.usage.output_tokens",
@@ -88,6 +90,8 @@ pub(super) const OUTPUT: &Names = names![
     "braintrust.metrics.completion_tokens",
     "langwatch.metrics.completion_tokens",
     "langwatch.metrics.completionTokens",
+    // DeepEval's
+    "confident.llm.output_token_count",
 ];
 pub(super) const TOTAL: &Names = names![
     "gen_ai.usage.total_tokens",
@@ -254,6 +258,8 @@ pub(super) const REQUEST_MODEL: &Names = names![
     "judgment.llm.model",
     "braintrust.metadata.model",
     "langwatch.request.model",
+    // DeepEval's
+    "confident.llm.model",
 ];
 pub(super) const RESPONSE_MODEL: &Names = names!["gen_ai.response.model", "llm.response.model", "ai.response.model"];
 /// Bedrock's own id of a request, which its logs have, too: instrumentations of AWS's SDKs state it (spans others published, 2026-11-30).
@@ -323,6 +329,16 @@ pub(super) const FRAMEWORKS: &[&str] = &[
     "unknown",
     "haystack",
     "ruby_llm",
+    "agno",
+    "dspy",
+    "litellm",
+    "mastra",
+    "microsoft.agent_framework",
+    "openai_agents",
+    "pydantic_ai",
+    "semantic_kernel",
+    "smolagents",
+    "spring_ai",
 ];
 
 /// Attributes that state usage, for the original usage of an event.

@@ -5,11 +5,9 @@
 
 use std::borrow::Cow;
 
-use schemas::Timestamp;
-
-use super::batch::{Attributes, Batch, Entry, Signal, Value, nanoseconds as nanoseconds_since};
+use super::batch::{Attributes, Batch, Entry, Signal, Value};
 use super::names::names;
-use super::{exported, read};
+use super::{exported, read, text};
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
 use crate::json::{Json, Kind, Object};
@@ -44,14 +42,6 @@ fn context<'a>(object: &Object<'a>) -> Option<Object<'a>> {
     object.object("context").or_else(|| object.object("_spanContext"))
 }
 
-/// A time of JavaScript: seconds, and nanoseconds beside them.
-fn halves(object: &Object<'_>) -> Option<Timestamp> {
-    let [seconds, nanoseconds] = object.array("startTime")?[..] else { return None };
-    let number = |value: Json<'_>| value.number()?.parse::<u64>().ok();
-    let (seconds, nanoseconds) = (number(seconds)?, number(nanoseconds)?);
-    nanoseconds_since(seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)?)
-}
-
 /// True for a record that states counts under the names of the conventions.
 pub(crate) fn is_flat(object: &Object<'_>) -> bool {
     const COUNTS: [&str; 4] = [
@@ -82,13 +72,13 @@ pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<
     let inner = object.object("attributes").filter(|_| context.is_some());
     let mut batch = Batch::default();
     if let Some(resource) = object.object("resource") {
-        batch.resources.push(attributes(&resource.object("attributes").unwrap_or(resource)));
+        batch.resources.push(exported::of_resource(&resource));
     }
     let about = context.as_ref().unwrap_or(object);
     let start = ["start_time", "time", "timestamp", "ts", "Timestamp", "@timestamp", "_time"]
         .iter()
         .find_map(|name| time(object, name).ok().flatten());
-    let start = start.or_else(|| halves(object));
+    let start = start.or_else(|| text::halves(object.get("startTime")?));
     let parent = object.get("parent_id").or_else(|| object.object("parent")?.get("span_id"));
     let parent =
         parent.or_else(|| object.object("parentSpanContext")?.get("spanId")).or_else(|| object.get("parentSpanId"));

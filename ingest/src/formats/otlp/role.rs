@@ -37,6 +37,7 @@ const KINDS: &Names = names![
     "judgment.span_kind",
     "braintrust.span_attributes.type",
     "langwatch.span.type",
+    "confident.span.type",
 ];
 
 /// Told by what the emitter says it is, then by the names of spans that say nothing else.

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use schemas::Timestamp;
+
 use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
 use super::exported;
 use crate::formats::log_lines;
@@ -232,6 +234,13 @@ pub(super) fn identity(id: Json<'_>) -> Option<Cow<'_, str>> {
         return Some(Cow::Owned(text.to_ascii_lowercase()));
     }
     Some(text)
+}
+
+/// A time of JavaScript: seconds, and nanoseconds beside them.
+pub(super) fn halves(value: Json<'_>) -> Option<Timestamp> {
+    let [seconds, rest] = value.array()?[..] else { return None };
+    let number = |value: Json<'_>| value.number()?.parse::<u64>().ok();
+    nanoseconds(number(seconds)?.checked_mul(1_000_000_000)?.checked_add(number(rest)?)?)
 }
 
 /// The digits of a number. Who keeps in JSON what JavaScript decoded from protobuf has its 64 bits as two halves (queues of Langfuse

@@ -1,8 +1,9 @@
 //! Records of tools, agents and gateways that differ in nothing but the names of their fields: a model, a few counts, whose they are.
-//! A row of [`table::TOOLS`] says what each calls them; this module reads all of them alike.
+//! A row of [`table::TOOLS`] or [`apps::APPS`] says what each calls them; this module reads all of them alike.
 //!
 //! Sources are in `FORMATS.md`, row by row.
 
+mod apps;
 mod table;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::borrow::Cow;
 use schemas::{CostBasis, Flag, Meter, ReportedCost, Text, Timestamp};
 use smallvec::smallvec;
 
+use self::apps::APPS;
 use self::table::TOOLS;
 use crate::assemble::{Call, Out, Part, Tokens};
 use crate::envelope::{self, Envelope, provider_name};
@@ -35,6 +37,12 @@ enum Cache {
 
 /// In place of a path to a part of an id: the time, however it is written. Nothing that names a person is part of an id.
 const TIME: &str = "@time";
+
+/// Before a model in place of a provider: what says nothing of who serves it.
+const PROXIES: [&str; 2] = ["litellm_proxy", "copilot"];
+
+/// In a path: the first of a list.
+const FIRST: &str = "[0]>";
 
 type Paths = &'static [&'static str];
 
@@ -91,6 +99,8 @@ struct Tool {
     /// Where it says itself whether the cache stands beside the input.
     exclusive: Paths,
     cost: Paths,
+    /// What the cost is in, where it says so.
+    currency: Paths,
     /// The cost is in cents.
     cents: bool,
     /// The cost is the bill, not a claim about one.
@@ -152,6 +162,7 @@ const NOTHING: Tool = Tool {
     cache: Cache::Inside,
     exclusive: &[],
     cost: &[],
+    currency: &[],
     cents: false,
     billed: false,
     basis: &[],
@@ -175,17 +186,20 @@ pub(crate) fn told(object: &Object<'_>) -> Option<Shape> {
     row(object).map(|tool| tool.shape)
 }
 
-/// True for a format that the table is about.
+/// True for a format that the tables are about.
 pub(crate) fn reads(shape: Shape) -> bool {
-    TOOLS.iter().any(|tool| tool.shape == shape)
+    TOOLS.iter().chain(APPS).any(|tool| tool.shape == shape)
 }
 
 /// The outermost fields of each row's marks.
-const OUTERMOST: [Marks; TOOLS.len()] = {
-    let mut rows = [Marks::NONE; TOOLS.len()];
+const OUTERMOST: [Marks; TOOLS.len()] = outermost_of(TOOLS);
+const OUTERMOST_OF_APPS: [Marks; APPS.len()] = outermost_of(APPS);
+
+const fn outermost_of<const ROWS: usize>(tools: &[Tool]) -> [Marks; ROWS] {
+    let mut rows = [Marks::NONE; ROWS];
     let mut row = 0;
-    while row < TOOLS.len() {
-        let marks = TOOLS[row].marks;
+    while row < ROWS {
+        let marks = tools[row].marks;
         let mut mark = 0;
         while mark < marks.len() {
             rows[row] = rows[row].with(quick_hash(outermost(marks[mark])));
@@ -194,7 +208,7 @@ const OUTERMOST: [Marks; TOOLS.len()] = {
         row += 1;
     }
     rows
-};
+}
 
 const fn outermost(path: &str) -> &[u8] {
     let path = path.as_bytes();
@@ -207,7 +221,8 @@ const fn outermost(path: &str) -> &[u8] {
 
 fn row(object: &Object<'_>) -> Option<&'static Tool> {
     // Nearly everything lacks one of these fields.
-    let possible = TOOLS.iter().zip(&OUTERMOST).filter(|(_, outermost)| object.may_have(outermost));
+    let rows = TOOLS.iter().zip(&OUTERMOST).chain(APPS.iter().zip(&OUTERMOST_OF_APPS));
+    let possible = rows.filter(|(_, outermost)| object.may_have(outermost));
     // An outermost one may be null.
     let there = |path: &&str| if path.contains('>') { find(object, path).is_some() } else { object.has(path) };
     possible.map(|(tool, _)| tool).find(|tool| tool.marks.iter().all(there))
@@ -286,10 +301,14 @@ fn find(object: &Object<'_>, path: &str) -> Option<String> {
     let Some((name, inner)) = path.split_once('>') else {
         return Some(object.get(path)?.text().to_owned());
     };
-    let value = object.get(name)?;
+    find_within(object.get(name)?, inner)
+}
+
+fn find_within(value: Json<'_>, path: &str) -> Option<String> {
     match value.kind() {
-        Kind::Object => find(&value.object()?, inner),
-        Kind::String => find(&Json::parse_object(&value.string()?)?.1, inner),
+        Kind::Object => find(&value.object()?, path),
+        Kind::String => find(&Json::parse_object(&value.string()?)?.1, path),
+        Kind::Array => find_within(*value.array()?.first()?, path.strip_prefix(FIRST)?),
         _ => None,
     }
 }
@@ -379,9 +398,9 @@ impl<'a> Record<'_, 'a> {
             let named = self.text(tool.requested);
             let prefix =
                 named.as_deref().and_then(|name| name.split_once('/')).map(|(prefix, _)| provider_name(prefix));
-            call.provider = prefix;
+            call.provider = prefix.filter(|prefix| !PROXIES.contains(&prefix.as_str()));
         }
-        call.model = self.text(tool.model).map(Cow::Owned);
+        call.model = self.text(tool.model).map(|model| Cow::Owned(self.unprefixed(model, call.provider.as_deref())));
         if let Some(address) = call.model.take_if(|_| tool.addressed) {
             let told = at(&address);
             call.provider = told.as_ref().map(|(provider, _)| provider.clone());
@@ -395,6 +414,18 @@ impl<'a> Record<'_, 'a> {
         call.response_id = self.text(tool.response_id).map(Cow::Owned);
         call.time = self.time()?;
         Ok(call)
+    }
+
+    /// The model without the provider before it, where the row says that one stands there, and it is the one that serves it.
+    fn unprefixed(&self, model: String, provider: Option<&str>) -> String {
+        match model.split_once('/') {
+            Some((prefix, rest))
+                if self.tool.prefixed && (PROXIES.contains(&prefix) || provider == Some(&*provider_name(prefix))) =>
+            {
+                rest.to_owned()
+            }
+            _ => model,
+        }
     }
 
     fn time(&self) -> Result<Option<Timestamp>> {
@@ -504,7 +535,7 @@ impl<'a> Record<'_, 'a> {
         if included || tool.paid_otherwise {
             call.cost_basis = Some(CostBasis::Included);
         }
-        if matches!(self.text(tool.cached).as_deref(), Some("true" | "1")) {
+        if matches!(self.text(tool.cached).as_deref(), Some("true" | "1" | "read")) {
             call.cost_basis = Some(CostBasis::GatewayCache);
         }
         let amount = self.text(tool.cost).map(|text| text.replace(['$', ','], ""));
@@ -513,7 +544,12 @@ impl<'a> Record<'_, 'a> {
         let amount = if tool.cents { schemas::Money::from_picos(amount.picos() / 100) } else { Some(amount) };
         let Some(amount) = amount else { return };
         let basis = if tool.billed { "billed_by_provider" } else { "stated_by_producer" };
-        let cost = ReportedCost { amount, currency: Text::const_new("USD"), basis: basis.into() };
+        let currency = match self.text(tool.currency).as_deref() {
+            Some("RMB") => Text::const_new("CNY"),
+            Some(currency) if currency.len() == 3 => Text::from(currency),
+            _ => Text::const_new("USD"),
+        };
+        let cost = ReportedCost { amount, currency, basis: basis.into() };
         if tool.billed && !included {
             envelope.stated_cost = Some(cost.clone());
         }

@@ -245,6 +245,7 @@ pub(super) const TOOLS: &[Tool] = &[
     // n8n keeps of its language models what LangChain counted, and names the model elsewhere.
     Tool {
         marks: &["tokenUsage>promptTokens", "response>generations"],
+        model: &["response>generations>[0]>[0]>generationInfo>model_name"],
         input: &["tokenUsage>promptTokens"],
         output: &["tokenUsage>completionTokens"],
         total: &["tokenUsage>totalTokens"],
@@ -997,7 +998,7 @@ const METERED: Tool = Tool {
 };
 
 impl Tool {
-    const fn new(shape: Shape, source: &'static str, precedence: i32) -> Self {
+    pub(super) const fn new(shape: Shape, source: &'static str, precedence: i32) -> Self {
         Tool { shape, source, precedence, ..NOTHING }
     }
 }
