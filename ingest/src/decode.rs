@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use schemas::codec::Format;
 use schemas::{Correction, RejectReason, Timestamp};
 
+use crate::access_log;
 use crate::assemble::Out;
 use crate::cassette;
 use crate::collector;
@@ -221,7 +222,7 @@ pub(crate) fn readable(text: &str) -> Option<String> {
     }
     // The others begin with words.
     let plain = httprr::json(text).or_else(|| php::json(text)).or_else(|| cassette::json(text));
-    plain.or_else(|| collector::json(text)).or_else(|| logfmt::json(text))
+    plain.or_else(|| collector::json(text)).or_else(|| access_log::json(text)).or_else(|| logfmt::json(text))
 }
 
 fn named(name: &str) -> Result<Shape> {

@@ -14,6 +14,7 @@
 extern crate spendstream_schemas as schemas;
 extern crate spendstream_stream as stream;
 
+mod access_log;
 mod assemble;
 mod bound;
 mod cassette;

@@ -95,6 +95,15 @@ pub(super) fn is_listed(object: &Object<'_>) -> bool {
         || of_gemini(object)
         || object.object("file").or_else(|| object.first_of("files")).is_some_and(|file| of_gemini(&file))
         || is_progress(object)
+        || is_of_a_bulk(object)
+}
+
+/// True for the line that says what becomes of the next, as Elasticsearch takes documents in bulk.
+fn is_of_a_bulk(object: &Object<'_>) -> bool {
+    let [Some((name, about)), None] = [object.iter().next(), object.iter().nth(1)] else { return false };
+    let of_place = |name: &str| matches!(name, "_index" | "_id" | "_type" | "routing" | "pipeline" | "require_alias");
+    matches!(name, "index" | "create" | "update" | "delete")
+        && about.object().is_some_and(|about| about.iter().all(|(name, _)| of_place(name)))
 }
 
 /// True for a version alone, and for what Ollama says while it fetches a model.

@@ -551,3 +551,38 @@ fn tools_of_xai_are_counted_by_their_names_and_reranking_on_bedrock_is_a_call() 
     );
     assert_eq!(found.flags, [Flag::UsageMissing]);
 }
+
+#[test]
+fn access_logs_of_nginx_and_documents_in_bulk_are_read() {
+    let escaped = |text: &str| text.replace('\\', "\\x5C").replace('"', "\\x22").replace('\n', "\\x0A");
+    let asked = escaped(r#"{"model":"gpt-4o","messages":[]}"#);
+    let access = |answer: &str| {
+        format!(
+            "10.0.0.1 - - [01/Aug/2026:10:00:00 +0000] \"POST /v1/chat/completions HTTP/1.1\" 200 512 \"-\" \"curl/8\" \"{asked}\" \"{}\"\n",
+            escaped(answer)
+        )
+    };
+    let said = r#""content":"say \"hi\"","usage""#;
+    let whole = plain("chatcmpl-n1").replace(r#""usage""#, said);
+    let stream = format!(
+        "data: {}\n\ndata: [DONE]\n\n",
+        plain("chatcmpl-n2").replace("chat.completion", "chat.completion.chunk")
+    );
+    check_plain(&access(&whole), &["chatcmpl-n1"]);
+    let both = format!("{}10.0.0.1 - - \"GET /v1/models HTTP/1.1\" 200 9\n{}", access(&whole), access(&stream));
+    check_plain(&both, &["chatcmpl-n1", "chatcmpl-n2"]);
+
+    let bulk = format!(
+        "{}\n{}\n{}\n{}\n",
+        r#"{"index":{"_index":"calls"}}"#,
+        plain("chatcmpl-e1"),
+        r#"{"create":{}}"#,
+        plain("chatcmpl-e2")
+    );
+    let found = decoded(&bulk);
+    let lines: Vec<String> = events(&found).into_iter().map(line).collect();
+    assert_eq!((lines, found.items.len()), (vec![PLAIN.to_owned(); 2], 4));
+    assert_eq!(ignored(r#"{"update":{"_id":"1","_index":"calls"}}"#), [IgnoreReason::StatusOnly]);
+    // What says more is no such line.
+    assert!(matches!(decoded(r#"{"index":{"_index":"a","colour":"red"}}"#).items[..], [Item::Rejected(_)]));
+}
