@@ -1,36 +1,29 @@
 //! Rows as columns, waiting for their file.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, new_null_array};
-use arrow::compute::interleave;
+use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use rayon::prelude::*;
 
 use crate::column::Column;
 use crate::file::Slice;
+use crate::packed::{Packed, gather, repeats};
 
 /// A run of rows. Of some two hundred columns most are null in every row, and those take no memory.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     rows: usize,
     /// `None` is null in every row.
-    columns: Vec<Option<ArrayRef>>,
+    columns: Vec<Option<Packed>>,
 }
 
 impl Chunk {
     /// Makes columns of rows, on every processor.
     pub(crate) fn new<T: Sync>(columns: &[Column<T>], rows: &[&T]) -> Self {
-        let filled = columns.par_iter().map(|column| {
-            let mut array = column.filled(rows);
-            (array.null_count() < array.len()).then(|| {
-                array.shrink_to_fit();
-                array
-            })
-        });
-        Chunk { rows: rows.len(), columns: filled.collect() }
+        let packed = columns.par_iter().map(|column| Packed::new(column.filled(rows)));
+        Chunk { rows: rows.len(), columns: packed.collect() }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -39,42 +32,37 @@ impl Chunk {
 
     /// Memory it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.columns.iter().flatten().map(|array| array.get_array_memory_size()).sum()
+        self.columns.iter().flatten().map(Packed::bytes).sum()
+    }
+
+    fn packed(&self, index: usize) -> Option<&Packed> {
+        self.columns.get(index)?.as_ref()
     }
 
     /// A column of a type, nulls and all.
-    pub(crate) fn column(&self, index: usize, of: &DataType) -> ArrayRef {
-        self.columns.get(index).cloned().flatten().unwrap_or_else(|| new_null_array(of, self.rows))
+    pub(crate) fn column(&self, index: usize, of: &DataType) -> Result<ArrayRef, ArrowError> {
+        self.packed(index).map_or_else(|| Ok(new_null_array(of, self.rows)), |packed| packed.whole(of))
     }
 }
 
 /// The columns of some chunks that have a value in any row, from which rows are taken in any order.
 #[derive(Debug)]
-pub(crate) struct Chunks {
+pub(crate) struct Chunks<'a> {
     schema: SchemaRef,
-    /// Of each column its array of every chunk.
-    columns: Vec<Vec<ArrayRef>>,
+    /// Of each column what every chunk has of it.
+    columns: Vec<Vec<Option<&'a Packed>>>,
 }
 
-impl Chunks {
+impl<'a> Chunks<'a> {
     /// Puts chunks of a schema side by side, without the first `skipped` of its columns.
-    pub(crate) fn new(schema: &Schema, chunks: &[Chunk], skipped: usize) -> Self {
-        let longest = chunks.iter().map(Chunk::rows).max().unwrap_or_default();
-        // One for all columns of a type: rows of a chunk that has no values are looked up in it.
-        let mut nulls: HashMap<DataType, ArrayRef> = HashMap::new();
+    pub(crate) fn new(schema: &Schema, chunks: &'a [Chunk], skipped: usize) -> Self {
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         for (index, field) in schema.fields().iter().enumerate().skip(skipped) {
-            let found = |chunk: &Chunk| chunk.columns.get(index).is_some_and(Option::is_some);
-            if !chunks.iter().any(found) {
-                continue;
+            let parts: Vec<_> = chunks.iter().map(|chunk| chunk.packed(index)).collect();
+            if parts.iter().any(Option::is_some) {
+                columns.push(parts);
+                fields.push(field.clone());
             }
-            let of = field.data_type();
-            let mut array = |chunk: &Chunk| match chunk.columns.get(index) {
-                Some(Some(array)) => array.clone(),
-                _ => nulls.entry(of.clone()).or_insert_with(|| new_null_array(of, longest)).clone(),
-            };
-            columns.push(chunks.iter().map(&mut array).collect());
-            fields.push(field.clone());
         }
         Chunks { schema: Arc::new(Schema::new(fields)), columns }
     }
@@ -84,8 +72,14 @@ impl Chunks {
         self.schema.clone()
     }
 
+    /// Of each leaf of the columns whether it is text that repeats.
+    pub(crate) fn repeating(&self) -> Vec<bool> {
+        let columns = self.schema.fields().iter().zip(&self.columns);
+        columns.flat_map(|(field, parts)| repeats(field.data_type(), parts)).collect()
+    }
+
     /// Rows, each named by its chunk and its place in it.
-    pub(crate) fn slice<'a>(&'a self, places: &'a [(usize, usize)]) -> Places<'a> {
+    pub(crate) fn slice(&'a self, places: &'a [(usize, usize)]) -> Places<'a> {
         Places { chunks: self, places }
     }
 }
@@ -93,7 +87,7 @@ impl Chunks {
 /// Rows of chunks. A column is copied in their order when it is asked for.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
-    chunks: &'a Chunks,
+    chunks: &'a Chunks<'a>,
     places: &'a [(usize, usize)],
 }
 
@@ -103,8 +97,7 @@ impl Slice for Places<'_> {
     }
 
     fn column(&self, index: usize) -> Result<ArrayRef, ArrowError> {
-        let arrays = self.chunks.columns[index].iter().map(AsRef::as_ref);
-        interleave(&arrays.collect::<Vec<_>>(), self.places)
+        gather(self.chunks.schema.field(index).data_type(), &self.chunks.columns[index], self.places)
     }
 }
 

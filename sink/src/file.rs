@@ -1,19 +1,21 @@
 //! One Parquet file: encoded, with the statistics that its entry in the log carries.
 
+use std::sync::Arc;
+
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use bytes::Bytes;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowWriterOptions, compute_leaves};
-use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
-use parquet::basic::{Compression, LogicalType, ZstdLevel};
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::basic::{Compression, LogicalType, Type as PhysicalType, ZstdLevel};
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, SortingColumn};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescriptor, ColumnPath, SchemaDescriptor};
 use rayon::prelude::*;
 use schemas::Timestamp;
 use serde_json::{Map, Value, json};
@@ -59,17 +61,156 @@ pub struct Encoded {
     pub ending: &'static str,
 }
 
-/// What is known of a file before its rows come.
-#[derive(Debug, Clone, Copy)]
-pub struct Layout<'a> {
-    /// About how many there are.
-    pub rows: usize,
-    /// Columns they are sorted by.
-    pub sort: &'a [&'a str],
+/// What files of one schema have in common: reckoned once, however many there are.
+#[derive(Debug)]
+pub struct Form {
+    schema: SchemaRef,
+    /// Its columns as Parquet counts them: every leaf of a nested one is one.
+    leaves: SchemaDescriptor,
+    sorted: Vec<SortingColumn>,
     /// Columns with a bloom filter instead of a dictionary.
-    pub lookups: &'a [&'a str],
-    /// True where its columns, which do not depend on one another, are encoded on every processor.
-    pub parallel: bool,
+    lookups: Vec<ColumnPath>,
+    /// Leaves whose bounds go into the log.
+    stated: Vec<usize>,
+    /// Leaves that have a dictionary in files of few rows, too.
+    repeating: Vec<bool>,
+    /// How files of few rows are written.
+    small: WriterPropertiesPtr,
+}
+
+impl Form {
+    /// The form of files of a schema that are sorted by some columns. In some columns, the `lookups`, single values are looked up.
+    ///
+    /// # Errors
+    /// When a column has a type that Parquet does not know.
+    pub fn new(schema: SchemaRef, sort: &[&str], lookups: &[&str]) -> anyhow::Result<Self> {
+        let leaves = ArrowSchemaConverter::new().convert(&schema)?;
+        let flat = |leaf: &ColumnDescriptor| (leaf.path().parts().len() == 1).then(|| leaf.name().to_owned());
+        let names: Vec<Option<String>> = leaves.columns().iter().map(|leaf| flat(leaf)).collect();
+        let place = |name: &&str| names.iter().position(|leaf| leaf.as_deref() == Some(*name));
+        let sorted = sort.iter().filter_map(place).map(|column| SortingColumn {
+            column_idx: column as i32,
+            descending: false,
+            nulls_first: true,
+        });
+        let stated = names.iter().zip(leaves.columns()).enumerate().filter(|(_, (name, leaf))| {
+            let is_time = matches!(leaf.logical_type_ref(), Some(LogicalType::Timestamp { .. }));
+            let listed = |name: &String| sort.contains(&name.as_str()) || FILTERED.contains(&name.as_str());
+            name.as_ref().is_some_and(|name| is_time || listed(name))
+        });
+        let stated = stated.map(|(index, _)| index).collect();
+        let lookups = lookups.iter().map(|name| ColumnPath::from(*name)).collect();
+        let is_text = |leaf: &ColumnDescriptor| leaf.physical_type() == PhysicalType::BYTE_ARRAY;
+        let repeating = leaves.columns().iter().map(|leaf| is_text(leaf)).collect();
+        let (sorted, small) = (sorted.collect(), WriterPropertiesPtr::default());
+        Form { schema, leaves, sorted, lookups, stated, repeating: Vec::new(), small }.repeating(repeating)
+    }
+
+    /// Says of each leaf whether its values repeat within few rows. All text is taken to.
+    ///
+    /// # Errors
+    /// When its files cannot be written like that.
+    pub fn repeating(self, leaves: Vec<bool>) -> anyhow::Result<Self> {
+        let form = Form { repeating: leaves, ..self };
+        let small = Arc::new(form.properties(ZSTD_ROWS - 1)?);
+        Ok(Form { small, ..form })
+    }
+
+    /// How a file of about so many rows is written.
+    fn properties(&self, rows: usize) -> Result<WriterProperties, ParquetError> {
+        let small = rows < ZSTD_ROWS;
+        let mut properties = WriterProperties::builder()
+            .set_compression(if small { Compression::SNAPPY } else { Compression::ZSTD(ZstdLevel::try_new(1)?) })
+            .set_statistics_enabled(if rows < PAGED_ROWS { EnabledStatistics::Chunk } else { EnabledStatistics::Page })
+            .set_offset_index_disabled(rows < PAGED_ROWS)
+            .set_created_by(format!("spendstream {}", env!("CARGO_PKG_VERSION")))
+            .set_sorting_columns(Some(self.sorted.clone()));
+        // Looking up what is there once, in a table that is made for thousands of values, takes longer than packing it.
+        let varied = self.leaves.columns().iter().zip(&self.repeating).filter(|(_, repeats)| small && !**repeats);
+        for (leaf, _) in varied {
+            properties = properties.set_column_dictionary_enabled(leaf.path().clone(), false);
+        }
+        for path in &self.lookups {
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_bloom_filter_enabled(path.clone(), true)
+                // It is folded to what its values need.
+                .set_column_bloom_filter_max_ndv(path.clone(), rows.max(1) as u64);
+        }
+        Ok(properties.build())
+    }
+
+    /// Encodes about so many rows, as they come, as a file; `parallel` where its columns, which do not depend on one another, are
+    /// encoded on every processor.
+    ///
+    /// # Errors
+    /// When rows cannot be had, or are of another schema.
+    pub fn encode(
+        &self,
+        slices: impl Iterator<Item = anyhow::Result<impl Slice>>,
+        rows: usize,
+        parallel: bool,
+    ) -> anyhow::Result<Encoded> {
+        let small = rows < ZSTD_ROWS;
+        let properties = if small { self.small.clone() } else { Arc::new(self.properties(rows)?) };
+        let mut file = SerializedFileWriter::new(Vec::new(), self.leaves.root_schema_ptr(), properties)?;
+        let factory = ArrowRowGroupWriterFactory::new(&file, self.schema.clone());
+        let (mut columns, mut group_rows, mut groups) = (Vec::new(), 0, 0);
+        for slice in slices {
+            let slice = slice?;
+            if !columns.is_empty() && group_rows + slice.rows() > GROUP_ROWS {
+                close(&mut file, std::mem::take(&mut columns), parallel)?;
+                (group_rows, groups) = (0, groups + 1);
+            }
+            if columns.is_empty() {
+                columns = factory.create_column_writers(groups)?;
+            }
+            let roots = (0..self.leaves.num_columns()).map(|leaf| self.leaves.get_column_root_idx(leaf));
+            let mut writers: Vec<Vec<&mut ArrowColumnWriter>> =
+                self.schema.fields().iter().map(|_| Vec::new()).collect();
+            roots.zip(&mut columns).for_each(|(root, writer)| writers[root].push(writer));
+            let write = |(index, writers): (usize, Vec<&mut ArrowColumnWriter>)| {
+                let leaves = compute_leaves(self.schema.field(index), &slice.column(index)?)?;
+                writers.into_iter().zip(leaves).try_for_each(|(writer, leaf)| writer.write(&leaf))
+            };
+            if parallel {
+                writers.into_par_iter().enumerate().try_for_each(write)?;
+            } else {
+                writers.into_iter().enumerate().try_for_each(write)?;
+            }
+            group_rows += slice.rows();
+        }
+        close(&mut file, columns, parallel)?;
+        let metadata = file.finish()?;
+        let statistics = self.statistics(&metadata);
+        let rows = metadata.file_metadata().num_rows();
+        let ending = if small { "snappy.parquet" } else { "zstd.parquet" };
+        Ok(Encoded { bytes: Bytes::from(std::mem::take(file.inner_mut())), rows, statistics, ending })
+    }
+
+    /// Statistics as Delta wants them: JSON. Decimals are left out, because JSON numbers become floats in many readers.
+    fn statistics(&self, metadata: &ParquetMetaData) -> String {
+        let (mut least, mut most, mut nulls) = (Map::new(), Map::new(), Map::new());
+        for index in &self.stated {
+            let leaf = self.leaves.column(*index);
+            let groups = metadata.row_groups().iter().map(|group| group.column(*index).statistics());
+            let Some(groups) = groups.collect::<Option<Vec<_>>>().filter(|groups| !groups.is_empty()) else { continue };
+            if let Some(count) = groups.iter().map(|group| group.null_count_opt()).sum::<Option<u64>>() {
+                nulls.insert(leaf.name().to_owned(), count.into());
+            }
+            if let Some((low, high)) = bounds(&groups, leaf.logical_type_ref()) {
+                least.insert(leaf.name().to_owned(), low);
+                most.insert(leaf.name().to_owned(), high);
+            }
+        }
+        json!({
+            "numRecords": metadata.file_metadata().num_rows(),
+            "minValues": least,
+            "maxValues": most,
+            "nullCount": nulls,
+        })
+        .to_string()
+    }
 }
 
 /// Rows, of which columns are asked for one by one, by several threads.
@@ -92,73 +233,6 @@ impl Slice for RecordBatch {
     fn column(&self, index: usize) -> Result<ArrayRef, ArrowError> {
         Ok(self.column(index).clone())
     }
-}
-
-/// Encodes rows of one schema, as they come, as a file.
-///
-/// # Errors
-/// When rows cannot be had, or are of another schema.
-pub fn encode(
-    schema: SchemaRef,
-    slices: impl Iterator<Item = anyhow::Result<impl Slice>>,
-    layout: Layout<'_>,
-) -> anyhow::Result<Encoded> {
-    let Layout { rows, sort, lookups, parallel } = layout;
-    let small = rows < ZSTD_ROWS;
-    // Counted as Parquet counts: every leaf of a nested column is one.
-    let leaves = ArrowSchemaConverter::new().convert(&schema)?;
-    let leaf = |name: &&str| leaves.columns().iter().position(|leaf| leaf.path().string() == *name);
-    let sorted = sort.iter().filter_map(leaf).map(|column| SortingColumn {
-        column_idx: column as i32,
-        descending: false,
-        nulls_first: true,
-    });
-    let mut properties = WriterProperties::builder()
-        .set_compression(if small { Compression::SNAPPY } else { Compression::ZSTD(ZstdLevel::try_new(1)?) })
-        .set_statistics_enabled(if rows < PAGED_ROWS { EnabledStatistics::Chunk } else { EnabledStatistics::Page })
-        .set_offset_index_disabled(rows < PAGED_ROWS)
-        .set_created_by(format!("spendstream {}", env!("CARGO_PKG_VERSION")))
-        .set_sorting_columns(Some(sorted.collect()));
-    for name in lookups {
-        let path = ColumnPath::from(*name);
-        properties = properties
-            .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_bloom_filter_enabled(path.clone(), true)
-            .set_column_bloom_filter_max_ndv(path, rows.max(1) as u64);
-    }
-    let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
-    let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
-    let (mut file, factory) = writer.into_serialized_writer()?;
-    let (mut columns, mut group_rows, mut groups) = (Vec::new(), 0, 0);
-    for slice in slices {
-        let slice = slice?;
-        if !columns.is_empty() && group_rows + slice.rows() > GROUP_ROWS {
-            close(&mut file, std::mem::take(&mut columns), parallel)?;
-            (group_rows, groups) = (0, groups + 1);
-        }
-        if columns.is_empty() {
-            columns = factory.create_column_writers(groups)?;
-        }
-        let roots = (0..leaves.num_columns()).map(|leaf| leaves.get_column_root_idx(leaf));
-        let mut writers: Vec<Vec<&mut ArrowColumnWriter>> = schema.fields().iter().map(|_| Vec::new()).collect();
-        roots.zip(&mut columns).for_each(|(root, writer)| writers[root].push(writer));
-        let write = |(index, writers): (usize, Vec<&mut ArrowColumnWriter>)| {
-            let leaves = compute_leaves(schema.field(index), &slice.column(index)?)?;
-            writers.into_iter().zip(leaves).try_for_each(|(writer, leaf)| writer.write(&leaf))
-        };
-        if parallel {
-            writers.into_par_iter().enumerate().try_for_each(write)?;
-        } else {
-            writers.into_iter().enumerate().try_for_each(write)?;
-        }
-        group_rows += slice.rows();
-    }
-    close(&mut file, columns, parallel)?;
-    let metadata = file.finish()?;
-    let statistics = statistics(&metadata, sort);
-    let rows = metadata.file_metadata().num_rows();
-    let ending = if small { "snappy.parquet" } else { "zstd.parquet" };
-    Ok(Encoded { bytes: Bytes::from(std::mem::take(file.inner_mut())), rows, statistics, ending })
 }
 
 /// Columns of a file that its statistics say have no value. Not those of lists and structs: an empty list is a value.
@@ -190,38 +264,6 @@ fn close(
     chunks?.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut group))?;
     group.close()?;
     Ok(())
-}
-
-/// Statistics as Delta wants them: JSON. Decimals are left out, because JSON numbers become floats in many readers.
-fn statistics(metadata: &ParquetMetaData, sort: &[&str]) -> String {
-    let (mut least, mut most, mut nulls) = (Map::new(), Map::new(), Map::new());
-    let columns = metadata.row_groups().first().map(|group| group.columns()).unwrap_or_default();
-    for (index, column) in columns.iter().enumerate() {
-        if column.column_path().parts().len() > 1 {
-            continue;
-        }
-        let name = column.column_path().string();
-        let is_time = matches!(column.column_descr().logical_type_ref(), Some(LogicalType::Timestamp { .. }));
-        if !(is_time || sort.contains(&name.as_str()) || FILTERED.contains(&name.as_str())) {
-            continue;
-        }
-        let groups = metadata.row_groups().iter().map(|group| group.column(index).statistics());
-        let Some(groups) = groups.collect::<Option<Vec<_>>>() else { continue };
-        if let Some(count) = groups.iter().map(|group| group.null_count_opt()).sum::<Option<u64>>() {
-            nulls.insert(name.clone(), count.into());
-        }
-        if let Some((low, high)) = bounds(&groups, column.column_descr().logical_type_ref()) {
-            least.insert(name.clone(), low);
-            most.insert(name, high);
-        }
-    }
-    json!({
-        "numRecords": metadata.file_metadata().num_rows(),
-        "minValues": least,
-        "maxValues": most,
-        "nullCount": nulls,
-    })
-    .to_string()
 }
 
 fn bounds(groups: &[&Statistics], logical: Option<&LogicalType>) -> Option<(Value, Value)> {

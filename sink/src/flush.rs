@@ -17,7 +17,7 @@ use schemas::Timestamp;
 use tokio::task::JoinSet;
 
 use crate::chunk::{Chunk, Chunks};
-use crate::file::{Encoded, Layout, encode};
+use crate::file::{Encoded, Form};
 use crate::lake::Lake;
 use crate::log::{EVENT_DATE, Move, TableLog};
 use crate::metrics::TableMetrics;
@@ -104,13 +104,13 @@ impl Flush {
         let files = self.files::<R>(chunks)?;
         // The first column is in the file's path and its log entry, as Delta wants it.
         let chunks = Chunks::new(&self.schema, chunks, 1);
+        let form = Form::new(chunks.schema(), R::SORT, R::LOOKUPS)?.repeating(chunks.repeating())?;
         // Files side by side where there are many, else the columns of the one.
         let parallel = files.len() <= 1;
         let encoders = self.lake.encoders();
         let encoded = |DayFile { day, places }: DayFile| {
             let slices = places.chunks(WRITE_ROWS).map(|places| Ok(chunks.slice(places)));
-            let layout = Layout { rows: places.len(), sort: R::SORT, lookups: R::LOOKUPS, parallel };
-            encode(chunks.schema(), slices, layout).map(|encoded| (day, encoded))
+            form.encode(slices, places.len(), parallel).map(|encoded| (day, encoded))
         };
         let mut put = |(day, encoded): (i32, Encoded)| {
             let add = add_of(day, &self.name, &encoded, self.now, true);
@@ -154,8 +154,9 @@ impl Flush {
         let mut order: Vec<(i32, usize, usize)> = Vec::new();
         for (number, chunk) in chunks.iter().enumerate() {
             let column = |index: usize| chunk.column(index, self.schema.field(index).data_type());
-            keys.push(converter.convert_columns(&sort.iter().map(|index| column(*index)).collect::<Vec<_>>())?);
-            let days = column(0);
+            let sorted = sort.iter().map(|index| column(*index)).collect::<Result<Vec<_>, _>>()?;
+            keys.push(converter.convert_columns(&sorted)?);
+            let days = column(0)?;
             let days = days.as_primitive::<Date32Type>();
             order.extend(days.values().iter().enumerate().map(|(row, day)| (*day, number, row)));
         }

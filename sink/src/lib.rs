@@ -25,6 +25,7 @@ mod log;
 mod maintain;
 mod merge;
 mod metrics;
+mod packed;
 mod table;
 #[cfg(test)]
 mod tests;

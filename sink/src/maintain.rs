@@ -26,7 +26,7 @@ use stream::Shutdown;
 
 use crate::catalogue::{TABLES, TableSpec};
 use crate::compact::{DataFile, plan};
-use crate::file::{Layout, empty_columns, encode};
+use crate::file::{Form, empty_columns};
 use crate::flush::{add_of, upload};
 use crate::lake::{Lake, LakeConfig};
 use crate::log::{EVENT_DATE, load, still_young};
@@ -177,8 +177,7 @@ impl Maintenance {
         inputs.iter_mut().for_each(|input| input.schema = schema.clone());
         let rows = inputs.iter().map(|input| input.rows).sum();
         let merge = Merge::new(inputs, schema, spec.sort)?;
-        let layout = Layout { rows, sort: spec.sort, lookups: spec.lookups, parallel: true };
-        let encoded = encode(merge.schema(), merge, layout)?;
+        let encoded = Form::new(merge.schema(), spec.sort, spec.lookups)?.encode(merge, rows, true)?;
         if usize::try_from(encoded.rows) != Ok(rows) {
             bail!("{} rows were merged of {rows}", encoded.rows);
         }

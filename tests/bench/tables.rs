@@ -209,9 +209,8 @@ fn floor(records: &[Stored], rows: u64, folder: &Path) -> anyhow::Result<Taken> 
         let write = |lane: usize| {
             let batches = batches(records.iter().skip(lane).step_by(lanes));
             let batches = batches.map(|batch| Ok(batch?.project(&filled)?));
-            let layout =
-                file::Layout { rows: rows as usize / lanes, sort: &[], lookups: Charges::LOOKUPS, parallel: false };
-            let encoded = file::encode(schema.clone(), batches, layout)?;
+            let form = file::Form::new(schema.clone(), &[], Charges::LOOKUPS)?;
+            let encoded = form.encode(batches, rows as usize / lanes, false)?;
             std::fs::write(folder.join(format!("floor-{lane}.parquet")), &encoded.bytes)?;
             anyhow::Ok((encoded.rows as u64, encoded.bytes.len() as u64))
         };

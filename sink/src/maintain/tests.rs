@@ -114,8 +114,8 @@ fn with_columns_without_values(lake: &Lake) {
     for (number, file) in data_files(&table).unwrap().into_iter().enumerate() {
         let mut rows = FileRows::open(lake, store.clone(), &file).unwrap();
         rows.schema = in_files(spec);
-        let layout = Layout { rows: rows.rows, sort: spec.sort, lookups: spec.lookups, parallel: false };
-        let encoded = encode(rows.schema.clone(), rows, layout).unwrap();
+        let (form, count) = (Form::new(rows.schema.clone(), spec.sort, spec.lookups).unwrap(), rows.rows);
+        let encoded = form.encode(rows, count, false).unwrap();
         let add = add_of(file.day, &format!("whole-{number}"), &encoded, NOW, false);
         lake.wait(upload(store.as_ref(), &add.path, encoded.bytes)).unwrap();
         let before = lake.wait(fence(spec, &table)).unwrap();
@@ -170,8 +170,8 @@ fn of_two_compactors_one_wins_and_the_other_leaves_nothing() {
 
 fn encoded() -> crate::file::Encoded {
     let schema = Arc::new(Schema::new(vec![Field::new("tenant", DataType::Utf8, true)]));
-    let layout = Layout { rows: 0, sort: &[], lookups: &[], parallel: false };
-    encode(schema, std::iter::empty::<anyhow::Result<RecordBatch>>(), layout).unwrap()
+    let form = Form::new(schema, &[], &[]).unwrap();
+    form.encode(std::iter::empty::<anyhow::Result<RecordBatch>>(), 0, false).unwrap()
 }
 
 #[test]
