@@ -11,6 +11,7 @@ use crate::json;
 /// The spans and log records of such a print, each resource's as a line of OTLP; `None` if it holds none.
 pub(crate) fn json(text: &str) -> Option<String> {
     if text.starts_with(['{', '['])
+        || !text.contains('#')
         || !["ResourceSpans #", "ResourceLog #", "ResourceLogs #"].iter().any(|mark| text.contains(mark))
     {
         return None;

@@ -41,11 +41,12 @@ const NAMED: [&str; 2] = ["gen_ai.usage.input_tokens", "llm.response.tokens"];
 /// The calls in a text of such lines, one JSON object a line; `None` if it holds none.
 pub(crate) fn json(text: &str) -> Option<String> {
     let structured = ["{", "[{", "[[", "[\"", "\"", "<"].iter().any(|start| text.starts_with(start));
-    let told = || FLAT.iter().chain(&NAMED).any(|name| text.contains(name));
+    let told = || text.contains('=') && FLAT.iter().chain(&NAMED).any(|name| text.contains(name));
     if structured || !told() {
         return None;
     }
-    let objects: Vec<String> = text.lines().filter_map(object).collect();
+    let paired = text.lines().filter(|line| line.contains('='));
+    let objects: Vec<String> = paired.filter_map(object).collect();
     (!objects.is_empty()).then(|| objects.join("\n"))
 }
 
