@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::bound::Bound;
 use crate::config::{Config, RAW_USAGE_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::envelope::{Envelope, provider_name};
+use crate::envelope::{Envelope, has_word, provider_name};
 use crate::formats::families;
 use crate::identity::{self, Known};
 use crate::item::{IgnoreReason, Item, RawRecord};
@@ -361,7 +361,7 @@ impl<'r> Out<'r> {
         check_length(&call_key, "id")?;
 
         let raw_usage_hash = hash_parts([call.raw_usage.as_bytes()]);
-        let raw_usage = kept_usage(&call.raw_usage, &mut flags);
+        let raw_usage = kept_usage(call.raw_usage, &mut flags);
         let mut tags = envelope.tags;
         tags.sort_unstable();
         let requested_model = call.requested_model.or(envelope.requested_model).or(envelope.model);
@@ -416,7 +416,7 @@ impl<'r> Out<'r> {
             stated_cost: envelope.stated_cost,
         });
         let about = About { iteration: envelope.iteration, timed: stated_time.is_some(), personal };
-        self.expand(template, call.parts, &model, flags, about);
+        self.expand(template, &mut call.parts, &model, flags, about);
         self.items.extend(links.into_iter().map(Item::Link));
         Ok(())
     }
@@ -440,14 +440,14 @@ impl<'r> Out<'r> {
     fn expand(
         &mut self,
         template: Box<UsageEvent>,
-        parts: SmallVec<[Part; 1]>,
+        parts: &mut [Part],
         model: &Text,
         flags: Flags,
         about: About,
     ) {
         let last = parts.len().saturating_sub(1);
         let mut template = Some(template);
-        for (index, part) in parts.into_iter().enumerate() {
+        for (index, part) in parts.iter_mut().enumerate() {
             let template = if index == last { template.take() } else { template.clone() };
             let Some(mut event) = template else { break };
             event.iteration = about.iteration.unwrap_or(part.iteration);
@@ -455,11 +455,11 @@ impl<'r> Out<'r> {
             // of a part that ran elsewhere (an advisor) tells it apart.
             let apart = part.model.as_deref().unwrap_or("");
             event.dedup_key = ids::dedup_key(&event.tenant, &event.call_key, event.iteration, apart);
-            event.model = part.model.unwrap_or_else(|| model.clone());
+            event.model = part.model.take().unwrap_or_else(|| model.clone());
             event.usage = part.usage.vector();
             event.checked = Text::const_new(part.checked);
             event.flags = flags.union(part.flags).list();
-            if let Some(share) = part.share {
+            if let Some(share) = part.share.take() {
                 event.event_time = share.start;
                 (event.charge_period_start, event.charge_period_end) = (Some(share.start), Some(share.end));
                 event.stated_cost = share.stated_cost;
@@ -504,7 +504,7 @@ fn model(call: &Call<'_>, envelope: &Envelope<'_>) -> Result<Text> {
 /// What was asked of a model. Rows of gateways and traces seldom say it; those that embed put nothing out.
 fn operation(stated: &str, parts: &[Part], model: &str) -> Text {
     match stated {
-        "chat" if model.contains("embed") && !parts.iter().any(Part::puts_out) => Text::const_new("embeddings"),
+        "chat" if !parts.iter().any(Part::puts_out) && has_word(model, "embed") => Text::const_new("embeddings"),
         operation => Text::from(operation),
     }
 }
@@ -518,7 +518,7 @@ fn is_tier_not_served(context: &PriceContext) -> bool {
 }
 
 /// A provider's usage as it is kept: whole, or its beginning.
-fn kept_usage(usage: &str, flags: &mut Flags) -> Text {
+fn kept_usage(usage: Cow<'_, str>, flags: &mut Flags) -> Text {
     if usage.len() <= RAW_USAGE_BYTES_MAX {
         return Text::from(usage);
     }

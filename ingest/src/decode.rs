@@ -189,7 +189,9 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
     if text.is_empty() {
         return Err(Problem::new(RejectReason::Empty, "", "the record holds only white space"));
     }
-    if json::deeper_than(text.as_bytes(), DEPTH_MAX) {
+    // Nearly every record is one object, and how deep it is shows as it is read.
+    let object = Json::parse_object_within(text, DEPTH_MAX);
+    if object.is_none() && json::deeper_than(text.as_bytes(), DEPTH_MAX) {
         let message = format!("the record nests deeper than {DEPTH_MAX} levels");
         return Err(Problem::new(RejectReason::TooLarge, "", message));
     }
@@ -200,6 +202,10 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
         out.recognised("", shape.as_str(), evidence);
         shape
     });
+    if let Some(document) = object {
+        stream::items(vec![Ok(document.into())], hint, envelope, 0, out);
+        return Ok(());
+    }
     if stream::is_table(text) {
         return table::rows(text, hint, out);
     }

@@ -8,7 +8,7 @@ use schemas::{ChargeCategory, CostBasis, Dimensions, Flag, PriceContext, Reporte
 use crate::config::{Config, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX};
 use crate::head;
 use crate::identity;
-use crate::json::{Json, Kind, Object};
+use crate::json::{Json, Kind, NameSet, Object};
 use crate::number;
 use crate::problem::{Problem, Result};
 use crate::usage::Flags;
@@ -126,6 +126,31 @@ fn is_length(value: Option<Json<'_>>) -> bool {
 
 /// The name of a provider as calls carry it, from what a tool calls it.
 pub(crate) fn provider_name(text: &str) -> Text {
+    static CARRIED: NameSet = NameSet::new(&PROVIDERS);
+    if CARRIED.contains(text) { text.into() } else { carried_name(text) }
+}
+
+/// Providers that most calls go to, by the names that calls carry: none of them needs to be looked up among those that do not.
+const PROVIDERS: [&str; 16] = [
+    "openai",
+    "anthropic",
+    "aws.bedrock",
+    "azure.ai.openai",
+    "azure.ai.inference",
+    "gcp.gemini",
+    "gcp.vertex_ai",
+    "cohere",
+    "deepseek",
+    "fireworks",
+    "groq",
+    "mistral_ai",
+    "openrouter",
+    "perplexity",
+    "together_ai",
+    "x_ai",
+];
+
+fn carried_name(text: &str) -> Text {
     let lower = small_letters(text.trim());
     if let Some(name) = schemas::provider::carried_name(&lower) {
         return Text::const_new(name);
@@ -151,6 +176,13 @@ pub(crate) fn small_letters(word: &str) -> Cow<'_, str> {
         true => Cow::Owned(word.to_ascii_lowercase()),
         false => Cow::Borrowed(word),
     }
+}
+
+/// True for a name that has this word in it. Names are short: to get ready for a search takes longer than to look.
+#[inline]
+pub(crate) fn has_word(name: &str, word: &str) -> bool {
+    let (name, word) = (name.as_bytes(), word.as_bytes());
+    name.windows(word.len()).any(|part| part[0] == word[0] && part == word)
 }
 
 /// The provider behind a host name or URL, where the host belongs to one provider alone.
@@ -638,4 +670,21 @@ pub(crate) fn cost(object: &Object<'_>, name: &str, default_basis: &str) -> Resu
     }
     let currency = Text::from(currency.to_ascii_uppercase());
     Ok(Some(ReportedCost { amount, currency, basis: basis.unwrap_or_else(|| default_basis.into()) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_as_the_name_of_a_provider_is_the_name_that_calls_carry() {
+        assert!(PROVIDERS.iter().all(|name| carried_name(name) == *name));
+        assert_eq!(provider_name("Bedrock"), "aws.bedrock");
+    }
+
+    #[test]
+    fn a_word_is_found_wherever_it_stands_in_a_name() {
+        assert!(["gemini", "models/gemini", "gemini-2.5-pro", "gegemini"].iter().all(|name| has_word(name, "gemini")));
+        assert!(!["", "gem", "gemin", "Gemini", "gemina"].iter().any(|name| has_word(name, "gemini")));
+    }
 }

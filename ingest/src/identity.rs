@@ -79,9 +79,12 @@ impl Known<'_> {
     }
 }
 
-/// The parts, one after the other.
+/// The parts, one after the other. Texts that are short need no memory of their own.
 pub(crate) fn join(parts: &[&str]) -> Text {
-    let mut text = Text::with_capacity(parts.iter().map(|part| part.len()).sum());
+    if parts.iter().map(|part| part.len()).sum::<usize>() > size_of::<Text>() {
+        return Text::from(parts.concat());
+    }
+    let mut text = Text::default();
     parts.iter().for_each(|part| text.push_str(part));
     text
 }

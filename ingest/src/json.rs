@@ -67,11 +67,16 @@ impl<'a> Json<'a> {
 
     /// Reads a whole document that is one object, in one pass; `None` when it is anything else.
     pub(crate) fn parse_object(text: &'a str) -> Option<(Self, Object<'a>)> {
+        Json::parse_object_within(text, usize::MAX)
+    }
+
+    /// As [`Json::parse_object`], of an object that nests no deeper than `most`.
+    pub(crate) fn parse_object_within(text: &'a str, most: usize) -> Option<(Self, Object<'a>)> {
         let text = text.trim_ascii();
         if !text.starts_with('{') {
             return None;
         }
-        read(text).map(|object| (Json(text), object))
+        read(text, most.checked_sub(1)?).map(|object| (Json(text), object))
     }
 
     /// The JSON text.
@@ -279,6 +284,12 @@ impl<'a> Object<'a> {
         self.marks.has_all(names)
     }
 
+    /// False when certainly none of these fields is there.
+    #[inline]
+    pub(crate) fn may_have_one(&self, names: &Marks) -> bool {
+        self.marks.meets(names)
+    }
+
     /// The first of these fields that is present and not null, with its name.
     #[inline]
     pub(crate) fn first(&self, names: &[&'static str]) -> Option<(&'static str, Json<'a>)> {
@@ -328,8 +339,8 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Reads a text that is an object from its first byte to its last, checking all of it.
-fn read(text: &str) -> Option<Object<'_>> {
+/// Reads a text that is an object from its first byte to its last, checking all of it; its values nest no deeper than this.
+fn read(text: &str, most: usize) -> Option<Object<'_>> {
     let bytes = text.as_bytes();
     let mut object = Object::default();
     let mut at = grammar::blank(bytes, 1);
@@ -340,7 +351,7 @@ fn read(text: &str) -> Option<Object<'_>> {
         let (end, escaped) = grammar::string(bytes, at)?;
         let name = name(text.get(at..end)?, escaped)?;
         at = grammar::colon(bytes, end)?;
-        let end = grammar::value(bytes, at)?;
+        let end = grammar::value(bytes, at, most)?;
         object.push(name, Json(text.get(at..end)?));
         at = grammar::blank(bytes, end);
         match bytes.get(at)? {
@@ -429,7 +440,7 @@ fn skip(bytes: &[u8], mut at: usize, skipped: impl Fn(u8) -> bool) -> usize {
 fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     let (mut at, mut escaped) = (at + 1, false);
     loop {
-        at += quote_or_escape(bytes.get(at..)?)?;
+        at = quote_or_escape(bytes, at)?;
         if bytes[at] == b'"' {
             return Some((at + 1, escaped));
         }
@@ -465,16 +476,25 @@ fn value_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// Bytes looked at eight at a time before a search that takes longer to begin than most names and values are long.
 const NEAR: usize = 32;
 
-/// Where a string ends or an escape begins.
-fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
-    for (index, word) in words(bytes).take(NEAR / 8).enumerate() {
+/// Where a string ends or an escape begins, from `start` on.
+fn quote_or_escape(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    while at < start + NEAR
+        && let Some(word) = word(bytes, at)
+    {
         let found = marks(word, below(word, b'"') | below(word, b'\\'));
         if found != 0 {
-            return Some(8 * index + first(found));
+            return Some(at + first(found));
         }
+        at += 8;
     }
-    let seen = bytes.len().min(NEAR) / 8 * 8;
-    memchr::memchr2(b'"', b'\\', &bytes[seen..]).map(|found| seen + found)
+    memchr::memchr2(b'"', b'\\', bytes.get(at..)?).map(|found| at + found)
+}
+
+/// The eight bytes that begin here.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|eight| u64::from_le_bytes(*eight))
 }
 
 /// Where a string begins, or an object or array begins or ends.
@@ -522,13 +542,23 @@ fn first(marks: u64) -> usize {
 
 /// Adds a text to JSON.
 pub(crate) fn quote(into: &mut String, text: &str) {
-    let least = text.bytes().fold(u8::MAX, u8::min);
-    if least < b' ' || quote_or_escape(text.as_bytes()).is_some() {
-        let _ = write!(into, "{}", serde_json::Value::from(text));
-    } else {
+    if is_plain(text.as_bytes()) {
         into.push('"');
         into.push_str(text);
         into.push('"');
+    } else {
+        let _ = write!(into, "{}", serde_json::Value::from(text));
+    }
+}
+
+/// True for a text that is written in JSON as it is: without quotes, backslashes and control characters.
+fn is_plain(bytes: &[u8]) -> bool {
+    let special = |word: u64| marks(word, below(word, b'"') | below(word, b'\\') | word.wrapping_sub(repeated(b' ')));
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+    // The last word may overlap the one before it.
+    match bytes.last_chunk() {
+        Some(last) => words(bytes).chain([u64::from_le_bytes(*last)]).all(|word| special(word) == 0),
+        None => !bytes.iter().any(is_special),
     }
 }
 
@@ -675,8 +705,18 @@ mod tests {
         #[test]
         fn marks_are_found_where_they_stand(text in r#"[ -~é]{0,80}"#) {
             let found = |wanted: &str| text.bytes().position(|byte| wanted.as_bytes().contains(&byte));
-            prop_assert_eq!(quote_or_escape(text.as_bytes()), found("\"\\"));
+            prop_assert_eq!(quote_or_escape(text.as_bytes(), 0), found("\"\\"));
+            let half = text.len() / 2;
+            let later = text.bytes().skip(half).position(|byte| b"\"\\".contains(&byte));
+            prop_assert_eq!(quote_or_escape(text.as_bytes(), half), later.map(|found| half + found));
             prop_assert_eq!(quote_or_bracket(text.as_bytes()), found("\"{}[]"));
+        }
+
+        #[test]
+        fn a_text_is_quoted_as_by_a_whole_writer(text in r#"[ -~é]{0,20}[\u{0}-\u{7f}é]{0,2}[ -~]{0,20}"#) {
+            let mut quoted = String::new();
+            quote(&mut quoted, &text);
+            prop_assert_eq!(quoted, serde_json::Value::from(text.as_str()).to_string());
         }
     }
 
@@ -715,5 +755,17 @@ mod tests {
         assert!(!deeper_than(br#"{"a":"[[[[[[\"[[[["}"#, 3));
         assert!(deeper_than(b"[[[[", 3));
         assert!(!deeper_than(b"[[[]]] [] [] []", 3));
+    }
+
+    #[test]
+    fn an_object_is_read_within_a_depth_as_its_brackets_are_counted() {
+        for text in
+            [r"{}", r#"{"a":{}}"#, r#"{"a":[[[]]],"b":{}}"#, r#"{"a":"[[[[","b":[{"c":[1]},{}]}"#, r#"{"a":[{}]}"#]
+        {
+            for most in 0..6 {
+                let read = Json::parse_object_within(text, most);
+                assert_eq!(read.is_none(), deeper_than(text.as_bytes(), most), "{text} within {most}");
+            }
+        }
     }
 }

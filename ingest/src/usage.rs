@@ -3,7 +3,7 @@
 use schemas::{Flag, Meter, Metered, Quantity};
 use smallvec::SmallVec;
 
-use crate::json::{Json, NameSet, Object};
+use crate::json::{Json, Marks, NameSet, Object, quick_hash};
 use crate::number;
 use crate::problem::{Problem, Result};
 
@@ -97,6 +97,23 @@ impl Flags {
     }
 }
 
+/// Many names of one count. Most objects have none of them, which is told at once.
+pub(crate) struct Aliases {
+    names: &'static [&'static str],
+    marks: Marks,
+}
+
+impl Aliases {
+    pub(crate) const fn new(names: &'static [&'static str]) -> Self {
+        let (mut marks, mut index) = (Marks::NONE, 0);
+        while index < names.len() {
+            marks = marks.with(quick_hash(names[index].as_bytes()));
+            index += 1;
+        }
+        Aliases { names, marks }
+    }
+}
+
 /// The counts of one usage object, with the path that problems name.
 pub(crate) struct Counts<'o, 'a> {
     pub object: &'o Object<'a>,
@@ -159,6 +176,12 @@ impl<'o, 'a> Counts<'o, 'a> {
     #[inline]
     pub(crate) fn alias(&self, names: &[&str]) -> Result<Option<i64>> {
         if names.iter().all(|name| self.object.lacks(name)) { Ok(None) } else { self.agreed(names) }
+    }
+
+    /// As [`Counts::alias`], of many names.
+    #[inline]
+    pub(crate) fn alias_of(&self, aliases: &Aliases) -> Result<Option<i64>> {
+        if self.object.may_have_one(&aliases.marks) { self.agreed(aliases.names) } else { Ok(None) }
     }
 
     fn agreed(&self, names: &[&str]) -> Result<Option<i64>> {

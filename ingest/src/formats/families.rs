@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use crate::envelope::has_word;
 use crate::formats::copilot;
 use crate::json::{Json, Object};
 
@@ -313,7 +314,7 @@ fn is_of_vertex(model: &str) -> bool {
 
 /// True for a file of weights, which whoever has it serves.
 fn is_weights(model: &str) -> bool {
-    model.contains("gguf") || model.contains("GGUF") || model.ends_with(".safetensors")
+    has_word(model, "gguf") || has_word(model, "GGUF") || model.ends_with(".safetensors")
 }
 
 /// True for a name as Bedrock alone writes it: maker, dot, model, perhaps after the region of a profile

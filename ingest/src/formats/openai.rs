@@ -224,8 +224,8 @@ pub(crate) fn chat<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         found.model = outputs.into_iter().filter_map(Json::object).find_map(|output| output.string("model"));
         found.usual_provider = "mistral_ai";
     }
-    if found.model.as_deref().is_some_and(|model| model.contains("embed"))
-        && found.parts.iter().all(|part| part.usage.get(Meter::OutputTextTokens).is_zero())
+    if found.parts.iter().all(|part| part.usage.get(Meter::OutputTextTokens).is_zero())
+        && found.model.as_deref().is_some_and(|model| model.contains("embed"))
     {
         found.operation = Cow::Borrowed("embeddings");
     }

@@ -6,32 +6,35 @@
 
 use smallvec::SmallVec;
 
-use super::{NEAR, below, first, marks, repeated, skip, words};
+use super::{NEAR, below, first, marks, repeated, skip, word};
 
 /// The document that a text is: without the white space around it, and nothing else.
 pub(super) fn document(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let start = blank(bytes, 0);
-    let end = value(bytes, start)?;
+    let end = value(bytes, start, usize::MAX)?;
     if blank(bytes, end) == bytes.len() { text.get(start..end) } else { None }
 }
 
-/// Behind the value that begins here.
-pub(super) fn value(bytes: &[u8], at: usize) -> Option<usize> {
+/// Behind the value that begins here, if it nests no deeper than this.
+pub(super) fn value(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
     match bytes.get(at)? {
         b'"' => string(bytes, at).map(|(end, _)| end),
-        b'{' | b'[' => nested(bytes, at),
+        b'{' | b'[' => nested(bytes, at, most),
         _ => scalar(bytes, at),
     }
 }
 
 /// Behind the object or array that begins here.
-fn nested(bytes: &[u8], mut at: usize) -> Option<usize> {
+fn nested(bytes: &[u8], mut at: usize, most: usize) -> Option<usize> {
     // What closes each bracket that is open.
     let mut open: SmallVec<[u8; 32]> = SmallVec::new();
     loop {
         match *bytes.get(at)? {
             bracket @ (b'{' | b'[') => {
+                if open.len() >= most {
+                    return None;
+                }
                 let close = closing(bracket);
                 at = blank(bytes, at + 1);
                 if *bytes.get(at)? != close {
@@ -98,7 +101,7 @@ pub(super) fn string(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     }
     let (mut at, mut escaped) = (at + 1, false);
     loop {
-        at += plain(bytes.get(at..)?)?;
+        at = plain(bytes, at)?;
         match bytes[at] {
             b'"' => return Some((at + 1, escaped)),
             b'\\' => (at, escaped) = (escape(bytes, at)?, true),
@@ -107,21 +110,24 @@ pub(super) fn string(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     }
 }
 
-/// How much of a string comes before its end, an escape, or a control character, which must not be there.
+/// Where a string ends, an escape begins, or a control character stands, which must not be there.
 #[inline]
-fn plain(bytes: &[u8]) -> Option<usize> {
-    for (index, word) in words(bytes).take(NEAR / 8).enumerate() {
+fn plain(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    while at < start + NEAR
+        && let Some(word) = word(bytes, at)
+    {
         let controls = word.wrapping_sub(repeated(b' '));
         let found = marks(word, below(word, b'"') | below(word, b'\\') | controls);
         if found != 0 {
-            return Some(8 * index + first(found));
+            return Some(at + first(found));
         }
+        at += 8;
     }
-    let seen = bytes.len().min(NEAR) / 8 * 8;
-    let rest = &bytes[seen..];
+    let rest = bytes.get(at..)?;
     let end = memchr::memchr2(b'"', b'\\', rest)?;
     let least = rest[..end].iter().fold(u8::MAX, |least, byte| least.min(*byte));
-    (least >= b' ').then_some(seen + end)
+    (least >= b' ').then_some(at + end)
 }
 
 /// Behind the escape that begins here.

@@ -6,7 +6,7 @@ use super::spelling::{self, CHAT, INPUT_DETAIL_FIELDS, OUTPUT_DETAIL_FIELDS, Spe
 use crate::assemble::Part;
 use crate::json::{Json, Kind, NameSet, Object};
 use crate::problem::{Problem, Result};
-use crate::usage::{Counts, Usage, rest};
+use crate::usage::{Aliases, Counts, Usage, rest};
 
 /// New API's names of what was written for five minutes, and for an hour.
 pub(crate) const CLAUDE_LIFETIMES: [&str; 2] = ["claude_cache_creation_5_m_tokens", "claude_cache_creation_1_h_tokens"];
@@ -196,7 +196,7 @@ struct Given {
 impl Given {
     fn of(counts: &Counts<'_, '_>, spelling: &Spelling) -> Result<Self> {
         // The same counts under the names other emitters give them; never added up.
-        const CACHED: [&str; 11] = [
+        static CACHED: Aliases = Aliases::new(&[
             "cached_tokens",
             "num_cached_tokens",
             "cached_prompt_text_tokens",
@@ -208,15 +208,15 @@ impl Given {
             "input_tokens_cache_read",
             "cache_hit_tokens",
             "cachedTokens",
-        ];
-        const WRITTEN: [&str; 6] = [
+        ]);
+        static WRITTEN: Aliases = Aliases::new(&[
             "cache_creation_input_tokens",
             "cache_write_input_tokens",
             "cache_creation_tokens",
             "cache_write_tokens",
             "input_tokens_cache_write",
             "cacheWriteInputTokens",
-        ];
+        ]);
         let mut given = Given::default();
         let (mut cached, mut written) = (None, None);
         if let Some((name, _)) = counts.object.first(spelling.input_details) {
@@ -241,8 +241,8 @@ impl Given {
             given.read(&inner)?;
             given.unknown = unknown_fields(&details, &INPUT_DETAIL_FIELDS);
         }
-        given.cached = agree(spelling.names.cached, cached, counts.alias(&CACHED)?)?;
-        given.written = agree(spelling.names.written, written, counts.alias(&WRITTEN)?)?;
+        given.cached = agree(spelling.names.cached, cached, counts.alias_of(&CACHED)?)?;
+        given.written = agree(spelling.names.written, written, counts.alias_of(&WRITTEN)?)?;
         given.read_lifetimes(counts)?;
         given.written_1h = given.written_1h.min(given.written);
         Ok(given)

@@ -14,8 +14,8 @@ use crate::problem::{Problem, Result};
 /// The JSON documents in a text: one, the elements of an array, one a line, or the data of server-sent events.
 pub(crate) fn documents(text: &str) -> Result<Vec<Result<Document<'_>>>> {
     // Nearly every record is one object: it is read in one pass.
-    if let Some(document) = Document::object(text) {
-        return Ok(vec![Ok(document)]);
+    if let Some(document) = Json::parse_object(text) {
+        return Ok(vec![Ok(document.into())]);
     }
     Ok(several(text)?.into_iter().map(|document| document.map(Document::from)).collect())
 }
@@ -43,10 +43,9 @@ pub(crate) struct Document<'a> {
     pub(super) object: Option<Object<'a>>,
 }
 
-impl<'a> Document<'a> {
-    fn object(text: &'a str) -> Option<Self> {
-        let (json, object) = Json::parse_object(text)?;
-        Some(Document { json, object: Some(object) })
+impl<'a> From<(Json<'a>, Object<'a>)> for Document<'a> {
+    fn from((json, object): (Json<'a>, Object<'a>)) -> Self {
+        Document { json, object: Some(object) }
     }
 }
 
