@@ -429,6 +429,56 @@ impl<'a> Iterator for Opened<'a> {
     }
 }
 
+/// A way through a checked text, for what is made of many small objects of which nothing is kept but one or two values: each is passed
+/// over once, and no [`Object`] is made of it.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(json: Json<'a>) -> Self {
+        Walk { text: json.0, at: 0 }
+    }
+
+    /// Goes into the object or array that comes next, if it begins with this bracket.
+    pub(crate) fn enter(&mut self, bracket: u8) -> bool {
+        let enters = self.text.as_bytes().get(self.at) == Some(&bracket);
+        self.at += usize::from(enters);
+        enters
+    }
+
+    /// Goes to the next element; `false` where there is none, and out of the array.
+    pub(crate) fn element(&mut self) -> bool {
+        let bytes = self.text.as_bytes();
+        self.at = skip(bytes, self.at, |byte| byte == b',' || byte.is_ascii_whitespace());
+        let ends = matches!(bytes.get(self.at), Some(b'}' | b']') | None);
+        self.at += usize::from(ends);
+        !ends
+    }
+
+    /// Goes to the value of the next field, which has this name; `None` where there is none, and out of the object.
+    pub(crate) fn field(&mut self) -> Option<Cow<'a, str>> {
+        if !self.element() {
+            return None;
+        }
+        let bytes = self.text.as_bytes();
+        let (end, escaped) = string_end(bytes, self.at)?;
+        let name = name(self.text.get(self.at..end)?, escaped)?;
+        self.at = skip(bytes, end, |byte| byte == b':' || byte.is_ascii_whitespace());
+        Some(name)
+    }
+
+    /// Passes over the value that comes next.
+    pub(crate) fn value(&mut self) -> Option<Json<'a>> {
+        let end = value_end(self.text.as_bytes(), self.at).filter(|end| *end > self.at)?;
+        let value = self.text.get(self.at..end)?;
+        self.at = end;
+        Some(Json(value))
+    }
+}
+
 fn skip(bytes: &[u8], mut at: usize, skipped: impl Fn(u8) -> bool) -> usize {
     while bytes.get(at).is_some_and(|byte| skipped(*byte)) {
         at += 1;
@@ -562,6 +612,23 @@ fn is_plain(bytes: &[u8]) -> bool {
     }
 }
 
+/// Adds a whole number to JSON, without what formatting takes for any number in any form.
+pub(crate) fn put_whole(into: &mut String, number: i64) {
+    let (mut digits, mut at, mut rest) = ([0; 20], 20, number.unsigned_abs());
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        into.push('-');
+    }
+    into.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+}
+
 /// Adds a field to an object that was begun: its name, and the JSON of its value.
 pub(crate) fn put_field(into: &mut String, name: &str, value: &str) {
     into.push_str(if into.ends_with('{') { "" } else { "," });
@@ -638,6 +705,30 @@ mod tests {
         Fields(object.iter().map(|(name, value)| (name.to_owned(), value.text().to_owned())).collect())
     }
 
+    /// Writes down what is passed by: objects and arrays are gone into, all else is passed over.
+    fn walked(walk: &mut Walk<'_>, whole: &mut String) {
+        let mut comma = "";
+        if walk.enter(b'[') {
+            whole.push('[');
+            while walk.element() {
+                whole.push_str(std::mem::replace(&mut comma, ","));
+                walked(walk, whole);
+            }
+            whole.push(']');
+        } else if walk.enter(b'{') {
+            whole.push('{');
+            while let Some(name) = walk.field() {
+                whole.push_str(std::mem::replace(&mut comma, ","));
+                quote(whole, &name);
+                whole.push(':');
+                walked(walk, whole);
+            }
+            whole.push('}');
+        } else {
+            whole.push_str(walk.value().unwrap().text());
+        }
+    }
+
     fn any_json() -> impl Strategy<Value = serde_json::Value> {
         let leaf = prop_oneof![
             Just(serde_json::Value::Null),
@@ -672,6 +763,9 @@ mod tests {
             let cut = Json::parse(&text).unwrap().array().map(|cut| cut.into_iter().map(Json::text).collect::<Vec<_>>());
             let read = serde_json::from_str::<Vec<&RawValue>>(&text).ok();
             prop_assert_eq!(cut, read.map(|read| read.into_iter().map(RawValue::get).collect::<Vec<_>>()));
+            let mut whole = String::new();
+            walked(&mut Walk::new(Json::parse(&text).unwrap()), &mut whole);
+            prop_assert_eq!(whole, serde_json::to_string(&value).unwrap());
         }
 
         #[test]
@@ -748,6 +842,15 @@ mod tests {
         assert_eq!(object.get("a").unwrap().text(), r#"{"d": 1}"#);
         assert_eq!(object.string("b\n").unwrap(), "x\"y");
         assert!(object.get("c").is_none() && object.has("c"));
+    }
+
+    #[test]
+    fn whole_numbers_are_written_as_they_are_anywhere() {
+        for number in [0, 7, -7, 10, 1_117, -90_210, i64::MAX, i64::MIN] {
+            let mut text = String::from("[");
+            put_whole(&mut text, number);
+            assert_eq!(text, format!("[{number}"));
+        }
     }
 
     #[test]

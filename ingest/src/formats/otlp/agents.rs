@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemas::{CostBasis, Text};
 use smallvec::smallvec;
 
-use super::names::{Names, names};
+use super::names::{self, Names, names};
 use super::{Item, reported};
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
 use crate::envelope::Envelope;
@@ -162,7 +162,7 @@ pub(super) fn call<'a>(
 /// Code, write each answer twice, with all counts in their own event alone (`logApiResponse`, read 2026-11-29).
 pub(super) fn repeats(item: Item<'_, '_>) -> bool {
     let is_writer = |name: &str| gemini_cli::WRITERS.contains(&name);
-    is_writer(&item.scope.name) || item.resource.text(names!["service.name"]).is_some_and(|service| is_writer(&service))
+    is_writer(&item.scope.name) || item.resource.text(names::SERVICE).is_some_and(|service| is_writer(&service))
 }
 
 fn part(item: Item<'_, '_>, names: &Counts) -> Result<Part> {

@@ -1,12 +1,12 @@
 //! What both encodings of OTLP are read into: spans, log records or metrics with what they stand under.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use schemas::Timestamp;
 
 use super::exported;
-use super::names::{Names, names};
+use super::names::{self, Known, LISTS, Names, names};
+use super::text::hexadecimal;
 use crate::json::{self, Json, Marks, quick_hash};
 use crate::number;
 use crate::problem::{Problem, Result};
@@ -59,6 +59,8 @@ pub(super) struct Attributes<'a> {
     each: Vec<(Cow<'a, str>, Value<'a>)>,
     /// All names.
     marks: Marks,
+    /// Of each of [`LISTS`] the attribute that counts: its place from one, zero where there is none.
+    listed: [u32; LISTS.len()],
 }
 
 /// Room that is made for attributes with the first: spans of calls have some more than four.
@@ -66,9 +68,24 @@ const ATTRIBUTES: usize = 12;
 
 impl<'a> Attributes<'a> {
     pub(super) fn push(&mut self, name: Cow<'a, str>, value: Value<'a>) {
+        let known = names::known(name.as_bytes());
+        self.add(name, known, value);
+    }
+
+    /// Adds an attribute whose name was looked up.
+    pub(super) fn add(&mut self, name: Cow<'a, str>, known: Option<&'static Known>, value: Value<'a>) {
         self.marks = self.marks.with(quick_hash(name.as_bytes()));
         if self.each.is_empty() {
             self.each.reserve_exact(ATTRIBUTES);
+        }
+        let place = self.each.len();
+        for standing in known.map_or(&[][..], |known| &known.places) {
+            let Some((list, rank)) = *standing else { break };
+            let slot = &mut self.listed[usize::from(list)];
+            let other = self.each.get((*slot as usize).wrapping_sub(1));
+            if other.is_none_or(|(name, _)| rank <= LISTS[usize::from(list)].rank(name)) {
+                *slot = u32::try_from(place + 1).unwrap_or_default();
+            }
         }
         self.each.push((name, value));
     }
@@ -84,7 +101,14 @@ impl<'a> Attributes<'a> {
     /// The first of these names that is there. Most that are asked for are not, which is told where it is asked.
     #[inline]
     pub(super) fn get(&self, names: &Names) -> Option<(&str, &Value<'a>)> {
-        if names.meet(&self.marks) { self.search(names) } else { None }
+        match names.number() {
+            Some(list) => {
+                let found = self.each.get((self.listed[list] as usize).wrapping_sub(1));
+                found.map(|(name, value)| (name.as_ref(), value))
+            }
+            None if names.meet(&self.marks) => self.search(names),
+            None => None,
+        }
     }
 
     #[inline(never)]
@@ -144,9 +168,7 @@ impl<'a> Attributes<'a> {
             json::quote(&mut text, name);
             text.push(':');
             match value {
-                Value::Whole(number) => {
-                    let _ = write!(text, "{number}");
-                }
+                Value::Whole(number) => json::put_whole(&mut text, *number),
                 Value::Number(digits) if is_plain(digits) => text.push_str(digits),
                 Value::Number(digits) => {
                     let number = serde_json::from_str(digits).unwrap_or_else(|_| digits.as_ref().into());
@@ -194,6 +216,25 @@ pub(super) struct Scope<'a> {
     pub version: Cow<'a, str>,
 }
 
+/// The identity of a trace or a span.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Id<'a> {
+    /// As it came in protobuf. Most are compared with those of the same batch, and nothing else.
+    Bytes(&'a [u8]),
+    /// In lower-case hexadecimal.
+    Digits(Cow<'a, str>),
+}
+
+impl<'a> Id<'a> {
+    /// In lower-case hexadecimal.
+    pub(super) fn digits(&self) -> Cow<'a, str> {
+        match self {
+            Id::Bytes(bytes) => Cow::Owned(hexadecimal(bytes)),
+            Id::Digits(digits) => digits.clone(),
+        }
+    }
+}
+
 /// One span, log record or metric.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Entry<'a> {
@@ -204,10 +245,9 @@ pub(super) struct Entry<'a> {
     pub name: Cow<'a, str>,
     /// Body of a log record, where it is text.
     pub body: Option<Cow<'a, str>>,
-    /// Identities in lower-case hexadecimal.
-    pub trace_id: Option<Cow<'a, str>>,
-    pub span_id: Option<Cow<'a, str>>,
-    pub parent_id: Option<Cow<'a, str>>,
+    pub trace_id: Option<Id<'a>>,
+    pub span_id: Option<Id<'a>>,
+    pub parent_id: Option<Id<'a>>,
     pub time: Option<Timestamp>,
     pub attributes: Attributes<'a>,
     /// The entry as it came, where it came as JSON.
@@ -228,6 +268,11 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
+    /// Makes room for so many more entries, which are not small.
+    pub(super) fn expect(&mut self, more: usize, most: usize) {
+        self.entries.reserve(more.min(most.saturating_sub(self.entries.len())));
+    }
+
     /// Adds an entry under the newest resource and scope, unless the batch is full.
     pub(super) fn push(&mut self, entry: std::result::Result<Entry<'a>, (Problem, Option<Json<'a>>)>, most: usize) {
         if self.entries.len() >= most {

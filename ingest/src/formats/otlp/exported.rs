@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value};
+use super::batch::{Attributes, Batch, Entry, Id, Scope, Signal, Value};
 use super::{agents, mastra, read, text};
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
@@ -328,7 +328,7 @@ fn push<'a>(
     if logged { Signal::Logs } else { Signal::Traces }
 }
 
-fn parent<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
+fn parent<'a>(object: &Object<'a>) -> Option<Id<'a>> {
     let go = || object.object("Parent")?.get("SpanID");
     let script = || object.object("parentSpanContext")?.get("spanId");
     let jaeger = || object.first_of("references")?.get("spanID");

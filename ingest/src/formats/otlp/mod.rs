@@ -23,11 +23,11 @@ use std::borrow::Cow;
 use schemas::{CostBasis, Flag, Meter, RejectReason, Text};
 use smallvec::smallvec;
 
-use self::batch::{Attributes, Batch, Entry, Scope};
+use self::batch::{Attributes, Batch, Entry, Id, Scope};
 use self::names::{Names, names};
 use self::role::Role;
 use crate::assemble::{Call, Out, Part, precedence};
-use crate::envelope::{Envelope, host_provider, provider_name};
+use crate::envelope::{Envelope, has_word, host_provider, provider_name};
 use crate::formats::log_lines;
 use crate::head;
 use crate::item::IgnoreReason;
@@ -70,6 +70,8 @@ fn read<'a>(batch: Batch<'a>, signal: Signal, envelope: Option<&Envelope<'a>>, o
         Signal::Traces => role::of_each(&entries).into_iter(),
         _ => Vec::new().into_iter(),
     };
+    // A call of a span is known by its id, too: an event and a link.
+    out.items.reserve(2 * entries.len());
     let own = || envelope.cloned().unwrap_or_default();
     let (no_attributes, no_scope) = (Attributes::default(), Scope::default());
     for entry in &entries {
@@ -222,8 +224,8 @@ fn by_role<'a>(
 /// A call under the identity, the time and the names of its entry.
 fn send<'a>(mut call: Call<'a>, item: Item<'_, 'a>, mut envelope: Envelope<'a>, out: &mut Out<'_>) {
     call.time = item.entry.time;
-    envelope.trace_id = item.entry.trace_id.clone();
-    envelope.span_id = item.entry.span_id.clone();
+    envelope.trace_id = item.entry.trace_id.as_ref().map(Id::digits);
+    envelope.span_id = item.entry.span_id.as_ref().map(Id::digits);
     describe(item, &mut envelope, out);
     out.call(call, envelope, item.entry.json);
 }
@@ -242,14 +244,14 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
     }
     // OpenRouter broadcasts what it served under its own name; the system is whom it asked (payloads others published, 2026-11-30).
     if call.model.as_deref().is_some_and(|model| model.contains('/'))
-        && item.resource.text(names!["service.name"]).as_deref() == Some("openrouter")
+        && item.resource.text(names::SERVICE).as_deref() == Some("openrouter")
     {
         call.provider = Some(Text::const_new("openrouter"));
     }
     if call.model.is_none() {
         answered(attributes, &mut call);
     }
-    let served = attributes.text(names!["openai.response.service_tier", "gen_ai.openai.response.service_tier"]);
+    let served = attributes.text(names::TIER);
     call.context.service_tier = served.map(Text::from).filter(|tier| tier != "auto");
     let asked = attributes.text(names!["openai.request.service_tier", "gen_ai.openai.request.service_tier"]);
     call.context.requested_tier = asked.map(Text::from);
@@ -282,7 +284,7 @@ fn model_call<'a>(extractor: &'static str, item: Item<'_, 'a>, envelope: &mut En
         return Ok(call);
     }
     let mut part = counts::part(attributes, call.provider.as_deref(), call.model.as_deref(), item.scope, envelope)?;
-    if call.model.as_deref().is_some_and(|model| model.contains("gemini")) {
+    if call.model.as_deref().is_some_and(|model| has_word(model, "gemini")) {
         hidden(attributes, &mut part)?;
     }
     if !attributes.has(names::INPUT) && !attributes.has(names::OUTPUT) {
@@ -383,27 +385,25 @@ fn provider(attributes: &Attributes<'_>) -> Option<Text> {
 fn describe<'a>(item: Item<'_, 'a>, envelope: &mut Envelope<'a>, out: &Out<'_>) {
     let both = |names: &Names| item.attributes.text(names).or_else(|| item.resource.text(names)).map(Text::from);
     if envelope.source.is_none() {
-        envelope.source = item.resource.text(names!["service.name"]);
+        envelope.source = item.resource.text(names::SERVICE);
     }
     let claimed = &mut envelope.claimed;
-    let fill = |slot: &mut Option<Text>, names: &Names| {
-        if slot.is_none() {
+    for (slot, names) in [
+        (&mut claimed.application, names::SERVICE),
+        (&mut claimed.environment, names::ENVIRONMENT),
+        (&mut claimed.session, names::SESSION),
+        (&mut claimed.agent, names::AGENT),
+        (&mut claimed.team, names::TEAM),
+        (&mut claimed.project, names::PROJECT),
+        (&mut claimed.cost_center, names!["cost_center"]),
+        (&mut claimed.customer, names::CUSTOMER),
+        (&mut claimed.feature, names::FEATURE),
+        (&mut claimed.run_id, names::RUN_ID),
+    ] {
+        if slot.is_none() && (item.attributes.has(names) || item.resource.has(names)) {
             *slot = both(names);
         }
-    };
-    fill(&mut claimed.application, names!["service.name"]);
-    fill(
-        &mut claimed.environment,
-        names!["deployment.environment.name", "deployment.environment", "langfuse.environment"],
-    );
-    fill(&mut claimed.session, names::SESSION);
-    fill(&mut claimed.agent, names!["gen_ai.agent.name", "agent_name", "agent.name"]);
-    fill(&mut claimed.team, names::TEAM);
-    fill(&mut claimed.project, names!["project", "project.name", "service.namespace"]);
-    fill(&mut claimed.cost_center, names!["cost_center"]);
-    fill(&mut claimed.customer, names!["customer", "customer.id"]);
-    fill(&mut claimed.feature, names!["feature", "ai.telemetry.functionId"]);
-    fill(&mut claimed.run_id, names!["mlflow.run_id", "wandb.run_id", "clearml.task_id", "k8s.job.name"]);
+    }
     // OpenInference keeps what its caller says of a call as the text of one object.
     if claimed.team.is_none()
         && let Some((_, batch::Value::Text(text))) = item.attributes.get(names!["metadata"])
@@ -426,7 +426,7 @@ fn describe<'a>(item: Item<'_, 'a>, envelope: &mut Envelope<'a>, out: &Out<'_>) 
         names!["server.address"],
         names!["cost_center"],
     ];
-    for tag in TAGS {
+    for tag in TAGS.iter().filter(|tag| item.attributes.has(tag) || item.resource.has(tag)) {
         if let Some(value) = both(tag) {
             envelope.add_tag(tag.first(), &value, out.config);
         }

@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::batch::{Attributes, Batch, Entry, Signal, Value};
+use schemas::Timestamp;
+
+use super::batch::{Attributes, Batch, Entry, Id, Signal, Value, nanoseconds as nanoseconds_since};
 use super::names::names;
 use super::{exported, read, text};
 use crate::assemble::Out;
@@ -121,13 +123,13 @@ fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
 const COLUMN: &str = "attributes.";
 
 /// An id as hexadecimal digits, whether it is printed so or as a number.
-fn hexadecimal<'a>(id: Json<'a>, digits: usize) -> Option<Cow<'a, str>> {
-    match id.kind() {
+fn hexadecimal<'a>(id: Json<'a>, digits: usize) -> Option<Id<'a>> {
+    let digits = match id.kind() {
         Kind::Number => id.text().parse::<u128>().ok().map(|id| Cow::Owned(format!("{id:0digits$x}"))),
         _ => id.string().map(|text| match text.strip_prefix("0x") {
             Some(text) => Cow::Owned(text.to_owned()),
             None => text,
         }),
-    }
-    .filter(|id| !id.is_empty() && id.len() <= 64)
+    };
+    digits.filter(|id| !id.is_empty() && id.len() <= 64).map(Id::Digits)
 }

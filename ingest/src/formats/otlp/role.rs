@@ -1,9 +1,8 @@
 //! What a span is: a model call, something that repeats the usage of the calls beneath it, or neither.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use super::batch::Entry;
+use super::batch::{Entry, Id};
 use super::names::{self, Names, names};
 use crate::envelope::small_letters;
 use crate::json::Json;
@@ -22,7 +21,7 @@ pub(super) enum Role {
 }
 
 /// Where emitters say what a span is, most precise first.
-const KINDS: &Names = names![
+pub(super) const KINDS: &Names = names![21;
     "gen_ai.operation.name",
     "ai.operationId",
     "openinference.span.kind",
@@ -114,6 +113,24 @@ fn inner_call(name: &str) -> Role {
     Role::Model(Cow::Borrowed(if name.contains("embed") { "embeddings" } else { "chat" }))
 }
 
+/// Where spans stand, by their ids in order.
+struct Places<'e>(Vec<(&'e Id<'e>, usize)>);
+
+impl<'e> Places<'e> {
+    fn of(spans: impl Iterator<Item = (usize, &'e Entry<'e>)>) -> Self {
+        let mut places: Vec<_> = spans.filter_map(|(index, entry)| Some((entry.span_id.as_ref()?, index))).collect();
+        places.sort_unstable();
+        Places(places)
+    }
+
+    /// Where the last span of this id stands.
+    fn last(&self, id: &Id<'_>) -> Option<usize> {
+        let after = self.0.partition_point(|(each, _)| *each <= id);
+        let (found, place) = self.0.get(after.checked_sub(1)?)?;
+        (*found == id).then_some(*place)
+    }
+}
+
 /// A framework and the SDK beneath it may both be instrumented: then one call has two spans, parent and child, with the same counts.
 /// The child is closer to the provider, so the parent repeats it.
 fn twice(entries: &[Result<Entry<'_>, (Problem, Option<Json<'_>>)>], roles: &mut [Role]) {
@@ -123,14 +140,13 @@ fn twice(entries: &[Result<Entry<'_>, (Problem, Option<Json<'_>>)>], roles: &mut
     }
     let spans = || entries.iter().zip(roles.iter()).enumerate().filter(|(_, (_, role))| is_call(role));
     let spans = || spans().filter_map(|(index, (entry, _))| Some((index, entry.as_ref().ok()?)));
-    let places: BTreeMap<&str, usize> =
-        spans().filter_map(|(index, entry)| Some((entry.span_id.as_deref()?, index))).collect();
+    let places = Places::of(spans());
     let counts = |entry: &Entry<'_>| {
         let count = |names: &Names| entry.attributes.count(names).ok().flatten().filter(|count| *count > 0);
         Some((count(names::INPUT)?, count(names::OUTPUT)?))
     };
     let repeated = spans().filter_map(|(_, entry)| {
-        let place = *places.get(entry.parent_id.as_deref()?)?;
+        let place = places.last(entry.parent_id.as_ref()?)?;
         let above = entries.get(place)?.as_ref().ok()?;
         let same = counts(entry).is_some() && counts(entry) == counts(above);
         (same && above.trace_id == entry.trace_id).then_some(place)
@@ -150,17 +166,16 @@ pub(super) fn of_each(entries: &[Result<Entry<'_>, (Problem, Option<Json<'_>>)>]
     if !roles.contains(&Role::Unstated) {
         return roles;
     }
-    let places = entries.iter().enumerate();
-    let places = places.filter_map(|(index, entry)| Some((entry.as_ref().ok()?.span_id.as_deref()?, index)));
-    let places: BTreeMap<&str, usize> = places.collect();
-    let parent = |entry: usize| entries[entry].as_ref().ok().and_then(|entry| entry.parent_id.as_deref());
+    let spans = entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.as_ref().ok()?)));
+    let places = Places::of(spans);
+    let parent = |entry: usize| entries[entry].as_ref().ok().and_then(|entry| entry.parent_id.as_ref());
     let mut repeated = vec![false; entries.len()];
     for (entry, _) in roles.iter().enumerate().filter(|(_, role)| matches!(role, Role::Model(_) | Role::Unstated)) {
         let mut above = parent(entry);
         // A chain that was walked already, also one that bites its own tail, ends here.
-        while let Some(place) = above.and_then(|id| places.get(id)).filter(|place| !repeated[**place]) {
-            repeated[*place] = true;
-            above = parent(*place);
+        while let Some(place) = above.and_then(|id| places.last(id)).filter(|place| !repeated[*place]) {
+            repeated[place] = true;
+            above = parent(place);
         }
     }
     let repeats = roles.iter_mut().zip(repeated).filter(|(role, repeated)| *repeated && **role == Role::Unstated);

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 
 use schemas::Timestamp;
 
-use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
+use super::batch::{Attributes, Batch, Entry, Id, Scope, Signal, Value, nanoseconds};
 use super::exported;
 use crate::formats::log_lines;
-use crate::json::{self, Json, Kind, Object, Opened};
+use crate::json::{self, Json, Kind, Object, Opened, Walk};
 use crate::problem::{Problem, Result};
 
 /// Walks resources, scopes and entries. An entry that cannot be used does not spoil the others.
@@ -133,12 +133,45 @@ fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
 
 /// Attributes as a list of names and values.
 fn listed<'a>(found: &mut Attributes<'a>, list: Json<'a>) {
-    for entry in list.opened().unwrap_or_default().filter_map(|(_, entry)| entry) {
-        let value = entry.object("value").and_then(|value| value.iter().find_map(|(kind, value)| typed(kind, value)));
-        if let (Some(key), Some(value)) = (entry.string("key"), value) {
+    let mut walk = Walk::new(list);
+    if !walk.enter(b'[') {
+        return;
+    }
+    while walk.element() {
+        let Some(pair) = pair(&mut walk) else { return };
+        if let (Some(key), Some(value)) = pair {
             found.push(key, value);
         }
     }
+}
+
+/// The name and the value of the attribute that comes next, each where it can be used; `None` where there is nothing more to read.
+fn pair<'a>(walk: &mut Walk<'a>) -> Option<(Option<Cow<'a, str>>, Option<Value<'a>>)> {
+    let (mut key, mut found) = (None, None);
+    if !walk.enter(b'{') {
+        walk.value()?;
+        return Some((None, None));
+    }
+    while let Some(name) = walk.field() {
+        match &*name {
+            "key" => key = walk.value()?.string(),
+            "value" if walk.enter(b'{') => {
+                found = None;
+                while let Some(kind) = walk.field() {
+                    let value = walk.value()?;
+                    found = found.or_else(|| typed(&kind, value));
+                }
+            }
+            "value" => {
+                walk.value()?;
+                found = None;
+            }
+            _ => {
+                walk.value()?;
+            }
+        }
+    }
+    Some((key, found))
 }
 
 /// The attributes of a log record as the JSON object that a receiver has made them of.
@@ -215,12 +248,16 @@ pub(super) fn plain_value(value: Json<'_>) -> Option<Value<'_>> {
 }
 
 /// Trace and span ids in lower-case hexadecimal.
-fn id<'a>(object: &Object<'a>, names: &[&'static str]) -> Option<Cow<'a, str>> {
+fn id<'a>(object: &Object<'a>, names: &[&'static str]) -> Option<Id<'a>> {
     identity(object.first(names)?.1)
 }
 
-/// An id in lower-case hexadecimal, however it is written.
-pub(super) fn identity(id: Json<'_>) -> Option<Cow<'_, str>> {
+/// An id, however it is written.
+pub(super) fn identity(id: Json<'_>) -> Option<Id<'_>> {
+    lower_hexadecimal(id).map(Id::Digits)
+}
+
+fn lower_hexadecimal(id: Json<'_>) -> Option<Cow<'_, str>> {
     if id.kind() == Kind::Object {
         return bytes(&id.object()?).map(|bytes| Cow::Owned(hexadecimal(&bytes)));
     }

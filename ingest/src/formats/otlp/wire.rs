@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use schemas::RejectReason;
 
-use super::batch::{Attributes, Batch, Entry, Scope, Signal, Value, nanoseconds};
-use super::text::hexadecimal;
+use super::batch::{Attributes, Batch, Entry, Id, Scope, Signal, Value, nanoseconds};
+use super::names;
 use crate::formats::log_lines;
 use crate::json;
 use crate::problem::{self, Problem};
@@ -91,6 +91,14 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        // Nearly every field is a few bytes.
+        if let [tag @ 0x08..=0x7f, length @ 0..=0x7f, rest @ ..] = self.0
+            && tag & 7 == 2
+            && let Some((taken, rest)) = rest.split_at_checked(usize::from(*length))
+        {
+            self.0 = rest;
+            return Some(Ok((u64::from(tag >> 3), Wire::Bytes(taken))));
+        }
         if self.0.is_empty() {
             return None;
         }
@@ -126,6 +134,7 @@ pub(super) fn read(bytes: &[u8], signal: Signal, most: usize) -> problem::Result
 
 fn read_scope<'a>(bytes: &'a [u8], signal: Signal, most: usize, batch: &mut Batch<'a>) -> Result<()> {
     batch.scopes.push(Scope::default());
+    batch.expect(Fields(bytes).filter(|field| matches!(field, Ok((2, _)))).count(), most);
     for field in Fields(bytes) {
         match field? {
             (1, Wire::Bytes(about)) => {
@@ -219,16 +228,19 @@ fn attributes<'a>(bytes: &'a [u8], number: u64, into: &mut Attributes<'a>) -> Re
 }
 
 fn attribute<'a>(pair: &'a [u8], into: &mut Attributes<'a>) -> Result<()> {
-    let (mut key, mut found) = (Cow::Borrowed(""), None);
+    let (mut key, mut found): (&[u8], _) = (&[], None);
     for field in Fields(pair) {
         match field? {
-            (1, Wire::Bytes(name)) => key = text(name),
+            (1, Wire::Bytes(name)) => key = name,
             (2, Wire::Bytes(inner)) => found = value(inner)?,
             _ => {}
         }
     }
     if let Some(value) = found {
-        into.push(key, value);
+        // A name that is known is known to be text.
+        let known = names::known(key);
+        let name = known.map_or_else(|| text(key), |known| Cow::Borrowed(known.name));
+        into.add(name, known, value);
     }
     Ok(())
 }
@@ -329,8 +341,8 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
-fn identity(bytes: &[u8]) -> Option<Cow<'_, str>> {
-    (!bytes.is_empty() && bytes.len() <= 32).then(|| Cow::Owned(hexadecimal(bytes)))
+fn identity(bytes: &[u8]) -> Option<Id<'_>> {
+    (!bytes.is_empty() && bytes.len() <= 32).then_some(Id::Bytes(bytes))
 }
 
 /// Which signal a message carries, told by its first entry: a span begins with ids of 16 and 8 bytes, a log record
