@@ -12,3 +12,25 @@ pub fn small_pages() {
         libc::prctl(libc::PR_SET_THP_DISABLE, 1 as libc::c_ulong, none, none, none);
     }
 }
+
+/// Free memory the C library keeps at the end of each of its arenas.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const KEPT_BYTES: libc::c_int = 16 << 20;
+
+/// From this size on it asks the system for each piece alone; it takes no larger number.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const ALONE_BYTES: libc::c_int = 32 << 20;
+
+/// Lets the Kafka client use the memory of one answer for the next.
+///
+/// It gets what it fetches, unpacks and packs from the C library, by the megabyte, which gives such pieces back to the system as soon
+/// as they are free: every page of the next one is then a fault, and cleared by the kernel before it is written. What that costs
+/// stands in `tests/BENCHMARKS.md`.
+pub fn keep_freed() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: sets two numbers of the allocator. Where it refuses them everything stays as it was.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, ALONE_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
+    }
+}

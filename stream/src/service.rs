@@ -52,6 +52,7 @@ impl Service {
     pub fn start(settings: Settings) -> Result<Self> {
         settings.validate()?;
         memory::small_pages();
+        memory::keep_freed();
         telemetry::init(settings.telemetry.log_format)?;
         // Before tables are opened: they say how payloads are framed.
         kafka::prepare(&settings.connection)?;
