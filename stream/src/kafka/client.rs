@@ -16,6 +16,7 @@ use rdkafka::metadata::MetadataPartition;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
+use super::topics::RECORD_BYTES_MAX;
 use crate::settings::{Connection, Settings};
 
 /// Longest wait for an answer to a question that any healthy cluster answers at once.
@@ -24,9 +25,13 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Who was given none because brokers come and go asks again after so long.
 pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Most records of a partition in one request of a producer, and most bytes before they are packed.
+/// Most records of a partition in one request of a producer, and most bytes before they are packed: what brokers take of any topic.
 pub(crate) const REQUEST_RECORDS_MAX: usize = 10_000;
 pub(crate) const REQUEST_BYTES_MAX: usize = 1_000_000;
+
+/// Most bytes of a request of a stage, before they are packed: three full batches, and less than its topics take even where nothing
+/// can be packed.
+pub(crate) const STAGE_REQUEST_BYTES_MAX: usize = RECORD_BYTES_MAX - RECORD_BYTES_MAX / 16;
 
 /// Settings that the guarantees rest on.
 const RESERVED: &[&str] = &[
@@ -128,8 +133,9 @@ fn reading(connection: &Connection, group: &str) -> ClientConfig {
         .set("fetch.wait.max.ms", "100")
         // Of each partition, before it is unpacked to several times as much; the client's queue takes a whole answer.
         .set("fetch.message.max.bytes", "1048576")
-        // The default of one second costs a lane three quarters of its speed: a full queue is looked at again that late.
-        .set("fetch.queue.backoff.ms", "1")
+        // A full queue is looked at again that late. The default of one second costs a lane three quarters of its speed; each look
+        // costs a wake-up, and within ten milliseconds a lane takes a small part of what is queued.
+        .set("fetch.queue.backoff.ms", "10")
         .set("fetch.error.backoff.ms", "100");
     client
 }
@@ -203,6 +209,13 @@ pub(crate) fn appending(connection: &Connection, id: &str, timeout: Duration) ->
         .set("linger.ms", "1000")
         // Reports of success cost CPU and tell nothing the commit does not; failures are still reported.
         .set("delivery.report.only.error", "true");
+    with_options(client, connection)
+}
+
+/// A producer of a stage, whose topics are made for it.
+pub(crate) fn producing(connection: &Connection, id: &str, timeout: Duration) -> ClientConfig {
+    let mut client = appending(connection, id, timeout);
+    client.set("batch.size", STAGE_REQUEST_BYTES_MAX.to_string());
     with_options(client, connection)
 }
 

@@ -14,7 +14,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::client::{self, Events};
+use super::client::{self, Events, REQUEST_BYTES_MAX, STAGE_REQUEST_BYTES_MAX};
 use super::fate::Step;
 use super::rights;
 use super::round::Round;
@@ -117,8 +117,9 @@ impl Producer {
     /// Creates it and takes the transactional id over: whoever had it is fenced off, and what was open under it is
     /// settled at the broker by the time this returns.
     pub(crate) fn open(settings: &Settings, id: &str) -> anyhow::Result<Result<Self, KafkaError>> {
-        let client = client::appending(&settings.connection, id, settings.transaction_timeout);
-        Producer::opened(&client, id, settings.transaction_timeout, ", or lower --transaction-timeout")
+        let client = client::producing(&settings.connection, id, settings.transaction_timeout);
+        let round = Round::new(STAGE_REQUEST_BYTES_MAX);
+        Producer::opened(&client, id, settings.transaction_timeout, round, ", or lower --transaction-timeout")
     }
 
     /// As [`Producer::open`], with other settings of the client, whose transactions may last as long as a step.
@@ -127,7 +128,7 @@ impl Producer {
         id: &str,
         step_timeout: Duration,
     ) -> anyhow::Result<Result<Self, KafkaError>> {
-        Producer::opened(client, id, step_timeout, "")
+        Producer::opened(client, id, step_timeout, Round::new(REQUEST_BYTES_MAX), "")
     }
 
     /// Fails where no retry helps.
@@ -135,6 +136,7 @@ impl Producer {
         client: &ClientConfig,
         id: &str,
         step_timeout: Duration,
+        round: Round,
         or_else: &str,
     ) -> anyhow::Result<Result<Self, KafkaError>> {
         let inner: BaseProducer<Events> = client::create(client)?;
@@ -152,7 +154,7 @@ impl Producer {
             _ => {}
         }
         let writer = format!("{id}@{:x}", super::now().micros());
-        Ok(opened.map(|()| Producer { inner: Arc::new(inner), round: RefCell::default(), step_timeout, writer }))
+        Ok(opened.map(|()| Producer { inner: Arc::new(inner), round: RefCell::new(round), step_timeout, writer }))
     }
 
     /// Names this very producer, for the marks of its transactions.
@@ -163,7 +165,7 @@ impl Producer {
     /// Begins a transaction.
     pub(crate) fn begin(&self) -> Result<(), Failure> {
         self.inner.context().take_failures();
-        self.round.take();
+        self.round.borrow_mut().clear();
         self.inner.begin_transaction().map_err(|error| Failure { step: Step::Begin, error })
     }
 
@@ -233,7 +235,7 @@ impl Producer {
     /// rdkafka's own `flush` polls in steps of 100 ms when there are no reports of success; the C function wakes with
     /// the last acknowledgement. It does not serve reports of failure, and waits for them to be served: hence the loop.
     fn flush(&self) -> Result<(), Failure> {
-        self.round.take();
+        self.round.borrow_mut().clear();
         let failed = |error| self.failure(Step::Flush, error);
         let deadline = Instant::now() + self.step_timeout;
         loop {

@@ -286,11 +286,11 @@ fn push<'a>(
             let owner = if digits == 32 { &["trace"][..] } else { &["span", "transaction"] };
             owner.iter().find_map(|owner| nested(object, owner, "id"))
         };
-        let id = plain_id(text::identity(own.or_else(stated).or_else(within)?)?);
-        match id.parse::<u64>() {
-            Ok(number) if counted && digits == 16 => Some(Cow::Owned(format!("{number:016x}"))),
-            _ => Some(id),
-        }
+        let id = plain_id(text::lower_hexadecimal(own.or_else(stated).or_else(within)?)?);
+        Some(Id::Digits(match id.parse::<u64>() {
+            Ok(number) if counted && digits == 16 => Cow::Owned(format!("{number:016x}")),
+            _ => id,
+        }))
     };
     let logged = object.has("LogAttributes") || is_script_log(object) || of_an_agent(object).is_some();
     let body = object.first(&["Body", "body", "_body"]).and_then(|(_, body)| body.string());
@@ -333,7 +333,7 @@ fn parent<'a>(object: &Object<'a>) -> Option<Id<'a>> {
     let script = || object.object("parentSpanContext")?.get("spanId");
     let jaeger = || object.first_of("references")?.get("spanID");
     let stated = object.first(&PARENT).map(|(_, value)| value).or_else(|| nested(object, "parent", "id"));
-    text::identity(stated.or_else(go).or_else(script).or_else(jaeger)?).map(plain_id)
+    text::lower_hexadecimal(stated.or_else(go).or_else(script).or_else(jaeger)?).map(plain_id).map(Id::Digits)
 }
 
 /// An id that is written as a UUID, without its dashes, and what fills a span's up to that length (Laminar's interface, from knowledge of

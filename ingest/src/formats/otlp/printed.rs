@@ -5,9 +5,7 @@
 
 use std::borrow::Cow;
 
-use schemas::Timestamp;
-
-use super::batch::{Attributes, Batch, Entry, Id, Signal, Value, nanoseconds as nanoseconds_since};
+use super::batch::{Attributes, Batch, Entry, Id, Signal, Value};
 use super::names::names;
 use super::{exported, read, text};
 use crate::assemble::Out;

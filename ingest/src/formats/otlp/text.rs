@@ -257,7 +257,7 @@ pub(super) fn identity(id: Json<'_>) -> Option<Id<'_>> {
     lower_hexadecimal(id).map(Id::Digits)
 }
 
-fn lower_hexadecimal(id: Json<'_>) -> Option<Cow<'_, str>> {
+pub(super) fn lower_hexadecimal(id: Json<'_>) -> Option<Cow<'_, str>> {
     if id.kind() == Kind::Object {
         return bytes(&id.object()?).map(|bytes| Cow::Owned(hexadecimal(&bytes)));
     }
