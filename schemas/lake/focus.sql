@@ -128,4 +128,4 @@ SELECT effective_cost AS "BilledCost",
        price_per AS "x_PricePer",
        pricing_status AS "x_PricingStatus"
 FROM named
-ORDER BY 11, 6, 4, 22, 28, 29, 30, 27, 23, 24, 25, 2, 31, 16, 7, 32, 33, 34, 35, 36, 37, 8
+ORDER BY 11, 6, 4, 22, 28, 9, 29, 30, 27, 23, 24, 25, 2, 31, 16, 7, 32, 33, 34, 35, 36, 37, 8
