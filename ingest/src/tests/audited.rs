@@ -82,6 +82,14 @@ fn langfuse_is_told_of_cache_writes_by_how_long_they_last_and_in_several_sums() 
         ];
         check(&span("langfuse-sdk", "ChatAnthropic", &attributes), "otlp.traces", &[&expected]);
     }
+    // Whatever the model: of Gemini's the total is looked at for thinking that is left out.
+    let attributes = [
+        ("langfuse.observation.type", "generation"),
+        ("langfuse.observation.model.name", "gemini-2.5-pro"),
+        ("langfuse.observation.usage_details", r#"{"input":31,"output":7,"total":38}"#),
+    ];
+    let expected = "gcp.gemini gemini-2.5-pro: input_text_tokens 31, output_text_tokens 7";
+    check(&span("langfuse-sdk", "chat", &attributes), "otlp.traces", &[expected]);
     check_rejected(
         &observed(
             r#"{"input":500,"output":250,"total":3762,"cache_creation_input_tokens":500,"cache_read_input_tokens":3000}"#,
