@@ -437,14 +437,7 @@ impl<'r> Out<'r> {
     }
 
     /// An event for each part, of what they have in common.
-    fn expand(
-        &mut self,
-        template: Box<UsageEvent>,
-        parts: &mut [Part],
-        model: &Text,
-        flags: Flags,
-        about: About,
-    ) {
+    fn expand(&mut self, template: Box<UsageEvent>, parts: &mut [Part], model: &Text, flags: Flags, about: About) {
         let last = parts.len().saturating_sub(1);
         let mut template = Some(template);
         for (index, part) in parts.iter_mut().enumerate() {

@@ -51,7 +51,9 @@ pub mod users;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, Customers, DEPTH_MAX, RAW_USAGE_BYTES_MAX, SKELETON_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX};
+pub use config::{
+    Config, Customers, DEPTH_MAX, RAW_USAGE_BYTES_MAX, SKELETON_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX,
+};
 pub use decode::{decode, event_time};
 pub use formats::mapping::Mapping;
 pub use formats::stream::is_table;

@@ -218,8 +218,7 @@ mod tests {
         let position = Position { topic: "usage.raw".into(), partition: 0, offset: 1, item: 0 };
         let said = |field: &str| {
             let problem = Problem::missing(field, "send it");
-            let rejection =
-                reject(problem, "x", None, position.clone(), Id128([0; 16]), &record, &Config::default());
+            let rejection = reject(problem, "x", None, position.clone(), Id128([0; 16]), &record, &Config::default());
             format!("{} | {}", rejection.field, rejection.message)
         };
         assert_eq!(said("usage.alice@example.com"), "(23 bytes) | (23 bytes) is missing; send it");
