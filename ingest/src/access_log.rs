@@ -2,6 +2,7 @@
 //! (<https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format>, not opened: from knowledge of it). Its text between plain quotes
 //! is a value, and what was asked may stand beside the answer, so the last that counts is read.
 
+use crate::encoded;
 use crate::json;
 
 /// How an object begins, and how the name of a usage does.
@@ -30,14 +31,13 @@ fn plain(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
     while let [byte, after @ ..] = rest {
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         let escaped = match rest {
-            [b'\\', b'x', high, low, ..] => digit(*high).zip(digit(*low)),
+            [b'\\', b'x', high, low, ..] => encoded::hexadecimal(*high, *low),
             _ => None,
         };
         match escaped {
-            Some((high, low)) => {
-                bytes.push(high << 4 | low);
+            Some(byte) => {
+                bytes.push(byte);
                 rest = &rest[4..];
             }
             None => {

@@ -23,6 +23,11 @@ pub const RAW_USAGE_BYTES_MAX: usize = 16 * 1024;
 /// Longest skeleton of a rejected item in bytes.
 pub const SKELETON_BYTES_MAX: usize = 16 * 1024;
 
+/// True for a text that can be kept as an identifier.
+pub(crate) fn is_identifier(text: &str) -> bool {
+    (1..=TEXT_BYTES_MAX).contains(&text.len())
+}
+
 /// Whom customers are: LiteLLM's `end_user` is a company to one who resells calls, and a colleague to another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Customers {

@@ -113,6 +113,12 @@ pub(crate) fn text(bytes: Vec<u8>) -> Option<String> {
     (!deeper_than(plain.as_bytes(), crate::DEPTH_MAX)).then_some(plain)
 }
 
+/// The byte that two hexadecimal digits say.
+pub(crate) fn hexadecimal(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+}
+
 /// The bytes of a text in Base64, also in the alphabet for addresses.
 pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
     let plain = |byte| match byte {

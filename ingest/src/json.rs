@@ -612,23 +612,6 @@ fn is_plain(bytes: &[u8]) -> bool {
     }
 }
 
-/// Adds a whole number to JSON, without what formatting takes for any number in any form.
-pub(crate) fn put_whole(into: &mut String, number: i64) {
-    let (mut digits, mut at, mut rest) = ([0; 20], 20, number.unsigned_abs());
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        into.push('-');
-    }
-    into.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
-}
-
 /// Adds a field to an object that was begun: its name, and the JSON of its value.
 pub(crate) fn put_field(into: &mut String, name: &str, value: &str) {
     into.push_str(if into.ends_with('{') { "" } else { "," });
@@ -842,15 +825,6 @@ mod tests {
         assert_eq!(object.get("a").unwrap().text(), r#"{"d": 1}"#);
         assert_eq!(object.string("b\n").unwrap(), "x\"y");
         assert!(object.get("c").is_none() && object.has("c"));
-    }
-
-    #[test]
-    fn whole_numbers_are_written_as_they_are_anywhere() {
-        for number in [0, 7, -7, 10, 1_117, -90_210, i64::MAX, i64::MIN] {
-            let mut text = String::from("[");
-            put_whole(&mut text, number);
-            assert_eq!(text, format!("[{number}"));
-        }
     }
 
     #[test]

@@ -47,8 +47,7 @@ fn is_zipped(text: &str) -> bool {
 }
 
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    let bytes = pairs.iter().map(|[high, low]| encoded::hexadecimal(*high, *low)).collect();
     if rest.is_empty() { bytes } else { None }
 }

@@ -9,6 +9,7 @@ use smallvec::smallvec;
 
 use super::bedrock;
 use crate::assemble::{Call, Out, Part, precedence};
+use crate::config::is_identifier;
 use crate::envelope::{self, Envelope, time};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object, deeper_than};
@@ -49,7 +50,7 @@ pub(crate) fn is_said(object: &Object<'_>) -> bool {
 pub(crate) fn context(object: &Object<'_>, context: &mut Envelope<'_>) {
     let asked = step(object).and_then(|(_, step)| step.object("modelInvocationInput"));
     let model = asked.and_then(|asked| asked.string("foundationModel").map(Cow::into_owned));
-    if let Some(model) = model.filter(|model| (1..=crate::TEXT_BYTES_MAX).contains(&model.len())) {
+    if let Some(model) = model.filter(|model| is_identifier(model)) {
         context.model = Some(bedrock::resolve(&Cow::Owned(model), &mut context.flags).into());
     }
 }
@@ -94,6 +95,6 @@ fn answered_by(output: &Object<'_>) -> Option<String> {
         return None;
     }
     let (_, answer) = Json::parse_object(&answer)?;
-    let model = answer.string("model").filter(|model| (1..=crate::TEXT_BYTES_MAX).contains(&model.len()))?;
+    let model = answer.string("model").filter(|model| is_identifier(model))?;
     Some(model.into_owned())
 }

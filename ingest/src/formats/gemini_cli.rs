@@ -9,6 +9,7 @@ use schemas::{CostBasis, Flag, Text, Timestamp};
 use smallvec::smallvec;
 
 use crate::assemble::{Call, Out, Part, Tokens, precedence};
+use crate::config::is_identifier;
 use crate::envelope::{self, Envelope, time};
 use crate::item::IgnoreReason;
 use crate::json::{Json, Object};
@@ -58,7 +59,7 @@ pub(crate) fn chat<'a>(
 
 /// What the first line of a chat says about those that follow.
 pub(crate) fn chat_context(object: &Object<'_>, envelope: &mut Envelope<'_>) {
-    let session = object.string("sessionId").filter(|session| (1..=crate::TEXT_BYTES_MAX).contains(&session.len()));
+    let session = object.string("sessionId").filter(|session| is_identifier(session));
     if let Some(session) = session {
         envelope.claimed.session = Some(session.into());
     }

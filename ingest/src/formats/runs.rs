@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::assemble::Out;
+use crate::config::is_identifier;
 use crate::envelope::{self, Envelope, time_value};
 use crate::formats::{self, stream};
 use crate::json::{Json, Kind, Object};
@@ -127,7 +128,7 @@ fn chat<'a>(object: &Object<'a>) -> Option<Run<'a>> {
         true => chat.array("messages")?.into_iter().filter(counted).collect(),
         false => tree,
     };
-    let session = object.string("id").filter(|id| is_short(id));
+    let session = object.string("id").filter(|id| is_identifier(id));
     Some(Run { evidence: "chat with messages that state usage", calls, session, ..Run::default() })
 }
 
@@ -136,8 +137,8 @@ fn exchanges<'a>(object: &Object<'a>) -> Option<Run<'a>> {
     let nodes = |exchange: Json<'a>| exchange.object()?.object("exchange")?.array("response_nodes");
     let counted = |node: &Json<'a>| node.object().is_some_and(|node| node.object("token_usage").is_some());
     let calls = object.array("chatHistory")?.into_iter().filter_map(nodes).flatten().filter(counted).collect();
-    let model = object.object("agentState").and_then(|state| state.string("modelId")).filter(|id| is_short(id));
-    let session = object.string("sessionId").filter(|id| is_short(id));
+    let model = object.object("agentState").and_then(|state| state.string("modelId")).filter(|id| is_identifier(id));
+    let session = object.string("sessionId").filter(|id| is_identifier(id));
     Some(Run { evidence: "chatHistory with nodes that state usage", calls, model, session, ..Run::default() })
 }
 
@@ -154,7 +155,7 @@ fn requests<'a>(object: &Object<'a>) -> Option<Run<'a>> {
         })
     };
     let calls = object.array("requests").filter(|_| object.has("sessionId"))?.into_iter().filter(counted).collect();
-    let session = object.string("sessionId").filter(|id| is_short(id));
+    let session = object.string("sessionId").filter(|id| is_identifier(id));
     Some(Run { evidence: "requests of Copilot that were counted", calls, session, ..Run::default() })
 }
 
@@ -166,8 +167,4 @@ fn event<'a>(object: &Object<'a>) -> Option<Run<'a>> {
 
 fn is_object(value: Json<'_>) -> bool {
     value.kind() == Kind::Object
-}
-
-fn is_short(text: &str) -> bool {
-    (1..=crate::TEXT_BYTES_MAX).contains(&text.len())
 }

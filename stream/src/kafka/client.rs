@@ -198,24 +198,27 @@ pub(crate) fn member(settings: &Settings, group: &str, member: &str) -> ClientCo
     with_options(client, &settings.connection)
 }
 
-/// A producer that writes whole transactions.
+/// A producer that writes whole transactions to topics of anybody.
 pub(crate) fn appending(connection: &Connection, id: &str, timeout: Duration) -> ClientConfig {
+    transactional(connection, id, timeout, REQUEST_BYTES_MAX)
+}
+
+/// A producer of a stage, whose topics are made for it.
+pub(crate) fn producing(connection: &Connection, id: &str, timeout: Duration) -> ClientConfig {
+    transactional(connection, id, timeout, STAGE_REQUEST_BYTES_MAX)
+}
+
+fn transactional(connection: &Connection, id: &str, timeout: Duration, request_bytes: usize) -> ClientConfig {
     let mut client = idempotent(connection);
     client
         .set("transactional.id", id)
         .set("transaction.timeout.ms", millis(timeout))
         .set("message.timeout.ms", millis(timeout))
+        .set("batch.size", request_bytes.to_string())
         // What is sent is flushed: see `round`.
         .set("linger.ms", "1000")
         // Reports of success cost CPU and tell nothing the commit does not; failures are still reported.
         .set("delivery.report.only.error", "true");
-    with_options(client, connection)
-}
-
-/// A producer of a stage, whose topics are made for it.
-pub(crate) fn producing(connection: &Connection, id: &str, timeout: Duration) -> ClientConfig {
-    let mut client = appending(connection, id, timeout);
-    client.set("batch.size", STAGE_REQUEST_BYTES_MAX.to_string());
     with_options(client, connection)
 }
 

@@ -168,7 +168,7 @@ impl<'a> Attributes<'a> {
             json::quote(&mut text, name);
             text.push(':');
             match value {
-                Value::Whole(number) => json::put_whole(&mut text, *number),
+                Value::Whole(number) => text.push_str(itoa::Buffer::new().format(*number)),
                 Value::Number(digits) if is_plain(digits) => text.push_str(digits),
                 Value::Number(digits) => {
                     let number = serde_json::from_str(digits).unwrap_or_else(|_| digits.as_ref().into());

@@ -27,6 +27,7 @@ use self::batch::{Attributes, Batch, Entry, Id, Scope};
 use self::names::{Names, names};
 use self::role::Role;
 use crate::assemble::{Call, Out, Part, precedence};
+use crate::config::is_identifier;
 use crate::envelope::{Envelope, has_word, host_provider, provider_name};
 use crate::formats::log_lines;
 use crate::head;
@@ -335,7 +336,7 @@ fn answered(attributes: &Attributes<'_>, call: &mut Call<'_>) {
     for names in [names!["mlflow.spanOutputs"], names!["mlflow.spanInputs"]] {
         let Some((_, batch::Value::Text(text))) = attributes.get(names) else { continue };
         let Some((_, kept)) = Json::parse_object(text) else { continue };
-        let short = |name: &str| kept.string(name).filter(|text| (1..=crate::TEXT_BYTES_MAX).contains(&text.len()));
+        let short = |name: &str| kept.string(name).filter(|text| is_identifier(text));
         if let Some(model) = short("model").filter(|_| call.model.is_none()) {
             call.model = Some(Cow::Owned(model.into_owned()));
             call.response_id = call.response_id.take().or_else(|| Some(Cow::Owned(short("id")?.into_owned())));
