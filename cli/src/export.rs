@@ -4,25 +4,30 @@
 //! often it is interrupted. A part is written beside its name, forced to disk, renamed, and only then entered in
 //! `job.json`, which is replaced whole; what a crash leaves of a part is written again. At the end `job.json` becomes
 //! `manifest.json`.
+//!
+//! Most exports are the rows of a table. That of FOCUS is the answer of a query over one, which is the same rows in the same
+//! order whenever it is asked of one version: the query is asked again and the parts go on behind those that are done.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
 use chrono::NaiveDate;
 use schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 use sink::LakeReader;
-use sink::read::{Cells, Days, Snapshot};
+use sink::read::{Cells, Days};
 
 use crate::period::{first_day, last_day};
 use part::Part;
+use source::Source;
 
 pub(crate) mod encode;
+#[cfg(feature = "reports")]
+mod focus;
 mod part;
+mod source;
 
 /// What is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -35,6 +40,12 @@ pub enum Of {
     /// Every state of every budget. Of each budget and period the state with the highest `kafka_offset` is the current
     /// one.
     Budgets,
+    /// Cost and usage of charges in the columns of FOCUS 1.2, for FinOps platforms: a row for each day, price of a meter and
+    /// owner.
+    ///
+    /// It takes a build with the feature `spendstream-cli/reports`, and holds all its rows in memory. What FOCUS asks for and
+    /// is not known here: schemas/lake/README.md.
+    Focus,
 }
 
 /// Form of the files.
@@ -54,16 +65,24 @@ pub enum Form {
 impl Of {
     fn table(self) -> &'static str {
         match self {
-            Of::Charges => "charges",
+            Of::Charges | Of::Focus => "charges",
             Of::Alerts => "alerts",
             Of::Budgets => "budgets",
+        }
+    }
+
+    /// What its files are called.
+    fn name(self) -> &'static str {
+        match self {
+            Of::Focus => "focus",
+            _ => self.table(),
         }
     }
 
     /// The column that says since when a row is known.
     fn known_by(self) -> &'static str {
         match self {
-            Of::Charges | Of::Alerts => "booked_at",
+            Of::Charges | Of::Alerts | Of::Focus => "booked_at",
             Of::Budgets => "emitted_at",
         }
     }
@@ -87,7 +106,7 @@ pub struct Request {
     pub of: Of,
     /// Form of the files.
     pub format: Form,
-    /// First day: of charges and alerts `event_date` (UTC), of budgets any day of a state's period.
+    /// First day: of charges, FOCUS and alerts `event_date` (UTC), of budgets any day of a state's period.
     pub from: Option<NaiveDate>,
     /// Last day, itself included.
     pub to: Option<NaiveDate>,
@@ -104,7 +123,9 @@ impl Request {
     fn days(&self) -> Days {
         match self.of {
             Of::Budgets => Days::ALL,
-            Of::Charges | Of::Alerts => Days { from: self.from, until: self.to.and_then(|to| to.succ_opt()) },
+            Of::Charges | Of::Alerts | Of::Focus => {
+                Days { from: self.from, until: self.to.and_then(|to| to.succ_opt()) }
+            }
         }
     }
 
@@ -160,6 +181,12 @@ pub struct Job {
     pub rows_in_lake: u64,
     /// Rows written.
     pub rows: u64,
+    /// The query whose answer is written, where it is no table as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// What a reader of the rows should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// Finished files.
     pub files: Vec<PartFile>,
     next: Place,
@@ -181,7 +208,8 @@ pub enum Outcome {
 /// Begins a job in a folder, or goes on with the one that is there.
 ///
 /// # Errors
-/// When the folder holds another job or is in use, the lake cannot be read, or the disk is full.
+/// When the folder holds another job or is in use, the lake cannot be read, the disk is full, or this build has no query
+/// engine and the export is of a query.
 pub fn run(
     reader: &LakeReader,
     lake: &str,
@@ -189,6 +217,7 @@ pub fn run(
     folder: &Path,
     progress: &mut dyn FnMut(&Job),
 ) -> anyhow::Result<Outcome> {
+    let query = source::query(request)?;
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     let lock = File::create(folder.join(LOCK)).with_context(|| format!("write in {}", folder.display()))?;
     if lock.try_lock().is_err() {
@@ -205,20 +234,29 @@ pub fn run(
             same(&job, lake, request, folder)?;
             job
         }
-        None => begin(reader, lake, request, folder, days)?,
+        None => begin(reader, lake, request, query, folder, days)?,
     };
     let snapshot = match job.version {
         Some(version) => reader.snapshot(request.of.table(), days, Some(version))?,
         // Somebody may have written it since; of what was asked for it has nothing.
         None => reader.snapshot(request.of.table(), Days { from: None, until: Some(NaiveDate::MIN) }, None)?,
     };
-    write_parts(&mut job, &snapshot, folder, progress)?;
+    let source = Source::of(&job, snapshot)?;
+    job.remarks = source.remarks();
+    write_parts(&mut job, &source, folder, progress)?;
     replace(&folder.join(MANIFEST), &job)?;
     fs::remove_file(folder.join(JOB)).with_context(|| format!("remove {JOB}"))?;
     Ok(Outcome::Finished(job))
 }
 
-fn begin(reader: &LakeReader, lake: &str, request: &Request, folder: &Path, days: Days) -> anyhow::Result<Job> {
+fn begin(
+    reader: &LakeReader,
+    lake: &str,
+    request: &Request,
+    query: Option<String>,
+    folder: &Path,
+    days: Days,
+) -> anyhow::Result<Job> {
     // A folder with other people's files in it is not ours to write in.
     let found = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     let others: Vec<String> = found.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -237,6 +275,8 @@ fn begin(reader: &LakeReader, lake: &str, request: &Request, folder: &Path, days
         version: snapshot.version(),
         rows_in_lake: snapshot.files().iter().filter_map(|file| file.rows).sum(),
         rows: 0,
+        query,
+        remarks: Vec::new(),
         files: Vec::new(),
         next: Place::default(),
     };
@@ -256,20 +296,14 @@ fn same(job: &Job, lake: &str, request: &Request, folder: &Path) -> anyhow::Resu
     Ok(())
 }
 
-fn write_parts(
-    job: &mut Job,
-    snapshot: &Snapshot,
-    folder: &Path,
-    progress: &mut dyn FnMut(&Job),
-) -> anyhow::Result<()> {
-    let schema = snapshot.schema();
-    let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+fn write_parts(job: &mut Job, source: &Source, folder: &Path, progress: &mut dyn FnMut(&Job)) -> anyhow::Result<()> {
+    let schema = source.schema();
     let mut open: Option<Part> = None;
     let (first, mut row) = (job.next.file, job.next.row);
-    for (index, file) in snapshot.files().iter().enumerate().skip(first) {
+    for index in first..source.files() {
         let mut at = 0;
-        for batch in snapshot.scan_files(&columns, std::slice::from_ref(file))? {
-            let batch = batch.with_context(|| gone(snapshot))?;
+        for batch in source.scan(index)? {
+            let batch = batch?;
             let mut from = (row.saturating_sub(at) as usize).min(batch.num_rows());
             while from < batch.num_rows() {
                 let part = match &mut open {
@@ -278,7 +312,7 @@ fn write_parts(
                 };
                 let room = job.request.rows_per_file.saturating_sub(part.rows()).max(1) as usize;
                 let length = room.min(batch.num_rows() - from);
-                part.write(&taken(&batch.slice(from, length), &job.request)?)?;
+                part.write(&source.taken(&batch.slice(from, length), &job.request)?)?;
                 from += length;
                 if part.rows() >= job.request.rows_per_file
                     && let Some(part) = open.take()
@@ -290,7 +324,7 @@ fn write_parts(
         }
         row = 0;
     }
-    let end = Place { file: snapshot.files().len(), row: 0 };
+    let end = Place { file: source.files(), row: 0 };
     match open {
         Some(part) => finish(job, part, end, folder, progress),
         // Of an export without rows there is a file all the same, that says which columns it would have.
@@ -300,15 +334,6 @@ fn write_parts(
         }
         None => Ok(()),
     }
-}
-
-fn gone(snapshot: &Snapshot) -> String {
-    format!(
-        "read version {:?} of the table {} (files that were replaced are kept for a week or as the sink is told; an \
-         export older than that begins again in another folder)",
-        snapshot.version(),
-        snapshot.name()
-    )
 }
 
 /// Enters a part that is on disk.
@@ -322,16 +347,6 @@ fn finish(job: &mut Job, part: Part, next: Place, folder: &Path, progress: &mut 
     replace(&folder.join(JOB), job)?;
     progress(job);
     Ok(())
-}
-
-/// The rows that were asked for.
-fn taken(batch: &RecordBatch, request: &Request) -> anyhow::Result<RecordBatch> {
-    let keep: Vec<bool> =
-        (0..batch.num_rows()).map(|row| request.takes(Cells(batch), row)).collect::<anyhow::Result<_>>()?;
-    if keep.iter().all(|keep| *keep) {
-        return Ok(batch.clone());
-    }
-    Ok(filter_record_batch(batch, &BooleanArray::from(keep))?)
 }
 
 /// Looks at a finished export again: every file is there, with the rows it was written with.

@@ -37,3 +37,8 @@ pub mod settle;
 pub mod standing;
 pub mod table;
 pub mod traffic;
+
+/// What a build without the feature `reports` says of what it cannot do.
+#[cfg(not(feature = "reports"))]
+pub(crate) const NO_ENGINE: &str = "this build has no query engine, which takes minutes to build; build it with `cargo build --release \
+                                    --features spendstream-cli/reports`";

@@ -146,10 +146,7 @@ impl About {
     /// Says what this build lacks.
     #[cfg(not(feature = "reports"))]
     pub(super) fn run(self, _: &str, _: &LogArgs) -> anyhow::Result<ExitCode> {
-        anyhow::bail!(
-            "this build has no query engine, which takes minutes to build; build it with `cargo build --release --features \
-             spendstream-cli/reports`"
-        )
+        anyhow::bail!("{}", crate::NO_ENGINE)
     }
 
     /// Answers.

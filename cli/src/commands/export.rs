@@ -12,7 +12,7 @@ use crate::amount::count;
 use crate::export::{Form, Job, Of, Outcome, Request, run, verify};
 use crate::known_at::{KnownAt, day};
 
-/// Write charges, alerts or budgets to files, with a manifest of counts and hashes.
+/// Write charges, alerts, budgets, or cost and usage in FOCUS 1.2 to files, with a manifest of counts and hashes.
 ///
 /// A job may be interrupted at any moment, `kill -9` included; the same command goes on with it and writes the same files.
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ struct Create {
     format: Form,
     /// First day [default: the lake's first].
     ///
-    /// Of charges and alerts days are those of `event_date`, in UTC. Of budgets every state is written whose period has one of
+    /// Of charges, FOCUS and alerts days are those of `event_date`, in UTC. Of budgets every state is written whose period has one of
     /// the days, in the budget's own time zone.
     #[arg(long, value_name = "DATE", value_parser = day)]
     from: Option<NaiveDate>,
@@ -98,14 +98,22 @@ impl Create {
             as_of: self.as_of.map(|at| at.0),
             rows_per_file: self.rows_per_file,
         };
-        let mut progress = |job: &Job| eprintln!("{}, of {} in the lake", what(job), count(job.rows_in_lake as i64));
-        match run(&reader, &absolute(&lake), &request, &self.out, &mut progress)? {
-            Outcome::Finished(job) => println!("{}: {}", self.out.join("manifest.json").display(), what(&job)),
-            Outcome::WasFinished(job) => {
-                println!("{}: {}, finished before", self.out.join("manifest.json").display(), what(&job));
-            }
-        }
+        let mut progress = |job: &Job| eprintln!("{}, of {} in the lake", what(job), in_lake(job));
+        let (job, before) = match run(&reader, &absolute(&lake), &request, &self.out, &mut progress)? {
+            Outcome::Finished(job) => (job, ""),
+            Outcome::WasFinished(job) => (job, ", finished before"),
+        };
+        println!("{}: {}{before}", self.out.join("manifest.json").display(), what(&job));
+        job.remarks.iter().for_each(|remark| eprintln!("warning: {remark}"));
         Ok(())
+    }
+}
+
+/// What the job reads.
+fn in_lake(job: &Job) -> String {
+    match job.request.of {
+        Of::Focus => format!("{} charges", count(job.rows_in_lake as i64)),
+        Of::Charges | Of::Alerts | Of::Budgets => count(job.rows_in_lake as i64),
     }
 }
 

@@ -54,7 +54,7 @@ impl Part {
     /// Begins the next file of a job.
     pub(super) fn create(job: &Job, folder: &Path, schema: &SchemaRef) -> anyhow::Result<Part> {
         let request = &job.request;
-        let name = format!("{}-{:05}.{}", request.of.table(), job.files.len(), request.format.extension());
+        let name = format!("{}-{:05}.{}", request.of.name(), job.files.len(), request.format.extension());
         let path = folder.join(name);
         let file = File::create(beside(&path)).with_context(|| format!("write {}", path.display()))?;
         let mut hashed = Hashed { file: BufWriter::with_capacity(1 << 20, file), hash: Sha256::new(), bytes: 0 };

@@ -181,7 +181,7 @@ impl Request {
 }
 
 /// Sets period and moment of knowledge in a file's text.
-pub(super) fn bounded(text: &str, period: Period, as_of: Option<Timestamp>) -> anyhow::Result<String> {
+pub(crate) fn bounded(text: &str, period: Period, as_of: Option<Timestamp>) -> anyhow::Result<String> {
     let mut text = text.to_owned();
     if let Some(from) = period.from {
         text = fill(&text, "from", &format!("DATE '{from}'"))?;

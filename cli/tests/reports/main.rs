@@ -9,6 +9,7 @@ extern crate spendstream_schemas as schemas;
 extern crate spendstream_sink as sink;
 extern crate spendstream_stream as stream;
 
+mod focus;
 mod history;
 mod margin;
 mod measures;
