@@ -1,12 +1,13 @@
 //! Reference data of an installation: prices, owners and budgets, from a folder or from the built-in example.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use aggregate::budget::{Budgets, Definition, parse_budgets};
 use anyhow::{Context, bail};
 use enrich::{Directory, PriceBook, Severity};
 use ingest::Mapping;
-use schemas::{ReferenceItem, ReferenceRow, Timestamp};
+use schemas::{ReferenceItem, ReferenceRow, Text, Timestamp};
 use stream::Log;
 use stream::log::{Published, compare_reference, publish_reference, reference_items};
 use stream::reference::{Compiled, manifest};
@@ -91,9 +92,23 @@ impl Configuration {
         let prices = rows(enrich::price::parse_prices(&prices));
         let owners = rows(enrich::owner::parse_owners(&owners));
         let mut budget_rows = Vec::new();
+        let mut ids: BTreeMap<Text, Text> = BTreeMap::new();
         for (name, text) in &budgets {
             match parse_budgets(name, text) {
-                Ok(rows) => budget_rows.extend(rows),
+                Ok(rows) => {
+                    // Within a file it was looked for; a version in which one stands twice would stop every stage that reads it.
+                    for row in &rows {
+                        let Definition { id, .. } = serde_json::from_str(&row.body).context("read a budget again")?;
+                        match ids.get(&id) {
+                            Some(first) => wrong.push(format!(
+                                "{}: id {id} is taken by {first}; give each budget its own",
+                                row.origin
+                            )),
+                            None => drop(ids.insert(id, row.origin.clone())),
+                        }
+                    }
+                    budget_rows.extend(rows);
+                }
                 Err(findings) => wrong.push(findings.to_string()),
             }
         }
@@ -151,6 +166,15 @@ impl Configuration {
             }
             if let Some(team) = budget.named("team").filter(|team| directory.lists(team) == Some(false)) {
                 found.push(format!("{}: budget {id} bounds team {team}, which the owners do not list", row.origin));
+            }
+            for (dimension, value) in &budget.scope {
+                let unknown = |value: &str| directory.lists_value(dimension, value) == Some(false);
+                if let Some(value) = value.as_deref().filter(|value| unknown(value)) {
+                    found.push(format!(
+                        "{}: budget {id} bounds {dimension} {value}, which the owners do not list",
+                        row.origin
+                    ));
+                }
             }
         }
         Ok(found)
@@ -301,6 +325,29 @@ mod tests {
         assert!(example.budgets_of_others("default").unwrap().is_empty());
         let others = example.budgets_of_others("acme").unwrap();
         assert!(others.len() == 5 && others[0].contains("read as tenant acme: nothing counts"), "{others:?}");
+    }
+
+    #[test]
+    fn a_budget_of_an_environment_that_nobody_lists_is_told() {
+        let mut example = Configuration::example().unwrap();
+        let owners = "claims: any\nenvironments:\n  - {environment: production}\n";
+        example.owners = enrich::owner::parse_owners(&[("owners.yaml".to_owned(), owners.to_owned())]).unwrap();
+        assert_eq!(example.warnings().unwrap(), Vec::<String>::new());
+        let text = "budgets:\n  - {id: slip, name: slip, tenant: default, scope: {environment: prodution}, currency: USD, amounts: {month: \"1\"}}\n";
+        example.budgets = parse_budgets("budgets.yaml", text).unwrap();
+        assert!(example.warnings().unwrap()[0].contains("bounds environment prodution, which the owners do not list"));
+    }
+
+    #[test]
+    fn a_budget_id_that_stands_in_two_files_is_refused_with_both_places() {
+        let mut files: Vec<(String, String)> =
+            EXAMPLE.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let again = "budgets:\n  - {id: growth, name: Growth, tenant: default, currency: USD, amounts: {month: \"1\"}}\n";
+        files.push(("budgets/more.yaml".to_owned(), again.to_owned()));
+        files.sort();
+        let error = Configuration::parse(&files).unwrap_err().to_string();
+        assert!(error.contains("id growth is taken by") && error.contains("budgets/more.yaml, budgets[0] (growth)"), "{error}");
+        assert!(error.contains("budgets.yaml, budgets["), "{error}");
     }
 
     #[test]

@@ -174,6 +174,14 @@ impl Directory {
         (!self.teams.is_empty()).then(|| self.teams.contains_key(team))
     }
 
+    /// Whether a value of another dimension (`environment`, `cost_center`, `business_unit`, `customer`) is listed at any time;
+    /// `None` where none of it is.
+    pub fn lists_value(&self, dimension: &str, value: &str) -> Option<bool> {
+        let any = self.listed.keys().any(|(of, _)| of == dimension);
+        let key: (Text, Text) = (dimension.into(), value.into());
+        any.then(|| self.listed.contains_key(&key))
+    }
+
     fn accepts(&self, team: &str, time: Timestamp) -> bool {
         self.claims == Claims::Any || self.teams.get(team).is_some_and(|dated| dated.at(time).is_some())
     }
