@@ -150,6 +150,8 @@ pub struct Budget {
     pub revision: Text,
     /// Hash of the scope its sums are kept by.
     pub scope: Id128,
+    /// The scope as it was stated, a JSON object.
+    pub stated_scope: Text,
     /// First instant whose spend counts.
     pub valid_from: Option<Timestamp>,
     /// First instant whose spend no longer counts.
@@ -354,6 +356,7 @@ fn compile(definition: &Definition) -> Result<(Budget, Scope), String> {
         definition: definition.clone(),
         revision: revision(definition)?,
         scope: scope.id,
+        stated_scope: serde_json::to_string(&definition.scope).map_err(|error| error.to_string())?.into(),
         valid_from,
         valid_to,
     };

@@ -217,6 +217,7 @@ fn judge(settled: &mut Settled, budget: &Budget, span: &Span, counts_from: Optio
         emitted_at: Timestamp::default(),
         team: definition.named("team"),
         business_unit: definition.named("business_unit"),
+        scope: Some(budget.stated_scope.clone()),
     };
     let mut bytes = Vec::with_capacity(256);
     upsert.put(&mut bytes);

@@ -4,7 +4,7 @@ mod gather;
 mod print;
 mod saving;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use enrich::exposure::Estimate;
 use schemas::{Alert, BudgetState, CurrencySum, Meter, Money, Quantity, Text};
@@ -20,6 +20,9 @@ pub use print::{print, print_ledger};
 pub struct Group {
     /// Team, or provider and model; `None` is unallocated.
     pub name: Option<String>,
+    /// Tenant of a team: the same name in two tenants is two teams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Text>,
     /// Currency of the cost.
     pub currency: Text,
     /// Calls.
@@ -97,6 +100,8 @@ pub struct Report {
     pub from: Option<String>,
     /// Last day.
     pub to: Option<String>,
+    /// Tenants whose charges and budgets these are.
+    pub tenants: BTreeSet<Text>,
     /// Effective cost, exact.
     pub total: Vec<CurrencySum>,
     /// All of it in the reporting currency, where it was charged in several and all could be converted.

@@ -232,6 +232,7 @@ fn budget(id: &str, period: BudgetPeriod, start: &str, end: &str) -> BudgetState
         emitted_at: start,
         team: None,
         business_unit: None,
+        scope: None,
     }
 }
 

@@ -222,6 +222,9 @@ record! {
         pub team: Option<Text>,
         /// Business unit the budget's scope names, if it names one.
         pub business_unit: Option<Text>,
+        /// Dimensions the budget's scope names and the value each must have, as a JSON object with sorted names; a value of
+        /// null is unallocated. Null where a release that did not say wrote the state.
+        pub scope: Option<Text>,
     }
 }
 

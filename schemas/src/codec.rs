@@ -157,7 +157,7 @@ impl<T: Wire> Default for Format<T> {
 impl<T: Wire> Format<T> {
     /// The current schema, and the older ones of this type that are still read.
     pub fn new() -> Self {
-        Self::reading(&[])
+        Self::reading(&crate::published::older(short_name::<T>()))
     }
 
     /// As [`Format::new`], reading payloads of these older schemas as well.
@@ -347,7 +347,7 @@ mod tests {
 
     use super::*;
     use crate::wire::put_long;
-    use crate::{Charge, EventItem, fixture};
+    use crate::{BudgetState, Charge, EventItem, fixture};
 
     fn survives<T: Wire + PartialEq + std::fmt::Debug>(value: &T) -> Vec<u8> {
         let format = Format::new();
@@ -461,6 +461,7 @@ mod tests {
             std::fs::create_dir_all(&release).unwrap();
             std::fs::write(release.join("usage.charges.bin"), Format::new().encode(&fixture::charge_batch())).unwrap();
             std::fs::write(release.join("usage.events.bin"), Format::new().encode(&fixture::event_batch())).unwrap();
+            std::fs::write(release.join("budget.state.bin"), Format::new().encode(&fixture::budget_state())).unwrap();
         }
         let mut read = 0;
         for release in std::fs::read_dir(&folder).unwrap() {
@@ -469,6 +470,11 @@ mod tests {
             let events = std::fs::read(folder.join("usage.events.bin")).unwrap();
             assert_eq!(Format::<Batch<Charge>>::new().decode(&charges), Ok(fixture::charge_batch()));
             assert_eq!(Format::<Batch<EventItem>>::new().decode(&events), Ok(fixture::event_batch()));
+            // What this release appended is null in what others wrote.
+            let state = std::fs::read(folder.join("budget.state.bin")).unwrap();
+            let state = Format::<BudgetState>::new().decode(&state).unwrap();
+            let now = fixture::budget_state();
+            assert!(state == now || state == BudgetState { scope: None, ..now }, "{state:?}");
             read += 1;
         }
         assert!(read > 0, "no stored payloads");

@@ -152,6 +152,33 @@ pub fn charge_batch() -> Batch<Charge> {
     Batch { lineage: lineage(), items: vec![charge()] }
 }
 
+/// A state of a budget, with everything stated.
+pub fn budget_state() -> BudgetState {
+    BudgetState {
+        tenant: "acme".into(),
+        budget_id: "support-production".into(),
+        name: "Support assistant in production".into(),
+        budget_revision: "5d41402abc4b".into(),
+        period: BudgetPeriod::Month,
+        period_start: Timestamp::from_micros(1_793_491_200_000_000),
+        period_end: Timestamp::from_micros(1_796_083_200_000_000),
+        counts_from: Some(Timestamp::from_micros(1_794_700_800_000_000)),
+        amount: Money::from_units(600),
+        currency: "USD".into(),
+        spent: Money::from_units(510),
+        gross: Money::from_units(512),
+        remaining: Money::from_units(90),
+        requests: 3_832,
+        blocked: true,
+        crossed: Some("0.8".into()),
+        revision: 42,
+        emitted_at: Timestamp::from_micros(1_795_132_800_000_000),
+        team: Some("support".into()),
+        business_unit: Some("retail".into()),
+        scope: Some(r#"{"business_unit":"retail","environment":"production","team":"support"}"#.into()),
+    }
+}
+
 /// A call as the most common ones are, and its charge: four meters, one price each, an owner and little else.
 pub fn everyday_charge(number: u64) -> Charge {
     let text = |value: &str| Some(Text::from(value));

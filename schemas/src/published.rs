@@ -26,9 +26,34 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Schemas of releases before, by the record's name: what they wrote is still on topics that are kept.
+const OLDER: [(&str, &str); 1] = [("BudgetState", include_str!("../avro/older/budget.state.1.avsc"))];
+
+/// Those of one record.
+pub(crate) fn older(name: &str) -> Vec<&'static str> {
+    OLDER.iter().filter(|(of, _)| *of == name).map(|(_, schema)| *schema).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use apache_avro::Schema;
+    use apache_avro::schema_compatibility::SchemaCompatibility;
+
     use super::*;
+
+    #[test]
+    fn what_a_release_before_wrote_is_read_and_what_is_written_now_it_could_read() {
+        let parse = |schema: &Value| Schema::parse(schema).expect("valid Avro");
+        for (name, older) in OLDER {
+            let older = parse(&serde_json::from_str(older).expect("JSON"));
+            let all = schemas();
+            let current = all.iter().find(|(_, schema)| schema["name"] == name).expect("it is still published");
+            let current = parse(&current.1);
+            assert_ne!(older, current, "{name}: a schema that is no other need not be kept");
+            SchemaCompatibility::can_read(&older, &current).unwrap_or_else(|error| panic!("{name}: {error}"));
+            SchemaCompatibility::can_read(&current, &older).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
 
     /// With `UPDATE_SCHEMAS=1` the files are written instead of compared.
     #[test]

@@ -256,6 +256,7 @@ fn budget(id: &str, revision: i64) -> BudgetState {
         emitted_at: NOW,
         team: Some("platform".into()),
         business_unit: None,
+        scope: Some(r#"{"team":"platform"}"#.into()),
     }
 }
 

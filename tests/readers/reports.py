@@ -429,22 +429,25 @@ def benchmark(found):
     def variances(text):
         """What was spent above budgets, by whose they are and the month of the quarter, with that month's name."""
         first, last = quarter(text)
-        newest, kept = {}, {}
-        for identity, name, team, unit, month, amount, spent in duck.execute(f"""
-                SELECT budget_id, name, team, business_unit, strftime(period_start, '%Y-%m'), amount, spent FROM budgets
+        newest, kept, together = {}, {}, {}
+        for tenant, identity, name, scope, month, amount, spent in duck.execute(f"""
+                SELECT tenant, budget_id, name, scope, strftime(period_start, '%Y-%m'), amount, spent FROM budgets
                 WHERE epoch_us(emitted_at) <= {known} AND strftime(period_start, '%Y-%m-%d') BETWEEN '{first}' AND '{last}'
                 ORDER BY kafka_offset""").fetchall():
-            newest[identity, month] = name, team, unit, amount, spent
-        for (identity, month), (name, team, unit, amount, spent) in newest.items():
+            newest[tenant, identity, month] = name, frozenset(json.loads(scope).items()), amount, spent
+        for (tenant, identity, month), (name, scope, amount, spent) in newest.items():
             place = (int(month[5:]) - 1) % 3
-            kept[f"{name} ({identity})", place] = spent - amount, amount, month
-            # What names both lies within what names one of them, where there is such a budget.
-            wholes = {row[1:3] for (_, at), row in newest.items() if at == month and None in row[1:3]}
-            for whose, inner, whole in ((team and f"team {team}", unit, (team, None)),
-                                        (unit and f"business unit {unit}", team, (None, unit))):
-                if whose and not (inner and whole in wholes):
-                    over, budget, _ = kept.get((whose, place), (0, 0, month))
-                    kept[whose, place] = over + spent - amount, budget + amount, month
+            kept[f"{name} ({identity}) of {tenant}", place] = spent - amount, amount, month
+            for word, dimension in (("team", "team"), ("business unit", "business_unit")):
+                if of := dict(scope).get(dimension):
+                    together.setdefault((f"{word} {of} of {tenant}", place), (month, []))[1].append((scope, amount, spent))
+        for whose, (month, budgets) in together.items():
+            # What a scope names more than another lies within it; what is in no dimension told apart may be the same spend.
+            outer = [one for one in budgets if not any(other[0] < one[0] for other in budgets)]
+            clear = all(any(dict(other[0]).get(name, value) != value for name, value in one[0])
+                        for at, one in enumerate(outer) for other in outer[:at])
+            amount = sum((amount for _, amount, _ in outer), Decimal(0)) if clear else Decimal(0)
+            kept[whose] = sum((spent for *_, spent in outer), Decimal(0)) - amount, amount, month
         return kept
 
     variance, variance_before = variances(found["quarter"]), variances(found["previous_quarter"])

@@ -29,6 +29,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
     let tokens: Vec<&str> = Meter::ALL.iter().filter(|meter| meter.is_tokens()).map(|meter| meter.as_str()).collect();
     let mut columns = vec![
         "event_date",
+        "tenant",
         "class",
         "charge_category",
         "operation",
@@ -55,7 +56,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
     }
     let ledger = log.map(|log| books::audit(log, Some(lake))).transpose()?;
     let rejected = lake.rejected_by_reason(Days::ALL).context("read the rejections")?;
-    let by_cost = |groups: BTreeMap<(Option<String>, Text), Group>| {
+    let by_cost = |groups: Groups| {
         let mut groups: Vec<Group> = groups.into_values().filter(|group| !group.is_nothing()).collect();
         groups.sort_by(|a, b| b.cost.cmp(&a.cost).then_with(|| b.charged_requests.cmp(&a.charged_requests)));
         groups
@@ -73,7 +74,10 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         sums.unallocated.into_values().filter(|row| row.requests != 0 || !row.cost.is_zero()).collect();
     unallocated.sort_by_key(|row| std::cmp::Reverse(row.cost));
     let savings = savings(sums.savings, &sums.on_demand)?;
+    let budgets = newest_periods(lake.latest_budgets().context("read the budgets")?);
+    let of_charges = sums.teams.keys().filter_map(|(tenant, ..)| tenant.clone());
     Ok(Report {
+        tenants: of_charges.chain(budgets.iter().map(|budget| budget.tenant.clone())).collect(),
         from: sums.from.map(|day| day.to_string()),
         to: sums.to.map(|day| day.to_string()),
         converted: converted(&sums.total, &sums.reported, &sums.as_charged),
@@ -84,7 +88,7 @@ pub fn gather(lake: &LakeReader, address: &str, log: Option<&dyn Log>) -> anyhow
         teams: by_cost(sums.teams),
         models: by_cost(sums.models),
         savings,
-        budgets: newest_periods(lake.latest_budgets().context("read the budgets")?),
+        budgets,
         alerts: lake.alerts(Days::ALL).context("read the alerts")?,
         unpriced,
         unallocated,
@@ -165,6 +169,9 @@ fn newest_periods(budgets: Vec<BudgetState>) -> Vec<BudgetState> {
     budgets.into_iter().filter(keep).collect()
 }
 
+/// By tenant, where the name is a tenant's, name and currency.
+type Groups = BTreeMap<(Option<Text>, Option<String>, Text), Group>;
+
 #[derive(Default)]
 struct Sums {
     from: Option<chrono::NaiveDate>,
@@ -175,8 +182,8 @@ struct Sums {
     as_charged: Vec<CurrencySum>,
     requests: i64,
     tokens: Quantity,
-    teams: BTreeMap<(Option<String>, Text), Group>,
-    models: BTreeMap<(Option<String>, Text), Group>,
+    teams: Groups,
+    models: Groups,
     savings: BTreeMap<(CounterfactualKind, Text), Money>,
     /// List cost of what is billed by use.
     on_demand: Vec<CurrencySum>,
@@ -250,8 +257,8 @@ impl Sums {
             let (provider, model) = (cells.must_text("provider", row)?, cells.must_text("model", row)?);
             let team = cells.text("team", row)?.map(str::to_owned);
             let unallocated = team.is_none();
-            group(&mut self.teams, team, &charge)?;
-            group(&mut self.models, Some(format!("{provider}/{model}")), &charge)?;
+            group(&mut self.teams, Some(cells.must_text("tenant", row)?), team, &charge)?;
+            group(&mut self.models, None, Some(format!("{provider}/{model}")), &charge)?;
             if charge.unpriced {
                 let place =
                     self.unpriced.entry((provider.to_string(), model.to_string())).or_insert_with(|| Unpriced {
@@ -350,13 +357,10 @@ fn of_call(cells: Cells<'_>, row: usize) -> anyhow::Result<bool> {
     Ok(usage && !share && !operation.is_some_and(|operation| NO_CALLS.contains(&operation)))
 }
 
-fn group(
-    groups: &mut BTreeMap<(Option<String>, Text), Group>,
-    name: Option<String>,
-    charge: &Row<'_>,
-) -> anyhow::Result<()> {
-    let group = groups.entry((name.clone(), charge.currency.clone())).or_insert_with(|| Group {
+fn group(groups: &mut Groups, tenant: Option<Text>, name: Option<String>, charge: &Row<'_>) -> anyhow::Result<()> {
+    let group = groups.entry((tenant.clone(), name.clone(), charge.currency.clone())).or_insert_with(|| Group {
         name,
+        tenant,
         currency: charge.currency.clone(),
         requests: 0,
         charged_requests: 0,

@@ -17,8 +17,8 @@ const ROWS_MAX: usize = 20;
 pub fn print(report: &Report, style: Style) -> String {
     let mut page = String::new();
     title(report, style, &mut page);
-    spend("Spend by team", "team", &report.teams, style, &mut page);
-    spend("Spend by model", "model", &report.models, style, &mut page);
+    spend("Spend by team", "team", &report.teams, whose(report), style, &mut page);
+    spend("Spend by model", "model", &report.models, whose(report), style, &mut page);
     savings(report, style, &mut page);
     budgets(report, style, &mut page);
     attention(report, style, &mut page);
@@ -27,6 +27,15 @@ pub fn print(report: &Report, style: Style) -> String {
     }
     lake(report, style, &mut page);
     page
+}
+
+/// Says whose something is, where there are several tenants: the same name is another team or budget in each.
+fn whose(report: &Report) -> impl Fn(String, Option<&str>) -> String + use<> {
+    let several = report.tenants.len() > 1;
+    move |name: String, tenant: Option<&str>| match tenant.filter(|_| several) {
+        Some(tenant) => format!("{name} of {tenant}"),
+        None => name,
+    }
 }
 
 fn section(title: &str, style: Style, page: &mut String) {
@@ -52,7 +61,14 @@ fn title(report: &Report, style: Style, page: &mut String) {
     let _ = writeln!(page, "  {} calls, {} tokens", count(report.requests), quantity(report.tokens));
 }
 
-fn spend(title: &str, column: &str, groups: &[Group], style: Style, page: &mut String) {
+fn spend(
+    title: &str,
+    column: &str,
+    groups: &[Group],
+    whose: impl Fn(String, Option<&str>) -> String,
+    style: Style,
+    page: &mut String,
+) {
     section(title, style, page);
     let mut table = Table::new(&[column, ">calls", ">tokens", ">from cache", ">cost", "", ">share"]);
     let mut total = Money::ZERO;
@@ -73,7 +89,7 @@ fn spend(title: &str, column: &str, groups: &[Group], style: Style, page: &mut S
             _ => money(group.cost, 4),
         };
         table.row([
-            name,
+            whose(name, group.tenant.as_deref()),
             count(group.requests),
             quantity(group.tokens),
             quantity(group.cache_read_tokens),
@@ -133,11 +149,12 @@ fn budgets(report: &Report, style: Style, page: &mut String) {
     if report.budgets.is_empty() {
         return;
     }
+    let whose = whose(report);
     section("Budgets", style, page);
     let mut table = Table::new(&["budget", "period", "from", ">budget", ">spent", ">left", "", ">used", "state"]);
     for budget in &report.budgets {
         table.row([
-            budget.name.to_string(),
+            whose(budget.name.to_string(), Some(&budget.tenant)),
             budget.period.to_string(),
             match budget.counts_from {
                 Some(from) => format!("{}, counts from {}", begins(budget.period, budget.period_start), minute(from)),
@@ -165,7 +182,7 @@ fn budgets(report: &Report, style: Style, page: &mut String) {
         };
         table.row([
             minute(alert.booked_at),
-            alert.name.to_string(),
+            whose(alert.name.to_string(), Some(&alert.tenant)),
             format!("{} of {}", alert.period, begins(alert.period, alert.period_start)),
             percent(&alert.threshold),
             direction.to_owned(),
@@ -452,6 +469,7 @@ mod tests {
             emitted_at: start,
             team: None,
             business_unit: None,
+            scope: None,
         }
     }
 
@@ -471,6 +489,7 @@ mod tests {
     fn a_credit_among_charges_leaves_no_shares_of_their_total() {
         let group = |name: &str, cost: i64| Group {
             name: Some(name.to_owned()),
+            tenant: Some("acme".into()),
             currency: "USD".into(),
             requests: 1,
             charged_requests: 1,
@@ -481,7 +500,7 @@ mod tests {
         };
         let page = |groups: &[Group]| {
             let mut page = String::new();
-            spend("Spend by team", "team", groups, Style::default(), &mut page);
+            spend("Spend by team", "team", groups, |name, _| name, Style::default(), &mut page);
             page
         };
         assert!(page(&[group("a", 30), group("b", 10)]).contains("75.0 %"));

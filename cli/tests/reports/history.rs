@@ -289,9 +289,25 @@ fn facts(dice: &mut Dice, day: i64) -> Vec<Fact> {
 
 fn budgets() -> Vec<BudgetState> {
     let mut states = Vec::new();
-    // The last is of a business unit whose teams have budgets within it.
-    let owners = TEAMS.iter().map(|(name, _)| *name).chain(["finance"]).enumerate();
-    for (team, name) in owners {
+    // Of teams and business units; of a unit whose teams have budgets within it; of a team's part that lies within it, of one
+    // that its other budget overlaps, and of two that are apart; and of another tenant's team of a name that is there.
+    let scopes = [
+        ("acme", r#"{"business_unit":"retail","team":"growth"}"#),
+        ("acme", r#"{"business_unit":"retail","team":"support"}"#),
+        ("acme", r#"{"business_unit":"finance","team":"platform"}"#),
+        ("acme", r#"{"business_unit":"finance","team":"search"}"#),
+        ("acme", r#"{"team":"risk"}"#),
+        ("acme", r#"{"business_unit":"finance"}"#),
+        ("acme", r#"{"environment":"production","team":"risk"}"#),
+        ("acme", r#"{"model":"gpt-5.5","team":"search"}"#),
+        ("acme", r#"{"environment":"production","team":"data"}"#),
+        ("acme", r#"{"environment":null,"team":"data"}"#),
+        ("other", r#"{"team":"growth"}"#),
+    ];
+    for (team, (tenant, scope)) in scopes.into_iter().enumerate() {
+        let named: std::collections::BTreeMap<&str, Option<&str>> = serde_json::from_str(scope).expect("a scope");
+        let of = |dimension: &str| named.get(dimension).copied().flatten().map(Text::from);
+        let name = format!("{} {team}", of("team").or_else(|| of("business_unit")).expect("whose it is"));
         for (month, days) in [(0, 30), (30, 31), (61, 30)] {
             // The last comes after an edit of the scope, of which the count of upserts begins anew.
             for (state, revision) in [(1, 7), (2, 8), (3, 1)] {
@@ -299,9 +315,9 @@ fn budgets() -> Vec<BudgetState> {
                 let amount = Money::from_units(700);
                 let start = FIRST.plus_seconds(month * DAY);
                 states.push(BudgetState {
-                    tenant: "acme".into(),
-                    budget_id: format!("budget-{name}").into(),
-                    name: name.into(),
+                    tenant: tenant.into(),
+                    budget_id: format!("budget-{team}").into(),
+                    name: name.as_str().into(),
                     budget_revision: if state < 3 { "r1" } else { "r2" }.into(),
                     period: BudgetPeriod::Month,
                     period_start: start,
@@ -317,12 +333,9 @@ fn budgets() -> Vec<BudgetState> {
                     crossed: None,
                     revision,
                     emitted_at: start.plus_seconds(state * 9 * DAY),
-                    team: (team < TEAMS.len()).then(|| name.into()),
-                    business_unit: match team {
-                        0 | 1 => Some("retail".into()),
-                        2 | 3 => Some("finance".into()),
-                        _ => (team == TEAMS.len()).then(|| "finance".into()),
-                    },
+                    team: of("team"),
+                    business_unit: of("business_unit"),
+                    scope: Some(scope.into()),
                 });
             }
         }

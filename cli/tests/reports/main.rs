@@ -209,9 +209,9 @@ fn the_command_answers_prints_its_query_and_says_what_is_no_dimension() {
     assert!(std::fs::read_to_string(page).expect("a page").contains("premium_share_of_spend"));
     let (ok, text) =
         spendstream(&["report", "benchmark", "--quarter", "2026Q4", "--lake", &address, "--output", "csv"]);
-    assert!(ok && text.starts_with("quarter,as_of,measure,unit,profile,subject,currency,numerator,"), "{text}");
+    assert!(ok && text.starts_with("quarter,as_of,measure,unit,profile,subject,tenant,currency,numerator,"), "{text}");
     assert!(
-        text.contains("2026Q4,,budget_variance,share,all,\"business unit retail, month of 2026-10\",USD,"),
+        text.contains("2026Q4,,budget_variance,share,all,\"business unit retail of acme, month of 2026-10\",acme,USD,"),
         "{text}"
     );
     for (arguments, says) in [

@@ -187,6 +187,7 @@ fn budget(cells: Cells<'_>, row: usize) -> anyhow::Result<BudgetState> {
         emitted_at: cells.must_time("emitted_at", row)?,
         team: optional(cells, "team", row)?,
         business_unit: optional(cells, "business_unit", row)?,
+        scope: optional(cells, "scope", row)?,
     })
 }
 

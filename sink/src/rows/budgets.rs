@@ -71,6 +71,12 @@ impl Rows for Budgets {
             text("business_unit", "Business unit the budget's scope names, if it names one.", |row| {
                 row.item.business_unit.as_deref()
             }),
+            text(
+                "scope",
+                "Dimensions the budget's scope names and the value each must have, as a JSON object; a value of null is \
+                 unallocated. Null in states of releases that did not say.",
+                |row| row.item.scope.as_deref(),
+            ),
         ]
     }
 }

@@ -32,6 +32,9 @@ pub struct Figure {
     /// Budget and period, or unit of value, where the measure is of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Tenant, where the measure keeps tenants apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Currency, where it is of money.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
@@ -303,6 +306,7 @@ impl Found {
         Ok(Figure {
             profile,
             subject: None,
+            tenant: None,
             currency: None,
             numerator: amount(self.numerator)?,
             denominator: self.denominator.map(amount).transpose()?,

@@ -12,13 +12,14 @@ use super::measures::{Figure, Measure};
 type Words = fn(&Benchmark, &Measure, &Figure) -> Option<String>;
 type Amount = fn(&Figure) -> Option<&str>;
 
-const WORDS: [(&str, Words); 7] = [
+const WORDS: [(&str, Words); 8] = [
     ("quarter", |benchmark, _, _| Some(benchmark.quarter.clone())),
     ("as_of", |benchmark, _, _| benchmark.as_of.clone()),
     ("measure", |_, measure, _| Some(measure.name.to_owned())),
     ("unit", |_, measure, _| Some(measure.unit.to_owned())),
     ("profile", |_, _, figure| Some(figure.profile.clone())),
     ("subject", |_, _, figure| figure.subject.clone()),
+    ("tenant", |_, _, figure| figure.tenant.clone()),
     ("currency", |_, _, figure| figure.currency.clone()),
 ];
 

@@ -1,8 +1,8 @@
 -- The newest state of every budget's months and quarters. A period belongs to the quarter its fifteenth day is in,
--- whatever its time zone. What a business unit's budget is, is reckoned from these rows: of one tenant and period those that name it
--- and no team, and only where there is none those of its teams, since these lie within it; a team's likewise, first those that name
--- no business unit. Months and quarters are never added. In DuckDB: SET TimeZone = 'UTC'.
-SELECT tenant, budget_id, name, team, business_unit, period, CAST(period_start + INTERVAL '15' DAY AS DATE) AS day_within, currency, amount, spent,
+-- whatever its time zone. What a team's or a business unit's budget is, is reckoned from these rows, of one tenant and period: without
+-- those whose scope names what another's names and more, since these lie within it, and only where no spend can be in two of the rest.
+-- States that older releases wrote have no scope. Months and quarters are never added. In DuckDB: SET TimeZone = 'UTC'.
+SELECT tenant, budget_id, name, team, business_unit, scope, period, CAST(period_start + INTERVAL '15' DAY AS DATE) AS day_within, currency, amount, spent,
        spent - amount AS overspent
 FROM (
   SELECT *, row_number() OVER (
