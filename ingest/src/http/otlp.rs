@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemas::{RejectReason, Timestamp};
 
-use super::split::{put_bytes, put_number, split};
+use super::split::{Uncut, put_bytes, put_number, split};
 use super::{Door, Refused, decoded, grpc};
 use crate::item::Item;
 use crate::keys::Key;
@@ -111,9 +111,18 @@ pub(super) fn take(
     let batches = if body.len() <= most {
         vec![body.clone()]
     } else if protobuf {
-        let cut = split(body, most).ok_or_else(|| {
-            let message = "the body is not a protobuf message of OTLP, or was cut off";
-            Refused::new(StatusCode::BAD_REQUEST, message)
+        let cut = split(body, most).map_err(|uncut| match uncut {
+            Uncut::Malformed => {
+                let message = "the body is not a protobuf message of OTLP, or was cut off";
+                Refused::new(StatusCode::BAD_REQUEST, message)
+            }
+            Uncut::Grows => {
+                let message = format!(
+                    "the batch is cut into records of {most} bytes, and what describes its resources and scopes is too long to stand in each: send \
+                     smaller batches"
+                );
+                Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+            }
         })?;
         cut.into_iter().map(Bytes::from).collect()
     } else {
