@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_long_description_of_many_small_entries_fills_no_memory() {
-        let entries = vec![2 << 3 | 2, 0].repeat(100_000);
+        let entries = [2 << 3 | 2, 0].repeat(100_000);
         let described = |level: usize| {
             let about = bytes(1, &[0; 100_000]);
             let (of_resource, of_scope) = if level == 0 { (about, Vec::new()) } else { (Vec::new(), about) };

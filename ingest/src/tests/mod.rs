@@ -70,7 +70,15 @@ pub(crate) fn record<'a>(payload: &'a [u8], headers: &'a [(&'a str, &'a [u8])]) 
 }
 
 pub(crate) fn decoded(payload: &str) -> Decoded {
+    keep(payload.as_bytes());
     decode(&record(payload.as_bytes(), &[]), &config())
+}
+
+/// Writes a fixture down in the folder that `FUZZ_SEEDS` names, if it does: `fuzz/run` begins with them.
+fn keep(payload: &[u8]) {
+    let Some(folder) = std::env::var_os("FUZZ_SEEDS") else { return };
+    let name = schemas::ids::hash_parts([payload]).to_string();
+    std::fs::write(std::path::Path::new(&folder).join(name), payload).unwrap();
 }
 
 pub(crate) fn events(decoded: &Decoded) -> Vec<&UsageEvent> {
