@@ -60,6 +60,8 @@ enum From {
     Lines(Lines, Codex),
     /// Rows of a table after its head, which goes before each of them.
     Rows(Box<dyn BufRead>, Vec<u8>),
+    /// Lines of a dump of a database, and the rows that the last of them ended.
+    Dump(Box<dyn BufRead>, ingest::Dump, std::vec::IntoIter<String>),
     Documents(std::vec::IntoIter<Vec<u8>>),
 }
 
@@ -152,7 +154,12 @@ fn read(bytes: Box<dyn Read>) -> anyhow::Result<FileRecords> {
     }
     let lines = is_lines(&start, start.len() < PEEK_BYTES);
     let is_table = !lines && is_table(&start);
+    let dump = !lines && ingest::Dump::is_begun(&String::from_utf8_lossy(&start));
     let mut whole: Box<dyn BufRead> = Box::new(BufReader::new(Cursor::new(start).chain(bytes)));
+    if dump {
+        let rows = Vec::new().into_iter();
+        return Ok(FileRecords { number: 0, from: From::Dump(whole, ingest::Dump::default(), rows) });
+    }
     if lines {
         return Ok(FileRecords { number: 0, from: From::Lines(Lines::new(whole), Codex::default()) });
     }
@@ -302,9 +309,23 @@ impl FileRecords {
                         return Ok(Some(row.trim_ascii_end().to_vec()));
                     }
                 }
+                From::Dump(lines, dump, rows) => {
+                    if let Some(row) = rows.next() {
+                        return Ok(Some(row.into_bytes()));
+                    }
+                    let mut line = Vec::new();
+                    if lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
+                        return Ok(None);
+                    }
+                    self.number += 1;
+                    *rows = dump.line(&String::from_utf8_lossy(&line)).into_iter();
+                }
                 From::Lines(lines, codex) => {
                     let Some((number, line)) = lines.next()? else { return Ok(None) };
                     self.number = number;
+                    if let Some(journal) = std::str::from_utf8(&line).ok().and_then(ingest::Journal::begun) {
+                        return lines.chat(journal).map(Some);
+                    }
                     let record = if starts_message(&line) {
                         lines.message(line)?
                     } else if let Some(response) = response_id(&line) {
@@ -516,6 +537,28 @@ mod tests {
         let (first, last, other) = (frame("a", 1), frame("a", 5), frame("b", 3));
         let records = cut(&format!("{first}\n{last}\n{other}\n"));
         assert_eq!(records, [numbered(1, &format!("{first}\n{last}")), numbered(3, &other)]);
+    }
+
+    #[test]
+    fn rows_of_a_dump_that_can_be_told_are_records() {
+        let dump = "--\n-- PostgreSQL database dump\n--\n\nCOPY public.users (id, mail) FROM stdin;\n1\ta@b.c\n\\.\n\n\
+                    COPY public.calls (model, prompt_tokens, note) FROM stdin;\ngpt-5.4\t9\t\\N\ngpt-5.4\t7\ta\\tb\n\\.\n";
+        let expected = [
+            numbered(10, r#"{"model":"gpt-5.4","prompt_tokens":"9"}"#),
+            numbered(11, r#"{"model":"gpt-5.4","prompt_tokens":"7","note":"a\tb"}"#),
+        ];
+        assert_eq!(cut(dump), expected);
+    }
+
+    #[test]
+    fn a_chat_of_vs_code_is_one_record_of_what_its_lines_make() {
+        let lines = [
+            r#"{"kind":0,"v":{"sessionId":"s1","requests":[]}}"#,
+            r#"{"kind":2,"k":["requests"],"v":[{"requestId":"r1","modelId":"copilot/gpt-5.4","message":{"text":"long"}}]}"#,
+            r#"{"kind":1,"k":["requests",0,"promptTokens"],"v":9}"#,
+        ];
+        let chat = r#"{"sessionId":"s1","requests":[{"requestId":"r1","modelId":"copilot/gpt-5.4","promptTokens":9,"result":{"metadata":{}}}]}"#;
+        assert_eq!(cut(&lines.join("\n")), [numbered(1, chat)]);
     }
 
     #[test]

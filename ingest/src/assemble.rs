@@ -22,7 +22,7 @@ use crate::recognise::Shape;
 use crate::usage::{Flags, Usage};
 
 /// Version of all extractors: grows when any of them reads the same bytes differently.
-const EXTRACTOR_VERSION: i32 = 14;
+const EXTRACTOR_VERSION: i32 = 15;
 
 /// Model of a provider's answer that names none and stands in no envelope that does.
 const MODEL_UNKNOWN: &str = "unknown";

@@ -12,12 +12,14 @@ use crate::cassette;
 use crate::collector;
 use crate::composed;
 use crate::config::{Config, DEPTH_MAX};
+use crate::dump;
 use crate::encoded;
 use crate::envelope::{Envelope, provider_name};
 use crate::formats::{self, otlp, stream, stream::malformed, table};
 use crate::head;
 use crate::httprr;
 use crate::item::{Decoded, IgnoreReason, Item, RawRecord};
+use crate::journal;
 use crate::json::{self, Json};
 use crate::logfmt;
 use crate::php;
@@ -220,7 +222,7 @@ fn payload_items<'r>(record: &'r RawRecord<'r>, payload: &[u8], config: &'r Conf
 pub(crate) fn readable(text: &str) -> Option<String> {
     // Nearly every record, of which the dictionaries of Ruby and Elixir alone could still make something else.
     if text.starts_with("{\"") {
-        return printed::json(text);
+        return printed::json(text).or_else(|| journal::json(text));
     }
     let plain = encoded::plain(text).or_else(|| unquoted::json(text)).or_else(|| printed::json(text));
     if plain.is_some() || text.starts_with('{') {
@@ -228,7 +230,8 @@ pub(crate) fn readable(text: &str) -> Option<String> {
     }
     // The others begin with words.
     let plain = httprr::json(text).or_else(|| php::json(text)).or_else(|| cassette::json(text));
-    plain.or_else(|| collector::json(text)).or_else(|| access_log::json(text)).or_else(|| logfmt::json(text))
+    let plain = plain.or_else(|| collector::json(text)).or_else(|| access_log::json(text));
+    plain.or_else(|| logfmt::json(text)).or_else(|| dump::json(text))
 }
 
 fn named(name: &str) -> Result<Shape> {

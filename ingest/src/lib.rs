@@ -22,6 +22,7 @@ mod collector;
 mod composed;
 mod config;
 mod decode;
+mod dump;
 mod encoded;
 mod envelope;
 mod formats;
@@ -30,6 +31,7 @@ pub mod http;
 mod httprr;
 mod identity;
 mod item;
+mod journal;
 mod json;
 pub mod keys;
 mod ledger;
@@ -55,10 +57,12 @@ pub use config::{
     Config, Customers, DEPTH_MAX, RAW_USAGE_BYTES_MAX, SKELETON_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TEXT_BYTES_MAX,
 };
 pub use decode::{decode, event_time};
+pub use dump::Dump;
 pub use formats::mapping::Mapping;
 pub use formats::stream::is_table;
 pub use identity::UNIQUE_RESPONSE_IDS;
 pub use item::{Decoded, IgnoreReason, Item, RawRecord};
+pub use journal::Journal;
 pub use ledger::RULES;
 pub use number::COUNT_MAX;
 pub use recognise::Shape;

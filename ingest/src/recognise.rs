@@ -2,7 +2,7 @@
 //! test proves that no example of one format satisfies the rule of another that stands before it.
 
 use crate::formats::otlp::{exported, printed};
-use crate::formats::{bifrost, langchain, log_lines};
+use crate::formats::{bifrost, langchain, log_lines, notebook, rows};
 use crate::json::Object;
 
 mod asked;
@@ -87,6 +87,9 @@ fn by_evidence(object: &Object<'_>) -> Option<(Shape, &'static str)> {
     if printed::is_span(object) {
         return Some((Shape::OtelSpan, "attributes, and a context with ids"));
     }
+    if notebook::is_notebook(object) {
+        return Some((Shape::Notebook, "nbformat and cells"));
+    }
     let known = by_marker(object).or_else(|| by_export(object)).or_else(|| by_usage(object));
     let recorded = || {
         let state = refused::is_recorded_state(object);
@@ -124,6 +127,9 @@ fn row(object: &Object<'_>) -> Option<Shape> {
 
 /// By what stores and consoles make of spans and log records.
 fn by_store(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if rows::is_answer(object) {
+        return Some((Shape::Rows, "columns, and rows of their values"));
+    }
     if log_lines::is_answer(object) {
         return Some((Shape::LogLines, "streams or rows of lines"));
     }

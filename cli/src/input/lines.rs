@@ -66,6 +66,14 @@ impl Lines {
         Ok(record)
     }
 
+    /// A chat of VS Code, whose lines after the first change it.
+    pub(super) fn chat(&mut self, mut journal: ingest::Journal) -> anyhow::Result<Vec<u8>> {
+        while let Some((_, line)) = self.next()? {
+            journal.line(&String::from_utf8_lossy(&line));
+        }
+        Ok(journal.chat().into_bytes())
+    }
+
     /// The frames of a stream of Gemini that were saved one a line: each counts all there is so far, under one id.
     pub(super) fn frames(&mut self, first: Vec<u8>, response: &str) -> anyhow::Result<Vec<u8>> {
         let mut record = first;

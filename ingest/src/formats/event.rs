@@ -9,7 +9,7 @@ use crate::assemble::{Call, Out, Part, precedence};
 use crate::decode::readable;
 use crate::envelope::{self, Envelope};
 use crate::formats::{
-    self, ai_sdk, anthropic, bedrock, families, gemini, house, langfuse, openai, resource, runs, stream,
+    self, ai_sdk, anthropic, bedrock, families, gemini, house, langfuse, ollama, openai, resource, runs, stream,
 };
 use crate::item::IgnoreReason;
 use crate::json::{self, Json, Kind, Object, deeper_than};
@@ -409,6 +409,13 @@ pub(crate) fn usage<'a>(json: Json<'a>, object: &Object<'a>, envelope: Envelope<
     let mut envelope = envelope.read(object, out.config)?;
     complete(object, &mut envelope)?;
     let value = object.get("usage");
+    // Open WebUI keeps what Ollama counted in its words and OpenAI's (chats that others published, 2026-12-01).
+    if let Some(used) =
+        value.and_then(Json::object).filter(|used| used.has("prompt_eval_count") && used.has("eval_count"))
+    {
+        out.call(ollama::response(&used)?, envelope, json);
+        return Ok(());
+    }
     // Columns of tables hold it as text, and houses give it other names.
     let text = match value {
         Some(value) => {

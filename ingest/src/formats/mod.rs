@@ -28,6 +28,7 @@ pub(crate) mod librechat;
 pub(crate) mod log_lines;
 pub(crate) mod mapping;
 pub(crate) mod media;
+pub(crate) mod notebook;
 mod ollama;
 pub(crate) mod openai;
 pub(crate) mod opencode;
@@ -37,6 +38,7 @@ pub(crate) mod pictures;
 pub(crate) mod pydantic_ai;
 pub(crate) mod replicate;
 mod resource;
+pub(crate) mod rows;
 pub(crate) mod runs;
 pub(crate) mod searches;
 pub(crate) mod seats;
@@ -278,6 +280,8 @@ fn shaped<'a>(
         | Shape::QwenCode
         | Shape::Cline => return tools::read(json, object, shape, envelope, out),
         Shape::LogLines => return log_lines::read(object, &envelope, wrappers, out),
+        Shape::Rows => return rows::read(object, &envelope, wrappers, out),
+        Shape::Notebook => return notebook::read(object, &envelope, wrappers, out),
         Shape::Sum => {
             out.ignore(IgnoreReason::RunSummary);
             return Ok(());

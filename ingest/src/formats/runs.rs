@@ -31,7 +31,8 @@ pub(crate) fn run<'a>(object: &Object<'a>) -> Option<Run<'a>> {
         .or_else(|| chat(object))
         .or_else(|| exchanges(object))
         .or_else(|| requests(object))
-        .or_else(|| event(object))?;
+        .or_else(|| event(object))
+        .or_else(|| jcode(object))?;
     (!run.calls.is_empty()).then_some(run)
 }
 
@@ -118,8 +119,11 @@ fn execution<'a>(object: &Object<'a>) -> Option<Run<'a>> {
 /// A chat of Open WebUI, whose messages stand in a tree with all that was ever answered, and in a list with what is shown.
 fn chat<'a>(object: &Object<'a>) -> Option<Run<'a>> {
     let chat = object.object("chat")?;
+    // Its older versions kept what Ollama said.
+    let of_ollama = |message: &Object<'a>| message.object("info").is_some_and(|info| info.has("prompt_eval_count"));
     let counted = |message: &Json<'a>| {
-        message.object().is_some_and(|message| message.is("role", "assistant") && message.object("usage").is_some())
+        let told = |message: &Object<'a>| message.object("usage").is_some() || of_ollama(message);
+        message.object().is_some_and(|message| message.is("role", "assistant") && told(&message))
     };
     let tree = chat.object("history").and_then(|history| history.object("messages"));
     let tree: Vec<Json<'a>> =
@@ -163,6 +167,20 @@ fn requests<'a>(object: &Object<'a>) -> Option<Run<'a>> {
 fn event<'a>(object: &Object<'a>) -> Option<Run<'a>> {
     let calls = object.object("event")?.object("agentEvent")?.array("modelUsage")?;
     Some(Run { evidence: "event.agentEvent.modelUsage", calls, time: object.get("timestampMs"), ..Run::default() })
+}
+
+/// A session of jcode, or a line of what was added to one: its messages, of which some state what they used (public parsers of its files
+/// and their tests, 2026-12-01).
+fn jcode<'a>(object: &Object<'a>) -> Option<Run<'a>> {
+    let about = object.object("meta").filter(|_| object.has("append_messages"));
+    let session = about.as_ref().unwrap_or(object);
+    let counted = |message: &Json<'a>| message.object().is_some_and(|message| message.object("token_usage").is_some());
+    let messages = object.array("append_messages").or_else(|| object.array("messages"))?;
+    let calls = messages.into_iter().filter(counted).collect();
+    let short = |name: &str| session.string(name).filter(|text| is_identifier(text));
+    session.has("provider_key").then_some(())?;
+    let model = short("model");
+    Some(Run { evidence: "messages that state token_usage", calls, model, session: short("id"), ..Run::default() })
 }
 
 fn is_object(value: Json<'_>) -> bool {

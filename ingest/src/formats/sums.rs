@@ -24,6 +24,19 @@ const REQUESTS: [&str; 9] = [
 const COUNTS: [&str; 6] =
     ["prompt_tokens", "input_tokens", "inputTokens", "promptTokens", "total_tokens", "uncached_input_tokens"];
 
+/// True for a message that OpenClaw itself wrote into a transcript: of what it delivered to a channel, whatever that counts, or of its
+/// gateway (transcripts in public code and tests that read them, 2026-12-01).
+pub(crate) fn is_mirrored(object: &Object<'_>) -> bool {
+    let by_itself = |message: &Object<'_>| {
+        let model = || ["delivery-mirror", "gateway-injected"].iter().any(|model| message.is("model", model));
+        message.is("api", "openclaw-transcript") || (message.is("provider", "openclaw") && model())
+    };
+    match object.has("message") {
+        true => object.object("message").is_some_and(|message| by_itself(&message)),
+        false => object.has("role") && by_itself(object),
+    }
+}
+
 /// The evidence that an object adds up calls.
 pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     let counted = || COUNTS.iter().any(|name| object.has(name));
@@ -214,6 +227,12 @@ fn of_an_app(object: &Object<'_>) -> Option<&'static str> {
     }
     if data.has("total_credits") && data.has("total_usage") {
         return Some("the balance of an account of OpenRouter");
+    }
+    if object.object("byModel").is_some() && object.has("version") && !object.has("usage") {
+        return Some("sums of a session of Mux by model");
+    }
+    if within("session_state", &["conversation_metadata"]) && object.has("session_id") {
+        return Some("the head of a session of Kiro, which counts no tokens");
     }
     if object.has("ResultsByTime") {
         return Some("sums of AWS Cost Explorer");

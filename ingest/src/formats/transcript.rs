@@ -40,7 +40,8 @@ pub(crate) fn claude_code<'a>(
     call.precedence = precedence::AGENT;
     // Lines of one message are written at different times; the message has one.
     call.time = time(line, "timestamp")?;
-    envelope.claimed.application = Some(Text::const_new("claude-code"));
+    let application = if of_qwen_code(&message, &mut call) { "qwen-code" } else { "claude-code" };
+    envelope.claimed.application = Some(Text::const_new(application));
     envelope.claimed.session = session(object)?;
     let request = match envelope::text(line, "requestId")? {
         Some(request) => Some(request),
@@ -52,6 +53,27 @@ pub(crate) fn claude_code<'a>(
     }
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// Whether Qwen Code printed a line in the words of Claude Code: its input holds the cache, as its total says, which Claude Code has not
+/// (its `createUsage` in public code, read 2026-12-01).
+fn of_qwen_code(message: &Object<'_>, call: &mut Call<'_>) -> bool {
+    let Some(usage) = message.object("usage").filter(|usage| usage.has("total_tokens")) else { return false };
+    let [part] = &mut call.parts[..] else { return false };
+    if call.model.as_deref().is_none_or(|model| model.contains("claude")) {
+        return false;
+    }
+    let counts = Counts::new(&usage, "usage");
+    let count = |name: &str| counts.or_zero(name).unwrap_or(0);
+    let (input, cached) = (count("input_tokens"), count("cache_read_input_tokens"));
+    if cached <= input && count("total_tokens") == input + count("output_tokens") {
+        part.usage.set(Meter::InputTextTokens, input - cached);
+        part.checked = "total = input + output";
+    }
+    if usage.iter().all(|(name, _)| name == "total_tokens" || anthropic::is_known(name)) {
+        part.flags.clear(Flag::UnknownUsageField);
+    }
+    true
 }
 
 /// What tells the lines of one message from others where Anthropic has not served it: those who speak like it name no request, and Claude

@@ -9,6 +9,9 @@ use crate::json::{Json, Object};
 
 /// By fields that only the logs and exports of one tool have.
 pub(super) fn by_export(object: &Object<'_>) -> Option<(Shape, &'static str)> {
+    if sums::is_mirrored(object) {
+        return Some((Shape::Fragment, "a copy of what was delivered, by OpenClaw itself"));
+    }
     // A document of a vector store has properties, too.
     let kept = |shape: Shape| shape == Shape::Metered && asked::contents(object).contains(&"properties");
     if let Some(shape) = tools::told(object).filter(|shape| !kept(*shape)) {

@@ -23,6 +23,9 @@ pub(super) fn evidence(object: &Object<'_>) -> Option<&'static str> {
     if object.has("kind") && object.has("k") && object.has("v") {
         return Some("a change of a chat of VS Code");
     }
+    if object.has("ts") && object.get("turn").and_then(Json::boolean) == Some(true) && object.iter().nth(2).is_none() {
+        return Some("the end of a turn of Reasonix");
+    }
     if object.has("timestampMs") && object.object("event").is_some_and(|event| event.has("agentEvent")) {
         return Some("an event of Junie");
     }

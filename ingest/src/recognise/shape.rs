@@ -239,6 +239,10 @@ schemas::symbols! {
         CodexExec = "codex.exec",
         /// A line of a Codex transcript.
         CodexTranscript = "codex.transcript",
+        /// The answer of a query, whose columns are named once.
+        Rows = "rows",
+        /// A notebook with what its cells put out.
+        Notebook = "notebook",
         /// A span as an SDK prints it, or a flat record named by the conventions.
         OtelSpan = "otel.span",
         /// A span or log record as a store, a console or a tool writes it.

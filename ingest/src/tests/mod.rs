@@ -13,6 +13,7 @@ mod emitters;
 mod event;
 mod exports;
 mod found;
+mod held;
 mod http;
 mod local_files;
 mod matrix;

@@ -10,12 +10,14 @@
 use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Id, Scope, Signal, Value};
+use super::held::{self, Held};
+use super::names::lined;
 use super::{agents, mastra, read, text};
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
 use crate::json::{Json, Kind, Object};
 
-const ATTRIBUTES: [&str; 10] = [
+const ATTRIBUTES: [&str; 12] = [
     "attributes",
     "Attributes",
     "SpanAttributes",
@@ -26,6 +28,9 @@ const ATTRIBUTES: [&str; 10] = [
     "tags",
     "labels",
     "data",
+    // Items of Application Insights; Uptrace
+    "properties",
+    "attrs",
 ];
 const TRACE: [&str; 9] = [
     "traceId",
@@ -85,8 +90,25 @@ pub(crate) fn is_entry(object: &Object<'_>) -> bool {
     if is_go(object) || is_script_log(object) || of_an_agent(object).is_some() {
         return true;
     }
-    let identified = TRACE.iter().any(|name| object.has(name)) || object.has("LogAttributes") || is_elastic(object);
-    identified && !object.has("scopeSpans") && attributes_of(object).is_some()
+    let identified = TRACE.iter().any(|name| object.has(name))
+        || object.has("LogAttributes")
+        || is_elastic(object)
+        || of_cloud_trace(object).is_some();
+    identified && !object.has("scopeSpans") && attributes_of(object).is_some() || is_node(object)
+}
+
+/// The trace that the name of a span in the second version of Cloud Trace says
+/// (<https://cloud.google.com/trace/docs/reference/v2/rest/v2/projects.traces/batchWrite>, not opened).
+fn of_cloud_trace<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
+    let name = object.string("name").filter(|_| object.has("displayName"))?;
+    let (_, trace) = name.split_once("/traces/")?;
+    trace.split_once('/').map(|(trace, _)| Cow::Owned(trace.to_owned()))
+}
+
+/// True for a span as Phoenix's interface in GraphQL gives it back: its counts may stand beside its attributes, or alone.
+fn is_node(object: &Object<'_>) -> bool {
+    nested(object, "context", "traceId").is_some()
+        && (object.has("tokenCountPrompt") || attributes_of(object).is_some())
 }
 
 /// True for a span or transaction as Elastic APM's server stores it: its identities in objects, and among its labels the names of the
@@ -104,42 +126,25 @@ fn nested<'a>(object: &Object<'a>, name: &str, field: &str) -> Option<Json<'a>> 
     object.object(name)?.get(field)
 }
 
-/// True for a name and the same with lines in place of its dots.
-fn is_lined(name: &str, label: &str) -> bool {
-    let lined = name.bytes().map(|byte| if byte == b'.' { b'_' } else { byte });
-    lined.eq(label.bytes())
+/// The labels of an object by the names they had as attributes.
+fn labels<'a>(object: &Object<'a>, containers: &[&str]) -> Attributes<'a> {
+    let mut found = Attributes::default();
+    for labels in containers.iter().filter_map(|name| object.object(name)) {
+        for (label, value) in labels.fields() {
+            if let Some(value) = text::plain_value(value) {
+                found.push(lined(&label).map_or(label, Cow::Borrowed), value);
+            }
+        }
+    }
+    found
 }
 
-/// The labels of Elastic's document by the names they had as attributes.
-fn labels<'a>(object: &Object<'a>) -> Attributes<'a> {
-    const NAMES: [&str; 19] = [
-        "gen_ai.operation.name",
-        "gen_ai.provider.name",
-        "gen_ai.system",
-        "gen_ai.request.model",
-        "gen_ai.response.model",
-        "gen_ai.response.id",
-        "gen_ai.conversation.id",
-        "gen_ai.agent.name",
-        "gen_ai.usage.input_tokens",
-        "gen_ai.usage.output_tokens",
-        "gen_ai.usage.prompt_tokens",
-        "gen_ai.usage.completion_tokens",
-        "gen_ai.usage.total_tokens",
-        "gen_ai.usage.cache_read.input_tokens",
-        "gen_ai.usage.cache_read_input_tokens",
-        "gen_ai.usage.cache_creation.input_tokens",
-        "gen_ai.usage.cache_creation_input_tokens",
-        "gen_ai.usage.reasoning.output_tokens",
-        "gen_ai.openai.response.service_tier",
-    ];
-    let mut found = Attributes::default();
-    for labels in ["labels", "numeric_labels"].iter().filter_map(|name| object.object(name)) {
-        for (label, value) in labels.fields() {
-            let name = NAMES.iter().find(|name| is_label(&label) && is_lined(name, &label));
-            if let Some(value) = text::plain_value(value) {
-                found.push(name.map_or(label, |name| Cow::Borrowed(*name)), value);
-            }
+/// The attributes of a segment of X-Ray: those that are indexed, with lines in place of dots, and others by their namespace.
+fn of_segment<'a>(segment: &Object<'a>) -> Attributes<'a> {
+    let mut found = labels(segment, &["annotations"]);
+    for (_, space) in segment.object("metadata").unwrap_or_default().iter() {
+        if let Some(space) = space.object() {
+            fill(&mut found, "", &space, 0);
         }
     }
     found
@@ -186,6 +191,16 @@ fn attributes_of<'a>(object: &Object<'a>) -> Option<Json<'a>> {
     if is_elastic(object) {
         return object.first(&["labels", "numeric_labels"]).map(|(_, labels)| labels);
     }
+    if let Some(map) = nested(object, "attributes", "attributeMap").filter(|map| speaks_of_models(*map)) {
+        return Some(map);
+    }
+    if object.has("start_time") && (object.has("annotations") || object.has("metadata")) {
+        let spaces = object.object("metadata").unwrap_or_default();
+        let mut spaces = spaces.iter().map(|(_, space)| space).chain(object.get("annotations"));
+        if let Some(telling) = spaces.find(|space| speaks_of_models(*space)) {
+            return Some(telling);
+        }
+    }
     ATTRIBUTES.iter().find_map(|name| {
         let value = object.get(name)?;
         let certain = match *name {
@@ -204,7 +219,8 @@ fn speaks_of_models(attributes: Json<'_>) -> bool {
         ["gen_ai", "llm", "openinference", "traceloop", "langfuse", "mlflow"]
             .iter()
             .any(|family| name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
-            || name.starts_with("ai.")
+            || (name.starts_with("ai.") && !name.starts_with("ai.operation"))
+            || name.starts_with("gen_ai_")
     };
     match attributes.kind() {
         Kind::Object => attributes.object().is_some_and(|object| object.iter().any(|(name, _)| telling(name))),
@@ -223,32 +239,22 @@ fn speaks_of_models(attributes: Json<'_>) -> bool {
     }
 }
 
-/// The spans of a trace that one object holds, and of several.
-pub(crate) fn spans<'a>(object: &Object<'a>) -> Option<Vec<Json<'a>>> {
-    let list = |holder: &Object<'a>| holder.array("spans").or_else(|| holder.array("items"));
-    if let Some(spans) = list(object).or_else(|| list(&object.object("data")?)) {
-        return Some(spans);
-    }
-    let traces = object.array("data").or_else(|| object.array("traces"))?;
-    let first = traces.first()?.object()?;
-    list(&first)?;
-    Some(traces.into_iter().filter_map(Json::object).filter_map(|trace| list(&trace)).flatten().collect())
-}
-
 /// True for a trace whose spans are told as those of a store.
 pub(crate) fn is_trace(object: &Object<'_>) -> bool {
     const SEEN: usize = 16;
-    let shared = TRACE.iter().any(|name| object.has(name));
-    let about_models = |span: &Json<'_>| {
-        span.object().is_some_and(|span| is_entry(&span) || (shared && attributes_of(&span).is_some()))
+    let about_models = |span: &Held<'_>| {
+        let identified = |trace: &Object<'_>| {
+            TRACE.iter().any(|name| trace.has(name)) || nested(trace, "tags", "ai.operation.id").is_some()
+        };
+        is_entry(&span.object) || (span.trace.as_ref().is_some_and(identified) && attributes_of(&span.object).is_some())
     };
-    spans(object).is_some_and(|spans| spans.iter().take(SEEN).any(about_models))
+    held::spans(object).is_some_and(|spans| spans.iter().take(SEEN).any(about_models))
 }
 
 /// Reads one entry.
 pub(crate) fn entry<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<'a>, out: &mut Out<'_>) {
     let mut batch = Batch::default();
-    let signal = push(&mut batch, json, object, None, 1);
+    let signal = push(&mut batch, json, object, None, None, 1);
     read(batch, signal, Some(envelope), out);
 }
 
@@ -256,9 +262,8 @@ pub(crate) fn entry<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope
 pub(crate) fn trace<'a>(object: &Object<'a>, envelope: &Envelope<'a>, out: &mut Out<'_>) {
     let most = out.config.items_max;
     let mut batch = Batch::default();
-    for json in spans(object).unwrap_or_default() {
-        let Some(span) = json.object() else { continue };
-        push(&mut batch, json, &span, Some(object), most);
+    for Held { json, object, trace, parent } in held::spans(object).unwrap_or_default() {
+        push(&mut batch, json, &object, trace.as_ref(), parent, most);
     }
     read(batch, Signal::Traces, Some(envelope), out);
 }
@@ -269,11 +274,12 @@ fn push<'a>(
     json: Json<'a>,
     object: &Object<'a>,
     trace: Option<&Object<'a>>,
+    above: Option<Json<'a>>,
     most: usize,
 ) -> Signal {
     batch.resources.push(resource(object, trace));
     batch.scopes.push(scope(object));
-    let context = object.object("SpanContext").or_else(|| object.object("spanContext"));
+    let context = ["SpanContext", "spanContext", "context"].iter().find_map(|name| object.object(name));
     // Cloud Trace's first version writes a span's id as a number.
     let counted = trace.is_some_and(|trace| trace.has("projectId"));
     let identity = |names: &[&'static str], within_context: [&'static str; 2], digits: usize| {
@@ -286,7 +292,10 @@ fn push<'a>(
             let owner = if digits == 32 { &["trace"][..] } else { &["span", "transaction"] };
             owner.iter().find_map(|owner| nested(object, owner, "id"))
         };
-        let id = plain_id(text::lower_hexadecimal(own.or_else(stated).or_else(within)?)?);
+        let around = || nested(trace.filter(|_| digits == 32)?, "tags", "ai.operation.id");
+        let written = || own.or_else(stated).or_else(within).or_else(around);
+        let named = || of_cloud_trace(object).filter(|_| digits == 32);
+        let id = named().or_else(|| text::lower_hexadecimal(written()?)).map(plain_id)?;
         Some(Id::Digits(match id.parse::<u64>() {
             Ok(number) if counted && digits == 16 => Cow::Owned(format!("{number:016x}")),
             _ => id,
@@ -296,7 +305,9 @@ fn push<'a>(
     let body = object.first(&["Body", "body", "_body"]).and_then(|(_, body)| body.string());
     let elastic = is_elastic(object);
     let mut attributes = match elastic {
-        true => labels(object),
+        true => labels(object, &["labels", "numeric_labels"]),
+        false if object.has("attrs") => labels(object, &["attrs"]),
+        false if object.has("annotations") || object.has("subsegments") => of_segment(object),
         false if object.has(BY_TYPE[0]) => by_type(object),
         false => attributes_of(object).or_else(|| object.get("attributes")).map(all).unwrap_or_default(),
     };
@@ -306,20 +317,24 @@ fn push<'a>(
     if let Some(kind) = object.string("span_kind").filter(|_| object.has("context.span_id")) {
         attributes.push("openinference.span.kind".into(), Value::Text(Cow::Owned(kind.into_owned())));
     }
+    if nested(object, "context", "traceId").is_some() {
+        of_node(object, &mut attributes);
+    }
+    let display = || nested(object, "displayName", "value");
     let entry = Entry {
-        name: object
-            .first(&NAME)
-            .map(|(_, name)| name)
+        name: display()
+            .or_else(|| object.first(&NAME).map(|(_, name)| name))
             .or_else(|| nested(object, "span", "name"))
             .and_then(Json::string)
             .unwrap_or_default(),
         body,
         trace_id: identity(&TRACE, ["TraceID", "traceId"], 32),
         span_id: identity(&SPAN, ["SpanID", "spanId"], 16),
-        parent_id: parent(object),
-        time: TIME
-            .iter()
-            .find_map(|name| time(object, name).ok().flatten().or_else(|| text::halves(object.get(name)?))),
+        parent_id: parent(object, trace, above),
+        time: [Some(object), trace].into_iter().flatten().find_map(|object| {
+            let told = |name: &&str| time(object, name).ok().flatten().or_else(|| text::halves(object.get(name)?));
+            TIME.iter().find_map(told)
+        }),
         attributes,
         json: Some(json),
         ..Entry::default()
@@ -328,17 +343,46 @@ fn push<'a>(
     if logged { Signal::Logs } else { Signal::Traces }
 }
 
-fn parent<'a>(object: &Object<'a>) -> Option<Id<'a>> {
+/// What Phoenix's interface says of a span in names of its own.
+fn of_node<'a>(node: &Object<'a>, attributes: &mut Attributes<'a>) {
+    const NAMES: [(&str, &str); 3] = [
+        ("tokenCountPrompt", "llm.token_count.prompt"),
+        ("tokenCountCompletion", "llm.token_count.completion"),
+        ("tokenCountTotal", "llm.token_count.total"),
+    ];
+    if let Some(kind) = node.string("spanKind") {
+        attributes.push("openinference.span.kind".into(), Value::Text(kind.to_ascii_uppercase().into()));
+    }
+    for (name, attribute) in NAMES {
+        if let Some(count) = node.get(name).and_then(text::plain_value)
+            && !attributes.iter().any(|(known, _)| known == attribute)
+        {
+            attributes.push(attribute.into(), count);
+        }
+    }
+}
+
+fn parent<'a>(object: &Object<'a>, trace: Option<&Object<'a>>, above: Option<Json<'a>>) -> Option<Id<'a>> {
     let go = || object.object("Parent")?.get("SpanID");
     let script = || object.object("parentSpanContext")?.get("spanId");
     let jaeger = || object.first_of("references")?.get("spanID");
     let stated = object.first(&PARENT).map(|(_, value)| value).or_else(|| nested(object, "parent", "id"));
-    text::lower_hexadecimal(stated.or_else(go).or_else(script).or_else(jaeger)?).map(plain_id).map(Id::Digits)
+    let around = || nested(trace?, "tags", "ai.operation.parentId");
+    let found = above.or(stated).or_else(go).or_else(script).or_else(jaeger).or_else(around);
+    text::lower_hexadecimal(found?).map(plain_id).map(Id::Digits)
 }
 
 /// An id that is written as a UUID, without its dashes, and what fills a span's up to that length (Laminar's interface, from knowledge of
 /// it, 2026-11-30).
 fn plain_id(id: Cow<'_, str>) -> Cow<'_, str> {
+    // Application Insights' older ones are the way down to a span; X-Ray's have a version, and their time apart.
+    if let Some(way) = id.strip_prefix('|') {
+        let last = way.trim_end_matches('.').rsplit(['.', '_']).find(|part| !part.is_empty());
+        return Cow::Owned(last.unwrap_or(way).to_owned());
+    }
+    if let Some(parted) = id.strip_prefix("1-").filter(|parted| parted.len() == 33) {
+        return Cow::Owned(parted.replacen('-', "", 1));
+    }
     if id.len() != 36 || !id.bytes().enumerate().all(|(at, byte)| (byte == b'-') == matches!(at, 8 | 13 | 18 | 23)) {
         return id;
     }
@@ -473,7 +517,9 @@ fn unwrapped<'a>(value: Json<'a>) -> Json<'a> {
     let Some(object) = value.object() else { return value };
     let typed = object.first(&["type", "Type"]).is_some();
     let only = || match object.iter().next() {
-        Some(("stringValue" | "intValue" | "doubleValue" | "boolValue", value)) => Some(value),
+        // Cloud Trace says of a text whether it was cut off.
+        Some(("stringValue", value)) => Some(value.object().and_then(|cut| cut.get("value")).unwrap_or(value)),
+        Some(("intValue" | "doubleValue" | "boolValue", value)) => Some(value),
         _ => None,
     };
     match object.first(&["value", "Value"]) {

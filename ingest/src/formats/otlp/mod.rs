@@ -10,6 +10,7 @@ mod batch;
 mod counts;
 pub(crate) mod exported;
 mod genkit;
+mod held;
 mod mastra;
 mod metadata;
 mod names;

@@ -191,6 +191,42 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
     index == one.len() && index == other.len()
 }
 
+/// The name of the conventions that a label is with lines in place of its dots, as stores write it that have no dots.
+pub(super) fn lined(label: &str) -> Option<&'static str> {
+    const NAMES: [&str; 24] = [
+        "gen_ai.operation.name",
+        "gen_ai.provider.name",
+        "gen_ai.system",
+        "gen_ai.request.model",
+        "gen_ai.response.model",
+        "gen_ai.response.id",
+        "gen_ai.conversation.id",
+        "gen_ai.agent.name",
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.output_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "gen_ai.usage.completion_tokens",
+        "gen_ai.usage.total_tokens",
+        "gen_ai.usage.cost",
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.reasoning.output_tokens",
+        "gen_ai.usage.reasoning_tokens",
+        "gen_ai.openai.response.service_tier",
+        "openai.response.service_tier",
+        "server.address",
+        "error.type",
+    ];
+    let is_lined = |name: &&&str| {
+        let lined = name.bytes().map(|byte| if byte == b'.' { b'_' } else { byte });
+        lined.eq(label.bytes())
+    };
+    // What has a dot is written as it is.
+    if label.contains('.') { None } else { NAMES.iter().find(is_lined).copied() }
+}
+
 pub(super) const INPUT: &Names = names![0;
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.prompt_tokens",

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::batch::{Attributes, Batch, Entry, Id, Signal, Value};
-use super::names::names;
+use super::names::{lined, names};
 use super::{exported, read, text};
 use crate::assemble::Out;
 use crate::envelope::{Envelope, time};
@@ -44,11 +44,14 @@ fn context<'a>(object: &Object<'a>) -> Option<Object<'a>> {
 
 /// True for a record that states counts under the names of the conventions.
 pub(crate) fn is_flat(object: &Object<'_>) -> bool {
-    const COUNTS: [&str; 4] = [
+    const COUNTS: [&str; 6] = [
         "gen_ai.usage.input_tokens",
         "gen_ai.usage.prompt_tokens",
         "llm.token_count.prompt",
         "gen_ai.usage.output_tokens",
+        // Stores whose names have no dots: Loki's, columns of tables.
+        "gen_ai_usage_input_tokens",
+        "gen_ai_usage_output_tokens",
     ];
     let stated = |name: &str| object.get(name).is_some();
     const COLUMNS: [&str; 3] = [
@@ -107,12 +110,14 @@ pub(crate) fn span<'a>(json: Json<'a>, object: &Object<'a>, envelope: &Envelope<
 fn attributes<'a>(object: &Object<'a>) -> Attributes<'a> {
     let mut found = Attributes::default();
     exported::fill(&mut found, "", object, 0);
-    if object.iter().any(|(name, _)| name.starts_with(COLUMN)) {
+    let named_otherwise = |name: &str| name.starts_with(COLUMN) || name.starts_with("gen_ai_");
+    if object.iter().any(|(name, _)| named_otherwise(name)) {
         let columns: Vec<_> = found.iter().map(|(name, value)| (name.to_owned(), value.to_owned_value())).collect();
         found = Attributes::default();
         for (name, value) in columns {
-            let name = name.strip_prefix(COLUMN).map_or_else(|| name.clone(), str::to_owned);
-            found.push(Cow::Owned(name), value);
+            let plain = name.strip_prefix(COLUMN).unwrap_or(&name);
+            let name = lined(plain).map_or_else(|| Cow::Owned(plain.to_owned()), Cow::Borrowed);
+            found.push(name, value);
         }
     }
     found

@@ -10,6 +10,7 @@ use crate::json::{Json, Kind, Object};
 use crate::pieces;
 use crate::printed;
 use crate::problem::{Problem, Result};
+use crate::recognise;
 
 /// The JSON documents in a text: one, the elements of an array, one a line, or the data of server-sent events.
 pub(crate) fn documents(text: &str) -> Result<Vec<Result<Document<'_>>>> {
@@ -74,7 +75,8 @@ fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
         // Newline-delimited JSON, where one bad line does not spoil the others.
         Err(_) if looks_like_lines(text) => Ok(lines(text).map(|(number, line)| numbered(number, line)).collect()),
         Err(error) => {
-            let found = one_after_another(text).or_else(|| log_file(text)).or_else(|| embedded(text));
+            let found = one_after_another(text).or_else(|| spread_out(text));
+            let found = found.or_else(|| log_file(text)).or_else(|| embedded(text));
             found.ok_or_else(|| malformed(&error))
         }
     }
@@ -126,7 +128,8 @@ fn is_begun(text: &str) -> bool {
     let Some(inner) = text.strip_prefix('[') else { return text.starts_with(['{', '"']) };
     let told = |c: char| c.is_alphanumeric() || " .,:;+-_/#".contains(c);
     let tag = inner.find(|c| !told(c)).unwrap_or(inner.len());
-    !(inner.starts_with(char::is_alphanumeric) && inner[tag..].starts_with("] "))
+    let ends = |mark| inner[tag..].starts_with(mark);
+    !(inner.starts_with(char::is_alphanumeric) && (ends("] ") || ends("][")))
 }
 
 /// The object on several lines that stands after the words of a program. A text that goes on after it is a document that quotes it.
@@ -134,6 +137,33 @@ fn embedded(text: &str) -> Option<Vec<Result<Json<'_>>>> {
     let json = logged(text)?;
     let (_, rest) = text.split_once(json.text())?;
     (rest.trim().lines().count() <= 1).then(|| vec![Ok(json)])
+}
+
+/// The objects over several lines that a program wrote among its words, one after the other: those that can be told to be something, for
+/// what was asked stands there, too (LM Studio's logs, and whoever prints with indents).
+fn spread_out(text: &str) -> Option<Vec<Result<Json<'_>>>> {
+    /// How much more than its length is read of a text, at most, in looking for objects that are none.
+    const LOOKS_MAX: usize = 4;
+    if is_begun(text) {
+        return None;
+    }
+    let (mut found, mut rest, mut looked, mut spread) = (Vec::new(), text, 0, false);
+    while let Some(at) = rest.find('{') {
+        let object = Json::parse_first(&rest[at..]);
+        let length = object.map_or(1, |object| object.text().len());
+        if let Some(object) = object {
+            spread |= object.text().contains('\n');
+            let told = object.object().is_some_and(|object| recognise::recognise(&object).is_some());
+            found.extend(told.then_some(Ok(object)));
+        } else {
+            looked += rest.len() - at;
+            if looked > LOOKS_MAX * text.len() {
+                return None;
+            }
+        }
+        rest = &rest[at + length..];
+    }
+    (spread && !found.is_empty()).then_some(found)
 }
 
 /// The lines of a log some of which end with an object.

@@ -184,6 +184,51 @@ pub(super) const APPS: &[Tool] = &[
         cache: Cache::Beside,
         ..Tool::new(Shape::ToolLog, "dsh", precedence::AGENT)
     },
+    // jcode: a message of a session, which names the model; caches stand beside the input (public parsers of its files, read 2026-12-01).
+    Tool {
+        marks: &["role", "timestamp", "token_usage>input_tokens", "token_usage>output_tokens"],
+        id: &["id"],
+        time: &["timestamp"],
+        input: &["token_usage>input_tokens"],
+        output: &["token_usage>output_tokens"],
+        read: &["token_usage>cache_read_input_tokens"],
+        written: &["token_usage>cache_creation_input_tokens"],
+        reasoning: &["token_usage>reasoning_output_tokens"],
+        cache: Cache::Beside,
+        ..Tool::new(Shape::ToolLog, "jcode", precedence::AGENT)
+    },
+    // Reasonix: a line for each request in its statistics, the cache inside the prompt (as jcode's).
+    Tool {
+        marks: &["ts", "model", "prompt", "completion", "total", "requests"],
+        prefixed: true,
+        id: &[TIME, "model", "prompt", "completion"],
+        time: &["ts"],
+        model: &["model"],
+        requested: &["model"],
+        input: &["prompt"],
+        output: &["completion"],
+        total: &["total"],
+        read: &["cache_hit"],
+        reasoning: &["reasoning"],
+        ..Tool::new(Shape::ToolLog, "reasonix", precedence::AGENT)
+    },
+    // Trae: what its interface tells of the use of an account, all counts apart, and what each was billed (as jcode's).
+    Tool {
+        marks: &["session_id", "usage_time", "model_name", "extra_info>input_token"],
+        provider_is: "trae",
+        id: &["session_id", "usage_time"],
+        time: &["usage_time"],
+        model: &["model_name"],
+        input: &["extra_info>input_token"],
+        output: &["extra_info>output_token"],
+        read: &["extra_info>cache_read_token"],
+        written: &["extra_info>cache_write_token"],
+        cost: &["dollar_float"],
+        billed: true,
+        session: &["session_id"],
+        cache: Cache::Beside,
+        ..Tool::new(Shape::ToolLog, "trae", precedence::AGENT)
+    },
     // GitHub Copilot in VS Code: a request of a chat, with what its last answer used (public parsers of its files, read 2026-11-30).
     Tool { marks: &["requestId", "modelId", "promptTokens"], ..COPILOT_CHAT },
     Tool { marks: &["requestId", "modelId", "result>metadata>promptTokens"], ..COPILOT_CHAT },
