@@ -21,6 +21,8 @@ pub struct Dump {
     /// Columns of tables by their names, for rows that do not name them.
     tables: Vec<(String, Vec<String>)>,
     statement: String,
+    /// True where the statement quotes as MySQL does.
+    mysql: bool,
     quote: Quote,
 }
 
@@ -61,18 +63,18 @@ impl Dump {
             return Vec::new();
         }
         if self.statement.len() + line.len() > STATEMENT_BYTES_MAX {
-            (self.statement, self.quote) = (String::new(), Quote::default());
+            (self.statement, self.quote, self.mysql) = (String::new(), Quote::default(), false);
             return Vec::new();
         }
-        let mysql = line.contains('`') || self.statement.contains('`');
-        self.quote.pass(line, mysql);
+        self.mysql |= line.contains('`');
+        self.quote.pass(line, self.mysql);
         self.statement.push_str(line);
         if self.quote.open.is_some() || !line.trim_ascii_end().ends_with(';') {
             self.statement.push('\n');
             return Vec::new();
         }
         self.quote = Quote::default();
-        let statement = std::mem::take(&mut self.statement);
+        let (statement, mysql) = (std::mem::take(&mut self.statement), std::mem::take(&mut self.mysql));
         self.stated(&statement, mysql)
     }
 
