@@ -100,10 +100,8 @@ impl Configuration {
                     for row in &rows {
                         let Definition { id, .. } = serde_json::from_str(&row.body).context("read a budget again")?;
                         match ids.get(&id) {
-                            Some(first) => wrong.push(format!(
-                                "{}: id {id} is taken by {first}; give each budget its own",
-                                row.origin
-                            )),
+                            Some(first) => wrong
+                                .push(format!("{}: id {id} is taken by {first}; give each budget its own", row.origin)),
                             None => drop(ids.insert(id, row.origin.clone())),
                         }
                     }
@@ -342,11 +340,15 @@ mod tests {
     fn a_budget_id_that_stands_in_two_files_is_refused_with_both_places() {
         let mut files: Vec<(String, String)> =
             EXAMPLE.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        let again = "budgets:\n  - {id: growth, name: Growth, tenant: default, currency: USD, amounts: {month: \"1\"}}\n";
+        let again =
+            "budgets:\n  - {id: growth, name: Growth, tenant: default, currency: USD, amounts: {month: \"1\"}}\n";
         files.push(("budgets/more.yaml".to_owned(), again.to_owned()));
         files.sort();
         let error = Configuration::parse(&files).unwrap_err().to_string();
-        assert!(error.contains("id growth is taken by") && error.contains("budgets/more.yaml, budgets[0] (growth)"), "{error}");
+        assert!(
+            error.contains("id growth is taken by") && error.contains("budgets/more.yaml, budgets[0] (growth)"),
+            "{error}"
+        );
         assert!(error.contains("budgets.yaml, budgets["), "{error}");
     }
 
