@@ -3,7 +3,8 @@
 //! A picture, an archive or a database is no usage, and is told apart by its first bytes.
 //!
 //! In a transcript of Codex, session and model stand on lines of their own: they go before every line that counts tokens. A
-//! message of Anthropic that was saved a frame a line is one record.
+//! message of Anthropic that was saved a frame a line is one record, and so are the frames of other streams, and the events of a
+//! session after the one that names its model.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
@@ -17,7 +18,7 @@ mod folder;
 mod lines;
 
 pub use self::folder::{Found, files, unreadable};
-use self::lines::{Codex, Lines, response_id, starts_message};
+use self::lines::{Codex, Lines, Run, starts_message, without_comma};
 
 /// Largest file that is not made of lines: it is read whole.
 const WHOLE_BYTES_MAX: u64 = 256 << 20;
@@ -210,7 +211,7 @@ fn is_lines(start: &[u8], complete: bool) -> bool {
     if lines.iter().any(|line| line.starts_with(b"data:") || line.starts_with(b"event:")) {
         return false;
     }
-    let whole = |line: &&&[u8]| line.starts_with(b"{") && is_whole(line);
+    let whole = |line: &&&[u8]| line.starts_with(b"{") && is_whole(without_comma(line));
     let documents = lines.iter().filter(whole).count();
     match lines.len() {
         0 | 1 => complete && documents == lines.len(),
@@ -328,8 +329,8 @@ impl FileRecords {
                     }
                     let record = if starts_message(&line) {
                         lines.message(line)?
-                    } else if let Some(response) = response_id(&line) {
-                        lines.frames(line, &response)?
+                    } else if let Some(run) = Run::begun_by(&line) {
+                        lines.frames(line, run)?
                     } else {
                         codex.with_context(line)
                     };
@@ -525,6 +526,40 @@ mod tests {
         assert_eq!(halves(&format!("{start}\n{stop}")), [false]);
         // Where a line ends otherwise than its text, nobody can tell.
         assert_eq!(halves("vendor,seats\nacme,1\nother,"), [false, false]);
+    }
+
+    #[test]
+    fn frames_of_other_streams_that_were_saved_one_a_line_are_one_record() {
+        let chunk = |id: &str, count: u32| {
+            format!(r#"{{"id":"{id}","object":"chat.completion.chunk","usage":{{"completion_tokens":{count}}}}}"#)
+        };
+        let frame = |id: &str| format!(r#"{{"request_id":"{id}","output":{{}},"usage":{{"input_tokens":1}}}}"#);
+        let event = |kind: &str| format!(r#"{{"type":"{kind}","event_id":"e"}}"#);
+        let step = |kind: &str| format!(r#"{{"event_type":"{kind}"}}"#);
+        let other = r#"{"model":"m","usage":{"prompt_tokens":1}}"#;
+        for run in [
+            vec![chunk("", 0), chunk("a", 1), chunk("a", 2)],
+            vec![frame("a"), frame("a")],
+            vec![event("session.created"), event("input_audio_buffer.append"), event("response.done")],
+            vec![r#"{"setup":{"model":"m"}}"#.to_owned(), r#"{"setupComplete":{}}"#.to_owned()],
+            vec![step("interaction.created"), step("step.delta"), step("interaction.completed")],
+            vec![event("conversation.response.started"), event("message.output.delta")],
+            vec![event("message-start"), event("content-delta"), event("message-end")],
+        ] {
+            let (lines, next) = (run.len() as u64, run[0].replace("\"a\"", "\"b\""));
+            let records = cut(&format!("{}\n{other}\n{next}\n", run.join("\n")));
+            let expected = [numbered(1, &run.join("\n")), numbered(lines + 1, other), numbered(lines + 2, &next)];
+            assert_eq!(records, expected);
+        }
+        // Another call, even beside the first, and chunks that say nothing of whose they are.
+        assert_eq!(cut(&format!("{}\n{}\n", chunk("a", 1), chunk("b", 2))).len(), 2);
+        assert_eq!(cut(&chunk("a", 1).replace(r#""id":"a","#, "").repeat(2).replace("}{", "}\n{")).len(), 2);
+    }
+
+    #[test]
+    fn a_comma_that_an_array_left_behind_a_line_is_no_part_of_it() {
+        let lines = "{\"a\":1},\n{\"a\":2},\n{\"a\":3},\n";
+        assert_eq!(cut(lines), [1, 2, 3].map(|number| numbered(number, &format!("{{\"a\":{number}}}"))));
     }
 
     #[test]

@@ -498,6 +498,7 @@ fn model(call: &Call<'_>, envelope: &Envelope<'_>) -> Result<Text> {
 fn operation(stated: &str, parts: &[Part], model: &str) -> Text {
     match stated {
         "chat" if !parts.iter().any(Part::puts_out) && has_word(model, "embed") => Text::const_new("embeddings"),
+        "chat" if !parts.iter().any(Part::puts_out) && has_word(model, "rerank") => Text::const_new("rerank"),
         operation => Text::from(operation),
     }
 }

@@ -11,8 +11,12 @@ use serde::de::{
 use crate::json::{self, Json, Object};
 
 /// What the first line of a recording begins with, after the marks of documents and lists, and what stands further on.
-const BEGINNINGS: [(&str, &str); 8] = [
+const BEGINNINGS: [(&str, &str); 11] = [
     ("interactions:", "interactions:"),
+    // What Pydantic AI records of xAI's own interface.
+    ("version:", "stream_chunks_json:"),
+    ("version:", "responses_json:"),
+    ("stream_chunks:", "stream_chunks_json:"),
     ("http_interactions:", "interactions:"),
     ("version:", "interactions:"),
     ("recorded_with:", "interactions:"),
@@ -60,6 +64,12 @@ fn recording(whole: &str) -> Option<String> {
     let archive = object.object("log").is_some_and(|log| log.has("entries"));
     if archive || object.first(&["interactions", "http_interactions"]).is_some() {
         return Some(whole.to_owned());
+    }
+    if let Some(streams) = object.array("stream_chunks_json") {
+        return listed(streams.iter().map(|stream| Some(format!("{{\"response\":{{\"chunks\":{}}}}}", stream.text()))));
+    }
+    if let Some(answers) = object.array("responses_json") {
+        return listed(answers.iter().map(|answer| Some(format!("{{\"response\":{}}}", answer.text()))));
     }
     match object.array("responses") {
         Some(answers) => listed(answers.into_iter().map(|answer| Some(answer.text().to_owned()))),

@@ -41,6 +41,7 @@ pub const UNIQUE_RESPONSE_IDS: &[(&str, &str)] = &[
     ("luma", "https://docs.lumalabs.ai/docs/api"),
     ("black_forest_labs", "https://docs.bfl.ai/"),
     ("fal", "https://docs.fal.ai/model-apis/model-endpoints/queue"),
+    ("volcengine", "https://www.volcengine.com/docs/82379/1521309"),
 ];
 
 /// The keys of one call, strongest first. There is always at least one.

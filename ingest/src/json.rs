@@ -207,9 +207,9 @@ pub(crate) struct NameSet([&'static str; Self::SLOTS]);
 impl NameSet {
     const SLOTS: usize = 1 << u8::BITS;
 
-    /// Of fewer names than half its slots.
+    /// Of fewer names than three quarters of its slots.
     pub(crate) const fn new(names: &[&'static str]) -> Self {
-        assert!(names.len() <= Self::SLOTS / 2);
+        assert!(names.len() <= Self::SLOTS / 4 * 3);
         let (mut slots, mut index) = ([""; Self::SLOTS], 0);
         while index < names.len() {
             let mut slot = quick_hash(names[index].as_bytes()) as usize;
@@ -224,7 +224,7 @@ impl NameSet {
 
     pub(crate) fn contains(&self, name: &str) -> bool {
         let mut slot = usize::from(quick_hash(name.as_bytes()));
-        // Half of the slots are empty at least.
+        // A quarter of the slots is empty at least.
         while !self.0[slot].is_empty() {
             if self.0[slot] == name {
                 return true;

@@ -1,6 +1,9 @@
 //! Files of lines: which of them make a record together, and what of earlier ones goes before a later one.
 
 use std::io::{BufRead, Read};
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::{LINE_BYTES_MAX, is_whole};
 
@@ -36,6 +39,7 @@ impl Lines {
             self.number += 1;
             line.truncate(line.trim_ascii_end().len());
             line.drain(..line.len() - line.trim_ascii_start().len());
+            line.truncate(without_comma(&line).len());
             if !line.is_empty() {
                 self.ends_half = !has_end && !is_too_long && !is_whole(&line);
                 return Ok(Some((self.number, line)));
@@ -74,12 +78,13 @@ impl Lines {
         Ok(journal.chat().into_bytes())
     }
 
-    /// The frames of a stream of Gemini that were saved one a line: each counts all there is so far, under one id.
-    pub(super) fn frames(&mut self, first: Vec<u8>, response: &str) -> anyhow::Result<Vec<u8>> {
+    /// The frames of a stream that were saved one a line: each counts all there is so far, under one id; or the first says whose they
+    /// are, and the last what was used.
+    pub(super) fn frames(&mut self, first: Vec<u8>, mut run: Run) -> anyhow::Result<Vec<u8>> {
         let mut record = first;
         while let Some((number, line)) = self.next()? {
             let fits = ((record.len() + line.len()) as u64) < LINE_BYTES_MAX;
-            if !fits || response_id(&line).as_deref() != Some(response) {
+            if !fits || !run.takes(&line) {
                 self.ahead = Some((number, line));
                 break;
             }
@@ -90,15 +95,181 @@ impl Lines {
     }
 }
 
-/// The id of the response that a frame of Gemini is of.
-pub(super) fn response_id(line: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Frame {
-        response_id: String,
+/// A line without the comma that some who print an array line by line leave after its element.
+pub(super) fn without_comma(line: &[u8]) -> &[u8] {
+    match line.strip_suffix(b",") {
+        Some(element) if element.starts_with(b"{") => element.trim_ascii_end(),
+        _ => line,
     }
-    memchr::memmem::find(line, b"\"responseId\"")?;
-    serde_json::from_slice::<Frame>(line).ok().map(|frame| frame.response_id).filter(|id| !id.is_empty())
+}
+
+/// Frames of one stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Run {
+    /// Those of Gemini, which all name the response.
+    Gemini(String),
+    /// Chunks of a chat. The first may have no id yet: Azure's filters come before it.
+    Chat(Option<String>),
+    /// Those of Alibaba's own interface, which all name the request.
+    DashScope(String),
+    /// Events after the one that began a session, an interaction or a conversation, and names its model.
+    Session(Session),
+}
+
+/// What events are of that belong together without an id of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Session {
+    Realtime,
+    Live,
+    Interaction,
+    Conversation,
+    Cohere,
+}
+
+/// What frames are told by.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Frame {
+    r#type: Option<Word>,
+    object: Option<Word>,
+    id: Option<Word>,
+    request_id: Option<Word>,
+    #[serde(rename = "responseId")]
+    response_id: Option<Word>,
+    event_type: Option<Word>,
+    event_id: Option<serde::de::IgnoredAny>,
+    output: Option<serde::de::IgnoredAny>,
+    setup: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "setupComplete")]
+    setup_complete: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "serverContent")]
+    server_content: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "usageMetadata")]
+    usage_metadata: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "toolCall")]
+    tool_call: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "sessionResumptionUpdate")]
+    resumption: Option<serde::de::IgnoredAny>,
+}
+
+/// A text, or something else that is none.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Word {
+    Text(String),
+    Other(serde::de::IgnoredAny),
+}
+
+impl Word {
+    fn text(word: Option<Self>) -> Option<String> {
+        match word {
+            Some(Word::Text(text)) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Frame {
+    /// A line that holds one of these words, which most lines do not.
+    fn of(line: &[u8]) -> Option<Self> {
+        static MARKS: LazyLock<[Finder<'static>; 12]> = LazyLock::new(|| {
+            [
+                "\"responseId\"",
+                "\"chat.completion.",
+                "\"request_id\"",
+                "\"session.",
+                "\"event_id\"",
+                "\"setup",
+                "\"serverContent\"",
+                "\"sessionResumptionUpdate\"",
+                "\"event_type\"",
+                "\"message-",
+                "\"content-",
+                "\"conversation",
+            ]
+            .map(|mark| Finder::new(mark.as_bytes()))
+        });
+        MARKS.iter().find(|mark| mark.find(line).is_some())?;
+        serde_json::from_slice(line).ok()
+    }
+
+    fn is_chunk(&self) -> bool {
+        matches!(&self.object, Some(Word::Text(object)) if object.starts_with("chat.completion."))
+    }
+
+    fn kind(&self) -> &str {
+        match (&self.r#type, &self.event_type) {
+            (Some(Word::Text(kind)), _) | (_, Some(Word::Text(kind))) => kind,
+            _ => "",
+        }
+    }
+
+    fn is_of_live(&self) -> bool {
+        [
+            &self.setup,
+            &self.setup_complete,
+            &self.server_content,
+            &self.usage_metadata,
+            &self.tool_call,
+            &self.resumption,
+        ]
+        .iter()
+        .any(|field| field.is_some())
+    }
+}
+
+impl Run {
+    /// What a line begins, if it is a frame.
+    pub(super) fn begun_by(line: &[u8]) -> Option<Self> {
+        let frame = Frame::of(line)?;
+        if frame.is_chunk() {
+            return frame.id.map(|id| Run::Chat(Word::text(Some(id))));
+        }
+        let session = match frame.kind() {
+            "session.created" if frame.event_id.is_some() => Some(Session::Realtime),
+            "interaction.created" | "interaction.start" => Some(Session::Interaction),
+            "conversation.response.started" => Some(Session::Conversation),
+            "message-start" => Some(Session::Cohere),
+            _ if frame.setup.is_some() => Some(Session::Live),
+            _ => None,
+        };
+        if let Some(session) = session {
+            return Some(Run::Session(session));
+        }
+        if let Some(response) = Word::text(frame.response_id) {
+            return Some(Run::Gemini(response));
+        }
+        let request = frame.output.and(Word::text(frame.request_id));
+        request.map(Run::DashScope)
+    }
+
+    /// True for a line that goes on with these frames.
+    fn takes(&mut self, line: &[u8]) -> bool {
+        let Ok(frame) = serde_json::from_slice::<Frame>(line) else { return false };
+        match self {
+            Run::Gemini(response) => Word::text(frame.response_id).as_ref() == Some(response),
+            Run::DashScope(request) => frame.output.is_some() && Word::text(frame.request_id).as_ref() == Some(request),
+            Run::Chat(known) => {
+                let is_chunk = frame.is_chunk() && frame.id.is_some();
+                let id = Word::text(frame.id);
+                let same = known.is_none() || id.is_none() || *known == id;
+                *known = known.take().or(id);
+                is_chunk && same
+            }
+            Run::Session(session) => {
+                let kind = frame.kind();
+                match session {
+                    Session::Realtime => !kind.is_empty() && kind != "session.created",
+                    Session::Live => frame.setup.is_none() && frame.is_of_live(),
+                    Session::Interaction => {
+                        frame.event_type.is_some() && !matches!(kind, "interaction.created" | "interaction.start")
+                    }
+                    Session::Conversation => !kind.is_empty() && kind != "conversation.response.started",
+                    Session::Cohere => !kind.is_empty() && kind != "message-start",
+                }
+            }
+        }
+    }
 }
 
 /// The type of an object.

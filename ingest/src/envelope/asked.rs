@@ -49,6 +49,10 @@ impl<'a> Surroundings<'a> {
         }
         // An archive of HTTP keeps it as the text of what was posted.
         let posted = || request.object("postData")?.get("text");
+        // ReqLLM's fixtures keep it once more as the object it is.
+        if let Some(canonical) = request.object("canonical_json") {
+            self.read_request(&canonical)?;
+        }
         match request.first(&["body", "parsed_body"]).map(|(_, body)| body).or_else(posted) {
             Some(body) => self.read_body(body),
             None => Ok(()),
@@ -87,6 +91,12 @@ impl<'a> Surroundings<'a> {
             if let Ok(Some(model)) = owned(request, name) {
                 self.requested_model = Some(model);
             }
+        }
+        // Bedrock's Rerank names it deep within its settings.
+        let rerank = || request.object("rerankingConfiguration")?.object("bedrockRerankingConfiguration");
+        let reranker = || rerank()?.object("modelConfiguration")?.string("modelArn");
+        if let Some(arn) = reranker().filter(|arn| arn.len() <= TEXT_BYTES_MAX) {
+            self.requested_model = arn.rsplit('/').next().map(Text::from);
         }
         put_text(&mut self.price_context.requested_tier, request, "service_tier")?;
         let plain = |name: &str| request.string(name).filter(|text| text != "auto" && text.len() <= TEXT_BYTES_MAX);

@@ -37,7 +37,15 @@ static USAGE_FIELDS: NameSet = NameSet::new(&[
     "claude_cache_creation_1_h_tokens",
     "usage_semantic",
     "usage_source",
+    "billing_usage",
     envelope::GATEWAY,
+    // Moonshot: the same counts as OpenAI spells them
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+    "cached_tokens",
     // OpenRouter
     "cost",
     "cost_details",
@@ -213,10 +221,12 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
     let counts = Counts::new(usage, path);
     let mut part = Part::default();
     let vector = &mut part.usage;
-    vector.add(Meter::InputTextTokens, counts.need("input_tokens")?);
+    let input = counts.need("input_tokens")?;
     // Houses that log the counts flat shorten their names.
-    let read = counts.alias(&["cache_read_input_tokens", "cache_read_tokens"])?;
-    vector.add(Meter::CacheReadTextTokens, read.unwrap_or(0));
+    let read = counts.alias(&["cache_read_input_tokens", "cache_read_tokens"])?.unwrap_or(0);
+    let whole = Whole::of(&counts, input)?;
+    let read = if read == 0 { whole.as_ref().map_or(0, |whole| whole.cached) } else { read };
+    vector.add(Meter::CacheReadTextTokens, read);
     let output = counts.or_zero("output_tokens")?;
     let thinking = thinking(&counts)?;
     let text = rest(output, "usage.output_tokens", &[(thinking, "usage.output_tokens_details.thinking_tokens")])?;
@@ -224,6 +234,15 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
     vector.add(Meter::OutputTextTokens, text);
 
     let written = counts.alias(&["cache_creation_input_tokens", "cache_creation_tokens", "cache_write_tokens"])?;
+    let uncached = match whole {
+        Some(whole) => rest(
+            whole.input,
+            "usage.prompt_tokens",
+            &[(read, "cache_read_input_tokens"), (written.unwrap_or(0), "cache_creation_input_tokens")],
+        )?,
+        None => input,
+    };
+    vector.add(Meter::InputTextTokens, uncached);
     let split = match counts.inner("cache_creation")? {
         Some(split) => {
             let inner = Counts::new(&split, "usage.cache_creation");
@@ -263,6 +282,28 @@ fn part(usage: &Object<'_>, path: &str) -> Result<Part> {
         part.flags.set(Flag::UnknownUsageField);
     }
     Ok(part)
+}
+
+/// A prompt with its caches inside, where relays put the counts of OpenAI into Anthropic's names: New API says so in `billing_usage`
+/// and repeats them there, Moonshot repeats them beside (answers that others published, read 2026-12-01).
+struct Whole {
+    input: i64,
+    cached: i64,
+}
+
+impl Whole {
+    fn of(counts: &Counts<'_, '_>, input: i64) -> Result<Option<Self>> {
+        let told = counts.object.object("billing_usage").filter(|billed| billed.is("semantic", "openai"));
+        let repeated = told.and_then(|billed| billed.object("openai_usage"));
+        let spelt = Counts::new(repeated.as_ref().unwrap_or(counts.object), "usage");
+        let prompt = spelt.count("prompt_tokens")?.filter(|prompt| *prompt > 0 && *prompt == input);
+        let details = spelt.inner("prompt_tokens_details")?.unwrap_or_default();
+        let cached = Counts::new(&details, "usage.prompt_tokens_details").count("cached_tokens")?;
+        let cached = cached.or(spelt.count("cached_tokens")?);
+        // Beside the counts nobody says how they are meant, so the cache must be told once more.
+        let told = repeated.is_some() || cached.is_some_and(|cached| cached > 0 && cached <= input);
+        Ok(prompt.filter(|_| told).map(|input| Whole { input, cached: cached.unwrap_or(0) }))
+    }
 }
 
 /// How long what was written lasts, where New API says so for all of it.

@@ -36,6 +36,7 @@ static FIELDS: NameSet = NameSet::new(&[
     // How often a search was made, and the cache under its older name, are read; the size of a picture decides no count.
     "cached_tokens",
     "plugins",
+    "x_details",
     "width",
     "height",
     // How long a video or a sound is, and what it looks like.
@@ -62,7 +63,9 @@ pub(crate) fn is_answer(object: &Object<'_>, usage: &Object<'_>) -> bool {
     const COUNTS: [&str; 6] =
         ["input_tokens", "total_tokens", "image_tokens", "image_count", "output_image_count", "characters"];
     let counted = || COUNTS.iter().any(|name| usage.has(name)) || lasting(usage).is_some();
-    let asked = |output: &Object<'_>| object.has("request_id") || output.has("task_status");
+    // What was said or drawn at once is told by what it is, where nobody kept the id.
+    let made = |output: &Object<'_>| output.object("audio").is_some_and(|audio| audio.has("url") || audio.has("data"));
+    let asked = |output: &Object<'_>| object.has("request_id") || output.has("task_status") || made(output);
     object.object("output").is_some_and(|output| asked(&output)) && !object.has("object") && counted()
 }
 
@@ -70,7 +73,7 @@ pub(crate) fn is_answer(object: &Object<'_>, usage: &Object<'_>) -> bool {
 /// (<https://www.alibabacloud.com/help/en/model-studio/text-to-video-api-reference>, not opened; tasks that others published, read
 /// 2026-11-30).
 fn lasting(usage: &Object<'_>) -> Option<&'static str> {
-    ["duration", "seconds", "video_duration"].into_iter().find(|name| usage.has(name))
+    ["duration", "seconds", "video_duration", "output_video_duration"].into_iter().find(|name| usage.has(name))
 }
 
 /// True for the output of a task that made a video.
@@ -82,7 +85,12 @@ fn is_video(output: &Object<'_>) -> bool {
 /// True for the output of what was heard: a sentence of a stream, or the transcripts of files.
 fn is_heard(output: &Object<'_>) -> bool {
     let transcribed = |first: Object<'_>| first.has("transcription_url") || first.has("subtask_status");
+    let spoken = |choice: Object<'_>| {
+        let said = choice.object("message").and_then(|message| message.first_of("annotations"));
+        said.is_some_and(|about| about.is("type", "audio_info"))
+    };
     output.has("sentence")
+        || output.first_of("choices").is_some_and(spoken)
         || output.first_of("results").is_some_and(transcribed)
         || output.object("result").is_some_and(transcribed)
         || output.iter().all(|(name, _)| matches!(name, "task_status" | "task_id"))
@@ -97,7 +105,8 @@ pub(crate) fn answer<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         () if is_video(&output) => "video_generation",
         () if is_heard(&output) => "transcription",
         () if output.has("results") && !output.has("task_id") => "rerank",
-        () if output.has("audio") => "speech",
+        // MiniMax' speech is passed on as it came.
+        () if output.has("audio") || output.object("data").is_some_and(|data| data.has("audio")) => "speech",
         () if output.has("task_id") || drawn => "image_generation",
         () => "chat",
     };

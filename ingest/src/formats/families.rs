@@ -232,6 +232,8 @@ pub(crate) fn family(model: &str) -> Option<&'static str> {
         ("voyage-", "voyageai"),
         ("accounts/fireworks/", "fireworks"),
         ("doubao-", "volcengine"),
+        ("seedance-", "volcengine"),
+        ("seedream-", "volcengine"),
         ("palmyra-", "writer"),
         ("jamba-", "ai21"),
         ("hunyuan-", "tencent"),

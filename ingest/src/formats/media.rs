@@ -22,10 +22,12 @@ pub(crate) fn speech_request<'a>(
     // The request stands alone, within `request`, or there within its `body`.
     let request = object.object("request");
     let body = request.as_ref().and_then(|request| request.object("body"));
+    let text = request.as_ref().and_then(posted).unwrap_or_default();
+    let body = Json::parse_object(&text).map(|(_, body)| body).or(body);
     let spoken = body.or(request).unwrap_or_else(|| object.clone());
     let mut call = Call::new("openai.speech_request", "speech", precedence::PROVIDER);
     call.usual_provider = "openai";
-    call.model = envelope::text(&spoken, "model")?;
+    call.model = envelope::text(&spoken, "model")?.map(|model| Cow::Owned(model.into_owned()));
     let input = spoken.string("input").ok_or_else(|| Problem::missing("input", "its characters are what is billed"))?;
     let characters = i64::try_from(input.chars().count()).unwrap_or(i64::MAX);
     let mut part = Part::default();
@@ -38,6 +40,13 @@ pub(crate) fn speech_request<'a>(
     };
     out.call(call, envelope, json);
     Ok(())
+}
+
+/// What a recorder keeps of the body of a request for speech, as a text.
+pub(crate) fn posted<'a>(request: &Object<'a>) -> Option<Cow<'a, str>> {
+    let body = request.get("body")?;
+    let text = body.string().or_else(|| body.object()?.string("string"))?;
+    (text.starts_with('{') && text.contains("\"voice\"")).then_some(text)
 }
 
 /// A generation of Luma's: a video is billed by the second and its resolution, which its request states; a picture by itself

@@ -215,6 +215,7 @@ fn shaped<'a>(
         Shape::DashScope => dashscope::answer(object)?,
         Shape::Deepgram => speech::heard(object)?,
         Shape::AssemblyAi => speech::assemblyai(object)?,
+        Shape::AzureSpeech => speech::azure(object)?,
         Shape::ElevenLabs => speech::elevenlabs(object)?,
         Shape::ElevenLabsSpeech if speech::is_aligned(object) => speech::aligned(object)?,
         Shape::ElevenLabsSpeech => speech::counted_in_headers(object)?,

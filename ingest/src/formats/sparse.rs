@@ -21,7 +21,15 @@ struct Uncounted {
     is: fn(&Object<'_>) -> bool,
 }
 
-const UNCOUNTED: [Uncounted; 8] = [
+const UNCOUNTED: [Uncounted; 9] = [
+    // What a guardrail stopped before a model read it: what Llama and others are said to have answered counts nothing (recordings
+    // that others published, read 2026-12-01).
+    Uncounted {
+        evidence: "generation and amazon-bedrock-guardrailAction, and no counts",
+        provider: "aws.bedrock",
+        operation: "chat",
+        is: |object| object.is("amazon-bedrock-guardrailAction", "INTERVENED") && object.has("generation"),
+    },
     // Billed by units of a thousand characters, for which there is no meter.
     Uncounted {
         evidence: "usage.contentPolicyUnits and the like, and assessments",
@@ -110,8 +118,8 @@ const UNCOUNTED: [Uncounted; 8] = [
 ];
 
 fn told(object: &Object<'_>) -> Option<&'static Uncounted> {
-    const MARKS: [&str; 7] =
-        ["assessments", "citations", "outputs", "generations", "completions", "predictions", "results"];
+    const MARKS: [&str; 8] =
+        ["assessments", "citations", "outputs", "generations", "completions", "predictions", "results", "generation"];
     if !MARKS.iter().any(|name| object.has(name)) {
         return None;
     }

@@ -126,6 +126,9 @@ pub(crate) fn transcribed(object: &Object<'_>) -> Option<(Shape, &'static str)> 
     {
         return Some((Shape::GoogleSpeech, "totalBilledTime or metadata.totalBilledDuration"));
     }
+    if object.has("durationMilliseconds") && object.has("combinedPhrases") {
+        return Some((Shape::AzureSpeech, "durationMilliseconds and combinedPhrases"));
+    }
     let heard = object.has("language_probability") && object.has("words") && object.has("text");
     heard.then_some((Shape::ElevenLabs, "language_probability and words"))
 }
@@ -143,6 +146,16 @@ pub(crate) fn assemblyai<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     }
     call.response_id = envelope::text(object, "id")?;
     seconds_of(call, Counts::new(object, "").quantity("audio_duration")?)
+}
+
+/// A transcription of Azure's Speech, billed by the time of sound (answers that others published, read 2026-12-01).
+pub(crate) fn azure<'a>(object: &Object<'a>) -> Result<Call<'a>> {
+    let mut call = Call::new("azure.transcription", "transcription", precedence::PROVIDER);
+    call.usual_provider = "azure.ai.speech";
+    let milliseconds = Counts::new(object, "").need("durationMilliseconds")?;
+    let seconds = number::quantity(&format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000));
+    let invalid = || Problem::new(RejectReason::InvalidField, "durationMilliseconds", "the time is no number");
+    seconds_of(call, Some(seconds.map_err(|_| invalid())?))
 }
 
 /// A transcription of ElevenLabs, billed by the time of sound, which newer answers state

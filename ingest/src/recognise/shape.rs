@@ -105,6 +105,8 @@ schemas::symbols! {
         Deepgram = "deepgram.transcription",
         /// A transcription of Google's Speech-to-Text.
         GoogleSpeech = "google.transcription",
+        /// A transcription of Azure's Speech.
+        AzureSpeech = "azure.transcription",
         /// Speech of MiniMax.
         MiniMaxSpeech = "minimax.speech",
         /// Speech of Inworld.

@@ -123,6 +123,9 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
     if let Some(found) = found.find(|(_, body)| speaks_of_a_call(*body)).or_else(|| carried(object, 1)) {
         return Some(found);
     }
+    if let Some(name) = uncounted(object) {
+        return Some((name, object.get(name)?));
+    }
     if let Some(line) = printed_line(object) {
         return Some(line);
     }
@@ -144,6 +147,18 @@ pub(crate) fn captured<'a>(object: &Object<'a>) -> Option<(&'static str, Json<'a
     let found = calls.next()?;
     // Two that are not the same are two calls, of which neither may be lost.
     calls.all(|other| is_same(found, other)).then_some(("a field that holds a call", found))
+}
+
+/// The text of a body that counts nothing, in what a recorder puts around it, which counts nothing itself.
+pub(super) fn uncounted(object: &Object<'_>) -> Option<&'static str> {
+    let (name, text) = object.first(&["string", "base64_string"])?;
+    if !object.iter().all(|(name, _)| matches!(name, "string" | "encoding" | "base64_string")) {
+        return None;
+    }
+    let text = text.string()?;
+    let plain = encoded::plain(&text);
+    let (_, body) = Json::parse_object(plain.as_deref().unwrap_or(&text))?;
+    recognise(&body).filter(|(shape, _)| *shape == Shape::Uncounted).map(|_| name)
 }
 
 /// Calls that stand beside one another in an object of which nothing else is known. Each has an id of its own, so that none can be

@@ -2,10 +2,11 @@
 
 use std::cell::LazyCell;
 
-use super::within::{RECORDS_SEEN, is_counted, several, speaks_of_a_call};
+use super::within::{RECORDS_SEEN, is_counted, several, speaks_of_a_call, uncounted};
 use super::{Shape, body, captured, recognise, records, refused};
+use crate::encoded;
 use crate::formats::otlp::printed;
-use crate::formats::{bedrock, bedrock_agent, billing, gemini_cli, house, langchain, speech};
+use crate::formats::{bedrock, bedrock_agent, billing, gemini_cli, house, langchain, media, speech};
 use crate::json::{Json, Kind, Object};
 use crate::number;
 
@@ -57,7 +58,15 @@ pub(super) fn by_wrapping(object: &Object<'_>) -> Option<(Shape, &'static str)> 
     let failed = refused::is_failed_answer(object);
     let headed = bedrock::has_counts(object);
     // What Nova and Cohere embed is only counted there.
-    let embeds = |body: Json<'_>| body.object().is_some_and(|body| body.has("embeddings"));
+    let embeds = |body: Json<'_>| match body.object() {
+        // Recorders keep the body as a text, or as the Base64 of one.
+        Some(kept) => {
+            kept.has("embeddings")
+                || uncounted(&kept).is_some()
+                || kept.string("string").is_some_and(|text| speaks_of_vectors(&text))
+        }
+        None => body.string().is_some_and(|text| speaks_of_vectors(&text)),
+    };
     let answered = (headed || failed)
         && held.is_some_and(|(_, body)| is_counted(object) || (speaks_of_a_call(body) && !(headed && embeds(body))));
     let kept = LazyCell::new(|| captured(object));
@@ -144,6 +153,12 @@ fn is_gemini_batch_line(object: &Object<'_>) -> bool {
         }
 }
 
+/// True for the text of a body with embeddings.
+fn speaks_of_vectors(text: &str) -> bool {
+    let plain = encoded::plain(text);
+    plain.as_deref().unwrap_or(text).contains("\"embeddings\"")
+}
+
 /// True for a captured request for speech whose answer, if it is there, is sound and no usage.
 fn is_speech_request(object: &Object<'_>) -> bool {
     let spoken = |request: &Object<'_>| {
@@ -154,7 +169,9 @@ fn is_speech_request(object: &Object<'_>) -> bool {
     }
     let Some(request) = object.object("request") else { return false };
     let counted = || object.get("response").is_some_and(|response| response.text().contains("usage"));
-    (spoken(&request) || request.object("body").is_some_and(|body| spoken(&body))) && !counted()
+    let posted = || media::posted(&request).and_then(|text| Some(spoken(&Json::parse_object(&text)?.1)));
+    (spoken(&request) || request.object("body").is_some_and(|body| spoken(&body)) || posted() == Some(true))
+        && !counted()
 }
 
 /// True for a row of somebody's report: it says how many requests it sums up, which other records report.

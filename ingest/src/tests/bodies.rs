@@ -489,7 +489,7 @@ fn units_that_others_than_openai_count_are_read_where_they_stand() {
         (
             r#"{"id":"cgt-1","model":"doubao-seedance-1-0-pro","status":"succeeded","content":{"video_url":"x"},
                 "usage":{"completion_tokens":246840,"total_tokens":246840},"created_at":1785578390}"#,
-            "volcengine doubao-seedance-1-0-pro: output_text_tokens 246840 [id_from_position]".to_owned(),
+            "volcengine doubao-seedance-1-0-pro: output_text_tokens 246840".to_owned(),
         ),
         (
             r#"{"embeddings":[[0.1]],"usage":{"prompt_tokens":10,"total_tokens":10},"model":"nomic"}"#,

@@ -32,6 +32,7 @@ mod recordings;
 mod relays;
 mod reports;
 mod resources;
+mod seen;
 mod services;
 mod sparse;
 mod stage;

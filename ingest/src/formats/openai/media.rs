@@ -124,10 +124,18 @@ pub(crate) fn ocr<'a>(object: &Object<'a>) -> Result<Call<'a>> {
     found.usual_provider = if name == "usage" { "upstage" } else { "mistral_ai" };
     found.raw_usage = Cow::Borrowed(raw(object.get(name)));
     let usage_info = object.object(name).unwrap_or_default();
-    let pages = Counts::new(&usage_info, name).need(pages)?;
-    let annotated = object.get("document_annotation").is_some();
+    let counts = Counts::new(&usage_info, name);
+    let pages = counts.need(pages)?;
+    // Only some may be annotated, which newer answers count (answers that others published, read 2026-12-01). Others annotate all
+    // or none.
+    let annotated = match counts.count("pages_processed_annotation")?.filter(|annotated| *annotated > 0) {
+        Some(annotated) => annotated.min(pages),
+        None if object.get("document_annotation").is_some() => pages,
+        None => 0,
+    };
     let mut part = Part::default();
-    part.usage.add(if annotated { Meter::AnnotatedPages } else { Meter::OcrPages }, pages);
+    part.usage.add(Meter::AnnotatedPages, annotated);
+    part.usage.add(Meter::OcrPages, pages - annotated);
     found.parts = smallvec![part];
     Ok(found)
 }

@@ -24,7 +24,8 @@ pub(crate) fn response<'a>(object: &Object<'a>) -> Result<Call<'a>> {
         found.usual_provider = "openai";
     }
     // Where the usage counts the tools, the calls in the output are those again.
-    let counted = object.object("usage").is_some_and(|usage| usage.has("server_side_tool_usage_details"));
+    const COUNTED: [&str; 3] = ["server_side_tool_usage_details", "x_tools", "tool_usage"];
+    let counted = object.object("usage").is_some_and(|usage| COUNTED.iter().any(|name| usage.object(name).is_some()));
     if !counted
         && let Some(output) = object.get("output")
         && output.text().contains("_call\"")

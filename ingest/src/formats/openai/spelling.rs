@@ -261,6 +261,13 @@ pub(super) static USAGE_FIELDS: NameSet = NameSet::new(&[
     // LiteLLM passes on where and how fast Anthropic served; what prices depend on is read beside the counts.
     "inference_geo",
     "speed",
+    // Alibaba: the same counts as it bills them, with what was written to its cache, and its tools; Ark's tools
+    "x_details",
+    "x_tools",
+    "plugins",
+    "characters",
+    "tool_usage",
+    "tool_usage_details",
     // Perplexity
     "citation_tokens",
     "num_search_queries",

@@ -65,15 +65,16 @@ pub(crate) fn usage(object: &Object<'_>, spelling: &Spelling, model: &str) -> Re
     }
     let stands_beside = beyond.reasoning > 0 && beyond.flag != Some(Flag::HiddenReasoning);
     let mut inside = if stands_beside { 0 } else { put_out.reasoning };
+    let output = sides.output + beyond.output;
     // Some that serve open models count reasoning with another tokenizer than the whole, or beside it: more than the whole is no
     // part of it. Billed is the completion, which the total confirms (<https://github.com/Effect-TS/effect/pull/8170>, read
     // 2026-11-29).
-    if inside > sides.output && sides.total == Some(sides.sum()) && spelling.input == CHAT.input {
+    if inside > output && sides.total == Some(sides.sum()) && spelling.input == CHAT.input {
         inside = 0;
         part.flags.set(Flag::TotalMismatch);
     }
     let plain = rest(
-        sides.output,
+        output,
         names.output,
         &[(inside, names.reasoning), (put_out.audio, names.audio_out), (put_out.image, names.other_out)],
     )?;
@@ -123,11 +124,13 @@ fn heard_alone(counts: &Counts<'_, '_>, spelling: &Spelling) -> Result<Option<Pa
         return Ok(None);
     }
     let seconds = counts.quantity_or_none("seconds")?;
-    Ok(seconds.map(|seconds| {
-        let mut part = Part::default();
+    let mut part = Part::default();
+    if let Some(seconds) = seconds {
         part.usage.add_quantity(Meter::InputAudioSeconds, seconds);
-        part
-    }))
+    }
+    // What Qwen reads aloud in a session is billed by the character (events that others published, read 2026-12-01).
+    part.usage.add(Meter::InputCharacters, counts.or_zero("characters")?);
+    Ok((!part.usage.is_empty()).then_some(part))
 }
 
 /// What went in and came out, and what both are said to be together.
@@ -240,6 +243,16 @@ impl Given {
             ])?;
             given.read(&inner)?;
             given.unknown = unknown_fields(&details, &INPUT_DETAIL_FIELDS);
+        }
+        // Alibaba's Responses tell what its cache was given there alone (answers that others published, read 2026-12-01).
+        if let Some(billed) = billed(counts.object) {
+            let inner = Counts::new(&billed, "usage.x_details[0].prompt_tokens_details");
+            cached = cached.filter(|cached| *cached > 0).or(inner.count("cached_tokens")?);
+            written = written.filter(|written| *written > 0).or(inner.count("cache_creation_input_tokens")?);
+            if let Some(split) = inner.inner("cache_creation")? {
+                given.written_1h = inner.within("cache_creation", &split).or_zero("ephemeral_1h_input_tokens")?;
+                given.lasting = true;
+            }
         }
         given.cached = agree(spelling.names.cached, cached, counts.alias_of(&CACHED)?)?;
         given.written = agree(spelling.names.written, written, counts.alias_of(&WRITTEN)?)?;
@@ -377,6 +390,8 @@ impl PutOut {
 struct Beyond {
     checked: &'static str,
     input: i64,
+    /// Output that the completion was counted short by.
+    output: i64,
     reasoning: i64,
     flag: Option<Flag>,
 }
@@ -416,6 +431,13 @@ impl Beyond {
             more if put_out.reasoning > 0 && more == put_out.reasoning => {
                 Beyond { reasoning: more, ..checked("total = prompt + completion + reasoning") }
             }
+            // Moonshot ends the count of a completion at the most that was asked for, and goes on counting the whole and what of it
+            // was reasoning (answers that others published, read 2026-12-01).
+            more if more > 0 && put_out.reasoning == sides.output + more => Beyond {
+                output: more,
+                flag: Some(Flag::TotalMismatch),
+                ..checked("total = prompt + reasoning, which the completion is counted short by")
+            },
             // Gemini's OpenAI endpoint shows thinking in the total alone.
             more if more > 0 && model.contains("gemini") => Beyond {
                 reasoning: more,
@@ -452,6 +474,13 @@ impl Counts<'_, '_> {
 /// True for the name of a count, or of anything else in a usage object, that is read.
 pub(crate) fn is_known(name: &str) -> bool {
     USAGE_FIELDS.contains(name)
+}
+
+/// What Alibaba says of the prompt in the one entry by which it bills an answer.
+fn billed<'a>(usage: &Object<'a>) -> Option<Object<'a>> {
+    let entries = usage.array("x_details")?;
+    let [only] = &entries[..] else { return None };
+    only.object()?.object("prompt_tokens_details")
 }
 
 /// Two readings of one count. Zero is what emitters write for a count they do not keep.
@@ -526,6 +555,22 @@ fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Re
             }
         }
     }
+    // Alibaba says how often each of its tools ran, Ark counts them by name (answers that others published, read 2026-12-01).
+    if let Some(tools) = counts.inner("x_tools")? {
+        let tools = counts.within("x_tools", &tools);
+        for (name, tool) in tools.object.iter().filter_map(|(name, tool)| Some((name, tool.object()?))) {
+            ran(name, tools.within(name, &tool).or_zero("count")?, vector, unknown);
+        }
+    }
+    if let Some(search) = counts.object.object("plugins").and_then(|plugins| plugins.object("search")) {
+        ran("web_search", counts.within("plugins.search", &search).or_zero("count")?, vector, unknown);
+    }
+    if let Some(tools) = counts.inner("tool_usage")? {
+        let tools = counts.within("tool_usage", &tools);
+        for (name, _) in tools.object.iter() {
+            ran(name, tools.or_zero(name)?, vector, unknown);
+        }
+    }
     for name in ["server_tool_use", "server_tool_use_details"] {
         if let Some(tools) = counts.inner(name)? {
             vector.add(Meter::WebSearches, counts.within(name, &tools).or_zero("web_search_requests")?);
@@ -533,4 +578,17 @@ fn extras(counts: &Counts<'_, '_>, vector: &mut Usage, unknown: &mut bool) -> Re
         }
     }
     Ok(())
+}
+
+/// A tool of a provider that ran so often, by the name it has there.
+fn ran(name: &str, count: i64, vector: &mut Usage, unknown: &mut bool) {
+    match name {
+        "web_search" => vector.add(Meter::WebSearches, count),
+        "web_extractor" => vector.add(Meter::WebFetches, count),
+        "code_interpreter" => vector.add(Meter::CodeSessions, count),
+        "file_search" | "knowledge_search" => vector.add(Meter::FileSearches, count),
+        // Servers of tools are one's own.
+        "mcp" => {}
+        _ => *unknown |= count > 0,
+    }
 }

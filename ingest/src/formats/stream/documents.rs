@@ -75,8 +75,8 @@ fn several(text: &str) -> Result<Vec<Result<Json<'_>>>> {
         // Newline-delimited JSON, where one bad line does not spoil the others.
         Err(_) if looks_like_lines(text) => Ok(lines(text).map(|(number, line)| numbered(number, line)).collect()),
         Err(error) => {
-            let found = one_after_another(text).or_else(|| spread_out(text));
-            let found = found.or_else(|| log_file(text)).or_else(|| embedded(text));
+            let found = one_after_another(text).or_else(|| spread_out(text)).or_else(|| log_file(text));
+            let found = found.or_else(|| embedded(text)).or_else(|| cut_off(text, &error));
             found.ok_or_else(|| malformed(&error))
         }
     }
@@ -180,6 +180,22 @@ fn one_after_another(text: &str) -> Option<Vec<Result<Json<'_>>>> {
     let all = Json::parse_all(text)?;
     let objects = all.len() > 1 && all.iter().all(|json| json.kind() == Kind::Object);
     objects.then(|| all.into_iter().map(Ok).collect())
+}
+
+/// The elements of a list that broke off: those that are whole, and that another would follow.
+fn cut_off<'t>(text: &'t str, error: &serde_json::Error) -> Option<Vec<Result<Json<'t>>>> {
+    let mut rest = text.strip_prefix('[').filter(|_| error.is_eof())?;
+    let mut found = Vec::new();
+    loop {
+        rest = rest.trim_ascii_start();
+        rest = rest.strip_prefix(',').unwrap_or(rest).trim_ascii_start();
+        let Some(element) = Json::parse_first(rest).filter(|element| element.kind() == Kind::Object) else { break };
+        found.push(Ok(element));
+        rest = &rest[element.text().len()..];
+    }
+    let whole = !found.is_empty();
+    found.push(Err(malformed(error)));
+    whole.then_some(found)
 }
 
 /// True when one of the first two lines is a whole JSON object and there is more: a pretty-printed document has neither.

@@ -69,6 +69,10 @@ pub(super) fn frame<'a>(
             if let Some((_, inner)) = captured(object).filter(|_| !object.has("response")) {
                 // Each frame was logged in an envelope of its own. The counts of Anthropic's are spread over two of them.
                 let inner = inner.object()?;
+                // Chunks of xAI's own interface, each under the name of what it is.
+                if inner.first_of("outputs").is_some_and(|output| output.has("delta")) {
+                    return Some((Family::OpenAiChat, Some(inner)));
+                }
                 let anthropic = recognise(&inner).is_some_and(|(shape, _)| shape == Shape::AnthropicEvent);
                 return anthropic.then_some((Family::Anthropic, Some(inner)));
             }

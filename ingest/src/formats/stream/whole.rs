@@ -87,6 +87,14 @@ impl<'a> Stream<'a> {
             let shape = if failed { Shape::Error } else { Shape::OpenAiResponse };
             return Some((shape, response.text().to_owned(), true));
         }
+        // Perplexity's agents put the response into the event itself (streams that others published, read 2026-12-01).
+        if let Some(whole) = last.filter(|last| last.object("usage").is_some() && last.has("id")) {
+            let fields = whole.iter().filter(|(name, _)| !matches!(*name, "type" | "object"));
+            let mut text = String::from("{\"object\":\"response\"");
+            fields.for_each(|(name, value)| put(&mut text, name, Some(value)));
+            text.push('}');
+            return Some((Shape::OpenAiResponse, text, true));
+        }
         if self.frames.len() == 1 {
             return None;
         }

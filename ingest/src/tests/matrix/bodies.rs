@@ -313,6 +313,13 @@ pub(super) const ROWS: &[Row] = &[
         Never(NO_TIER),
         Never("it is told by its pictures alone"),
     ]),
+    ("azure.transcription", [
+        See("seen::azure_hears_by_the_millisecond"),
+        Never(NO_CACHE),
+        Never(NO_STREAM),
+        Never(NO_TIER),
+        Rejected(r#"{"durationMilliseconds":"long","combinedPhrases":[]}"#, "invalid_field", "durationMilliseconds"),
+    ]),
     ("assemblyai.transcription", [
         See("bodies::pictures_and_sound_of_those_who_count_no_tokens_are_counted"),
         Never(NO_CACHE),
