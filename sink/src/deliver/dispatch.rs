@@ -1,6 +1,6 @@
 //! Takes alerts from the topic into the ledger, and works through what is open: a thread per route.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use anyhow::Context;
 use prometheus::Registry;
 use schemas::codec::Format;
 use schemas::ids::hash_parts;
-use schemas::{Alert, BudgetPeriod, Direction, Money, Timestamp, topics};
+use schemas::{Alert, BudgetPeriod, Direction, Money, Skip, Timestamp, topics};
 use stream::{Halt, Log, Record, Shutdown, Table, Write};
 
 use super::attempt::{Attempt, Circuit, Fate, Next, Outcome, Policy, next};
@@ -27,6 +27,9 @@ use crate::lake::Lake;
 /// Longest time one request with its answer may take: what Standard Webhooks asks for at least, and less than
 /// [`Policy::under_way_micros`].
 const REQUEST_MAX: Duration = Duration::from_secs(15);
+
+/// Name of the table that takes alerts in.
+const NAME: &str = "delivery";
 
 /// How long a route rests between looks at what is open.
 const LOOK: Duration = Duration::from_millis(200);
@@ -157,7 +160,14 @@ impl Delivery {
 
     /// The table that takes alerts in.
     pub fn inbox(self: &Arc<Self>) -> Inbox {
-        Inbox { delivery: self.clone(), format: Format::new(), taken: Taken::default() }
+        Inbox {
+            delivery: self.clone(),
+            format: Format::new(),
+            taken: Taken::default(),
+            topic: None,
+            foreign: BTreeMap::new(),
+            orders: Arc::default(),
+        }
     }
 
     /// Starts a thread per route, which works until shutdown. One that panics ends the process.
@@ -383,7 +393,7 @@ impl Delivery {
             self.enqueue(partition, self.ledger.sending(&Place::of(&alert))?)?;
         }
         for (partition, to) in taken.moved {
-            self.ledger.set_position(partition, to)?;
+            self.ledger.set_position(partition, to, taken.topic)?;
         }
         Ok(())
     }
@@ -454,6 +464,11 @@ pub struct Inbox {
     delivery: Arc<Delivery>,
     format: Format<Alert>,
     taken: Taken,
+    /// Number of the topic that is read, where it is known.
+    topic: Option<i64>,
+    /// Partitions whose position is of another topic.
+    foreign: BTreeMap<u32, Halt>,
+    orders: Arc<Vec<Skip>>,
 }
 
 /// What the next write is about.
@@ -465,24 +480,73 @@ struct Taken {
     bytes: usize,
     /// Where partitions stand after it.
     moved: Vec<(u32, i64)>,
+    /// Number of the topic that is of, where it is known.
+    topic: Option<i64>,
+}
+
+impl Inbox {
+    /// From where a partition is read of which the ledger has this position, of the topic of this number where it says so.
+    fn goes_on(&self, partition: u32, position: Option<(i64, Option<i64>)>) -> Result<Option<i64>, Halt> {
+        let Some((position, of)) = position else { return Ok(None) };
+        let (Some(of), Some(ours)) = (of, self.topic) else { return Ok(Some(position)) };
+        if of == ours {
+            return Ok(Some(position));
+        }
+        let halt = Halt::Unfounded {
+            why: format!(
+                "{topic} was deleted and created again, or this lake was filled from another cluster or data folder: its delivery ledger has \
+                 {topic}/{partition} up to offset {position}, and would take other alerts for these. Bring the old one back, or choose \
+                 another --lake. Where the topic was made anew on purpose, deliver it from its first alert: what was delivered is not \
+                 sent again (one order does for all partitions)",
+                topic = topics::ALERTS,
+            ),
+            source_topic: topics::ALERTS.to_owned(),
+            source_partition: partition as i32,
+            sequence: ours,
+        };
+        // One order does for the topic, whichever of its partitions it names.
+        let ordered = |skip: &Skip| {
+            let source = skip.source_partition.unwrap_or_default();
+            skip.stage == NAME && skip.topic == topics::ALERTS && skip.accepts(topics::ALERTS, source, ours)
+        };
+        if self.orders.iter().any(ordered) { Ok(None) } else { Err(halt) }
+    }
 }
 
 impl Table for Inbox {
     fn name(&self) -> &str {
-        "delivery"
+        NAME
     }
 
     fn input(&self) -> &str {
         topics::ALERTS
     }
 
+    fn heed(&mut self, orders: &Arc<Vec<Skip>>) {
+        self.orders = orders.clone();
+    }
+
+    fn comes_from(&mut self, topic: Option<i64>) {
+        self.topic = topic;
+    }
+
     fn assign(&mut self, partitions: &[u32]) -> anyhow::Result<Vec<(u32, Option<i64>)>> {
         let mut positions = Vec::with_capacity(partitions.len());
         for partition in partitions {
-            positions.push((*partition, self.delivery.ledger.position(*partition)?));
+            let position = self.delivery.ledger.position(*partition, self.topic)?;
+            self.foreign.remove(partition);
+            let from = self.goes_on(*partition, position).unwrap_or_else(|halt| {
+                self.foreign.insert(*partition, halt);
+                position.map(|(offset, _)| offset)
+            });
+            positions.push((*partition, from));
         }
         self.taken.partitions.extend(partitions);
         Ok(positions)
+    }
+
+    fn refuses(&self, partition: u32) -> Option<Halt> {
+        self.foreign.get(&partition).cloned()
     }
 
     fn revoke(&mut self, partitions: &[u32]) {
@@ -529,7 +593,8 @@ impl Table for Inbox {
 
     // An alert is several requests to the store: the member of the group must not be silent for as long as many take.
     fn begin_flush(&mut self, now: Timestamp) -> anyhow::Result<Option<Write>> {
-        let (delivery, taken) = (self.delivery.clone(), std::mem::take(&mut self.taken));
+        let taken = Taken { topic: self.topic, ..std::mem::take(&mut self.taken) };
+        let delivery = self.delivery.clone();
         Ok(Some(Box::new(move || delivery.take_in(taken, now).context("use the delivery ledger"))))
     }
 }

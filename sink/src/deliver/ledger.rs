@@ -6,7 +6,8 @@
 //! _alerts/ledger/<day>/<alert id>/<route>/001-outcome.json  how that went
 //! _alerts/open/<partition>/<day>/<alert id>                 not settled on every route yet
 //! _alerts/origins/<dedup key>                               the name that a crossing is sent under, and so its recovery
-//! _alerts/read/<partition>/<offset>                         where reading `spend.alerts` goes on
+//! _alerts/read/<partition>/<topic>/<offset>                 where reading `spend.alerts` goes on, of the topic of this number
+//! _alerts/read/<partition>/<offset>                         the same, where it is not known of which topic
 //! ```
 //!
 //! The day is that of the crossing. An attempt can be recorded once, so of two processes one sends.
@@ -65,6 +66,15 @@ pub struct Sending {
     pub origin: Origin,
     /// Attempts on every route it goes to.
     pub routes: BTreeMap<String, Vec<Attempt>>,
+}
+
+/// A file that says where reading goes on.
+#[derive(Debug)]
+struct Position {
+    offset: i64,
+    /// Number of the topic, where it says so.
+    topic: Option<i64>,
+    file: Path,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -259,31 +269,44 @@ impl Ledger {
         self.create(&name, serde_json::to_string(&ended)?).map(drop)
     }
 
-    /// Offset from which a partition of `spend.alerts` is to be read; `None` from its beginning.
+    /// Offset from which a partition of `spend.alerts` is to be read on, and the number of the topic it is of, where the ledger says so;
+    /// `None` where nothing of it was read. What is read now is the topic `ours`.
     ///
     /// # Errors
     /// When the lake cannot be read.
-    pub fn position(&self, partition: u32) -> anyhow::Result<Option<i64>> {
-        Ok(self.positions(partition)?.into_iter().map(|(offset, _)| offset).max())
+    pub fn position(&self, partition: u32, ours: Option<i64>) -> anyhow::Result<Option<(i64, Option<i64>)>> {
+        let positions = self.positions(partition)?.into_iter().map(|position| (position.offset, position.topic));
+        // Two topics are there where a process ended between writing the one and deleting the other.
+        Ok(positions.max_by_key(|(offset, topic)| (*topic == ours, *offset)))
     }
 
-    /// Moves it.
+    /// Moves it, in the topic of this number. Where none is known it is taken for the one it was of before.
     ///
     /// # Errors
     /// When the lake cannot be written.
-    pub fn set_position(&self, partition: u32, offset: i64) -> anyhow::Result<()> {
-        self.create(&format!("read/{partition:05}/{offset:020}"), String::new())?;
-        for (_, old) in self.positions(partition)?.into_iter().filter(|(old, _)| *old < offset) {
-            self.delete(&old)?;
+    pub fn set_position(&self, partition: u32, offset: i64, topic: Option<i64>) -> anyhow::Result<()> {
+        let before = self.positions(partition)?;
+        let topic = topic.or_else(|| before.iter().max_by_key(|position| position.offset)?.topic);
+        let folder = topic.map_or_else(String::new, |topic| format!("{topic}/"));
+        self.create(&format!("read/{partition:05}/{folder}{offset:020}"), String::new())?;
+        for old in before.iter().filter(|old| old.topic != topic || old.offset < offset) {
+            self.delete(&old.file)?;
         }
         Ok(())
     }
 
-    fn positions(&self, partition: u32) -> anyhow::Result<Vec<(i64, Path)>> {
+    fn positions(&self, partition: u32) -> anyhow::Result<Vec<Position>> {
         let prefix = self.path(&format!("read/{partition:05}"))?;
         let files = self.lake.wait(self.list(&prefix))?.into_iter();
-        let offset = |path: &Path| path.filename().and_then(|name| name.parse().ok());
-        Ok(files.filter_map(|file| Some((offset(&file.location)?, file.location))).collect())
+        let position = |file: Path| {
+            let offset = file.filename()?.parse().ok()?;
+            let topic = match file.prefix_match(&prefix)?.collect::<Vec<_>>().as_slice() {
+                [topic, _] => Some(topic.as_ref().parse().ok()?),
+                _ => None,
+            };
+            Some(Position { offset, topic, file })
+        };
+        Ok(files.filter_map(|file| position(file.location)).collect())
     }
 
     fn path(&self, name: &str) -> anyhow::Result<Path> {

@@ -530,6 +530,64 @@ fn an_alert_that_comes_again_is_not_sent_again_and_an_old_one_not_at_all() {
 }
 
 #[test]
+fn alerts_of_a_topic_that_was_created_again_are_delivered_from_the_first_by_order_and_none_of_them_twice() {
+    const OLD: i64 = 4_711;
+    const NEW: i64 = 8_150;
+    let at = tempfile::tempdir().unwrap();
+    let server = Server::start([]);
+    let mut running = Running::start(at.path(), &server.address, &["hook"], Duration::from_secs(5));
+    // As a release left it that did not say which topic it had read.
+    let first = alert(1, Direction::Up);
+    running.take(5, &first);
+    running.outcomes(&first);
+    let asked = |running: &mut Running, number, orders: &[schemas::Skip]| {
+        running.inbox.heed(&Arc::new(orders.to_vec()));
+        running.inbox.comes_from(Some(number));
+        let from = running.inbox.assign(&[0]).unwrap();
+        running.inbox.refuses(0).map_or(Ok(from[0].1), |halt| {
+            running.inbox.revoke(&[0]);
+            Err(halt)
+        })
+    };
+    assert_eq!(asked(&mut running, OLD, &[]), Ok(Some(6)));
+    let second = alert(2, Direction::Up);
+    running.take(6, &second);
+    running.outcomes(&second);
+    assert_eq!(asked(&mut running, OLD, &[]), Ok(Some(7)));
+    running.inbox.comes_from(None);
+    assert_eq!(running.inbox.assign(&[0]).unwrap(), [(0, Some(7))], "brokers that give no ids are believed");
+
+    let halt = asked(&mut running, NEW, &[]).unwrap_err();
+    let said = halt.to_string();
+    assert!(said.contains("has spend.alerts/0 up to offset 7") && said.contains("--sequence 8150"), "{said}");
+    let order = |stage: &str, sequence| schemas::Skip {
+        stage: stage.into(),
+        topic: topics::ALERTS.into(),
+        partition: 3,
+        offset: None,
+        source_topic: Some(topics::ALERTS.into()),
+        source_partition: Some(3),
+        sequence: Some(sequence),
+        reason: "made anew on purpose".into(),
+        ordered_at: NOW,
+    };
+    assert_eq!(asked(&mut running, NEW, &[order("delivery", OLD), order("alerts", NEW)]), Err(halt));
+    let ordered = [order("delivery", NEW)];
+    assert_eq!(asked(&mut running, NEW, &ordered), Ok(None), "from the beginning");
+    let third = alert(3, Direction::Up);
+    running.take(0, &second);
+    running.take(1, &third);
+    running.outcomes(&third);
+    let seen = server.seen();
+    let is = |seen: &Seen, alert: &Alert| seen.headers.contains(&format!("webhook-id: test/{}", alert.alert_id));
+    assert!(seen.len() == 3 && [first, second, third].iter().zip(&seen).all(|(alert, seen)| is(seen, alert)), "{seen:?}");
+    // From then on that is its topic.
+    assert_eq!(asked(&mut running, NEW, &ordered), Ok(Some(2)));
+    assert_eq!(asked(&mut running, NEW, &[]), Ok(Some(2)));
+    assert!(asked(&mut running, OLD, &ordered).is_err());
+}
+
+#[test]
 fn while_too_many_wait_for_a_route_the_table_is_full_and_fails_at_nothing() {
     let at = tempfile::tempdir().unwrap();
     let server = Server::start([Behave::Silent]);
