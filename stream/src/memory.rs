@@ -34,3 +34,45 @@ pub fn keep_freed() {
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
     }
 }
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    /// Pages of this thread that the kernel had to give it so far.
+    fn faults() -> i64 {
+        // SAFETY: numbers are asked for, and there is room for them.
+        unsafe {
+            let mut usage = std::mem::zeroed::<libc::rusage>();
+            assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &mut usage), 0);
+            usage.ru_minflt
+        }
+    }
+
+    #[test]
+    fn what_the_c_library_is_given_back_it_gives_out_again_without_a_fault() {
+        const PIECES: usize = 8;
+        const BYTES: usize = 1 << 20;
+        const ANSWERS: i64 = 50;
+        small_pages();
+        keep_freed();
+        // As the Kafka client does with each answer.
+        let answer = || {
+            let pieces = [(); PIECES].map(|()| {
+                // SAFETY: what was given is written within its bounds.
+                unsafe {
+                    let piece = libc::malloc(BYTES);
+                    assert!(!piece.is_null());
+                    libc::memset(piece, 1, BYTES);
+                    piece
+                }
+            });
+            // SAFETY: each was given by `malloc` and is not used again.
+            pieces.into_iter().for_each(|piece| unsafe { libc::free(piece) });
+        };
+        let before = faults();
+        (0..ANSWERS).for_each(|_| answer());
+        let (faults, pages) = (faults() - before, (PIECES * BYTES) as i64 / 4096);
+        assert!(faults < pages * ANSWERS / 4, "{faults} faults, though an answer has {pages} pages");
+    }
+}
