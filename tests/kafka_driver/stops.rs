@@ -16,7 +16,7 @@ use spendstream_tests::proxy::{Fault, LIST_OFFSETS};
 use stream::books::BOOKS_KEY;
 use stream::kafka::{Change, KafkaLog, repartition};
 use stream::log::ledger;
-use stream::{Log, OutRecord};
+use stream::{Log, OutRecord, StoredRecord};
 
 use crate::tables::{open_shelf, rows};
 use crate::{PATIENCE, Run, kafka};
@@ -277,6 +277,106 @@ fn a_compacted_changelog_that_lost_its_beginning_stops_its_partition_until_what_
     behead(&changelog, 2);
     let mut probe = run.start("a", &["--stages", "sum"]);
     probe.wait_for("begins at offset 2", PATIENCE);
+}
+
+/// Days ago, as a changelog says it.
+fn days_ago(days: i64) -> i64 {
+    stream::now().plus_seconds(-days * 86_400).millis()
+}
+
+#[test]
+fn a_changelog_kept_by_time_stops_its_partition_when_what_it_lost_is_still_needed_and_not_when_it_is_older() {
+    let run = Run::new("aged", 1);
+    let [_, middle, _] = conformance::names(run.prefix);
+    let changelog = topics::changelog("sum", &middle);
+    let ends = || {
+        let mut ends = Vec::new();
+        let each = |record: &StoredRecord| {
+            if record.key.as_deref() == Some(b"\0ends") {
+                ends.push(String::from_utf8(record.payload.as_deref().unwrap_or_default().to_vec())?);
+            }
+            Ok(())
+        };
+        stream::log::scan(&*run.log, &changelog, 0, 0, each).unwrap();
+        ends
+    };
+    let start = || run.start("a", &["--sum-needs", "30d"]);
+    let mut sent = Sent::default();
+    let mut worked = |count| {
+        let probe = start();
+        // Each in a transaction of its own.
+        (0..count).for_each(|_| run.settle(&mut sent, 1));
+        let (well, log) = probe.stop(PATIENCE);
+        assert!(well, "{log}");
+    };
+    worked(12);
+    let said = ends();
+    assert!(said.len() == 1 && said[0].ends_with(" 0"), "it ended at 0 when it was begun: {said:?}");
+
+    // As it would stand after six weeks: the first offset of which is known that it was written within thirty days is 20.
+    let known = format!("{} 3\n{} 20\n{} 22", days_ago(39), days_ago(29), days_ago(28));
+    let books = Format::<LedgerEntry>::new().encode(&run.books("sum", 0));
+    run.log
+        .append(vec![record(&changelog, b"\0ends", known.as_bytes()), record(&changelog, BOOKS_KEY, &books)])
+        .unwrap();
+    // Each account is known again from later.
+    worked(12);
+    let said = ends();
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[2].starts_with(&known) && said[2].lines().count() == 4, "{said:?}");
+    kafka().configure(&changelog, "cleanup.policy", "delete");
+    kafka().delete_records(&changelog, 0, 20);
+    worked(1);
+
+    kafka().delete_records(&changelog, 0, 21);
+    let mut probe = start();
+    probe.wait_for(&format!("{changelog}/0 begins at offset 21: what was written after "), PATIENCE);
+    assert!(probe.log().contains(" at offsets 20 to 21, though it is needed for 30 days, was deleted"), "{}", probe.log());
+    send(&*run.log, run.prefix, &mut sent, 1);
+    let order = |sequence| conformance::order_skip_to(&*run.log, "sum", &middle, 0, (&changelog, 0), sequence);
+    order(20);
+    run.until("split has sent it", || count(&run.books("split", 0), "deposits") == sent.0.len() as i64);
+    assert_eq!(appear(&*run.log, run.prefix), sent.0.len() - 1, "sum stands");
+    order(21);
+    probe.wait_for("goes on with what is left of its changelog, by order of an operator", PATIENCE);
+    settled(&*run.log, run.prefix, &sent);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    // What was accepted is no loss any more, with or without an order.
+    assert!(ends().last().is_some_and(|said| !said.contains(" 20\n") && said.contains(" 22\n")), "{:?}", ends());
+    kafka().delete_records(&changelog, 0, 22);
+    let mut probe = start();
+    probe.wait_for("state restored", PATIENCE);
+    let (well, log) = probe.stop(PATIENCE);
+    assert!(well, "{log}");
+    kafka().delete_records(&changelog, 0, 23);
+    let mut probe = start();
+    probe.wait_for("begins at offset 23", PATIENCE);
+}
+
+#[test]
+fn the_number_of_partitions_does_not_change_over_a_changelog_that_lost_its_beginning_unless_it_is_ordered() {
+    let run = Run::new("beheaded-resized", 1);
+    let [_, middle, output] = conformance::names(run.prefix);
+    let changelog = topics::changelog("sum", &middle);
+    worked_and_stopped(&run, 100);
+    behead(&changelog, 1);
+    let change = Change {
+        connection: kafka().connection(),
+        environment: run.prefix.to_owned(),
+        stages: vec![Arc::new(conformance::Split::new(run.prefix)), Arc::new(conformance::Sum::new(run.prefix))],
+        topics: vec![middle.clone(), output],
+        partitions: 2,
+        patience: PATIENCE,
+    };
+    let order = |sequence| conformance::order_skip_to(&*run.log, "sum", &middle, 0, (&changelog, 0), sequence);
+    order(9);
+    let (books, refused) = (run.books("sum", 0), repartition(&change, &mut |_: &str| {}).unwrap_err());
+    let said = format!("{changelog}/0 begins at offset 1: all before offset 1 was deleted");
+    assert!(format!("{refused:#}").contains(&said), "{refused:#}");
+    assert_eq!(run.books("sum", 0), books, "nothing was changed");
+    order(1);
+    assert_eq!(repartition(&change, &mut |_: &str| {}).unwrap(), 1);
 }
 
 #[test]

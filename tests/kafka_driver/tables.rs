@@ -422,6 +422,34 @@ fn a_table_that_is_full_keeps_its_partitions_and_is_read_for_again_when_it_is_no
     assert_eq!(rows(), sent.0.len());
 }
 
+#[test]
+fn a_table_that_stands_behind_the_end_of_its_topic_ends_with_what_to_do() {
+    let run = Run::new("ahead", 2);
+    let [input, ..] = conformance::names(run.prefix);
+    send(&*run.log, run.prefix, &mut Sent::default(), 100);
+    let end = run.log.range(&input, 1).unwrap().end;
+    let stands = |position| {
+        let positions = BTreeMap::from([(0, 0), (1, position)]);
+        Arc::new(Mutex::new(Store { steady: true, positions, ..Store::default() }))
+    };
+    let start = |store: &Arc<Mutex<Store>>, shutdown: &Shutdown| {
+        let table = Shelf { topic: input.clone(), store: store.clone(), buffer: BTreeMap::new() };
+        let (settings, stop) = (settings(run.prefix, "a"), shutdown.clone());
+        std::thread::spawn(move || run_table(&settings, Box::new(table), &Orders::default(), &stop, &Telemetry::new()))
+    };
+    let error = format!("{:#}", start(&stands(end + 1), &Shutdown::new()).join().unwrap().unwrap_err());
+    let said = format!("{input}/1 ends at {end}, before the committed offset {}: was the topic re-created?", end + 1);
+    assert!(error.starts_with(&said), "{error}");
+    let order = format!("`spendstream skip --stage shelf --topic {input} --partition 1 --source {input}/1 --sequence ");
+    assert!(error.contains(&order), "{error}");
+    // At the end is not behind it.
+    let (store, shutdown) = (stands(end), Shutdown::new());
+    let driver = start(&store, &shutdown);
+    run.until("the other partition is read", || !store.lock().unwrap().rows.is_empty());
+    shutdown.set();
+    driver.join().unwrap().unwrap();
+}
+
 /// A folder for a shelf whose writes do not wait.
 pub(crate) fn open_shelf() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -496,6 +524,24 @@ fn memory_stays_bounded_behind_a_slow_table_and_no_row_is_lost_or_repeated() {
     expected.sort();
     assert_eq!(found, expected);
     assert!(held < 96 * MIB, "it held {} MiB", held / MIB);
+}
+
+#[test]
+fn a_client_whose_queue_was_full_fetches_on_when_there_is_room_and_does_not_wait_for_a_second() {
+    let run = Run::new("brimful", 1);
+    let [input, ..] = conformance::names(run.prefix);
+    const ANSWERS: usize = 150;
+    for _ in 0..ANSWERS {
+        // Two in a batch, which is more than the queue may hold.
+        let payload = Some(vec![b'x'; 1024].into());
+        let record =
+            OutRecord { topic: input.as_str().into(), partition: 0, key: None, payload, headers: Vec::new(), timestamp: None };
+        run.log.append(vec![record.clone(), record]).unwrap();
+    }
+    let folder = open_shelf();
+    let little = ["--fetch-bytes-max", "1KiB", "--kafka", "fetch.message.max.bytes=1"];
+    let _probe = run.start("a", &[&["--shelf", folder.path().to_str().unwrap()], &little[..]].concat());
+    run.until("every row is there", || rows(folder.path()).len() == 2 * ANSWERS);
 }
 
 #[test]
