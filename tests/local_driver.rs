@@ -403,7 +403,8 @@ fn a_table_that_stands_behind_the_end_of_its_topic_ends_the_run() {
     let run = start();
     wait_for(|| run.runtime.is_stopping());
     let said = format!("{:#}", run.runtime.stop().unwrap_err());
-    let expected = format!("the table slow has {}/1 up to 11, and it ends at 10: put the folder and its lake back", topic(0));
+    let expected =
+        format!("the table slow has {}/1 up to 11, and it ends at 10: put the folder and its lake back", topic(0));
     assert!(said.contains(&expected), "{said}");
 }
 

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::ids::{hash_parts, partition, slot};
 use schemas::{Batch, BatchItem, Text, record};
-use stream::{Again, BatchWriter, Books, Halt, Needs, OutRecord, Output, Processor, Record, Source, Stage, Tick, TxMap};
+use stream::{
+    Again, BatchWriter, Books, Halt, Needs, OutRecord, Output, Processor, Record, Source, Stage, Tick, TxMap,
+};
 
 use super::names;
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use schemas::topics::changelog;
 use spendstream_tests::conformance::{self, Sent, balance, send, settled};
 use spendstream_tests::process::Process;
-use schemas::topics::changelog;
 use spendstream_tests::proxy::{Cut, FETCH, Fault, LIST_OFFSETS};
 use stream::StoredRecord;
 

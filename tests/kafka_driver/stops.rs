@@ -331,7 +331,11 @@ fn a_changelog_kept_by_time_stops_its_partition_when_what_it_lost_is_still_neede
     kafka().delete_records(&changelog, 0, 21);
     let mut probe = start();
     probe.wait_for(&format!("{changelog}/0 begins at offset 21: what was written after "), PATIENCE);
-    assert!(probe.log().contains(" at offsets 20 to 21, though it is needed for 30 days, was deleted"), "{}", probe.log());
+    assert!(
+        probe.log().contains(" at offsets 20 to 21, though it is needed for 30 days, was deleted"),
+        "{}",
+        probe.log()
+    );
     send(&*run.log, run.prefix, &mut sent, 1);
     let order = |sequence| conformance::order_skip_to(&*run.log, "sum", &middle, 0, (&changelog, 0), sequence);
     order(20);

@@ -534,8 +534,14 @@ fn a_client_whose_queue_was_full_fetches_on_when_there_is_room_and_does_not_wait
     for _ in 0..ANSWERS {
         // Two in a batch, which is more than the queue may hold.
         let payload = Some(vec![b'x'; 1024].into());
-        let record =
-            OutRecord { topic: input.as_str().into(), partition: 0, key: None, payload, headers: Vec::new(), timestamp: None };
+        let record = OutRecord {
+            topic: input.as_str().into(),
+            partition: 0,
+            key: None,
+            payload,
+            headers: Vec::new(),
+            timestamp: None,
+        };
         run.log.append(vec![record.clone(), record]).unwrap();
     }
     let folder = open_shelf();

@@ -580,7 +580,10 @@ fn alerts_of_a_topic_that_was_created_again_are_delivered_from_the_first_by_orde
     running.outcomes(&third);
     let seen = server.seen();
     let is = |seen: &Seen, alert: &Alert| seen.headers.contains(&format!("webhook-id: test/{}", alert.alert_id));
-    assert!(seen.len() == 3 && [first, second, third].iter().zip(&seen).all(|(alert, seen)| is(seen, alert)), "{seen:?}");
+    assert!(
+        seen.len() == 3 && [first, second, third].iter().zip(&seen).all(|(alert, seen)| is(seen, alert)),
+        "{seen:?}"
+    );
     // From then on that is its topic.
     assert_eq!(asked(&mut running, NEW, &ordered), Ok(Some(2)));
     assert_eq!(asked(&mut running, NEW, &[]), Ok(Some(2)));
