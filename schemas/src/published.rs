@@ -60,7 +60,7 @@ mod tests {
     fn the_schema_files_are_the_schemas_of_the_types() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("avro");
         for (name, schema) in schemas() {
-            apache_avro::Schema::parse(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
+            Schema::parse(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
             let text = serde_json::to_string_pretty(&schema).expect("a JSON value can be written") + "\n";
             let path = folder.join(name);
             if std::env::var_os("UPDATE_SCHEMAS").is_some() {
