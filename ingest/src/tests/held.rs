@@ -1,10 +1,11 @@
 //! Calls as notebooks, dumps and answers of databases, journals and interfaces of trace stores hold them, composed after what their users
 //! published.
 
-use super::{check, decoded, event, events, ignored, line};
+use super::{check, decoded, event, events, ignored, line, meters};
 use crate::{Dump, IgnoreReason, Journal};
 
 const CALL: &str = "openai gpt-5.4: input_text_tokens 120, output_text_tokens 30";
+const COUNTS: &str = "input_text_tokens 120, output_text_tokens 30";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const KEY: &str = "span/4bf92f3577b34da6a3ce929d0e0e4736/00f067aa0ba902b7";
 const ATTRIBUTES: &str = r#"{"gen_ai.operation.name":"chat","gen_ai.provider.name":"openai","gen_ai.request.model":"gpt-5.4","gen_ai.usage.input_tokens":120,"gen_ai.usage.output_tokens":30}"#;
@@ -81,7 +82,9 @@ fn rows_of_a_query_are_the_objects_they_are() {
         r#"{"model":{"0":"gpt-5.4"},"prompt_tokens":{"0":120},"completion_tokens":{"0":30}}"#,
         r#"{"model":["gpt-5.4"],"prompt_tokens":[120],"completion_tokens":[30]}"#,
     ] {
-        check(answer, "rows", &[CALL]);
+        let read = decoded(answer);
+        let calls: Vec<String> = events(&read).into_iter().map(meters).collect();
+        assert_eq!((read.recognised_as.as_str(), calls), ("rows", vec![COUNTS.to_owned()]), "{answer}");
     }
     // Nothing in them can be told.
     check(r#"{"columns":["a","b"],"data":[[1,2]]}"#, "", &[]);
@@ -96,7 +99,8 @@ fn rows_of_a_dump_are_calls_where_they_can_be_told() {
          COPY public.calls (id, created_at, response, note) FROM stdin;\n1\t2026-08-01 09:59:50+00\t{body}\t\\N\n\\.\n"
     );
     let call = event(&dump);
-    assert_eq!((line(&call).as_str(), &*call.response_id.clone().unwrap_or_default()), (CALL, "chatcmpl-D1"));
+    assert_eq!(meters(&call), COUNTS);
+    assert!(call.call_key.contains("chatcmpl-D1"), "{call:?}");
     for dump in [
         "CREATE TABLE calls (id INTEGER PRIMARY KEY, model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, note TEXT);\n\
          INSERT INTO calls VALUES(1,'gpt-5.4',120,30,'it''s (so), ok;\nyes');\n",
@@ -107,8 +111,8 @@ fn rows_of_a_dump_are_calls_where_they_can_be_told() {
         "| model | prompt_tokens | completion_tokens |\n| --- | ---: | ---: |\n| gpt-5.4 | 120 | 30 |\n",
     ] {
         let read = decoded(dump);
-        let lines: Vec<String> = events(&read).into_iter().map(line).collect();
-        assert_eq!(lines, [CALL], "{dump} {read:?}");
+        let calls: Vec<String> = events(&read).into_iter().map(meters).collect();
+        assert_eq!(calls, [COUNTS], "{dump} {read:?}");
     }
     // What is cut off, or opens brackets without end, ends nobody.
     let mut dump = Dump::default();
@@ -264,11 +268,11 @@ fn what_openclaw_writes_into_a_transcript_itself_is_no_call() {
 fn answers_over_several_lines_among_those_of_a_log_are_calls() {
     let answer = |id: u8| {
         format!(
-            "{{\n  \"id\": \"chatcmpl-{id}\",\n  \"object\": \"chat.completion\",\n  \"model\": \"gpt-5.4\",\n  \"choices\": [],\n  \
+            "{{\n  \"id\": \"chatcmpl-{id}\",\n  \"object\": \"chat.completion\",\n  \"model\": \"gpt-5.4\",\n  \"created\": 1785578390,\n  \"choices\": [],\n  \
              \"usage\": {{\n    \"prompt_tokens\": 120,\n    \"completion_tokens\": 30\n  }}\n}}"
         )
     };
-    for stamp in ["[2026-08-01 09:59:50][INFO][gpt-5.4] Generated: ", "2026-08-01 INFO answer ", "Answer:\n"] {
+    for stamp in ["[2026-08-01 09:59:50][INFO][gpt-5.4] Generated: ", "2026-08-01 INFO answer "] {
         let log = format!(
             "{stamp}asked {{\n  \"what\": \"is it\"\n}}\n{stamp}{}\nwords {{of}} a program\n{stamp}{}\nbye\n",
             answer(1),
@@ -287,14 +291,14 @@ fn lines_of_qwen_code_have_the_cache_in_their_input() {
             "usage":{{"input_tokens":120,"output_tokens":30,"cache_read_input_tokens":100{total}}}}}}}"#
         )
     };
-    let inside = "qwen3.5-plus: input_text_tokens 20, cache_read_text_tokens 100, output_text_tokens 30";
-    let beside = ": input_text_tokens 120, cache_read_text_tokens 100, output_text_tokens 30";
-    let read = |model: &str, total: &str| line(&event(&said(model, total)));
-    assert!(read("qwen3.5-plus", r#","total_tokens":150"#).ends_with(inside));
+    let inside = "cache_read_text_tokens 100, input_text_tokens 20, output_text_tokens 30";
+    let beside = "cache_read_text_tokens 100, input_text_tokens 120, output_text_tokens 30";
+    let read = |model: &str, total: &str| meters(&event(&said(model, total)));
+    assert_eq!(read("qwen3.5-plus", r#","total_tokens":150"#), inside);
     // Whose total has the cache beside, or who states none, means what Anthropic does.
-    assert!(read("qwen3.5-plus", r#","total_tokens":250"#).ends_with(beside));
-    assert!(read("qwen3.5-plus", "").ends_with(beside));
-    assert!(read("claude-sonnet-5", r#","total_tokens":150"#).contains(beside));
+    assert_eq!(read("qwen3.5-plus", r#","total_tokens":250"#), beside);
+    assert_eq!(read("qwen3.5-plus", ""), beside);
+    assert_eq!(read("claude-sonnet-5", r#","total_tokens":150"#), beside);
 }
 
 #[test]

@@ -140,11 +140,12 @@ fn embedded(text: &str) -> Option<Vec<Result<Json<'_>>>> {
 }
 
 /// The objects over several lines that a program wrote among its words, one after the other: those that can be told to be something, for
-/// what was asked stands there, too (LM Studio's logs, and whoever prints with indents).
+/// what was asked stands there, too (LM Studio's logs, and whoever prints with indents). A log begins with a time, or a tag in brackets; any
+/// other text that goes on after an answer is a page that shows one.
 fn spread_out(text: &str) -> Option<Vec<Result<Json<'_>>>> {
     /// How much more than its length is read of a text, at most, in looking for objects that are none.
     const LOOKS_MAX: usize = 4;
-    if is_begun(text) {
+    if is_begun(text) || !text.starts_with(|c: char| c.is_ascii_digit() || c == '[') {
         return None;
     }
     let (mut found, mut rest, mut looked, mut spread) = (Vec::new(), text, 0, false);

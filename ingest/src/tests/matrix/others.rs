@@ -93,4 +93,15 @@ pub(super) const ROWS: &[Row] = &[
         Rejected(r#"{"name":"t","cluster_hash":"h","launched_at":1785571200,"duration":"long","accelerators":{"H100":8},
             "total_cost":1}"#, "invalid_field", "duration"),
     ]),
+    ("rows", [
+        See("held::rows_of_a_query_are_the_objects_they_are"),
+        Never(ROW), Never(ROW), Never(ROW), Never(ROW),
+    ]),
+    ("notebook", [
+        See("held::answers_that_a_notebook_shows_are_calls_and_all_else_in_it_is_none"),
+        Never(SHOWN), Never(SHOWN), Never(SHOWN), Never(SHOWN),
+    ]),
 ];
+
+const ROW: &str = "each row is told by itself";
+const SHOWN: &str = "each answer is told by itself";
