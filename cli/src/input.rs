@@ -211,7 +211,9 @@ fn is_lines(start: &[u8], complete: bool) -> bool {
     if lines.iter().any(|line| line.starts_with(b"data:") || line.starts_with(b"event:")) {
         return false;
     }
-    let whole = |line: &&&[u8]| line.starts_with(b"{") && is_whole(without_comma(line));
+    // Within a list its commas are none too many.
+    let listed = lines.first().is_some_and(|line| line.starts_with(b"["));
+    let whole = |line: &&&[u8]| line.starts_with(b"{") && is_whole(if listed { line } else { without_comma(line) });
     let documents = lines.iter().filter(whole).count();
     match lines.len() {
         0 | 1 => complete && documents == lines.len(),
