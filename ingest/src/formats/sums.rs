@@ -43,6 +43,10 @@ pub(crate) fn told(object: &Object<'_>) -> Option<&'static str> {
     if REQUESTS.iter().any(|name| object.has(name)) && counted() && !is_one(object) {
         return Some("a number of requests beside their tokens");
     }
+    // Of a day with one request, too: the call has a row of its own.
+    if ["api_requests", "successful_requests", "failed_requests"].iter().all(|name| object.has(name)) {
+        return Some("a day of LiteLLM");
+    }
     if object.has("byok_usage_inference") && object.has("date") && object.has("requests") {
         return Some("a day's requests of OpenRouter");
     }

@@ -10,6 +10,8 @@ fn reports_that_add_up_calls_are_no_calls() {
         "modelBreakdowns":[]}],"totals":{"inputTokens":277}}"#,
         r#"{"blocks":[{"id":"b","isActive":true,"tokenCounts":{"inputTokens":1},"costUSD":0.1}]}"#,
         r#"{"date":"2026-08-01","model":"gpt-5.4","prompt_tokens":100000,"completion_tokens":6000,"spend":1.2,"api_requests":120}"#,
+        r#"{"id":"d","date":"2026-08-01","model":"gpt-5.4","prompt_tokens":"120","completion_tokens":"30","spend":"0.0006","api_requests":"1",
+        "successful_requests":"1","failed_requests":"0"}"#,
         r#"{"data":[{"date":"2026-08-01","model":"openai/gpt-5.4","usage":0.015,"byok_usage_inference":0.01,"requests":5,"prompt_tokens":50}]}"#,
         r#"{"data":[{"date":"2026-08-01","core_metrics":{"num_sessions":5},"model_breakdown":[]}],"has_more":false,"next_page":null}"#,
         r#"{"uncached_input_tokens":1500,"cache_read_input_tokens":200,"output_tokens":500,"model":"claude-sonnet-4-6"}"#,
