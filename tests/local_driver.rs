@@ -387,6 +387,7 @@ fn a_table_goes_on_past_the_last_record_there_is_when_it_is_skipped() {
 }
 
 #[test]
+<<<<<<< HEAD
 fn a_table_that_stands_behind_the_end_of_its_topic_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store { open: Mutex::new(true), ..Store::default() });
@@ -409,6 +410,8 @@ fn a_table_that_stands_behind_the_end_of_its_topic_ends_the_run() {
 }
 
 #[test]
+=======
+>>>>>>> parent of b09c249 (Tests for a client without answers to its fetches, a restore that changes readers, changelogs kept by time, repartition over a beheaded one, tables beyond the end, a full queue)
 fn a_table_that_is_full_is_read_for_again_when_it_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store { open: Mutex::new(true), full: AtomicBool::new(true), ..Store::default() });

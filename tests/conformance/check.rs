@@ -134,8 +134,8 @@ fn imbalance(log: &dyn Log, prefix: &str) -> Vec<String> {
             let account = String::from_utf8_lossy(key).into_owned();
             if key == BOOKS_KEY {
                 books = Some(format.decode(value)?);
-            } else if key == b"\0origin" || key == b"\0ends" {
-                // What the changelog is about, and where it ended when.
+            } else if key == b"\0origin" {
+                // What the changelog is about.
             } else if key.starts_with(b"\0") {
                 // The number of partitions was changed: what follows is what the partition has since then.
                 accounts.clear();

@@ -7,9 +7,7 @@ use bytes::Bytes;
 use schemas::codec::Format;
 use schemas::ids::{hash_parts, partition, slot};
 use schemas::{Batch, BatchItem, Text, record};
-use stream::{
-    Again, BatchWriter, Books, Halt, Needs, OutRecord, Output, Processor, Record, Source, Stage, Tick, TxMap,
-};
+use stream::{Again, BatchWriter, Books, Halt, OutRecord, Output, Processor, Record, Source, Stage, Tick, TxMap};
 
 use super::names;
 
@@ -45,7 +43,6 @@ pub struct Split {
 /// Adds deposits up.
 pub struct Sum {
     topics: [String; 3],
-    needs: Needs,
 }
 
 impl Split {
@@ -58,13 +55,7 @@ impl Split {
 impl Sum {
     /// The stage on topics of this prefix.
     pub fn new(prefix: &str) -> Self {
-        Sum { topics: names(prefix), needs: Needs::Everything }
-    }
-
-    /// One that needs of its changelog what it wrote within this time.
-    #[must_use]
-    pub fn within(self, time: Duration) -> Self {
-        Sum { needs: Needs::Within(time), ..self }
+        Sum { topics: names(prefix) }
     }
 }
 
@@ -163,9 +154,6 @@ impl Stage for Sum {
     }
     fn outputs(&self) -> Vec<String> {
         vec![self.topics[2].clone()]
-    }
-    fn needs(&self) -> Needs {
-        self.needs
     }
     fn processor(&self, source: &Source) -> Box<dyn Processor> {
         Box::new(Summing {

@@ -9,8 +9,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -440,14 +438,6 @@ impl Kafka {
     pub fn create(&self, topics: &[TopicSpec], partitions: u32) {
         let layout = Layout { raw: partitions, internal: partitions, replication: 1 };
         apply(&self.connection(), topics, layout).expect("create topics");
-    }
-
-    /// The id of a topic as requests carry it.
-    pub fn topic_id(&self, topic: &str) -> Vec<u8> {
-        let file = self.folder.path().join("data").join(format!("{topic}-0")).join("partition.metadata");
-        let text = std::fs::read_to_string(file).expect("the broker has written down which topic it is");
-        let id = text.lines().find_map(|line| line.strip_prefix("topic_id: ")).expect("it has an id");
-        URL_SAFE_NO_PAD.decode(id).expect("ids are written in Base64")
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 /// Key of the request that writes records.
 pub const PRODUCE: i16 = 0;
-/// Key of the request that reads records.
-pub const FETCH: i16 = 1;
 /// Key of the request that asks where a partition begins and ends.
 pub const LIST_OFFSETS: i16 = 2;
 /// Key of the request that takes a transactional id over.
@@ -43,8 +41,6 @@ struct Rule {
     fault: Fault,
     struck: AtomicUsize,
     healed: AtomicBool,
-    /// So many more are let through before the first is struck.
-    passes: AtomicUsize,
     /// Connections from this one on are left alone.
     spares_from: AtomicUsize,
 }
@@ -66,12 +62,7 @@ pub struct Cut {
 impl Cut {
     /// Whether a request was struck by it.
     pub fn struck(&self) -> bool {
-        self.strikes() > 0
-    }
-
-    /// How many were.
-    pub fn strikes(&self) -> usize {
-        self.rule.struck.load(Ordering::SeqCst)
+        self.rule.struck.load(Ordering::SeqCst) > 0
     }
 
     /// From now on only connections that stand are struck: clients that connect later are answered.
@@ -118,15 +109,10 @@ impl Proxy {
     }
 
     /// Applies a fault to every request of this kind that contains a text, a transactional id for example.
-    pub fn cut(&self, key: i16, text: impl AsRef<[u8]>, fault: Fault) -> Cut {
-        self.cut_after(0, key, text, fault)
-    }
-
-    /// As [`Proxy::cut`], once so many of these requests were let through.
-    pub fn cut_after(&self, passes: usize, key: i16, text: impl AsRef<[u8]>, fault: Fault) -> Cut {
-        let (struck, healed, passes) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicUsize::new(passes));
-        let (text, spares_from) = (text.as_ref().to_vec(), AtomicUsize::new(usize::MAX));
-        let rule = Arc::new(Rule { key, text, fault, struck, healed, passes, spares_from });
+    pub fn cut(&self, key: i16, text: &str, fault: Fault) -> Cut {
+        let (struck, healed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let spares_from = AtomicUsize::new(usize::MAX);
+        let rule = Arc::new(Rule { key, text: text.as_bytes().to_vec(), fault, struck, healed, spares_from });
         self.rules.lock().push(rule.clone());
         Cut { rule, rules: self.rules.clone() }
     }
@@ -143,9 +129,7 @@ impl Rules {
         let key = i16::from_be_bytes([key[0], key[1]]);
         let contains = |text: &[u8]| text.is_empty() || frame.windows(text.len()).any(|window| window == text);
         let strikes = |rule: &Rule| rule.key == key && connection < rule.spares_from.load(Ordering::SeqCst);
-        let rule = self.lock().iter().find(|rule| strikes(rule) && contains(&rule.text)).cloned()?;
-        let passed = rule.passes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |passes| passes.checked_sub(1));
-        passed.is_err().then_some(rule)
+        self.lock().iter().find(|rule| strikes(rule) && contains(&rule.text)).cloned()
     }
 }
 

@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 use schemas::topics::changelog;
 use spendstream_tests::conformance::{self, Sent, balance, send, settled};
 use spendstream_tests::process::Process;
+<<<<<<< HEAD
 use spendstream_tests::proxy::{Cut, FETCH, Fault, LIST_OFFSETS};
 use stream::StoredRecord;
+=======
+use spendstream_tests::proxy::{Cut, Fault, LIST_OFFSETS};
+>>>>>>> parent of b09c249 (Tests for a client without answers to its fetches, a restore that changes readers, changelogs kept by time, repartition over a beheaded one, tables beyond the end, a full queue)
 
 use crate::tables::{open_shelf, rows};
 use crate::{PATIENCE, Run, kafka};
@@ -86,64 +90,4 @@ fn a_table_waits_with_its_client_while_nobody_is_answered_and_replaces_it_when_o
     let (well, log) = probe.stop(PATIENCE);
     assert!(well, "{log}");
     assert_eq!((rows(folder.path()).len(), log.matches(REPLACED).count()), (sent.0.len(), 1));
-}
-
-#[test]
-fn clients_whose_fetches_stay_unanswered_are_replaced_though_they_are_told_all_else() {
-    let run = Run::new("unfetched", 1);
-    let [input, ..] = conformance::names(run.prefix);
-    let folder = open_shelf();
-    let mut sent = Sent::default();
-    // They would give up such a request by themselves after a minute otherwise. Clients bound it by their transactions' time.
-    let brokers = kafka().proxied();
-    let patient = ["--brokers", &brokers, "--kafka", "socket.timeout.ms=300000"];
-    let patient = [&patient[..], &["--transaction-timeout", "5m", "--session-timeout", "6m"]].concat();
-    let mut stage = run.start("a", &[&patient[..], &["--stages", "split"]].concat());
-    let mut table = run.start("b", &[&patient[..], &["--shelf", folder.path().to_str().unwrap()]].concat());
-    let _sum = run.start("c", &["--stages", "sum"]);
-    run.settle(&mut sent, 100);
-    run.until("every row is there", || rows(folder.path()).len() == sent.0.len());
-    let cut = kafka().proxy().cut(FETCH, kafka().topic_id(&input), Fault::LoseResponse);
-    // Each fetches all the time: of what is sent now nothing reaches them.
-    run.until("both have fetched in vain", || cut.strikes() >= 2);
-    cut.spare_new_connections();
-    send(&*run.log, run.prefix, &mut sent, 100);
-    for (probe, who) in [(&mut stage, "split"), (&mut table, "shelf")] {
-        let said = format!("the client of {who} is not told the records of {input}/0 that it says there are");
-        probe.wait_for(&said, PATIENCE * 2);
-        probe.wait_for(REPLACED, PATIENCE);
-    }
-    settled(&*run.log, run.prefix, &sent);
-    run.until("every row is there", || rows(folder.path()).len() == sent.0.len());
-}
-
-#[test]
-fn a_restore_whose_client_is_not_answered_any_more_reads_on_with_another_where_it_stood() {
-    let run = Run::new("unrestored", 1);
-    let [_, middle, _] = conformance::names(run.prefix);
-    let changelog = changelog("sum", &middle);
-    let mut sent = Sent::default();
-    let probe = run.start("a", &[]);
-    // A dozen accounts, each known from one transaction alone.
-    (0..12).for_each(|_| run.settle(&mut sent, 1));
-    let (well, log) = probe.stop(PATIENCE);
-    assert!(well, "{log}");
-    let mut entries = 0;
-    let each = |_: &StoredRecord| {
-        entries += 1;
-        Ok(())
-    };
-    stream::log::scan(&*run.log, &changelog, 0, 0, each).unwrap();
-    // One batch comes with each answer, and every other is a marker.
-    let cut = kafka().proxy().cut_after(9, FETCH, kafka().topic_id(&changelog), Fault::LoseResponse);
-    let (brokers, little) = (kafka().proxied(), "fetch.message.max.bytes=1");
-    let mut sum = run.start("a", &["--stages", "sum", "--brokers", &brokers, "--kafka", little]);
-    run.until("an answer is lost", || cut.strikes() > 0);
-    cut.spare_new_connections();
-    sum.wait_for("nothing comes of its changelog for long: reading on with another client", PATIENCE);
-    assert!(!sum.log().contains("state restored"), "{}", sum.log());
-    sum.wait_for("state restored", PATIENCE);
-    assert!(sum.log().contains(&format!("entries={entries} ")), "each once: {entries} in {}", sum.log());
-    let _split = run.start("b", &["--stages", "split"]);
-    run.settle(&mut sent, 24);
 }

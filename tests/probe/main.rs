@@ -28,9 +28,6 @@ struct Config {
     /// Instead of stages, keep a table of the input in this folder.
     #[arg(long)]
     shelf: Option<PathBuf>,
-    /// What `sum` needs of its changelog is what it wrote within this time, instead of everything.
-    #[arg(long, value_parser = stream::settings::parse_duration)]
-    sum_needs: Option<Duration>,
     /// Longest time between two polls; no flag of services.
     #[arg(long, value_parser = stream::settings::parse_duration)]
     poll_interval_max: Option<Duration>,
@@ -51,13 +48,7 @@ fn main() -> anyhow::Result<()> {
     for name in &config.stages {
         match name.as_str() {
             "split" => stages.push(Arc::new(Split::new(&config.prefix))),
-            "sum" => {
-                let all = Sum::new(&config.prefix);
-                stages.push(Arc::new(match config.sum_needs {
-                    Some(time) => all.within(time),
-                    None => all,
-                }));
-            }
+            "sum" => stages.push(Arc::new(Sum::new(&config.prefix))),
             other => anyhow::bail!("there is no stage {other}"),
         }
     }
