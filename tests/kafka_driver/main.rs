@@ -20,15 +20,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use schemas::LedgerEntry;
-use schemas::topics::{Kept, Partitions, SLOTTED, TOPOLOGY, TopicSpec, catalogue};
+use schemas::topics::{Kept, Partitions, TopicSpec};
 use spendstream_tests::conformance::{self, Sent, again, appear, balance, send, settled};
 use spendstream_tests::kafka::{Kafka, free_port};
 use spendstream_tests::process::Process;
-use spendstream_tests::proxy::{Fault, INIT_PRODUCER_ID};
 use stream::kafka::topics::{Layout, apply, diff};
 use stream::kafka::{Change, KafkaLog, repartition};
 use stream::log::ledger;
-use stream::settings::Connection;
 use stream::{Log, OutRecord, StoredRecord};
 
 /// Longest wait for something that is bound to happen.
@@ -301,27 +299,4 @@ fn topics_are_created_once_and_differences_are_named() {
     ] {
         assert!(found.contains(&expected), "{expected} is not among {found:?}");
     }
-}
-
-#[test]
-fn topics_are_applied_beside_brokers_that_let_no_transaction_begin_for_longer_than_one_attempt_waits() {
-    let run = Run { prefix: "slotted", log: Arc::new(KafkaLog::connect(&kafka().connection(), "tests").unwrap()) };
-    let known = |spec: &TopicSpec| spec.name == TOPOLOGY || SLOTTED.contains(&&*spec.name);
-    let catalogue: Vec<TopicSpec> = catalogue(&["usage.raw"]).into_iter().filter(known).collect();
-    let layout = Layout { raw: 1, internal: 2, replication: 1 };
-    let held = kafka().proxy().cut(INIT_PRODUCER_ID, "spendstream.topology", Fault::HoldRequest);
-    let connection = Connection { brokers: kafka().proxied(), ..kafka().connection() };
-    let applying = std::thread::spawn(move || apply(&connection, &catalogue, layout));
-    run.until("a transaction is to begin", || held.struck());
-    std::thread::sleep(Duration::from_secs(12));
-    drop(held);
-    applying.join().unwrap().unwrap();
-    let mut decided = Vec::new();
-    let each = |record: &StoredRecord| {
-        let key = record.key.as_deref().unwrap_or_default();
-        decided.extend(SLOTTED.into_iter().filter(|topic| topic.as_bytes() == key));
-        Ok(())
-    };
-    stream::log::scan(&*run.log, TOPOLOGY, 0, 0, each).unwrap();
-    assert_eq!(decided, SLOTTED, "written down once each");
 }

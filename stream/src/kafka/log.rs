@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
 
 use super::client::{self, ANSWER_TIMEOUT, Events};
 use super::fate::Step;
-use super::producer::{Failure, Producer, headers, refused};
+use super::producer::{Failure, Producer, headers};
 use super::reader::{Read, Reader, Unreadable};
 use crate::log::{Log, StoredRecord};
 use crate::processor::OutRecord;
@@ -28,10 +28,6 @@ const READERS_MAX: usize = 32;
 /// Time one transaction of an append may take.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a command tries to begin a transaction: brokers that are busy, or have just made their own topic for it, take longer than one
-/// attempt waits.
-const OPEN_MAX: Duration = Duration::from_secs(60);
-
 /// How long the partition counts of topics are believed.
 const COUNTS_AGE_MAX: Duration = Duration::from_secs(10);
 
@@ -40,8 +36,6 @@ pub struct KafkaLog {
     connection: Connection,
     /// Transactional id of appends.
     id: String,
-    /// How long beginning a transaction is tried.
-    patience: Duration,
     single: ThreadedProducer<Reports>,
     together: Mutex<Option<Producer>>,
     /// Appends of several records, until somebody has the producer.
@@ -88,12 +82,11 @@ impl KafkaLog {
     /// When no broker answers or a setting is not accepted.
     pub fn connect(connection: &Connection, name: &str) -> anyhow::Result<Self> {
         let id = format!("{name}.append.{}.{:x}", std::process::id(), super::now().micros());
-        Ok(KafkaLog { patience: OPEN_MAX, ..Self::connect_as(connection, id)? })
+        Self::connect_as(connection, id)
     }
 
     /// Connects for a service, whose appends of several records use the same transactional id after every start: the brokers
-    /// remember an id for days, and rights can be given to it. A second process with the id fences the first off. Its callers are not
-    /// kept waiting while brokers let no producer begin.
+    /// remember an id for days, and rights can be given to it. A second process with the id fences the first off.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
@@ -106,7 +99,6 @@ impl KafkaLog {
         Ok(KafkaLog {
             connection: connection.clone(),
             id,
-            patience: ANSWER_TIMEOUT,
             single,
             together: Mutex::new(None),
             waiting: Mutex::default(),
@@ -188,29 +180,12 @@ impl KafkaLog {
         result.map_err(anyhow::Error::msg)
     }
 
-    /// A producer of this transactional id, tried for as long as this log is patient.
-    fn open(&self, id: &str) -> anyhow::Result<Result<Producer, KafkaError>> {
-        let deadline = Instant::now() + self.patience;
-        let client = client::appending(&self.connection, id, APPEND_TIMEOUT);
-        loop {
-            match Producer::with(&client, id, APPEND_TIMEOUT)? {
-                Err(error)
-                    if Instant::now() + client::ASK_AGAIN < deadline
-                        && !error.rdkafka_error_code().is_some_and(refused) =>
-                {
-                    tracing::info!(id, %error, "no transaction can begin yet; tried again");
-                    std::thread::sleep(client::ASK_AGAIN);
-                }
-                opened => return Ok(opened),
-            }
-        }
-    }
-
     fn write(&self, slot: &mut Option<Producer>, waiting: &[Waiting]) -> Result<(), NotWritten> {
         let producer = match slot.take() {
             Some(producer) => producer,
             None => {
-                let opened = self.open(&self.id).and_then(|opened| Ok(opened?));
+                let client = client::appending(&self.connection, &self.id, APPEND_TIMEOUT);
+                let opened = Producer::with(&client, &self.id, APPEND_TIMEOUT).and_then(|opened| Ok(opened?));
                 opened.map_err(|error| NotWritten { step: Step::Begin, error: format!("{error:#}") })?
             }
         };
@@ -363,9 +338,10 @@ impl Log for KafkaLog {
         // Everybody who appends like this to the topic has one transactional id: who opens it settles what the one before
         // had open, and fences it off. So nobody else can commit between the look at the end and the commit.
         let id = format!("spendstream.{}", first.topic);
-        let producer = self.open(&id)?.with_context(|| {
-            format!("take over the transactional id {id}, which is needed to append to {}", first.topic)
-        })?;
+        let producer = Producer::with(&client::appending(&self.connection, &id, APPEND_TIMEOUT), &id, APPEND_TIMEOUT)?
+            .with_context(|| {
+                format!("take over the transactional id {id}, which is needed to append to {}", first.topic)
+            })?;
         if self.range(&first.topic, first.partition)?.end != end {
             return Ok(false);
         }
