@@ -60,7 +60,7 @@ fn an_export_of_focus_has_all_costs_and_what_the_specification_asks_for() {
     let parts = |out: &str| create("csv", out, &["--rows-per-file", "100"]);
     parts(&at("parts"));
     let in_parts = content(&folder.path().join("parts"));
-    assert_eq!(in_parts.len(), whole.len() + (names.len() + 2) * (csv.lines().count() - 2) / 100);
+    assert_eq!(in_parts.len(), whole.len() + (names.len() + 2) * ((csv.lines().count() - 2) / 100));
     succeeds(&["export", "verify", &at("parts")]);
     let manifest = folder.path().join("parts/manifest.json");
     let mut job: serde_json::Value =
