@@ -387,31 +387,6 @@ fn a_table_goes_on_past_the_last_record_there_is_when_it_is_skipped() {
 }
 
 #[test]
-<<<<<<< HEAD
-fn a_table_that_stands_behind_the_end_of_its_topic_ends_the_run() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(Store { open: Mutex::new(true), ..Store::default() });
-    let start = || {
-        let table = SlowTable { input: topic(0), store: store.clone(), buffer: Vec::new(), positions: BTreeMap::new() };
-        run_stages(folder.path(), Vec::new(), vec![Box::new(table)])
-    };
-    let mut run = start();
-    run.feed(20);
-    run.finish();
-    assert_eq!(store.offsets.lock().unwrap().clone(), BTreeMap::from([(0, 10), (1, 10)]));
-    // As where the file was put back to an earlier state: one more than there is.
-    store.offsets.lock().unwrap().insert(1, 11);
-    let run = start();
-    wait_for(|| run.runtime.is_stopping());
-    let said = format!("{:#}", run.runtime.stop().unwrap_err());
-    let expected =
-        format!("the table slow has {}/1 up to 11, and it ends at 10: put the folder and its lake back", topic(0));
-    assert!(said.contains(&expected), "{said}");
-}
-
-#[test]
-=======
->>>>>>> parent of b09c249 (Tests for a client without answers to its fetches, a restore that changes readers, changelogs kept by time, repartition over a beheaded one, tables beyond the end, a full queue)
 fn a_table_that_is_full_is_read_for_again_when_it_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store { open: Mutex::new(true), full: AtomicBool::new(true), ..Store::default() });

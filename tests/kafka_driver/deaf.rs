@@ -2,15 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use schemas::topics::changelog;
 use spendstream_tests::conformance::{self, Sent, balance, send, settled};
 use spendstream_tests::process::Process;
-<<<<<<< HEAD
-use spendstream_tests::proxy::{Cut, FETCH, Fault, LIST_OFFSETS};
-use stream::StoredRecord;
-=======
 use spendstream_tests::proxy::{Cut, Fault, LIST_OFFSETS};
->>>>>>> parent of b09c249 (Tests for a client without answers to its fetches, a restore that changes readers, changelogs kept by time, repartition over a beheaded one, tables beyond the end, a full queue)
 
 use crate::tables::{open_shelf, rows};
 use crate::{PATIENCE, Run, kafka};

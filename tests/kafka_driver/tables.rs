@@ -499,33 +499,6 @@ fn memory_stays_bounded_behind_a_slow_table_and_no_row_is_lost_or_repeated() {
 }
 
 #[test]
-<<<<<<< HEAD
-fn a_client_whose_queue_was_full_fetches_on_when_there_is_room_and_does_not_wait_for_a_second() {
-    let run = Run::new("brimful", 1);
-    let [input, ..] = conformance::names(run.prefix);
-    const ANSWERS: usize = 150;
-    for _ in 0..ANSWERS {
-        // Two in a batch, which is more than the queue may hold.
-        let payload = Some(vec![b'x'; 1024].into());
-        let record = OutRecord {
-            topic: input.as_str().into(),
-            partition: 0,
-            key: None,
-            payload,
-            headers: Vec::new(),
-            timestamp: None,
-        };
-        run.log.append(vec![record.clone(), record]).unwrap();
-    }
-    let folder = open_shelf();
-    let little = ["--fetch-bytes-max", "1KiB", "--kafka", "fetch.message.max.bytes=1"];
-    let _probe = run.start("a", &[&["--shelf", folder.path().to_str().unwrap()], &little[..]].concat());
-    run.until("every row is there", || rows(folder.path()).len() == 2 * ANSWERS);
-}
-
-#[test]
-=======
->>>>>>> parent of b09c249 (Tests for a client without answers to its fetches, a restore that changes readers, changelogs kept by time, repartition over a beheaded one, tables beyond the end, a full queue)
 fn a_process_that_stands_still_as_long_as_its_session_goes_on_under_its_name() {
     let run = Run::new("named", 2);
     let mut sent = Sent::default();
